@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+
+/**
+ * Compares values that carry a `timestamp`, after checking that it is what toISOString prints, of about now.
+ *
+ * @param {object} actual with a timestamp
+ * @param {object} expected without
+ */
+export function equalWithTimestamp(actual, expected) {
+  const { timestamp, ...rest } = actual;
+  checkTimestamp(timestamp);
+  assert.deepStrictEqual(rest, expected);
+}
+
+export function checkTimestamp(timestamp) {
+  assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Math.abs(Date.now() - Date.parse(timestamp)) < 60_000, `${timestamp} is not about now`);
+}
+
+/** Checks both forms of an event's error; `fields` are what `error` holds beside its message. */
+export function checkError(error, { message, ...fields }) {
+  const { message: actual, ...rest } = error;
+  assert.deepStrictEqual(rest, fields);
+  if (message instanceof RegExp) assert.match(actual, message);
+  else assert.equal(actual, message);
+}

@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { commandOf } from './targets.js';
+import { SECRET } from './tokens.js';
+
+const READY_WITHIN = 15_000;
+const STOPPED_WITHIN = 5_000;
+const ATTEMPTS = 3; // another process may take the free port between our look and the server's bind
+
+// Variables of this machine must not configure the servers: they get these and what they need to run.
+const ENVIRONMENT = {
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  HTTP_HOST: '127.0.0.1',
+  JWT_SECRET: SECRET,
+  WS_RATE_LIMIT: '0', // off, except where a test is about it
+  LOG_LEVEL: 'error',
+};
+
+const running = new Set();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+/** One server in a process of its own, ready when `start` returns. */
+export class TestServer {
+  #child;
+  #output = '';
+
+  /**
+   * @param {string} target
+   * @param {Record<string, string>} [env] beside the variables that every server gets; HTTP_PORT chooses the port
+   */
+  static async start(target, env = {}) {
+    const command = commandOf(target);
+    for (let attempt = 1; ; attempt++) {
+      const server = new TestServer(command, { ...ENVIRONMENT, HTTP_PORT: String(await freePort()), ...env });
+      if (await server.#becomesReady()) return server;
+      await server.stop('SIGKILL');
+      if (attempt === ATTEMPTS) throw new Error(`${target} did not become ready; it printed:\n${server.#output}`);
+    }
+  }
+
+  constructor([file, ...args], env) {
+    this.port = env.HTTP_PORT;
+    this.url = `http://127.0.0.1:${this.port}`;
+    this.#child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }));
+    this.exited.catch(() => {}); // could not be spawned: becomesReady says so
+    this.#child.stdout.on('data', (chunk) => (this.#output += chunk));
+    this.#child.stderr.on('data', (chunk) => (this.#output += chunk));
+    running.add(this.#child);
+  }
+
+  async #becomesReady() {
+    const deadline = Date.now() + READY_WITHIN;
+    while (Date.now() < deadline && this.#alive) {
+      const response = await this.get('/readyz').catch(() => undefined);
+      if (response?.ok) return true;
+      await delay(20);
+    }
+    return false;
+  }
+
+  get #alive() {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** @returns {Promise<Response>} of a connection that is not kept, so that it does not hold up a stop */
+  get(path, headers = {}) {
+    return fetch(this.url + path, { headers: { connection: 'close', ...headers } });
+  }
+
+  /** @returns how the process ended: `{code, signal}` */
+  async stop(signal = 'SIGTERM') {
+    if (this.#child.pid === undefined) return {};
+    this.#child.kill(signal);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOPPED_WITHIN);
+    const end = await this.exited;
+    clearTimeout(timer);
+    running.delete(this.#child);
+    return end;
+  }
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}

@@ -1,0 +1,51 @@
+/**
+ * Configuration: the environment variables of Puente, as far as this server has the feature. Unset means the
+ * documented default; a value that cannot be meant stops the start, with the variable's name.
+ */
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns the settings of one server; durations are in milliseconds
+ */
+export function readConfig(env) {
+  return {
+    host: env.HTTP_HOST ?? '127.0.0.1',
+    port: number(env, 'HTTP_PORT', 3001),
+    corsOrigins: list(env.WS_CORS_ORIGINS),
+    pingInterval: number(env, 'WS_PING_INTERVAL', 30_000),
+    pingTimeout: number(env, 'WS_PING_TIMEOUT', 60_000),
+    maxHttpBufferSize: number(env, 'WS_MAX_HTTP_BUFFER_SIZE', 1e6),
+
+    tokens: {
+      secrets: [required(env, 'JWT_SECRET'), env.JWT_SECRET_PREVIOUS].filter(Boolean),
+      issuer: env.JWT_ISSUER,
+      audience: env.JWT_AUDIENCE,
+    },
+    authRequired: env.WS_AUTH_REQUIRED === 'true',
+    authTimeout: number(env, 'WS_AUTH_TIMEOUT', 30_000),
+
+    rateLimit: number(env, 'WS_RATE_LIMIT', 100),
+    rateWindow: number(env, 'WS_RATE_WINDOW', 60_000),
+    notifyPolicy: env.WS_NOTIFY_POLICY ?? 'any',
+    presenceMax: number(env, 'WS_PRESENCE_MAX', 1000),
+  };
+}
+
+function required(env, name) {
+  if (!env[name]) throw new Error(`${name} must be set`);
+  return env[name];
+}
+
+// Number, unlike parseInt, reads the documented 1e6 as a million.
+function number(env, name, fallback) {
+  if (env[name] === undefined) return fallback;
+  const value = Number(env[name]);
+  if (env[name].trim() === '' || !Number.isInteger(value) || value < 0) {
+    throw new Error(`${name}=${env[name]}: must be a whole number, 0 or more`);
+  }
+  return value;
+}
+
+function list(text) {
+  return text ? text.split(',').map((item) => item.trim()).filter(Boolean) : undefined;
+}

@@ -1,0 +1,99 @@
+import { authenticationFailed, EventError } from './errors.js';
+import { now } from './service.js';
+import { authenticateArgument, key, notificationArgument, roomArgument, updateArgument } from './validation.js';
+
+/**
+ * Every documented event (contract, section 2). `reply` is the event that carries the answer to a client that
+ * passed no callback; `always` sends it beside the ack as well; `open` events need no user.
+ */
+const EVENTS = {
+  'authenticate': {
+    reply: 'authenticated',
+    always: true,
+    open: true,
+    handle(service, socket, argument) {
+      const { token, userId } = authenticateArgument(argument);
+      const claims = service.verify(token);
+      if (userId !== undefined && key(userId) !== key(claims.userId)) throw authenticationFailed('token_invalid');
+      return service.authenticate(socket, claims);
+    },
+  },
+  'join-room': {
+    reply: 'room-joined',
+    handle: (service, socket, argument) => service.joinRoom(socket, roomArgument(argument).roomId),
+  },
+  'leave-room': {
+    reply: 'room-left',
+    handle: (service, socket, argument) => service.leaveRoom(socket, roomArgument(argument).roomId),
+  },
+  'publish-notification': {
+    reply: 'notification-sent',
+    handle: (service, socket, argument) => service.publishNotification(socket, notificationArgument(argument)),
+  },
+  'publish-update': {
+    reply: 'update-published',
+    handle: (service, socket, argument) => service.publishUpdate(socket, updateArgument(argument)),
+  },
+  'ping': {
+    reply: 'pong',
+    always: true,
+    open: true,
+    ownLimit: true,
+    handle: () => ({ timestamp: now() }),
+  },
+};
+
+/** Connects the events, and the life of a connection around them, to a Socket.IO server. */
+export function register(io, service, config) {
+  // A wrong token refuses the connection; none at all does so only where one is required.
+  io.use((socket, next) => {
+    const { token } = socket.handshake.auth;
+    if ((token === undefined || token === null) && !config.authRequired) return next();
+    try {
+      socket.data.claims = service.verify(token);
+      next();
+    } catch (error) {
+      next(Object.assign(new Error(error.message), { data: { code: error.reason } }));
+    }
+  });
+
+  io.on('connection', (socket) => {
+    service.stats.connections++;
+    socket.on('disconnecting', () => {
+      service.stats.disconnections++;
+      service.disconnecting(socket);
+    });
+    for (const [name, event] of Object.entries(EVENTS)) {
+      socket.on(name, (...args) => receive(service, socket, name, event, args));
+    }
+    const { claims } = socket.data;
+    if (claims) socket.emit('authenticated', service.authenticate(socket, claims));
+    else socket.data.authTimeout = setTimeout(() => socket.disconnect(), config.authTimeout);
+  });
+}
+
+function receive(service, socket, name, event, args) {
+  service.stats.messagesReceived++;
+  const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+  try {
+    admit(service, socket, event);
+    const answer = event.handle(service, socket, args[0]);
+    ack?.(answer);
+    if (!ack || event.always) socket.emit(event.reply, answer);
+  } catch (thrown) {
+    service.stats.errors++;
+    const error = EventError.from(thrown).toWire();
+    if (error.code === 'internal') console.error(thrown);
+    if (ack) ack({ success: false, error });
+    else socket.emit('error', error.message, { ...error, event: name });
+  }
+}
+
+// Pings are counted apart, so that a client that has used up its events can still tell that it is connected.
+function admit(service, socket, event) {
+  const { session } = socket.data;
+  const subject = session ? `user:${session.userId}` : `socket:${socket.id}`;
+  const allowed = event.ownLimit ? service.pings.allow(socket.id) : service.userEvents.allow(subject);
+  if (!allowed) throw new EventError('rate_limited', 'Rate limit exceeded');
+  if (!session && !event.open) throw new EventError('unauthenticated', 'Unauthorized');
+}

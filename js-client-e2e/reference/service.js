@@ -1,0 +1,131 @@
+import { Directory } from './directory.js';
+import { unauthorized, authenticationFailed } from './errors.js';
+import { RateLimit } from './ratelimit.js';
+import { verifyToken } from './tokens.js';
+import { key } from './validation.js';
+
+const USERS_SHOWN = 1000; // names in an answer to join-room; `total` tells the rest
+const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout fires at once beyond it
+
+export const now = () => new Date().toISOString();
+
+// Names that backends with @socket.io/redis-emitter publish to.
+const userRoom = (userId) => `user:${userId}`;
+const room = (roomId) => `room:${roomId}`;
+
+/**
+ * The documented service: users, rooms, notifications, updates. A socket that has authenticated carries its
+ * session in `socket.data.session`: what the token said, the rooms it joined, the timer that ends it.
+ */
+export class Service {
+  directory = new Directory();
+  stats = { connections: 0, disconnections: 0, messagesPublished: 0, messagesReceived: 0, errors: 0 };
+
+  /**
+   * @param {import('socket.io').Server} io
+   * @param {ReturnType<import('./config.js').readConfig>} config
+   */
+  constructor(io, config) {
+    this.io = io;
+    this.config = config;
+    this.userEvents = new RateLimit(config.rateLimit, config.rateWindow);
+    this.pings = new RateLimit(config.rateLimit, config.rateWindow);
+  }
+
+  verify(token) {
+    return verifyToken(token, this.config.tokens);
+  }
+
+  /**
+   * Registers the socket to the user of a verified token, or renews the token that it had: a socket keeps its user.
+   * A token that runs out ends the connection with a DISCONNECT, after which clients do not come back by themselves.
+   */
+  authenticate(socket, claims) {
+    const previous = socket.data.session;
+    if (previous && key(previous.userId) !== key(claims.userId)) throw authenticationFailed('token_invalid');
+    clearTimeout(previous?.expiry);
+    clearTimeout(socket.data.authTimeout);
+    socket.data.session = {
+      ...claims,
+      userId: previous?.userId ?? claims.userId,
+      joined: previous?.joined ?? new Map(),
+      expiry: setTimeout(() => this.#expire(socket), Math.min(claims.endsAt - Date.now(), LONGEST_TIMER)),
+    };
+    if (!previous) {
+      this.directory.register(claims.userId, socket.id);
+      socket.join(userRoom(claims.userId));
+    }
+    return { success: true, userId: socket.data.session.userId, socketId: socket.id, timestamp: now() };
+  }
+
+  #expire(socket) {
+    if (socket.data.session.endsAt > Date.now()) return; // the longest timer was too short for this token
+    const error = authenticationFailed('token_expired').toWire();
+    socket.emit('error', error.message, { ...error, event: 'authenticate' });
+    socket.disconnect();
+  }
+
+  joinRoom(socket, roomId) {
+    const { userId, rooms, joined } = socket.data.session;
+    if (rooms !== undefined && !admits(rooms, key(roomId))) throw unauthorized();
+    if (!joined.has(key(roomId))) {
+      joined.set(key(roomId), roomId);
+      socket.join(room(roomId));
+      if (this.directory.join(roomId, userId, socket.id)) this.#announce(socket, roomId, 'user-joined', 'online');
+    }
+    const users = this.directory.usersIn(roomId);
+    return { success: true, roomId, users: users.slice(0, USERS_SHOWN), total: users.length, timestamp: now() };
+  }
+
+  leaveRoom(socket, roomId) {
+    const { userId, joined } = socket.data.session;
+    if (joined.delete(key(roomId))) {
+      socket.leave(room(roomId));
+      if (this.directory.leave(roomId, userId, socket.id)) this.#announce(socket, roomId, 'user-left', 'offline');
+    }
+    return { success: true, roomId, timestamp: now() };
+  }
+
+  // Telling each of n users about each of n others is n² packets, so crowded rooms go without.
+  #announce(socket, roomId, event, status) {
+    if (this.directory.usersIn(roomId).length > this.config.presenceMax) return;
+    const { userId } = socket.data.session;
+    const others = socket.to(room(roomId));
+    others.emit(event, { userId, roomId, timestamp: now() });
+    others.emit('user-presence', { userId, roomId, status, timestamp: now() });
+  }
+
+  publishNotification(socket, { targetUserId, ...notification }) {
+    const { userId, admin } = socket.data.session;
+    if (this.config.notifyPolicy === 'admin' && !admin) throw unauthorized();
+    this.stats.messagesPublished++;
+    this.io.to(userRoom(targetUserId)).emit('notification', { ...notification, from: userId, timestamp: now() });
+    return { success: true, delivered: this.directory.isConnected(targetUserId), timestamp: now() };
+  }
+
+  publishUpdate(socket, { roomId, ...update }) {
+    const { userId, admin } = socket.data.session;
+    if (!admin && !this.directory.isMember(roomId, userId)) throw unauthorized();
+    this.stats.messagesPublished++;
+    this.io.to(room(roomId)).emit('update', { roomId, ...update, from: userId, timestamp: now() });
+    return { success: true, roomId, timestamp: now() };
+  }
+
+  /** Ends what the socket had; called while it is still in its rooms. */
+  disconnecting(socket) {
+    clearTimeout(socket.data.authTimeout);
+    const { session } = socket.data;
+    if (!session) return;
+    clearTimeout(session.expiry);
+    for (const roomId of [...session.joined.values()]) this.leaveRoom(socket, roomId);
+    this.directory.unregister(session.userId, socket.id);
+  }
+}
+
+/** The claim `rooms` lists names, or patterns in which `*` stands for any characters. */
+function admits(patterns, name) {
+  return [patterns].flat().some((pattern) => {
+    const parts = String(pattern).split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`, 'su').test(name);
+  });
+}

@@ -1,0 +1,42 @@
+import jwt from 'jsonwebtoken';
+import { authenticationFailed } from './errors.js';
+import { isId } from './validation.js';
+
+const ALGORITHMS = ['HS256', 'HS384', 'HS512']; // never "none", whatever the token's header says
+const LEEWAY_SECONDS = 30;
+const ADMIN = 'admin';
+
+/**
+ * Verifies a token and reads the claims that matter here.
+ *
+ * @param {unknown} token as the client sent it
+ * @param {{secrets: string[], issuer?: string, audience?: string}} config
+ * @returns {{userId: string|number, admin: boolean, rooms?: string[], endsAt: number}} endsAt in ms since the epoch
+ * @throws EventError `unauthenticated`, its reason `token_missing`, `token_invalid` or `token_expired`
+ */
+export function verifyToken(token, config) {
+  if (token === undefined || token === null) throw authenticationFailed('token_missing');
+  const claims = verifySignature(token, config);
+  const userId = claims.userId ?? claims.sub;
+  if (!isId(userId)) throw authenticationFailed('token_invalid');
+  return {
+    userId,
+    admin: claims.role === ADMIN || [claims.roles].flat().includes(ADMIN),
+    rooms: claims.rooms,
+    endsAt: claims.exp === undefined ? Infinity : (claims.exp + LEEWAY_SECONDS) * 1000,
+  };
+}
+
+// The signature is checked before the dates, so that a forged token is `token_invalid` even if it is also old.
+// Two secrets are valid while one replaces the other; the first one that verifies decides.
+function verifySignature(token, { secrets, issuer, audience }) {
+  let reason = 'token_invalid';
+  for (const secret of secrets) {
+    try {
+      return jwt.verify(token, secret, { algorithms: ALGORITHMS, clockTolerance: LEEWAY_SECONDS, issuer, audience });
+    } catch (error) {
+      if (error instanceof jwt.TokenExpiredError) reason = 'token_expired';
+    }
+  }
+  throw authenticationFailed(reason);
+}
