@@ -1,0 +1,27 @@
+package engineio
+
+import "github.com/gobwas/ws"
+
+// closeCode is the status of a WebSocket close frame (RFC 6455, section 7.4).
+type closeCode ws.StatusCode
+
+const (
+	// closeNormal sends no status at all, as Node does.
+	closeNormal   closeCode = 0
+	closeProtocol           = closeCode(ws.StatusProtocolError)
+	closeNotUTF8            = closeCode(ws.StatusInvalidFramePayloadData)
+	closePolicy             = closeCode(ws.StatusPolicyViolation)
+	closeTooLarge           = closeCode(ws.StatusMessageTooBig)
+)
+
+// appendControl appends a control frame, whose payload is at most 125 bytes.
+func appendControl(dst []byte, op ws.OpCode, payload []byte) []byte {
+	return append(append(dst, 0x80|byte(op), byte(len(payload))), payload...)
+}
+
+func appendClose(dst []byte, code closeCode) []byte {
+	if code == closeNormal {
+		return appendControl(dst, ws.OpClose, nil)
+	}
+	return appendControl(dst, ws.OpClose, []byte{byte(code >> 8), byte(code)})
+}

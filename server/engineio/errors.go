@@ -1,0 +1,107 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// Errors of this package.
+var (
+	// ErrClosed is returned where the session or the server is closed.
+	ErrClosed = errors.New("engineio: closed")
+	// ErrSlowConsumer is returned by the send that overfilled a queue.
+	ErrSlowConsumer = errors.New("engineio: client reads too slowly")
+
+	errOverlap     = errors.New("engineio: a request of the same kind is under way")
+	errPollGone    = errors.New("engineio: poll closed prematurely")
+	errBody        = errors.New("engineio: body incomplete")
+	errDirection   = errors.New("engineio: invalid heartbeat direction")
+	errContentType = errors.New("engineio: binary body in protocol 4")
+	errBadProbe    = errors.New("engineio: invalid packet during upgrade")
+	errNotText     = errors.New("engineio: text message is not valid UTF-8")
+	errTooLarge    = errors.New("engineio: message too large")
+	errFragments   = errors.New("engineio: too many fragments")
+)
+
+// ErrorCode is the code of a refused request, as the client reads it.
+type ErrorCode int
+
+// The codes of Node's server; the protocol document does not number them.
+const (
+	CodeUnknownTransport    ErrorCode = 0
+	CodeUnknownSID          ErrorCode = 1
+	CodeBadHandshakeMethod  ErrorCode = 2
+	CodeBadRequest          ErrorCode = 3
+	CodeForbidden           ErrorCode = 4
+	CodeUnsupportedProtocol ErrorCode = 5
+)
+
+var codeMessages = [...]string{
+	CodeUnknownTransport:    "Transport unknown",
+	CodeUnknownSID:          "Session ID unknown",
+	CodeBadHandshakeMethod:  "Bad handshake method",
+	CodeBadRequest:          "Bad request",
+	CodeForbidden:           "Forbidden",
+	CodeUnsupportedProtocol: "Unsupported protocol version",
+}
+
+// HandshakeError is a request that was refused before it reached a session.
+type HandshakeError struct {
+	Code ErrorCode
+	// Message is what the client reads.
+	Message string
+	// Cause, where not nil, is why; the client does not see it.
+	Cause error
+
+	status int // of the HTTP answer, where it is not the code's own
+}
+
+func (e *HandshakeError) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("engineio: %s: %v", e.Message, e.Cause)
+	}
+	return "engineio: " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *HandshakeError) Unwrap() error { return e.Cause }
+
+// Refusal is an error of [Options.AllowRequest] whose text the client may read.
+type Refusal struct{ Message string }
+
+func (r *Refusal) Error() string { return "engineio: refused: " + r.Message }
+
+func refuse(code ErrorCode, cause error) *HandshakeError {
+	e := &HandshakeError{Code: code, Message: codeMessages[code], Cause: cause}
+	var r *Refusal
+	if errors.As(cause, &r) && r.Message != "" {
+		e.Message = r.Message
+	}
+	return e
+}
+
+// writeError answers a refused request in Node's words: JSON for an HTTP
+// request, the bare message for a WebSocket handshake.
+func writeError(w http.ResponseWriter, e *HandshakeError, upgrade bool) {
+	status := http.StatusBadRequest
+	switch {
+	case e.status != 0:
+		status = e.status
+	case e.Code == CodeForbidden && !upgrade:
+		status = http.StatusForbidden
+	}
+	body := []byte(e.Message)
+	contentType := "text/html"
+	if upgrade {
+		w.Header().Set("Connection", "close")
+	} else {
+		contentType = "application/json"
+		body = fmt.Appendf(nil, `{"code":%d,"message":%s}`, e.Code, quoteJSON(e.Message))
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+}

@@ -1,0 +1,95 @@
+package engineio
+
+import (
+	"encoding/binary"
+
+	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// Frame is one message (or control packet) to a client. It was framed for the
+// WebSocket when it was made, so that sending it to many encodes nothing again;
+// long-polling takes the packet out of the frame. A Frame is immutable and may
+// be sent to any number of sessions at once.
+type Frame struct {
+	wire []byte // header and payload of an unmasked WebSocket frame
+	head uint8  // length of the header
+	// text: the payload starts with the packet's type character.
+	text bool
+	// plain asks not to compress a polling response for this frame.
+	plain bool
+}
+
+// frameRoom is the room for the longest header of an unmasked frame: opcode,
+// length code, 64 bits of length (RFC 6455, section 5.2).
+const frameRoom = 10
+
+// StartText returns a buffer to which the caller appends a text message of
+// about n bytes and which [FinishText] turns into a frame, so that a message is
+// encoded where it will be sent from.
+func StartText(n int) []byte {
+	b := make([]byte, frameRoom+1, frameRoom+1+n)
+	b[frameRoom] = byte(packet.Message)
+	return b
+}
+
+// FinishText makes a frame of a buffer from [StartText]. The message must be
+// valid UTF-8. The buffer belongs to the frame from then on.
+func FinishText(b []byte) Frame { return seal(b, ws.OpText) }
+
+// TextFrame returns a frame with a copy of a text message.
+func TextFrame(msg []byte) Frame {
+	return FinishText(append(StartText(len(msg)), msg...))
+}
+
+// BinaryFrame returns a frame with a copy of a binary message.
+func BinaryFrame(msg []byte) Frame {
+	b := make([]byte, frameRoom, frameRoom+len(msg))
+	return seal(append(b, msg...), ws.OpBinary)
+}
+
+// Uncompressed returns the frame with a mark that its polling response need
+// not be compressed for its sake.
+func (f Frame) Uncompressed() Frame {
+	f.plain = true
+	return f
+}
+
+// Len is the length of the frame on a WebSocket, in bytes.
+func (f Frame) Len() int { return len(f.wire) }
+
+func (f Frame) payload() []byte { return f.wire[f.head:] }
+
+func controlFrame(t packet.Type, data string) Frame {
+	b := make([]byte, frameRoom, frameRoom+1+len(data))
+	return seal(append(append(b, byte(t)), data...), ws.OpText)
+}
+
+// seal writes the header right before the payload and cuts off the unused room.
+func seal(b []byte, op ws.OpCode) Frame {
+	n := len(b) - frameRoom
+	start := frameRoom - 2
+	switch {
+	case n < 126:
+		b[frameRoom-1] = byte(n)
+	case n <= 0xffff:
+		start = frameRoom - 4
+		b[start+1] = 126
+		binary.BigEndian.PutUint16(b[start+2:], uint16(n))
+	default:
+		start = 0
+		b[1] = 127
+		binary.BigEndian.PutUint64(b[2:], uint64(n))
+	}
+	b[start] = 0x80 | byte(op) // FIN
+	return Frame{wire: b[start:], head: uint8(frameRoom - start), text: op == ws.OpText}
+}
+
+// The control packets are the same for everyone.
+var (
+	pingFrame  = controlFrame(packet.Ping, "")
+	noopFrame  = controlFrame(packet.Noop, "")
+	closeFrame = controlFrame(packet.Close, "")
+	probeFrame = controlFrame(packet.Pong, packet.Probe)
+)

@@ -1,0 +1,202 @@
+package engineio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// ServeHTTP handles all requests of the endpoint: handshakes, polls, posts,
+// WebSockets and preflights.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.opts.CORS != nil && srv.opts.CORS.apply(w, r) {
+		return
+	}
+	upgrade := isUpgrade(r)
+	query := lastValues(r)
+	s, refused := srv.verify(r, query, upgrade)
+	if refused != nil {
+		if srv.opts.Refused != nil {
+			srv.opts.Refused(r, refused)
+		}
+		writeError(w, refused, upgrade)
+		return
+	}
+	if s == nil && srv.opts.InitialHeaders != nil {
+		srv.opts.InitialHeaders(w.Header(), r)
+	}
+	if srv.opts.Headers != nil {
+		srv.opts.Headers(w.Header(), r)
+	}
+	switch {
+	case s != nil && upgrade:
+		srv.serveUpgrade(w, r, s)
+	case s != nil:
+		srv.servePolling(w, r, s)
+	case upgrade:
+		srv.openWebSocket(w, r)
+	default:
+		srv.openPolling(w, r)
+	}
+}
+
+func isUpgrade(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// lastValues decodes the query; of a repeated parameter the last counts.
+func lastValues(r *http.Request) func(string) string {
+	q := r.URL.Query()
+	return func(name string) string {
+		v := q[name]
+		if len(v) == 0 {
+			return ""
+		}
+		return v[len(v)-1]
+	}
+}
+
+// verify decides about a request, in Node's order. It returns the session that
+// the request names, or nil for a handshake.
+func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool) (*Session, *HandshakeError) {
+	transport := query("transport")
+	known := transport == "polling" && !srv.opts.DisablePolling ||
+		transport == "websocket" && !srv.opts.DisableWebSocket
+	if !known {
+		return nil, refuse(CodeUnknownTransport, nil)
+	}
+	if upgrade && srv.opts.CheckOrigin != nil && !srv.opts.CheckOrigin(r) {
+		return nil, refuse(CodeForbidden, fmt.Errorf("origin %q", r.Header.Get("Origin")))
+	}
+	if sid := query("sid"); sid != "" {
+		s := srv.Session(sid)
+		switch {
+		case s == nil:
+			return nil, refuse(CodeUnknownSID, nil)
+		case !upgrade && transport != "polling", !upgrade && s.Transport() != transport:
+			return nil, refuse(CodeBadRequest, nil)
+		case upgrade && (transport != "websocket" || srv.opts.DisableUpgrades):
+			return nil, refuse(CodeBadRequest, nil)
+		}
+		return s, nil
+	}
+	switch {
+	case r.Method != http.MethodGet:
+		return nil, refuse(CodeBadHandshakeMethod, nil)
+	case (transport == "websocket") != upgrade:
+		return nil, refuse(CodeBadRequest, nil)
+	}
+	if srv.opts.AllowRequest != nil {
+		if err := srv.opts.AllowRequest(r); err != nil {
+			return nil, refuse(CodeForbidden, err)
+		}
+	}
+	if query("EIO") != "4" {
+		return nil, refuse(CodeUnsupportedProtocol, nil)
+	}
+	srv.mu.RLock()
+	refusing := srv.refusing
+	srv.mu.RUnlock()
+	if refusing {
+		e := refuse(CodeForbidden, &Refusal{Message: "Server shutting down"})
+		e.status = http.StatusServiceUnavailable
+		return nil, e
+	}
+	return nil, nil
+}
+
+// newID returns 15 random bytes as 20 characters.
+func newID() string {
+	var b [15]byte
+	rand.Read(b[:])
+	return base64.URLEncoding.EncodeToString(b[:])
+}
+
+func (srv *Server) newSession(r *http.Request) *Session {
+	return &Session{server: srv, id: newID(), request: encodeRequest(r)}
+}
+
+// openPacket is the data of the open packet (section "Handshake").
+func (srv *Server) openPacket(s *Session) Frame {
+	upgrades := ""
+	if s.ws == nil && !srv.opts.DisableUpgrades && !srv.opts.DisableWebSocket {
+		upgrades = `"websocket"`
+	}
+	return controlFrame('0', fmt.Sprintf(
+		`{"sid":"%s","upgrades":[%s],"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
+		s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize))
+}
+
+// start makes the session known and gives it its handler.
+func (srv *Server) start(s *Session, r *http.Request) bool {
+	s.setHandler(srv.accept(s, r))
+	if !srv.add(s) {
+		s.close(ReasonShutdown, nil)
+		return false
+	}
+	s.mu.Lock()
+	if s.state == stateOpen {
+		s.waitIn(srv.pings)
+	}
+	ended := s.state == stateClosed
+	s.mu.Unlock()
+	if ended { // by its handler, before it could be removed
+		srv.remove(s)
+	}
+	return true
+}
+
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(r)
+	if c := srv.opts.Cookie; c != nil {
+		cookie := *c
+		cookie.Value = s.id
+		http.SetCookie(w, &cookie)
+	}
+	// The client may be back with its first packet before this answer has been
+	// written to the end, so the session starts before.
+	if !srv.start(s, r) {
+		writeError(w, refuse(CodeForbidden, nil), false)
+		return
+	}
+	body := append([]byte(nil), srv.openPacket(s).payload()...)
+	if srv.opts.InitialPacket != nil {
+		body = append(append(body, 0x1e, '4'), srv.opts.InitialPacket...)
+	}
+	if err := srv.writePayload(w, r, body, true); err != nil {
+		s.close(ReasonTransportError, err)
+	}
+}
+
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	c, early, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		return
+	}
+	s := srv.newSession(r)
+	c.session, s.ws = s, c
+	s.queue.push(srv.openPacket(s))
+	if srv.opts.InitialPacket != nil {
+		s.queue.push(TextFrame(srv.opts.InitialPacket))
+	}
+	if !srv.start(s, r) {
+		c.conn.Close()
+		return
+	}
+	s.flush(false)
+	if !srv.spawn(func() { c.run(early) }) {
+		c.conn.Close()
+	}
+}
+
+// quoteJSON returns s as a JSON string, without the escapes that are for HTML.
+func quoteJSON(s string) []byte {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(s)
+	return []byte(strings.TrimSuffix(b.String(), "\n"))
+}

@@ -1,0 +1,99 @@
+package engineio
+
+import (
+	"net/http"
+	"time"
+)
+
+// Options configures a [Server]. The zero value is what socket.io 4.8 on Node
+// does by default.
+type Options struct {
+	// PingInterval is how long after the last heartbeat the next ping is sent.
+	// Default: 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long a client may take to answer a ping before its
+	// session is closed. Default: 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade may take from the WebSocket's
+	// opening to the upgrade packet. Default: 10 s.
+	UpgradeTimeout time.Duration
+	// BodyTimeout is how long the body of a POST may take. Default: 45 s.
+	BodyTimeout time.Duration
+	// CloseTimeout is how long a closing session waits for its client to take
+	// what is queued and to close its side. Default: 30 s.
+	CloseTimeout time.Duration
+
+	// MaxHTTPBufferSize bounds, in bytes, a long-polling request body and a
+	// WebSocket message. Default: 1,000,000.
+	MaxHTTPBufferSize int
+	// MaxQueueBytes bounds, in bytes, what is queued to a client that does not
+	// read. One more frame closes the session with [ReasonSlowConsumer].
+	// A single frame may be larger. Default: 1 MiB.
+	MaxQueueBytes int
+
+	// DisablePolling and DisableWebSocket take a transport away.
+	DisablePolling, DisableWebSocket bool
+	// DisableUpgrades refuses to move a session from polling to WebSocket.
+	DisableUpgrades bool
+	// CompressionThreshold is the size in bytes from which polling responses
+	// are compressed with gzip or deflate, where the client accepts it.
+	// Negative: never. Default: 1024.
+	CompressionThreshold int
+
+	// InitialPacket, where not nil, is a text message that follows the open
+	// packet in the handshake response.
+	InitialPacket []byte
+	// Cookie, where not nil, is set on the handshake response of a polling
+	// session with the session id as its value. Default name "io", path "/".
+	Cookie *http.Cookie
+	// CORS, where not nil, answers preflight requests and sets the headers of
+	// all responses, errors included. Default: no CORS header.
+	CORS *CORS
+
+	// AllowRequest decides about handshake requests (those without a session
+	// id); it may block, and an error refuses the request. The client reads
+	// the text of a [*Refusal], and "Forbidden" for any other error.
+	AllowRequest func(*http.Request) error
+	// CheckOrigin decides about every WebSocket request, upgrades included, by
+	// its Origin header. A false return refuses with "Forbidden". Default: all
+	// are accepted, as on Node.
+	CheckOrigin func(*http.Request) bool
+	// InitialHeaders may add headers to the response of a handshake, and
+	// Headers to every response; r is the request that is being answered.
+	InitialHeaders, Headers func(h http.Header, r *http.Request)
+	// Refused, where not nil, is told of each refused request.
+	Refused func(*http.Request, *HandshakeError)
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&o.PingInterval, 25*time.Second)
+	set(&o.PingTimeout, 20*time.Second)
+	set(&o.UpgradeTimeout, 10*time.Second)
+	set(&o.BodyTimeout, 45*time.Second)
+	set(&o.CloseTimeout, 30*time.Second)
+	if o.MaxHTTPBufferSize == 0 {
+		o.MaxHTTPBufferSize = 1_000_000
+	}
+	if o.MaxQueueBytes == 0 {
+		o.MaxQueueBytes = 1 << 20
+	}
+	if o.CompressionThreshold == 0 {
+		o.CompressionThreshold = 1024
+	}
+	if o.Cookie != nil {
+		c := *o.Cookie
+		if c.Name == "" {
+			c.Name = "io"
+		}
+		if c.Path == "" {
+			c.Path = "/"
+		}
+		o.Cookie = &c
+	}
+	return o
+}

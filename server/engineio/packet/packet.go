@@ -1,0 +1,93 @@
+// Package packet turns Engine.IO packets and payloads into bytes and back.
+//
+// It implements the packet encoding of the Engine.IO protocol, revision 4
+// (section "Packet encoding"). A packet is one character that names its type,
+// followed by its data:
+//
+//	0{"sid":"…"}   open      server → client, once
+//	1              close     either
+//	2 | 2probe     ping      server → client; "2probe" client → server
+//	3 | 3probe     pong      client → server; "3probe" server → client
+//	4…             message   either
+//	5              upgrade   client → server, over the new transport
+//	6              noop      server → client, ends a poll
+//
+// Binary messages have no type character. A WebSocket carries them in binary
+// frames as they are; long-polling, whose bodies are text, carries them as "b"
+// followed by standard base64. A long-polling body (a payload) is a list of
+// packets joined by the record separator, U+001E.
+//
+// The package knows nothing of HTTP, time or goroutines; its functions are
+// safe for concurrent use.
+package packet
+
+import "errors"
+
+// Type is the type of a packet, as the character that stands for it on the wire.
+type Type byte
+
+// The packet types of revision 4.
+const (
+	Open    Type = '0'
+	Close   Type = '1'
+	Ping    Type = '2'
+	Pong    Type = '3'
+	Message Type = '4'
+	Upgrade Type = '5'
+	Noop    Type = '6'
+)
+
+// String returns the name the protocol document gives the type.
+func (t Type) String() string {
+	switch t {
+	case Open:
+		return "open"
+	case Close:
+		return "close"
+	case Ping:
+		return "ping"
+	case Pong:
+		return "pong"
+	case Message:
+		return "message"
+	case Upgrade:
+		return "upgrade"
+	case Noop:
+		return "noop"
+	}
+	return "unknown"
+}
+
+// Probe is the data of the ping and the pong that test a new transport before
+// a session is upgraded to it.
+const Probe = "probe"
+
+// Errors that decoding returns.
+var (
+	ErrEmpty       = errors.New("packet: empty packet")
+	ErrUnknownType = errors.New("packet: unknown packet type")
+	ErrBase64      = errors.New("packet: invalid base64 in a binary packet")
+	ErrTooMany     = errors.New("packet: too many packets in a payload")
+)
+
+// Packet is one decoded packet.
+type Packet struct {
+	Type Type
+	// Binary tells a binary message from a text message.
+	Binary bool
+	// Data is what follows the type. It shares memory with the bytes that were
+	// decoded, except where base64 had to be undone.
+	Data []byte
+}
+
+// DecodeText decodes a packet that came in a text frame.
+// It returns ErrEmpty or ErrUnknownType for what is not a packet.
+func DecodeText(b []byte) (Packet, error) {
+	if len(b) == 0 {
+		return Packet{}, ErrEmpty
+	}
+	if b[0] < byte(Open) || b[0] > byte(Noop) {
+		return Packet{}, ErrUnknownType
+	}
+	return Packet{Type: Type(b[0]), Data: b[1:]}, nil
+}

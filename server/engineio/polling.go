@@ -1,0 +1,251 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// polling is the long-polling transport of a session: the client's GET waits
+// for packets, its POST brings some. At most one of each is under way.
+// Session.mu guards it.
+type polling struct {
+	poll    *poll
+	posting bool
+}
+
+// poll is a waiting GET.
+type poll struct {
+	ready chan struct{} // a token tells to look again
+	last  Frame         // ends the poll where it is set
+}
+
+func (p *polling) wake() {
+	if p.poll != nil {
+		select {
+		case p.poll.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// end answers the poll with one last packet.
+func (p *polling) end(last Frame) {
+	if p.poll != nil {
+		p.poll.last = last
+		p.wake()
+	}
+}
+
+// release answers the poll with what is queued, or with a noop.
+func (p *polling) release() { p.end(noopFrame) }
+
+func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, s *Session) {
+	switch r.Method {
+	case http.MethodGet:
+		s.servePoll(w, r)
+	case http.MethodPost:
+		s.servePost(w, r)
+	default:
+		w.WriteHeader(http.StatusInternalServerError) // as Node
+	}
+}
+
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
+	p := &poll{ready: make(chan struct{}, 1)}
+	s.mu.Lock()
+	overlap := s.polling.poll != nil
+	if overlap || s.state == stateClosed || s.ws != nil {
+		s.mu.Unlock()
+		if overlap {
+			s.close(ReasonTransportError, errOverlap)
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.polling.poll = p
+	if !s.queue.empty() || s.state == stateClosing {
+		s.polling.wake()
+	}
+	upgrading := s.upgrading
+	s.mu.Unlock()
+
+	var impatient <-chan time.Time
+	if upgrading {
+		impatient = time.After(noopAfter)
+	}
+	select {
+	case <-p.ready:
+	case <-impatient:
+		s.mu.Lock()
+		s.polling.release()
+		s.mu.Unlock()
+	case <-r.Context().Done():
+		s.mu.Lock()
+		s.polling.poll = nil
+		s.mu.Unlock()
+		s.close(ReasonTransportError, errPollGone)
+		return
+	}
+	s.answerPoll(w, r, p)
+}
+
+// answerPoll takes what is queued and sends it as one payload.
+func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
+	buf := payloads.Get().(*bytes.Buffer)
+	defer recyclePayload(buf)
+	s.mu.Lock()
+	s.polling.poll = nil
+	closing := s.state == stateClosing
+	compress := false
+	if s.state != stateClosed && s.ws == nil {
+		for _, f := range s.queue.all() {
+			appendPacket(buf, f)
+			compress = compress || !f.plain
+		}
+		s.queue.recycle()
+	}
+	switch {
+	case closing:
+		appendPacket(buf, closeFrame)
+	case buf.Len() > 0:
+	case p.last.wire != nil:
+		appendPacket(buf, p.last)
+	default:
+		appendPacket(buf, noopFrame)
+	}
+	s.mu.Unlock()
+	err := s.server.writePayload(w, r, buf.Bytes(), compress)
+	switch {
+	case closing:
+		s.close(ReasonForcedClose, nil)
+	case err != nil:
+		s.close(ReasonTransportError, err)
+	}
+}
+
+// payloads are buffers for the bodies of requests and responses.
+var payloads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func recyclePayload(b *bytes.Buffer) {
+	if b.Cap() <= 64<<10 {
+		b.Reset()
+		payloads.Put(b)
+	}
+}
+
+// appendPacket appends the packet of a frame as a payload carries it.
+func appendPacket(buf *bytes.Buffer, f Frame) {
+	if buf.Len() > 0 {
+		buf.Write(packet.AppendSeparator(buf.AvailableBuffer()))
+	}
+	if f.text {
+		buf.Write(f.payload())
+		return
+	}
+	buf.Write(packet.AppendBinary(buf.AvailableBuffer(), f.payload()))
+}
+
+// writePayload answers a poll.
+func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []byte, compress bool) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Cache-Control", "no-store")
+	if compress && srv.opts.CompressionThreshold >= 0 && len(body) >= srv.opts.CompressionThreshold {
+		if enc := negotiateEncoding(r.Header.Get("Accept-Encoding")); enc != "" {
+			h.Set("Content-Encoding", enc)
+			buf := payloads.Get().(*bytes.Buffer)
+			defer recyclePayload(buf)
+			compressTo(buf, enc, body)
+			body = buf.Bytes()
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	// A server-wide write timeout counts from the request; this poll may have
+	// waited for longer.
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(srv.opts.CloseTimeout))
+	_, err := w.Write(body)
+	return err
+}
+
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	overlap := s.polling.posting
+	refused := overlap || s.state != stateOpen || s.ws != nil
+	if !refused {
+		s.polling.posting = true
+	}
+	s.mu.Unlock()
+	if overlap {
+		s.close(ReasonTransportError, errOverlap)
+	}
+	if refused {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		s.polling.posting = false
+		s.mu.Unlock()
+	}()
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		s.close(ReasonTransportError, errContentType)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	body := payloads.Get().(*bytes.Buffer)
+	defer recyclePayload(body)
+	switch err := s.server.readBody(w, r, body); {
+	case errors.Is(err, errTooLarge):
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	case err != nil:
+		s.close(ReasonTransportError, err)
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if err := s.receivePayload(body.Bytes()); err != nil {
+		s.close(ReasonParseError, err)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html") // text/plain makes some browsers offer a download
+	h.Set("Content-Length", "2")
+	h.Set("Cache-Control", "no-store")
+	io.WriteString(w, "ok")
+}
+
+// readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it
+// reads no more; the HTTP server then closes the connection.
+func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
+	limit := int64(srv.opts.MaxHTTPBufferSize)
+	if r.ContentLength > limit {
+		return errTooLarge
+	}
+	rc := http.NewResponseController(w)
+	rc.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
+	n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return errors.Join(errBody, err)
+	}
+	rc.SetReadDeadline(time.Time{})
+	if n > limit {
+		return errTooLarge
+	}
+	return nil
+}
+
+func (s *Session) receivePayload(body []byte) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	defer s.handler.HandleReadEnd(s)
+	return packet.DecodePayload(body, s.receive)
+}

@@ -1,0 +1,16 @@
+package engineio
+
+// Reason tells why a session ended, in the words of Node's server where it has
+// a word for it.
+type Reason string
+
+// The reasons.
+const (
+	ReasonTransportError Reason = "transport error" // the connection broke or broke the rules
+	ReasonTransportClose Reason = "transport close" // the client closed
+	ReasonForcedClose    Reason = "forced close"    // Session.Close
+	ReasonPingTimeout    Reason = "ping timeout"    // a ping was not answered in time
+	ReasonParseError     Reason = "parse error"     // the client sent what is not a packet
+	ReasonSlowConsumer   Reason = "slow consumer"   // the queue to the client ran over
+	ReasonShutdown       Reason = "server shutting down"
+)

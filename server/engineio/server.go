@@ -1,0 +1,162 @@
+package engineio
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server holds the sessions of one Engine.IO endpoint. It is an [http.Handler]
+// for that endpoint's path; its methods are safe for concurrent use.
+type Server struct {
+	opts    Options
+	accept  func(*Session, *http.Request) Handler
+	flusher *flusher
+
+	pings, pongs, lingers *deadlines
+
+	goroutines sync.WaitGroup
+
+	mu       sync.RWMutex
+	sessions map[string]*Session
+	refusing bool // no new sessions
+	closing  bool // no patience with those that are left
+	closed   bool // no new goroutines
+}
+
+// New returns a server. accept is called for each new session, with the request
+// that opens it, before any message of it is delivered; it returns the
+// session's handler. What it sends follows the handshake.
+func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
+	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session)}
+	srv.flusher = newFlusher(srv.spawn)
+	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
+	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
+	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
+	return srv
+}
+
+// Options returns the options with the defaults filled in.
+func (srv *Server) Options() Options { return srv.opts }
+
+// Flush has everything written that [Session.Enqueue] queued. It waits where
+// more is queued than can be written, and not for clients that do not read.
+func (srv *Server) Flush() {
+	srv.flusher.wake()
+	srv.flusher.wait()
+}
+
+// Count is the number of sessions.
+func (srv *Server) Count() int {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return len(srv.sessions)
+}
+
+// Session returns the open session with the id, or nil.
+func (srv *Server) Session(id string) *Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.sessions[id]
+}
+
+// Sessions returns the sessions of this moment.
+func (srv *Server) Sessions() []*Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*Session, 0, len(srv.sessions))
+	for _, s := range srv.sessions {
+		list = append(list, s)
+	}
+	return list
+}
+
+// add reports false where the server takes no new sessions.
+func (srv *Server) add(s *Session) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.refusing {
+		return false
+	}
+	srv.sessions[s.id] = s
+	return true
+}
+
+func (srv *Server) remove(s *Session) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.sessions, s.id)
+}
+
+// spawn runs f on a goroutine that Close waits for. It reports false, and does
+// not run f, on a closed server.
+func (srv *Server) spawn(f func()) bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	if srv.closed {
+		return false
+	}
+	srv.goroutines.Go(f)
+	return true
+}
+
+// write has a connection written to: here, or elsewhere where it may block.
+func (srv *Server) write(c *websocketConn) {
+	if c.raw != nil {
+		c.write()
+		return
+	}
+	s := c.session
+	s.mu.Lock()
+	c.blocked = true
+	s.mu.Unlock()
+	if !srv.spawn(c.write) {
+		c.shutdown()
+	}
+}
+
+// Drain refuses new sessions and closes the existing ones, spread evenly over
+// the given time so that they do not come back to the other servers at once.
+// It returns when all are closed or ctx ends.
+func (srv *Server) Drain(ctx context.Context, over time.Duration) {
+	srv.mu.Lock()
+	srv.refusing = true
+	srv.mu.Unlock()
+	sessions := srv.Sessions()
+	start := time.Now()
+	for i, s := range sessions {
+		due := start.Add(over * time.Duration(i) / time.Duration(len(sessions)))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+			return
+		}
+		s.CloseWithReason(ReasonShutdown, nil)
+	}
+}
+
+// Close refuses new sessions, closes the existing ones at once and waits until
+// their goroutines have ended, or ctx has.
+func (srv *Server) Close(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.refusing, srv.closing = true, true
+	srv.mu.Unlock()
+	for _, s := range srv.Sessions() {
+		s.close(ReasonShutdown, nil)
+	}
+	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.lingers} {
+		q.stop()
+	}
+	srv.mu.Lock()
+	srv.closed = true
+	srv.mu.Unlock()
+	done := make(chan struct{})
+	go func() { srv.goroutines.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,358 @@
+package engineio
+
+import (
+	"sync"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// Handler receives what happens to one session.
+//
+// HandleMessage and HandleReadEnd are called by one goroutine at a time, in the
+// order in which the messages came. HandleClose is called once, possibly while
+// a HandleMessage is under way; no HandleMessage starts after it has returned.
+type Handler interface {
+	// HandleMessage receives a message. data is valid until it returns. While
+	// it blocks nothing is read from the client, and the heartbeat waits.
+	HandleMessage(s *Session, data []byte, binary bool)
+	// HandleReadEnd tells that what arrived together has been delivered: the
+	// place to start work that had better see all of it.
+	HandleReadEnd(s *Session)
+	// HandleClose tells that the session has ended. err, where not nil, is
+	// what the reason does not say.
+	HandleClose(s *Session, reason Reason, err error)
+}
+
+// HandlerFuncs makes a [Handler] of functions; those that are nil do nothing.
+type HandlerFuncs struct {
+	Message func(s *Session, data []byte, binary bool)
+	Close   func(s *Session, reason Reason, err error)
+}
+
+// HandleMessage calls h.Message.
+func (h HandlerFuncs) HandleMessage(s *Session, data []byte, binary bool) {
+	if h.Message != nil {
+		h.Message(s, data, binary)
+	}
+}
+
+// HandleReadEnd does nothing.
+func (h HandlerFuncs) HandleReadEnd(*Session) {}
+
+// HandleClose calls h.Close.
+func (h HandlerFuncs) HandleClose(s *Session, reason Reason, err error) {
+	if h.Close != nil {
+		h.Close(s, reason, err)
+	}
+}
+
+type state uint8
+
+const (
+	stateOpen    state = iota
+	stateClosing       // closed for the handler; what is queued still goes out
+	stateClosed
+)
+
+// Session is one client's connection, whatever transports carry it. Its methods
+// are safe for concurrent use. Only Send and SendNow may wait, for a moment,
+// while more is being sent than the machine can write.
+type Session struct {
+	server  *Server
+	id      string
+	request requestBlock
+	handler Handler // set once, before anything is read
+
+	reading sync.Mutex // held while packets are delivered to the handler
+
+	// Owned by the flusher.
+	nextFlush *Session
+
+	mu        sync.Mutex // guards all below
+	state     state
+	upgrading bool // a WebSocket is being probed
+	inLine    bool // is in, or on its way into, the flusher's line
+	writing   bool // one goroutine is taking frames to the WebSocket
+	pinged    bool // a ping is not answered yet
+	crowded   bool // counts in flusher.crowded
+	stalls    uint8
+	queue     queue
+	polling   polling        // the transport until there is a WebSocket
+	ws        *websocketConn // the transport from then on
+	waiting   waiting
+	early     *ending // how it ended, where that was before it had a handler
+}
+
+// ending is what a handler is told of a session's end.
+type ending struct {
+	reason Reason
+	err    error
+}
+
+// setHandler gives the session its handler, and the news where there is some.
+func (s *Session) setHandler(h Handler) {
+	s.mu.Lock()
+	s.handler = h
+	early := s.early
+	s.mu.Unlock()
+	if early != nil {
+		h.HandleClose(s, early.reason, early.err)
+	}
+}
+
+// ended tells the handler that the session has ended. It is called once.
+func (s *Session) ended(reason Reason, err error) {
+	s.mu.Lock()
+	h := s.handler
+	if h == nil {
+		s.early = &ending{reason, err}
+	}
+	s.mu.Unlock()
+	if h != nil {
+		h.HandleClose(s, reason, err)
+	}
+}
+
+// ID is the session id, 20 characters. Whoever knows it can send as the client.
+func (s *Session) ID() string { return s.id }
+
+// Transport is the name of the current transport, "polling" or "websocket".
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws != nil {
+		return "websocket"
+	}
+	return "polling"
+}
+
+// Open reports whether the session is open: false from the moment it is being
+// closed from either side.
+func (s *Session) Open() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateOpen
+}
+
+// Send queues frames, in order and with no other frame between them, and has
+// them written soon by another goroutine. It returns ErrClosed on a session
+// that is not open, and ErrSlowConsumer where the queue ran over, which closes
+// the session.
+func (s *Session) Send(frames ...Frame) error {
+	if err := s.Enqueue(frames...); err != nil {
+		return err
+	}
+	s.server.Flush()
+	return nil
+}
+
+// Enqueue is Send without the last step: somebody must call [Server.Flush]
+// afterwards. It costs less where many sessions are sent to.
+func (s *Session) Enqueue(frames ...Frame) error {
+	s.mu.Lock()
+	push, err := s.enqueue(frames)
+	s.mu.Unlock()
+	if err != nil {
+		if err == ErrSlowConsumer {
+			s.close(ReasonSlowConsumer, nil)
+		}
+		return err
+	}
+	if push {
+		s.server.flusher.push(s)
+	}
+	return nil
+}
+
+// SendNow queues frames and writes what is queued on this goroutine as far as
+// the connection takes it. Of a burst of sends it should be the last.
+func (s *Session) SendNow(frames ...Frame) error {
+	s.mu.Lock()
+	if s.inLine || s.writing {
+		s.mu.Unlock()
+		return s.Send(frames...)
+	}
+	_, err := s.enqueue(frames)
+	s.inLine = false
+	s.mu.Unlock()
+	switch err {
+	case nil:
+		s.flush(false)
+	case ErrSlowConsumer:
+		s.close(ReasonSlowConsumer, nil)
+	}
+	return err
+}
+
+// Flush writes what is queued, like SendNow with no frame.
+func (s *Session) Flush() { s.flush(false) }
+
+// SendVolatile is Enqueue for frames that may be lost: it drops them, and
+// reports false, where the transport cannot take them now.
+func (s *Session) SendVolatile(frames ...Frame) bool {
+	s.mu.Lock()
+	ready := s.state == stateOpen
+	if s.ws != nil {
+		ready = ready && !s.ws.blocked
+	} else {
+		ready = ready && s.polling.poll != nil
+	}
+	if !ready {
+		s.mu.Unlock()
+		return false
+	}
+	push, err := s.enqueue(frames)
+	s.mu.Unlock()
+	if push {
+		s.server.flusher.push(s)
+	}
+	return err == nil
+}
+
+// enqueue reports whether the session has to be put in the flusher's line.
+func (s *Session) enqueue(frames []Frame) (push bool, err error) {
+	if s.state != stateOpen {
+		return false, ErrClosed
+	}
+	size := s.queue.bytes
+	for _, f := range frames {
+		size += len(f.wire)
+	}
+	if size > s.server.opts.MaxQueueBytes && !s.queue.empty() {
+		return false, ErrSlowConsumer
+	}
+	s.queue.push(frames...)
+	if size > s.server.opts.MaxQueueBytes/4 && !s.crowded && s.ws != nil && s.ws.crowds && !s.ws.blocked {
+		s.crowded = true
+		s.server.flusher.crowd(1)
+	}
+	return s.needsFlush(), nil
+}
+
+// relieve takes the session out of the count of the crowded.
+func (s *Session) relieve() {
+	if s.crowded {
+		s.crowded = false
+		s.server.flusher.crowd(-1)
+	}
+}
+
+// needsFlush marks the session as being in line where it must get there.
+func (s *Session) needsFlush() bool {
+	switch {
+	case s.inLine || s.writing:
+		return false
+	case s.ws == nil:
+		s.polling.wake() // the poll takes the frames, if there is one
+		return false
+	}
+	s.inLine = true
+	return true
+}
+
+// flush writes queued frames to the WebSocket unless somebody does already.
+func (s *Session) flush(fromLine bool) {
+	s.mu.Lock()
+	if fromLine {
+		s.inLine = false
+	}
+	if s.ws == nil || s.writing || !s.pending() {
+		s.mu.Unlock()
+		return
+	}
+	s.writing = true
+	ws := s.ws
+	s.mu.Unlock()
+	s.server.write(ws)
+}
+
+// pending reports whether the WebSocket has something to write.
+func (s *Session) pending() bool {
+	return !s.queue.empty() || len(s.ws.control) > 0
+}
+
+// scheduleFlush is for those who have just queued something and hold no lock.
+func (s *Session) scheduleFlush() {
+	s.mu.Lock()
+	push := s.needsFlush()
+	s.mu.Unlock()
+	if push {
+		s.server.flusher.push(s)
+	}
+	s.server.flusher.wake()
+}
+
+// Close ends the session with [ReasonForcedClose]. What is queued is still sent
+// before the connection ends, within [Options.CloseTimeout].
+func (s *Session) Close() { s.CloseWithReason(ReasonForcedClose, nil) }
+
+// CloseWithReason is Close with a reason, and an error for the handler's eyes.
+func (s *Session) CloseWithReason(reason Reason, err error) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	s.state = stateClosing
+	s.waitIn(s.server.lingers)
+	if s.ws != nil {
+		s.ws.sayGoodbye(closeNormal)
+	}
+	s.mu.Unlock()
+	s.scheduleFlush()
+	s.ended(reason, err)
+}
+
+// close ends the session at once; what is queued is lost.
+func (s *Session) close(reason Reason, err error) {
+	s.finish(reason, err, closeFrame, closeNormal)
+}
+
+// finish ends the session at once. A waiting poll is answered with last, a
+// WebSocket is closed with the code.
+func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
+	s.mu.Lock()
+	was := s.state
+	if was == stateClosed {
+		s.mu.Unlock()
+		return
+	}
+	s.state = stateClosed
+	s.waitIn(nil)
+	s.queue.recycle()
+	s.relieve()
+	s.polling.end(last)
+	ws := s.ws
+	if ws != nil {
+		ws.sayGoodbye(code)
+	}
+	s.mu.Unlock()
+	s.server.remove(s)
+	if ws != nil {
+		ws.hangUp()
+	}
+	if was == stateOpen {
+		s.ended(reason, err)
+	}
+}
+
+// receive handles one packet of the client and reports whether the next may
+// follow. Session.reading is held.
+func (s *Session) receive(p packet.Packet) bool {
+	switch p.Type {
+	case packet.Message:
+		if !s.Open() {
+			return false
+		}
+		s.handler.HandleMessage(s, p.Data, p.Binary)
+	case packet.Pong:
+		s.gotPong()
+	case packet.Close:
+		s.finish(ReasonTransportClose, nil, noopFrame, closeNormal)
+		return false
+	case packet.Ping: // the server pings, in protocol 4
+		s.close(ReasonTransportError, errDirection)
+		return false
+	}
+	return true
+}

@@ -1,0 +1,87 @@
+package engineio
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// An upgrade moves a session from polling to a WebSocket (section "Upgrade"):
+//
+//	client                         server
+//	  │── WebSocket with the sid ──►│  serveUpgrade
+//	  │── 2probe ─────────────────►│  handleProbe
+//	  │◄───────────────── 3probe ──│  (and a waiting poll is released by a noop)
+//	  │   finishes its poll         │
+//	  │── 5 ──────────────────────►│  bind: the session writes here from now on
+
+// noopAfter is how long a poll may wait that comes while a WebSocket is probed:
+// the client has to finish it before it can go on.
+const noopAfter = 100 * time.Millisecond
+
+func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
+	c, early, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		return
+	}
+	c.session = s
+	s.mu.Lock()
+	ok := s.state == stateOpen && !s.upgrading && s.ws == nil
+	if ok {
+		s.upgrading = true
+		c.upgrade = time.AfterFunc(srv.opts.UpgradeTimeout, c.shutdown)
+	}
+	s.mu.Unlock()
+	if !ok || !srv.spawn(func() { c.run(early) }) {
+		c.writeDirect(appendClose(nil, closeNormal))
+		c.conn.Close()
+	}
+}
+
+// handleProbe handles a packet of a connection that is not the transport yet.
+func (c *websocketConn) handleProbe(p packet.Packet) bool {
+	s := c.session
+	switch {
+	case p.Type == packet.Ping && string(p.Data) == packet.Probe:
+		c.writeDirect(probeFrame.wire)
+		s.mu.Lock()
+		s.polling.release()
+		s.mu.Unlock()
+		return true
+	case p.Type == packet.Upgrade && c.bind():
+		return true
+	}
+	c.abandon(closeNormal)
+	return false
+}
+
+// bind makes the connection the session's transport.
+func (c *websocketConn) bind() bool {
+	s := c.session
+	s.mu.Lock()
+	if s.state == stateClosed || !c.upgrade.Stop() {
+		s.mu.Unlock()
+		return false
+	}
+	c.upgrade = nil
+	s.upgrading = false
+	s.ws = c
+	s.polling.release()
+	if s.state == stateClosing {
+		c.sayGoodbye(closeNormal)
+	}
+	s.mu.Unlock()
+	s.scheduleFlush()
+	return true
+}
+
+// abandon ends an upgrade that did not succeed; the session stays with polling.
+func (c *websocketConn) abandon(code closeCode) {
+	s := c.session
+	s.mu.Lock()
+	s.upgrading = false
+	s.mu.Unlock()
+	c.upgrade.Stop()
+	c.writeDirect(appendClose(nil, code))
+}
