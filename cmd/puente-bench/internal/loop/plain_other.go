@@ -1,0 +1,5 @@
+//go:build !linux
+
+package loop
+
+func newPlain(addr string) (Loop, error) { return newPortable(addr, nil), nil }
