@@ -113,6 +113,17 @@ export class Client {
     return this.#unread.filter(({ event }) => events.includes(event)).map(({ event, args }) => [event, ...args]);
   }
 
+  /** @returns {Promise<void>} when polling has given way to WebSocket */
+  upgraded() {
+    const { engine } = this.socket.io;
+    return within('upgrade', () => this.#unread, (resolve) => engine.once('upgrade', resolve));
+  }
+
+  /** Loses the connection as a network would: nothing is said on the Socket.IO level. */
+  breakConnection() {
+    this.socket.io.engine.close();
+  }
+
   close() {
     this.socket.disconnect();
   }

@@ -6,7 +6,7 @@ import { commandOf } from './targets.js';
 import { SECRET } from './tokens.js';
 
 const READY_WITHIN = 15_000;
-const STOPPED_WITHIN = 5_000;
+const STOPPED_WITHIN = 10_000;
 const ATTEMPTS = 3; // another process may take the free port between our look and the server's bind
 
 // Variables of this machine must not configure the servers: they get these and what they need to run.

@@ -1,0 +1,114 @@
+// Who may do what (contract, section 3), and how often.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EACH_TRANSPORT, eachClient, eachTarget } from '../harness/matrix.js';
+
+const UNAUTHORIZED = { success: false, error: { code: 'unauthorized', message: 'Unauthorized' } };
+const RATE_LIMITED = { success: false, error: { code: 'rate_limited', message: 'Rate limit exceeded' } };
+
+eachTarget('the claim rooms', {}, (world) => {
+  it('names the rooms that a user may join', async (t) => {
+    const client = await world.user(t, undefined, { rooms: ['lobby', 'order-*', 'a.c', '42'] });
+    for (const roomId of ['lobby', 'order-1', 'order-1-2', 'a.c', 42, '42']) await client.ask('join-room', { roomId });
+    for (const roomId of ['other', 'lobby2', 'my-order-1', 'Lobby', 'abc', 421]) {
+      assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED, String(roomId));
+    }
+  });
+
+  it('may be empty, which admits to none', async (t) => {
+    const client = await world.user(t, undefined, { rooms: [] });
+    assert.deepStrictEqual(await client.request('join-room', 'lobby'), UNAUTHORIZED);
+  });
+
+  it('a refused join leaves no trace in the room', async (t) => {
+    const roomId = world.name('secret');
+    const member = await world.user(t);
+    await member.ask('join-room', roomId);
+    const outsider = await world.user(t, undefined, { rooms: ['lobby'] });
+    outsider.emit('join-room', { roomId });
+    assert.deepStrictEqual(await outsider.arguments('error'), ['Unauthorized', { ...UNAUTHORIZED.error, event: 'join-room' }]);
+    await member.ask('publish-update', { roomId, type: 'X' });
+    assert.deepStrictEqual(await outsider.unread('update'), []);
+    assert.deepStrictEqual(await member.unread('user-joined', 'user-presence'), []);
+  });
+});
+
+eachTarget('updates', {}, (world) => {
+  for (const [what, claims] of Object.entries({
+    'role': { role: 'admin' }, 'roles': { roles: ['editor', 'admin'] }, 'a single roles': { roles: 'admin' },
+  })) {
+    it(`may be published from outside the room by an admin: ${what}`, async (t) => {
+      const roomId = world.name('room');
+      const member = await world.user(t);
+      await member.ask('join-room', roomId);
+      const admin = await world.user(t, undefined, claims);
+      await admin.ask('publish-update', { roomId, type: 'X', payload: 'from outside' });
+      assert.equal((await member.next('update')).payload, 'from outside');
+      assert.deepStrictEqual(await admin.unread('update'), []);
+    });
+  }
+
+  for (const claims of [{ role: 'administrator' }, { roles: ['editor'] }, { role: ['x'] }, { admin: true }]) {
+    it(`may not by ${JSON.stringify(claims)}`, async (t) => {
+      const client = await world.user(t, undefined, claims);
+      assert.deepStrictEqual(await client.request('publish-update', { roomId: 'elsewhere', type: 'X' }), UNAUTHORIZED);
+    });
+  }
+});
+
+eachTarget('notifications under WS_NOTIFY_POLICY=admin', { WS_NOTIFY_POLICY: 'admin' }, (world) => {
+  it('are sent by admins only', async (t) => {
+    const target = await world.user(t);
+    const admin = await world.user(t, undefined, { role: 'admin' });
+    const notification = { targetUserId: target.userId, type: 'INFO', title: 'x' };
+    assert.deepStrictEqual(await target.request('publish-notification', notification), UNAUTHORIZED);
+    await admin.ask('publish-notification', notification);
+    assert.equal((await target.next('notification')).from, admin.userId);
+    assert.deepStrictEqual(await target.unread('notification'), []);
+  });
+});
+
+eachClient('rate limit', { WS_RATE_LIMIT: '5' }, (world) => {
+  it('counts the events of a user over all its sockets', async (t) => {
+    const phone = await world.user(t);
+    const laptop = await world.user(t, phone.userId);
+    const roomId = world.name('room');
+    for (const device of [phone, laptop, phone, laptop, phone]) await device.ask('join-room', roomId);
+    for (const device of [phone, laptop]) {
+      assert.deepStrictEqual(await device.request('join-room', roomId), RATE_LIMITED);
+      device.emit('leave-room', roomId);
+      assert.deepStrictEqual(await device.arguments('error'), ['Rate limit exceeded', { ...RATE_LIMITED.error, event: 'leave-room' }]);
+    }
+    const other = await world.user(t);
+    assert.equal((await other.ask('join-room', roomId)).total, 2);
+  });
+
+  it('counts pings apart', async (t) => {
+    const client = await world.user(t);
+    for (let i = 0; i < 5; i++) await client.ask('join-room', 'x');
+    assert.deepStrictEqual(await client.request('join-room', 'x'), RATE_LIMITED);
+    assert.ok((await client.request('ping')).timestamp);
+  });
+
+  it('is the socket\'s own before it has authenticated', async (t) => {
+    const [guesser, other] = [await world.open(t).connected(), await world.open(t).connected()];
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await guesser.request('authenticate', { token: 'guess' })).error.code, 'unauthenticated');
+    }
+    assert.deepStrictEqual(await guesser.request('authenticate', { token: 'guess' }), RATE_LIMITED);
+    assert.equal((await other.request('authenticate', { token: 'guess' })).error.code, 'unauthenticated');
+  });
+}, EACH_TRANSPORT);
+
+eachTarget('rate limit, after its window', { WS_RATE_LIMIT: '3', WS_RATE_WINDOW: '500' }, (world) => {
+  it('lets the user go on', async (t) => {
+    const client = await world.user(t);
+    // A run of quick events meets the limit, unless the machine is so slow that the window passes in between.
+    let answer;
+    do answer = await client.request('join-room', 'x');
+    while (answer.success);
+    assert.deepStrictEqual(answer, RATE_LIMITED);
+    while (!(await client.request('join-room', 'x')).success) await delay(50);
+  });
+});
