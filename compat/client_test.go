@@ -1,0 +1,274 @@
+package compat_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// answerTimeout is how long an answer may take; no right answer depends on it.
+	answerTimeout = 10 * time.Second
+	// wsKey is the Sec-WebSocket-Key of every handshake: RFC 6455's own example.
+	wsKey = "dGhlIHNhbXBsZSBub25jZQ=="
+	// maxPending bounds the answers that wait to be looked at, so that a runaway server stops at the socket.
+	maxPending = 1024
+)
+
+// hiddenHeaders describe the connection, or repeat what the body shows.
+var hiddenHeaders = []string{
+	"Connection", "Content-Length", "Date", "Keep-Alive", "Sec-Websocket-Accept", "Transfer-Encoding", "Upgrade",
+}
+
+// conn is a client connection of a transcript: one request, then, where it was upgraded, WebSocket messages.
+// Its reader renders what arrives and ends with the connection.
+type conn struct {
+	net     net.Conn
+	method  string
+	answers chan answer
+	joined  sync.WaitGroup
+}
+
+// dial opens a connection and sends the request.
+func dial(addr, line string, head []string, body *string) (*conn, error) {
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	method, path, _ := strings.Cut(line, " ")
+	c := &conn{net: nc, method: method, answers: make(chan answer, maxPending)}
+	if method == "WS" {
+		method = "GET"
+		head = append([]string{
+			"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + wsKey,
+		}, head...)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, addr)
+	framed := false
+	for _, h := range head {
+		name, _, _ := strings.Cut(strings.ToLower(h), ":")
+		framed = framed || name == "content-length" || name == "transfer-encoding"
+		b.WriteString(h + "\r\n")
+	}
+	if !framed && (body != nil || method == "POST" || method == "PUT") {
+		n := 0
+		if body != nil {
+			n = len(*body)
+		}
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", n)
+	}
+	b.WriteString("\r\n")
+	if body != nil {
+		b.WriteString(*body)
+	}
+	if b.Len() <= 64<<10 {
+		nc.Write(b.Bytes()) // an error shows as the answer that is missing
+	} else { // a server may answer, or give up, before it has read everything
+		c.joined.Go(func() { nc.Write(b.Bytes()) })
+	}
+	c.joined.Go(c.read)
+	return c, nil
+}
+
+// close cuts the connection and waits for its reader.
+func (c *conn) close() {
+	c.net.Close()
+	c.joined.Wait()
+}
+
+// next returns the next answer; ok is false where none came in time.
+func (c *conn) next() (answer, bool) {
+	select {
+	case a := <-c.answers:
+		return a, true
+	case <-time.After(answerTimeout):
+		return answer{"(no answer)"}, false
+	}
+}
+
+// deliver queues an answer; beyond maxPending the connection is given up.
+func (c *conn) deliver(a answer) bool {
+	select {
+	case c.answers <- a:
+		return true
+	default:
+		c.net.Close()
+		return false
+	}
+}
+
+func (c *conn) read() {
+	br := bufio.NewReader(c.net)
+	method := c.method
+	if method == "WS" {
+		method = "GET"
+	}
+	res, err := http.ReadResponse(br, &http.Request{Method: method})
+	if err != nil {
+		c.deliver(answer{"< eof"})
+		return
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if c.deliver(renderHead(res)) {
+			c.readFrames(br)
+		}
+		return
+	}
+	body, err := readBody(res)
+	a := renderHead(res)
+	if err != nil {
+		a = append(a, "<< (cut off) "+showBody(string(body)))
+	} else if len(body) > 0 {
+		a = append(a, "<< "+showBody(string(body)))
+	}
+	c.deliver(a)
+	c.net.Close()
+}
+
+func readBody(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	if res.Header.Get("Content-Encoding") != "gzip" {
+		return io.ReadAll(res.Body)
+	}
+	zr, err := gzip.NewReader(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(zr)
+}
+
+func renderHead(res *http.Response) answer {
+	a := answer{"< " + strconv.Itoa(res.StatusCode)}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		sum := sha1.Sum([]byte(wsKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		if got := res.Header.Get("Sec-Websocket-Accept"); got != base64.StdEncoding.EncodeToString(sum[:]) {
+			a = append(a, "< Sec-WebSocket-Accept: (wrong) "+got)
+		}
+	}
+	var lines []string
+	for name, values := range res.Header {
+		if slices.Contains(hiddenHeaders, name) {
+			continue
+		}
+		for _, v := range values {
+			lines = append(lines, "< "+name+": "+show(v))
+		}
+	}
+	slices.Sort(lines)
+	return append(a, lines...)
+}
+
+// readFrames renders messages until the connection ends or a close frame came, which it echoes.
+func (c *conn) readFrames(br *bufio.Reader) {
+	var message []byte
+	var opcode ws.OpCode
+	for {
+		h, err := ws.ReadHeader(br)
+		if err != nil {
+			c.deliver(answer{"< eof"})
+			return
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(br, payload); err != nil {
+			c.deliver(answer{"< eof"})
+			return
+		}
+		if h.Masked || h.Rsv != 0 {
+			c.deliver(answer{fmt.Sprintf("< (broken frame: masked %v, rsv %d)", h.Masked, h.Rsv)})
+			return
+		}
+		switch h.OpCode {
+		case ws.OpClose:
+			c.deliver(answer{renderClose(payload)})
+			c.sendFrame(ws.OpClose, payload)
+			c.net.Close()
+			return
+		case ws.OpPing, ws.OpPong:
+			name := map[ws.OpCode]string{ws.OpPing: "ping", ws.OpPong: "pong"}[h.OpCode]
+			if !c.deliver(answer{strings.TrimSpace(fmt.Sprintf("< %s % x", name, payload))}) {
+				return
+			}
+			continue
+		case ws.OpText, ws.OpBinary:
+			message, opcode = payload, h.OpCode
+		case ws.OpContinuation:
+			message = append(message, payload...)
+		}
+		if h.Fin && !c.deliver(renderMessage(opcode, message)) {
+			return
+		}
+	}
+}
+
+func renderMessage(op ws.OpCode, data []byte) answer {
+	if op == ws.OpText {
+		return answer{strings.TrimSuffix("<< "+showBody(string(data)), " ")}
+	}
+	return answer{strings.TrimSpace(fmt.Sprintf("<b % x", data))}
+}
+
+func renderClose(payload []byte) string {
+	if len(payload) < 2 {
+		return "< close 1005"
+	}
+	return strings.TrimSpace(fmt.Sprintf("< close %d %s", binary.BigEndian.Uint16(payload), show(string(payload[2:]))))
+}
+
+// send does what a step after the request asks for.
+func (c *conn) send(op, text string) error {
+	switch op {
+	case ">>":
+		return c.sendFrame(ws.OpText, []byte(text))
+	case ">b", ">x":
+		data, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+		if err != nil {
+			return err
+		}
+		if op == ">b" {
+			return c.sendFrame(ws.OpBinary, data)
+		}
+		_, err = c.net.Write(data)
+		return err
+	}
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "eof":
+		return c.net.Close()
+	case "close":
+		if rest == "" {
+			return c.sendFrame(ws.OpClose, nil)
+		}
+		code, err := strconv.Atoi(rest)
+		if err != nil {
+			return err
+		}
+		return c.sendFrame(ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(code), ""))
+	}
+	return fmt.Errorf("no such step: %s %s", op, text)
+}
+
+func (c *conn) sendFrame(op ws.OpCode, payload []byte) error {
+	f := ws.MaskFrameInPlace(ws.NewFrame(op, true, slices.Clone(payload)))
+	err := ws.WriteFrame(c.net, f)
+	if errors.Is(err, net.ErrClosed) {
+		return nil // the server was quicker; what it answered decides
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+// The reference server of the transcripts: Node's socket.io (or engine.io alone) with the behaviour that
+// ../README.md lists. One process serves every transcript: a line of JSON {kind, options} on stdin starts a server
+// on a free port of 127.0.0.1, the answer on stdout is its port. It ends when stdin does.
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { Server } from "socket.io";
+
+const require = createRequire(import.meta.url);
+// engine.io is socket.io's own copy, so that both kinds of transcript come from the same engine.
+const engine = createRequire(require.resolve("socket.io"))("engine.io");
+
+function engineServer(httpServer, options) {
+  const server = engine.attach(httpServer, options);
+  server.on("connection", (socket) => {
+    socket.on("message", (data) => {
+      if (data === "farewell") {
+        socket.send("goodbye");
+        socket.close();
+      } else {
+        socket.send(data);
+      }
+    });
+  });
+}
+
+function socketServer(httpServer, { refuse, ...options }) {
+  if (refuse !== undefined) options.allowRequest = (req, done) => done(refuse || null, false);
+  const io = new Server(httpServer, options);
+
+  const greet = (nsp) => {
+    nsp.on("connection", (socket) => {
+      socket.emit("auth", socket.handshake.auth);
+      socket.on("message", (...args) => socket.emit("message-back", ...args));
+      socket.on("message-with-ack", (...args) => args.pop()(...args));
+      socket.on("ask", (...args) => {
+        socket.emit("question", ...args, (...answer) => socket.emit("answer", ...answer));
+      });
+      socket.on("repeat", (text, times, messages) => {
+        for (let i = 0; i < messages; i++) socket.emit("repeated", text.repeat(times));
+      });
+      socket.on("say", (...args) => nsp.emit("said", ...args));
+      socket.on("leave", () => socket.disconnect());
+      socket.on("hang-up", () => socket.disconnect(true));
+      socket.on(7, (...args) => socket.emit("seven", ...args));
+    });
+  };
+
+  greet(io.of("/"));
+  greet(io.of("/custom"));
+  greet(io.of(/^\/dynamic-\d+$/));
+
+  const members = io.of("/members");
+  members.use((socket, next) => {
+    if (socket.handshake.auth.token === "secret") return next();
+    const refusal = new Error("not a member");
+    if (socket.handshake.auth.explain) refusal.data = { code: "E_MEMBER", hint: ["sign up"] };
+    next(refusal);
+  });
+  greet(members);
+}
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const { kind, options } = JSON.parse(line);
+    const httpServer = createServer((req, res) => res.writeHead(404).end());
+    (kind === "engine.io" ? engineServer : socketServer)(httpServer, options);
+    httpServer.listen(0, "127.0.0.1", () => console.log(httpServer.address().port));
+  })
+  .on("close", () => process.exit(0));

@@ -1,0 +1,202 @@
+package compat_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// target starts the server that a transcript asks for and returns its host:port.
+type target struct {
+	start   func(t *testing.T, kind, options string) string
+	differs bool // whether the answers marked `!` apply
+}
+
+// replayAll replays every transcript against the target, each in a subtest named after its file.
+func replayAll(t *testing.T, to target) {
+	paths, err := filepath.Glob("transcripts/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			tr, err := readTranscript(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			addr := to.start(t, tr.kind, tr.options)
+			if *update && !to.differs {
+				if err := replay(tr, addr, to.differs, 1, true); err != nil {
+					t.Fatalf("%s:%v", path, err)
+				}
+				if err := tr.write(path); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			err = replay(tr, addr, to.differs, 1, false)
+			if err != nil && tr.pauses {
+				t.Logf("with short pauses: %s:%v", path, err)
+				err = replay(tr, addr, to.differs, 10, false)
+			}
+			if err != nil {
+				t.Fatalf("%s:%v", path, err)
+			}
+		})
+	}
+}
+
+// session is one replay of one transcript.
+type session struct {
+	addr   string
+	conns  map[string]*conn
+	ids    captures
+	record bool
+}
+
+// replay does the client's part of a transcript and compares the server's, or records it.
+func replay(tr *transcript, addr string, differs bool, slowness time.Duration, record bool) error {
+	s := &session{addr: addr, conns: map[string]*conn{}, ids: captures{}, record: record}
+	defer func() {
+		for _, c := range s.conns {
+			c.close()
+		}
+	}()
+	for _, it := range tr.items {
+		var err error
+		switch {
+		case it.send != nil:
+			err = s.send(it.send)
+		case it.pause > 0:
+			time.Sleep(it.pause * slowness)
+		case it.expect != nil:
+			err = s.expect(it.expect, differs)
+		}
+		if err != nil {
+			return fmt.Errorf("%d: %w", it.line, err)
+		}
+	}
+	return s.unexpected()
+}
+
+func (s *session) send(step *send) error {
+	text, err := s.ids.expand(step.text)
+	if err != nil {
+		return err
+	}
+	if step.op != ">" || !isRequest.MatchString(text) {
+		c := s.conns[step.conn]
+		if c == nil {
+			return fmt.Errorf("connection %s is not open", step.conn)
+		}
+		return c.send(step.op, text)
+	}
+	if err := s.unexpectedOn(step.conn); err != nil {
+		return err
+	}
+	if old := s.conns[step.conn]; old != nil {
+		old.close()
+	}
+	var head []string
+	for _, h := range step.head {
+		h, err := s.ids.expand(h)
+		if err != nil {
+			return err
+		}
+		head = append(head, h)
+	}
+	body := step.body
+	if body != nil {
+		expanded, err := s.ids.expand(*body)
+		if err != nil {
+			return err
+		}
+		body = &expanded
+	}
+	s.conns[step.conn], err = dial(s.addr, text, head, body)
+	return err
+}
+
+func (s *session) expect(e *expectation, differs bool) error {
+	want := e.answers
+	if differs && e.differs {
+		want = e.instead
+	}
+	var got []answer
+	for i := range want {
+		name := e.conns[i%len(e.conns)]
+		c := s.conns[name]
+		if c == nil {
+			return fmt.Errorf("connection %s is not open", name)
+		}
+		a, ok := c.next()
+		if !ok && s.record {
+			return fmt.Errorf("%s: no answer to record", name)
+		}
+		got = append(got, a)
+	}
+	if s.record {
+		slices.SortFunc(got, func(a, b answer) int { return slices.Compare(a, b) })
+		for i, a := range got {
+			got[i] = s.ids.record(a)
+		}
+		e.answers = got
+		return nil
+	}
+	left := slices.Clone(got)
+	for _, w := range want {
+		i := slices.IndexFunc(left, func(a answer) bool { return s.ids.matches(w, a) })
+		if i < 0 {
+			return fmt.Errorf("answer of %s\nexpected\n%sgot\n%s", strings.Join(e.conns, "|"), indent(want), indent(s.named(got)))
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	return nil
+}
+
+func (s *session) named(got []answer) []answer {
+	var named []answer
+	for _, a := range got {
+		named = append(named, s.ids.record(a))
+	}
+	return named
+}
+
+// unexpected reports an answer that nobody expected.
+func (s *session) unexpected() error {
+	for name := range s.conns {
+		if err := s.unexpectedOn(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) unexpectedOn(name string) error {
+	c := s.conns[name]
+	if c == nil {
+		return nil
+	}
+	select {
+	case a := <-c.answers:
+		if a[0] != "< eof" {
+			return fmt.Errorf("%s got an answer that was not expected\n%s", name, indent([]answer{a}))
+		}
+	default:
+	}
+	return nil
+}
+
+func indent(answers []answer) string {
+	var b strings.Builder
+	for _, a := range answers {
+		for _, line := range a {
+			b.WriteString("\t" + line + "\n")
+		}
+	}
+	return b.String()
+}

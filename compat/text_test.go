@@ -1,0 +1,151 @@
+package compat_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxShownBody is the longest body, in bytes, that a transcript shows rather than hashes.
+const maxShownBody = 4096
+
+var (
+	sessionID  = regexp.MustCompile(`"sid":"([A-Za-z0-9_-]{20})"`)
+	captureRef = regexp.MustCompile(`\{sid\d*\}`)
+	repeatRef  = regexp.MustCompile(`\{([^"\\])\*(\d+)\}`)
+	escapeRef  = regexp.MustCompile(`\\x[0-9a-f]{2}`)
+)
+
+// show renders text for a transcript: long runs of one character shortened, control bytes and invalid UTF-8 escaped.
+func show(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		run := 1
+		for strings.HasPrefix(s[i+run*size:], s[i:i+size]) {
+			run++
+		}
+		switch {
+		case r < ' ' || r == 0x7f || r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+			run = 1
+		case run >= 32 && r != '"' && r != '\\':
+			fmt.Fprintf(&b, "{%c*%d}", r, run)
+		default:
+			b.WriteString(s[i : i+size])
+			run = 1
+		}
+		i += run * size
+	}
+	return b.String()
+}
+
+// showBody is show, with a hash in place of what would be too long to read.
+func showBody(s string) string {
+	if shown := show(s); len(shown) <= maxShownBody {
+		return shown
+	}
+	return fmt.Sprintf("{sha256 %x, %d bytes}", sha256.Sum256([]byte(s)), len(s))
+}
+
+// captures are the session ids of one replay, by the names that a transcript gives them.
+type captures map[string]string
+
+// expand makes of a transcript's text what goes on the wire.
+func (c captures) expand(s string) (string, error) {
+	var missing error
+	s = captureRef.ReplaceAllStringFunc(s, func(name string) string {
+		if c[name] == "" {
+			missing = fmt.Errorf("%s was never captured", name)
+		}
+		return c[name]
+	})
+	s = repeatRef.ReplaceAllStringFunc(s, func(ref string) string {
+		m := repeatRef.FindStringSubmatch(ref)
+		n, _ := strconv.Atoi(m[2])
+		return strings.Repeat(m[1], n)
+	})
+	s = escapeRef.ReplaceAllStringFunc(s, func(ref string) string {
+		b, _ := strconv.ParseUint(ref[2:], 16, 8)
+		return string([]byte{byte(b)})
+	})
+	return s, missing
+}
+
+// matches reports whether got is the expected answer, and if so keeps the ids that it captured.
+func (c captures) matches(want, got answer) bool {
+	if len(want) != len(got) {
+		return false
+	}
+	next := maps.Clone(c)
+	for i := range want {
+		if !next.matchLine(want[i], got[i]) {
+			return false
+		}
+	}
+	for name, id := range next {
+		for other, same := range next {
+			if name != other && id == same {
+				return false // two sessions, one id
+			}
+		}
+	}
+	maps.Copy(c, next)
+	return true
+}
+
+func (c captures) matchLine(want, got string) bool {
+	var pattern strings.Builder
+	var names []string
+	rest := want
+	for loc := captureRef.FindStringIndex(rest); loc != nil; loc = captureRef.FindStringIndex(rest) {
+		pattern.WriteString(regexp.QuoteMeta(rest[:loc[0]]))
+		if id := c[rest[loc[0]:loc[1]]]; id != "" {
+			pattern.WriteString(regexp.QuoteMeta(id))
+		} else {
+			pattern.WriteString(`([A-Za-z0-9_-]{20})`)
+			names = append(names, rest[loc[0]:loc[1]])
+		}
+		rest = rest[loc[1]:]
+	}
+	pattern.WriteString(regexp.QuoteMeta(rest))
+	m := regexp.MustCompile(`^` + pattern.String() + `$`).FindStringSubmatch(got)
+	if m == nil {
+		return false
+	}
+	for i, name := range names {
+		if old := c[name]; old != "" && old != m[i+1] {
+			return false
+		}
+		c[name] = m[i+1]
+	}
+	return true
+}
+
+// record names the ids that got brings, and returns it with every known id replaced by its name.
+func (c captures) record(got answer) answer {
+	for _, line := range got {
+		for _, m := range sessionID.FindAllStringSubmatch(line, -1) {
+			if slices.Contains(slices.Collect(maps.Values(c)), m[1]) {
+				continue
+			}
+			name := "{sid}"
+			if len(c) > 0 {
+				name = fmt.Sprintf("{sid%d}", len(c)+1)
+			}
+			c[name] = m[1]
+		}
+	}
+	named := slices.Clone(got)
+	for i := range named {
+		for name, id := range c {
+			named[i] = strings.ReplaceAll(named[i], id, name)
+		}
+	}
+	return named
+}
