@@ -1,0 +1,55 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Why a token is invalid, where golang-jwt has no error for it.
+var (
+	errAlgorithm  = errors.New("no key for its algorithm")
+	errCritical   = errors.New("critical header parameters")
+	errUnknownKey = errors.New("unknown key id")
+	errNoUser     = errors.New("no valid userId or sub")
+	errRooms      = errors.New("rooms is not a list of names")
+)
+
+// verdict turns an error of golang-jwt into one of ours. It picks its own words,
+// because golang-jwt quotes from the token.
+func verdict(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		var cause *fetchError
+		if errors.As(err, &cause) {
+			return cause
+		}
+		return ErrUnavailable
+	}
+	for _, known := range []struct {
+		err    error
+		reason string
+	}{
+		{errAlgorithm, errAlgorithm.Error()},
+		{errCritical, errCritical.Error()},
+		{errUnknownKey, errUnknownKey.Error()},
+		{errNoUser, errNoUser.Error()},
+		{errRooms, errRooms.Error()},
+		{jwt.ErrTokenMalformed, "malformed"},
+		{jwt.ErrTokenUnverifiable, "unknown algorithm"},
+		{jwt.ErrTokenSignatureInvalid, "bad signature"},
+		{jwt.ErrTokenNotValidYet, "not valid yet"},
+		{jwt.ErrTokenInvalidIssuer, "wrong issuer"},
+		{jwt.ErrTokenInvalidAudience, "wrong audience"},
+		{jwt.ErrTokenRequiredClaimMissing, "no issuer or audience"},
+	} {
+		if errors.Is(err, known.err) {
+			return fmt.Errorf("%w: %s", ErrTokenInvalid, known.reason)
+		}
+	}
+	// Only now: golang-jwt reports all that is wrong with the claims at once.
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return ErrTokenExpired
+	}
+	return ErrTokenInvalid
+}
