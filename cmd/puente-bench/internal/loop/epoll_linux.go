@@ -36,7 +36,7 @@ type epollConn struct {
 	out     []byte
 	fd      int
 	born    int32 // tells an event of this connection from one of the descriptor's last owner, in the same batch
-	open    bool // OnOpen was called
+	open    bool  // OnOpen was called
 	closed  bool
 	dirty   bool // is in loop.dirty
 	blocked bool // the socket took less than all; EPOLLOUT is awaited
@@ -133,10 +133,10 @@ func (l *epoll) Run(ctx context.Context, limit time.Duration, done func() bool) 
 	deadline := time.Now().Add(limit)
 	events := make([]unix.EpollEvent, batch)
 	for {
-		l.flush()
 		if done() {
 			return nil
 		}
+		l.flush() // after done, which may have queued more
 		left := time.Until(deadline)
 		if left <= 0 {
 			return ErrTimeout

@@ -23,10 +23,12 @@ type recorder struct {
 	err     error
 }
 
-func (r *recorder) Ready(c Client)                { r.ready = true; c.Send([]byte(`2["ping"]`)) }
-func (r *recorder) Packet(_ Client, p []byte)     { r.packets = append(r.packets, string(p)) }
-func (r *recorder) Attachment(_ Client, p []byte) { r.packets = append(r.packets, "attachment "+string(p)) }
-func (r *recorder) Closed(_ Client, err error)    { r.err = err }
+func (r *recorder) Ready(c Client)            { r.ready = true; c.Send([]byte(`2["ping"]`)) }
+func (r *recorder) Packet(_ Client, p []byte) { r.packets = append(r.packets, string(p)) }
+func (r *recorder) Attachment(_ Client, p []byte) {
+	r.packets = append(r.packets, "attachment "+string(p))
+}
+func (r *recorder) Closed(_ Client, err error) { r.err = err }
 
 func run(t *testing.T, h http.Handler, dial func(loop.Loop, *Options, int, string, Handler) Client, done func(*recorder) bool) *recorder {
 	t.Helper()

@@ -1,0 +1,323 @@
+package load
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/loop"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/proc"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/stats"
+)
+
+// Errors of a run.
+var (
+	ErrBrokeOff = errors.New("load: broke off")
+	ErrLost     = errors.New("load: messages were lost")
+)
+
+const (
+	dialAtOnce   = 64               // handshakes under way where connecting is not what is measured
+	connectLimit = 2 * time.Minute  // for all connections of a run
+	drainLimit   = 15 * time.Second // for the last answers
+	progressStep = 100 * time.Millisecond
+)
+
+// Target is the server under load.
+type Target struct {
+	// URL is http://host:port/socket.io/ or https://…; the path may be left out.
+	URL string
+	// Token, where set, is every client's token; else each gets its own user and a token made with Secret; else none.
+	Token, Secret string
+	// PID is the server's process on this machine, or 0.
+	PID int
+	// Insecure skips the verification of the server's certificate.
+	Insecure bool
+}
+
+// Progress tells how far a run is. It is called often, from the goroutine that runs the load, and must be quick.
+type Progress func(phase string, done float64)
+
+// Run puts a load on a server and measures it. It runs one workload, in the calling goroutine, and leaves nothing behind.
+func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress) (Result, error) {
+	s, err := s.withDefaults()
+	if err != nil {
+		return Result{}, err
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return Result{}, err
+	}
+	var config *tls.Config
+	port := "80"
+	switch u.Scheme {
+	case "http", "ws":
+	case "https", "wss":
+		config = &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: t.Insecure}
+		port = "443"
+	default:
+		return Result{}, fmt.Errorf("load: scheme of %q is not http, https, ws or wss", t.URL)
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	l, err := loop.New(net.JoinHostPort(u.Hostname(), port), config)
+	if err != nil {
+		return Result{}, err
+	}
+	defer l.Close()
+	r := &run{
+		ctx: ctx, target: t, spec: s, timing: timing.withDefaults(), progress: progress, loop: l,
+		options: sio.Options{Host: u.Host, Path: u.Path, Browser: s.Browser},
+		latency: stats.NewRecorder(), start: time.Now(),
+	}
+	if u.Path == "" || u.Path == "/" {
+		r.options.Path = "/socket.io/"
+	}
+	switch s.Kind {
+	case Connect:
+		return r.connect()
+	case Idle:
+		return r.idle()
+	case Echo:
+		r.workload = &echo{run: r, waiting: make([]fifo, s.Conns)}
+	case Publish:
+		r.workload = newPublish(r, 0)
+	case Fanout:
+		r.workload = &fanout{run: r, last: make([]int64, s.Conns)}
+	case Rooms:
+		r.workload = &rooms{run: r}
+	case Polling:
+		r.workload = &polling{run: r, waiting: make([]fifo, s.Conns)}
+	}
+	return r.steady()
+}
+
+// workload is what the clients of one kind do. Its methods are called from the loop.
+type workload interface {
+	// ready is called for each client once it is connected; it calls run.settle when the client can take part.
+	ready(c sio.Client)
+	// packet and attachment take what comes.
+	packet(c sio.Client, p []byte)
+	attachment(c sio.Client, p []byte)
+	// send begins one message of a client, due at the given time. The workload does so itself when one is completed, unless
+	// run.paced or run.stopping.
+	send(c sio.Client, due time.Time)
+	// publishers are the clients that send.
+	publishers() []sio.Client
+	// outstanding is what has been begun and not completed.
+	outstanding() int64
+}
+
+type run struct {
+	ctx      context.Context
+	target   Target
+	spec     Spec
+	timing   Timing
+	progress Progress
+	loop     loop.Loop
+	options  sio.Options
+	workload workload
+	clients  []sio.Client
+	latency  *stats.Recorder
+	start    time.Time
+	reported time.Time
+
+	settled   int   // clients that can take part
+	count     int64 // messages completed while measured
+	err       error // the first failure
+	paced     bool
+	stopping  bool
+	measuring bool
+}
+
+// fail ends the run with its first failure.
+func (r *run) fail(err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %w", ErrBrokeOff, err)
+	}
+}
+
+// Ready, Packet, Attachment and Closed make run the sio.Handler of all its clients.
+func (r *run) Ready(c sio.Client)                { r.workload.ready(c) }
+func (r *run) Packet(c sio.Client, p []byte)     { r.workload.packet(c, p) }
+func (r *run) Attachment(c sio.Client, p []byte) { r.workload.attachment(c, p) }
+func (r *run) Closed(c sio.Client, err error) {
+	r.fail(fmt.Errorf("connection %d of %d: %w", c.Index(), r.spec.Conns, err))
+}
+
+// settle says that one more client can take part.
+func (r *run) settle() { r.settled++ }
+
+// complete counts one message that was due at a time.
+func (r *run) complete(due time.Time) {
+	if r.measuring {
+		r.count++
+		r.latency.Add(time.Since(due))
+	}
+}
+
+// dial starts client i.
+func (r *run) dial(i int, h sio.Handler) sio.Client {
+	token := r.target.Token
+	if token == "" && r.target.Secret != "" {
+		var err error
+		if token, err = sio.Token(r.target.Secret, fmt.Sprintf("user-%d", i)); err != nil {
+			r.fail(err)
+		}
+	}
+	if r.spec.Kind == Polling {
+		return sio.DialPolling(r.loop, &r.options, i, token, h)
+	}
+	return sio.DialWebSocket(r.loop, &r.options, i, token, h)
+}
+
+// wait drives the loop until done, or for the whole of limit where done is nil.
+func (r *run) wait(phase string, limit time.Duration, share func() float64, done func() bool) error {
+	began := time.Now()
+	if share == nil {
+		share = func() float64 { return float64(time.Since(began)) / float64(limit) }
+	}
+	err := r.loop.Run(r.ctx, limit, func() bool {
+		if now := time.Now(); r.progress != nil && now.Sub(r.reported) >= progressStep {
+			r.reported = now
+			r.progress(phase, min(share(), 1))
+		}
+		return r.err != nil || done != nil && done()
+	})
+	switch {
+	case r.err != nil:
+		return r.err
+	case errors.Is(err, loop.ErrTimeout) && done == nil:
+		return nil
+	case errors.Is(err, loop.ErrTimeout):
+		return fmt.Errorf("%w: %s was not over after %v", ErrBrokeOff, phase, limit)
+	}
+	return err
+}
+
+// dialAll connects all clients, some at a time, and waits until each is settled.
+func (r *run) dialAll() error {
+	return r.wait("connecting", connectLimit,
+		func() float64 { return float64(r.settled) / float64(r.spec.Conns) },
+		func() bool {
+			for len(r.clients) < r.spec.Conns && len(r.clients)-r.settled < dialAtOnce && r.err == nil {
+				r.clients = append(r.clients, r.dial(len(r.clients), r))
+			}
+			return r.settled == r.spec.Conns
+		})
+}
+
+// measure runs f and fills in what it took of the server and of this process.
+func (r *run) measure(f func() error) (Result, error) {
+	res := Result{Spec: r.spec}
+	r.count = 0
+	r.latency.Reset()
+	server, err := r.serverCPU()
+	own, err2 := cpuOrNone(os.Getpid())
+	if err := errors.Join(err, err2); err != nil {
+		return res, err
+	}
+	began := time.Now()
+	r.measuring = true
+	err = f()
+	r.measuring = false
+	res.Seconds = time.Since(began).Seconds()
+	if err != nil {
+		return res, err
+	}
+	server2, err := r.serverCPU()
+	own2, err2 := cpuOrNone(os.Getpid())
+	res.Messages = r.count
+	res.PerSecond = float64(r.count) / res.Seconds
+	res.CPU = micros(server2-server, r.count)
+	res.ClientCPU = micros(own2-own, r.count)
+	res.Latency = r.latency.Latency()
+	if r.count == 0 {
+		err = errors.Join(err, fmt.Errorf("%w: nothing was completed in %.1f s", ErrBrokeOff, res.Seconds))
+	}
+	return res, errors.Join(err, err2)
+}
+
+// steady runs a workload that goes on for as long as it is let.
+func (r *run) steady() (Result, error) {
+	if err := r.dialAll(); err != nil {
+		return Result{Spec: r.spec}, err
+	}
+	stop := r.begin()
+	defer stop()
+	if err := r.wait("warming up", r.timing.Warmup, nil, nil); err != nil {
+		return Result{Spec: r.spec}, err
+	}
+	res, err := r.measure(func() error { return r.wait("measuring", r.timing.Measure, nil, nil) })
+	if err != nil {
+		return res, err
+	}
+	r.stopping = true
+	stop()
+	if err := r.wait("draining", drainLimit, nil, func() bool { return r.workload.outstanding() == 0 }); err != nil {
+		return res, fmt.Errorf("%w: %d never came: %w", ErrLost, r.workload.outstanding(), err)
+	}
+	if res.RSS, err = r.rss(); err != nil {
+		return res, err
+	}
+	return res, nil
+}
+
+// begin starts the load. It returns what stops a paced one.
+func (r *run) begin() (stop func()) {
+	publishers := r.workload.publishers()
+	if r.spec.Rate == 0 {
+		for range r.spec.InFlight {
+			for _, c := range publishers {
+				r.workload.send(c, time.Now())
+			}
+		}
+		return func() {}
+	}
+	r.paced = true
+	// Ticks closer than this would cost more than the messages; several messages then share one.
+	const shortest = 250 * time.Microsecond
+	period := max(time.Duration(float64(time.Second)/r.spec.Rate), shortest)
+	perTick := r.spec.Rate * period.Seconds()
+	next, credit := 0, 0.0
+	return r.loop.Tick(period, func(due time.Time) {
+		for credit += perTick; credit >= 1 && !r.stopping; credit-- {
+			r.workload.send(publishers[next], due)
+			next = (next + 1) % len(publishers)
+		}
+	})
+}
+
+func (r *run) serverCPU() (time.Duration, error) {
+	if r.target.PID == 0 {
+		return 0, nil
+	}
+	return proc.CPU(r.target.PID)
+}
+
+func (r *run) rss() (int64, error) {
+	if r.target.PID == 0 {
+		return 0, nil
+	}
+	return proc.RSS(r.target.PID)
+}
+
+// cpuOrNone is proc.CPU where there is a /proc.
+func cpuOrNone(pid int) (time.Duration, error) {
+	d, err := proc.CPU(pid)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	return d, err
+}
+
+func micros(d time.Duration, n int64) float64 {
+	return float64(d.Microseconds()) / float64(max(n, 1))
+}

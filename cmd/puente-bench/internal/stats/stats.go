@@ -1,0 +1,63 @@
+// Package stats has what a benchmark says of its numbers: latency distributions and medians of rounds.
+package stats
+
+import (
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// longest is the longest latency told apart; what takes longer counts as this.
+const longest = time.Minute
+
+// Recorder takes latencies in constant memory, to three significant digits.
+type Recorder struct{ h *hdrhistogram.Histogram }
+
+// NewRecorder returns an empty Recorder.
+func NewRecorder() *Recorder {
+	return &Recorder{hdrhistogram.New(1, int64(longest), 3)}
+}
+
+// Add records one latency.
+func (r *Recorder) Add(d time.Duration) {
+	_ = r.h.RecordValue(int64(min(max(d, 0), longest))) // in range by the line above
+}
+
+// Reset forgets everything.
+func (r *Recorder) Reset() { r.h.Reset() }
+
+// Latency is a distribution, in milliseconds. It is the zero value where nothing was recorded.
+type Latency struct {
+	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
+}
+
+// Latency returns what was recorded so far.
+func (r *Recorder) Latency() Latency {
+	if r.h.TotalCount() == 0 {
+		return Latency{}
+	}
+	ms := func(ns int64) float64 { return float64(ns) / 1e6 }
+	return Latency{
+		P50:  ms(r.h.ValueAtQuantile(50)),
+		P99:  ms(r.h.ValueAtQuantile(99)),
+		P999: ms(r.h.ValueAtQuantile(99.9)),
+		Max:  ms(r.h.Max()),
+	}
+}
+
+// Median returns the middle of values, the mean of the two in the middle where their number is even, and 0 of none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(values))
+	m := len(s) / 2
+	if len(s)%2 == 1 {
+		return s[m]
+	}
+	return (s[m-1] + s[m]) / 2
+}

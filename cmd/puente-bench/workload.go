@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+)
+
+// conns is the default number of connections.
+var conns = map[load.Kind]int{
+	load.Echo: 64, load.Publish: 64, load.Fanout: 1000, load.Rooms: 1000, load.Polling: 64, load.Connect: 3000, load.Idle: 5000,
+}
+
+// inFlight is the default number of messages under way per client.
+var inFlight = map[load.Kind]int{load.Echo: 16, load.Publish: 4, load.Fanout: 2, load.Connect: 32, load.Idle: 64}
+
+// sizes is a flag: byte counts, separated by commas.
+type sizes []int
+
+func (s *sizes) String() string {
+	var parts []string
+	for _, n := range *s {
+		parts = append(parts, strconv.Itoa(n))
+	}
+	return strings.Join(parts, ",")
+}
+
+func (s *sizes) Set(v string) error {
+	*s = nil
+	for part := range strings.SplitSeq(v, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a number of bytes", part)
+		}
+		*s = append(*s, n)
+	}
+	return nil
+}
+
+func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	if _, known := conns[kind]; !known {
+		return fmt.Errorf("unknown workload %q; puente-bench -h lists them", kind)
+	}
+	s := load.Spec{Kind: kind}
+	var t load.Target
+	var timing load.Timing
+	fs := flag.NewFlagSet("puente-bench "+string(kind), flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&t.URL, "url", "http://127.0.0.1:3001/socket.io/", "`address` of the server: http or https, with the path if it is not /socket.io/")
+	fs.StringVar(&t.Token, "token", "", "JWT of every client; without it each is a user of its own, by -secret")
+	fs.StringVar(&t.Secret, "secret", getenv("JWT_SECRET"), "secret that signs the clients' tokens, HS256 (default $JWT_SECRET)")
+	fs.Lookup("secret").DefValue = ""
+	fs.BoolVar(&t.Insecure, "insecure", false, "accept any certificate of the server")
+	fs.IntVar(&t.PID, "pid", 0, "process `id` of a server on this machine, whose CPU and memory are then measured")
+	fs.IntVar(&s.Conns, "conns", conns[kind], "connections")
+	fs.IntVar(&s.InFlight, "inflight", inFlight[kind], "messages under way per client (fanout: of the publisher; connect: handshakes)")
+	fs.Float64Var(&s.Rate, "rate", 0, "messages begun per second over all clients, however late the answers (0: as -inflight allows)")
+	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: payload sizes in `bytes`, separated by commas, sent in turn (default 64)")
+	fs.BoolVar(&s.Binary, "binary", false, "publish: send the payload as a binary attachment")
+	fs.BoolVar(&s.Browser, "browser", false, "send the headers of a browser")
+	fs.DurationVar(&timing.Warmup, "warmup", 2*time.Second, "load before it is measured")
+	fs.DurationVar(&timing.Measure, "duration", 5*time.Second, "measured time")
+	fs.DurationVar(&timing.Settle, "settle", 5*time.Second, "silence before memory is read")
+	asJSON := fs.Bool("json", false, "print the result as JSON")
+	quiet := fs.Bool("quiet", false, "show no progress")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	bar := newProgress(stderr, *quiet)
+	res, err := load.Run(ctx, t, s, timing, bar.at(string(kind)))
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(res)
+	}
+	return printResult(stdout, res)
+}
+
+// printResult prints what was measured, a line each.
+func printResult(w io.Writer, r load.Result) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-22s "+format+"\n", append([]any{name}, args...)...)
+	}
+	line("workload", "%s, %d connections", r.Spec.Name, r.Spec.Conns)
+	line("messages", "%d in %.2f s", r.Messages, r.Seconds)
+	line("messages/s", "%.0f", r.PerSecond)
+	line("latency ms", "p50 %.3f  p99 %.3f  p99.9 %.3f  max %.3f", r.Latency.P50, r.Latency.P99, r.Latency.P999, r.Latency.Max)
+	if r.RSS > 0 {
+		line("server CPU µs/message", "%.2f", r.CPU)
+		line("server memory MiB", "%.1f", float64(r.RSS)/(1<<20))
+	}
+	if r.BaseRSS > 0 {
+		line("memory KiB/connection", "%.2f idle, %.2f after traffic", r.IdleKiB, r.UsedKiB)
+	}
+	line("own CPU µs/message", "%.2f", r.ClientCPU)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
