@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { io as io4 } from 'socket.io-client';
 import { io as io3 } from 'socket.io-client-v3';
-
-const WAIT = 10_000; // for anything that must happen; reached only by a failure
+import { WAIT } from './expect.js';
 
 /** The clients that connect: which generation of socket.io-client, over which transports. */
 export const CLIENTS = [
@@ -13,6 +12,12 @@ export const CLIENTS = [
   { name: '3.x, websocket', io: io3, transports: ['websocket'] },
   { name: '3.x, polling with upgrade', io: io3, transports: ['polling', 'websocket'], upgrades: true },
 ];
+
+/** For tests in which the generation of the client can make no difference. */
+export const EACH_TRANSPORT = CLIENTS.filter(({ io }) => io === io4);
+
+/** For tests that look at the server and connect only to make something happen. */
+export const ONE_CLIENT = CLIENTS[1];
 
 /**
  * A client whose events are kept from the first on, so that a test may look for one after the fact. Events are

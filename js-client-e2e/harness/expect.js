@@ -1,4 +1,22 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long to wait for anything that must happen, in ms. Only a failure takes so long. */
+export const WAIT = 10_000;
+
+/**
+ * Asks again and again, for what no event announces.
+ *
+ * @returns the first answer of `ask` that `settled` accepts
+ * @throws if none does within WAIT
+ */
+export async function eventually(ask, settled) {
+  for (const deadline = Date.now() + WAIT; ; await delay(20)) {
+    const answer = await ask();
+    if (settled(answer)) return answer;
+    assert.ok(Date.now() < deadline, `still ${JSON.stringify(answer)} after ${WAIT} ms`);
+  }
+}
 
 /**
  * Compares values that carry a `timestamp`, after checking that it is what toISOString prints, of about now.

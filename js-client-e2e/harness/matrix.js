@@ -1,5 +1,5 @@
 import { after, before, describe } from 'node:test';
-import { Client, CLIENTS } from './client.js';
+import { Client, CLIENTS, ONE_CLIENT } from './client.js';
 import { TestServer } from './server.js';
 import { targets } from './targets.js';
 import { sign } from './tokens.js';
@@ -22,15 +22,12 @@ export function eachTarget(title, env, define) {
   }
 }
 
-/** As eachTarget, once per client generation and transport as well. */
+/** As eachTarget, once per kind of client as well; `clients` narrows them. */
 export function eachClient(title, env, define, clients = CLIENTS) {
   eachTarget(title, env, (world) => {
     for (const client of clients) describe(client.name, () => define(world.with(client)));
   });
 }
-
-/** One row: a kind of client for the many tests in which the generation makes no difference. */
-export const EACH_TRANSPORT = CLIENTS.filter(({ name }) => name.startsWith('4.x'));
 
 /** What a test needs: a server, clients that are closed when the test ends, names that no other test uses. */
 class World {
@@ -38,7 +35,7 @@ class World {
 
   constructor(target) {
     this.target = target;
-    this.client = CLIENTS.find(({ name }) => name === '4.x, websocket');
+    this.client = ONE_CLIENT;
   }
 
   /** The same world with another kind of client; the server may start later. */

@@ -19,12 +19,10 @@ const ENVIRONMENT = {
   LOG_LEVEL: 'error',
 };
 
-const running = new Set();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-
 /** One server in a process of its own, ready when `start` returns. */
 export class TestServer {
   #child;
+  #release;
   #output = '';
 
   /**
@@ -49,7 +47,7 @@ export class TestServer {
     this.exited.catch(() => {}); // could not be spawned: becomesReady says so
     this.#child.stdout.on('data', (chunk) => (this.#output += chunk));
     this.#child.stderr.on('data', (chunk) => (this.#output += chunk));
-    running.add(this.#child);
+    if (this.#child.pid !== undefined) this.#release = killWithThisProcess(this.#child.pid);
   }
 
   async #becomesReady() {
@@ -78,9 +76,25 @@ export class TestServer {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOPPED_WITHIN);
     const end = await this.exited;
     clearTimeout(timer);
-    running.delete(this.#child);
+    this.#release();
     return end;
   }
+}
+
+/**
+ * Has a process killed when this one ends, however it does: a test run that is killed, or whose output is closed,
+ * runs no handler of its own. The guard reads a pipe that the kernel closes with this process.
+ *
+ * @returns {() => void} lets the guard go, once the process is gone
+ */
+function killWithThisProcess(pid) {
+  const guard = spawn('sh', ['-c', 'read released || kill -9 "$1"', 'sh', pid], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.unref();
+  guard.stdin.unref();
+  return () => guard.stdin.end('released\n');
 }
 
 async function freePort() {

@@ -1,8 +1,9 @@
 // Who a socket is (contract, section 3): handshake tokens, the event authenticate, expiry, what needs a user.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { EACH_TRANSPORT } from '../harness/client.js';
 import { checkError, equalWithTimestamp } from '../harness/expect.js';
-import { EACH_TRANSPORT, eachClient, eachTarget } from '../harness/matrix.js';
+import { eachClient, eachTarget } from '../harness/matrix.js';
 import { secondsFromNow, sign } from '../harness/tokens.js';
 
 const OTHER_SECRET = 'another secret, of which the server has never heard, but which is just as long';
@@ -134,6 +135,16 @@ eachClient('authentication by event', {}, (world) => {
       client.emit('authenticate', { token: token() });
       assert.deepStrictEqual(await client.arguments('error'), ['Authentication failed', { ...error, event: 'authenticate' }]);
       assert.deepStrictEqual(await client.unread('authenticated'), []);
+    });
+  }
+
+  for (const [what, args] of Object.entries({ 'no argument': [], 'null': [null], 'no token': [{}], 'a bare token': [sign(alice)] })) {
+    it(`refuses ${what}`, async (t) => {
+      const client = await world.open(t).connected();
+      const { success, error } = await client.request('authenticate', ...args);
+      assert.equal(success, false);
+      assert.match(error.code, /^(invalid|unauthenticated)$/);
+      assert.equal((await client.request('join-room', 'room')).error.code, 'unauthenticated');
     });
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
 import { WebSocket } from 'ws';
-import { equalWithTimestamp } from '../harness/expect.js';
+import { equalWithTimestamp, eventually } from '../harness/expect.js';
 import { eachTarget } from '../harness/matrix.js';
 
 eachTarget('health and statistics', {}, (world) => {
@@ -14,12 +14,7 @@ eachTarget('health and statistics', {}, (world) => {
     return response.json();
   };
   /** The disconnection of a client reaches the server a moment after close returns. */
-  const statsWhen = async (settled) => {
-    for (;;) {
-      const stats = await json('/api/ws/stats');
-      if (settled(stats)) return stats;
-    }
-  };
+  const statsWithoutConnections = () => eventually(() => json('/api/ws/stats'), (stats) => stats.activeConnections === 0);
 
   it('/healthz and /readyz are 200', async () => {
     for (const path of ['/healthz', '/readyz']) assert.equal((await world.server.get(path)).status, 200);
@@ -30,6 +25,7 @@ eachTarget('health and statistics', {}, (world) => {
   });
 
   it('/api/ws/health counts users and rooms', async (t) => {
+    await statsWithoutConnections();
     const member = await world.user(t);
     await world.user(t, member.userId);
     await member.ask('join-room', world.name('room'));
@@ -38,11 +34,10 @@ eachTarget('health and statistics', {}, (world) => {
     const { healthy, connectedUsers, rooms, timestamp } = health;
     equalWithTimestamp({ healthy, connectedUsers, rooms, timestamp }, { healthy: true, connectedUsers: 1, rooms: 1 });
     assert.ok((await json('/api/ws/health')).uptime >= uptime);
-    member.close();
   });
 
   it('/api/ws/stats moves with what happens', async (t) => {
-    const before = await statsWhen((stats) => stats.activeConnections === 0);
+    const before = await statsWithoutConnections();
     const alice = await world.user(t);
     const bob = await world.user(t);
     const roomId = world.name('room');
@@ -68,7 +63,7 @@ eachTarget('health and statistics', {}, (world) => {
     assert.equal(failed.messagesPublished, during.messagesPublished);
 
     for (const user of [alice, bob]) user.close();
-    const after = await statsWhen((stats) => stats.activeConnections === 0);
+    const after = await statsWithoutConnections();
     assert.equal(after.connections, during.connections);
     assert.equal(after.disconnections, before.disconnections + 2);
     assert.equal(after.connectedUsers, 0);

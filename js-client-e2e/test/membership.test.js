@@ -1,8 +1,9 @@
 // Membership and presence are the user's, not the device's; ids may be numbers.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { EACH_TRANSPORT } from '../harness/client.js';
 import { equalWithTimestamp } from '../harness/expect.js';
-import { EACH_TRANSPORT, eachClient, eachTarget } from '../harness/matrix.js';
+import { eachClient, eachTarget } from '../harness/matrix.js';
 
 eachClient('membership', {}, (world) => {
   it('presence is announced once per user', async (t) => {

@@ -1,8 +1,9 @@
 // Who may do what (contract, section 3), and how often.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { EACH_TRANSPORT, eachClient, eachTarget } from '../harness/matrix.js';
+import { EACH_TRANSPORT } from '../harness/client.js';
+import { eventually } from '../harness/expect.js';
+import { eachClient, eachTarget } from '../harness/matrix.js';
 
 const UNAUTHORIZED = { success: false, error: { code: 'unauthorized', message: 'Unauthorized' } };
 const RATE_LIMITED = { success: false, error: { code: 'rate_limited', message: 'Rate limit exceeded' } };
@@ -109,6 +110,6 @@ eachTarget('rate limit, after its window', { WS_RATE_LIMIT: '3', WS_RATE_WINDOW:
     do answer = await client.request('join-room', 'x');
     while (answer.success);
     assert.deepStrictEqual(answer, RATE_LIMITED);
-    while (!(await client.request('join-room', 'x')).success) await delay(50);
+    await eventually(() => client.request('join-room', 'x'), ({ success }) => success);
   });
 });

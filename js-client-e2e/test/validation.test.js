@@ -1,8 +1,9 @@
 // What each field may be, and the two forms in which a client reads an error.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { EACH_TRANSPORT } from '../harness/client.js';
 import { checkError } from '../harness/expect.js';
-import { EACH_TRANSPORT, eachClient, eachTarget } from '../harness/matrix.js';
+import { eachClient, eachTarget } from '../harness/matrix.js';
 
 const rocket = '\u{1F680}'; // one character, two UTF-16 units, four bytes
 
