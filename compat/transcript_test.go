@@ -108,8 +108,8 @@ func (t *transcript) parseLine(n int, line string, because *bool) error {
 		t.cases = append(t.cases, rest)
 		keep(item{})
 	case word == "because":
-		if !regexp.MustCompile(`^(CONTRACT|HARDENING|DESIGN)[^:]*: .{10}`).MatchString(rest) {
-			return fmt.Errorf("a reason must cite CONTRACT, HARDENING or DESIGN: %q", line)
+		if !regexp.MustCompile(`^(CONTRACT|HARDENING|PROTOCOL)[^:]*: .{10}`).MatchString(rest) {
+			return fmt.Errorf("a reason must cite CONTRACT, HARDENING or PROTOCOL: %q", line)
 		}
 		*because = true
 		keep(item{})
