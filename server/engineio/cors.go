@@ -41,9 +41,9 @@ func (c *CORS) Allows(origin string) bool {
 
 func (c *CORS) any() bool { return c.AllowOrigin == nil && slices.Contains(c.Origins, "*") }
 
-// apply sets the headers of a response and reports whether the request was a
+// Apply sets the headers of a response and reports whether the request was a
 // preflight, which it has answered then.
-func (c *CORS) apply(w http.ResponseWriter, r *http.Request) (answered bool) {
+func (c *CORS) Apply(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	origin := r.Header.Get("Origin")
 	switch {

@@ -12,7 +12,7 @@ import (
 // ServeHTTP handles all requests of the endpoint: handshakes, polls, posts,
 // WebSockets and preflights.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if srv.opts.CORS != nil && srv.opts.CORS.apply(w, r) {
+	if srv.opts.CORS != nil && srv.opts.CORS.Apply(w, r) {
 		return
 	}
 	upgrade := isUpgrade(r)

@@ -139,30 +139,31 @@ func (s *Session) Open() bool {
 // that is not open, and ErrSlowConsumer where the queue ran over, which closes
 // the session.
 func (s *Session) Send(frames ...Frame) error {
-	if err := s.Enqueue(frames...); err != nil {
-		return err
+	err := s.Enqueue(frames...)
+	switch err {
+	case nil:
+		s.server.Flush()
+	case ErrSlowConsumer:
+		s.Overrun()
 	}
-	s.server.Flush()
-	return nil
+	return err
 }
 
-// Enqueue is Send without the last step: somebody must call [Server.Flush]
-// afterwards. It costs less where many sessions are sent to.
+// Enqueue is the part of Send that only touches memory, for those who hold
+// locks or send to many: somebody must call [Server.Flush] afterwards, and
+// [Session.Overrun] where it returned ErrSlowConsumer.
 func (s *Session) Enqueue(frames ...Frame) error {
 	s.mu.Lock()
 	push, err := s.enqueue(frames)
 	s.mu.Unlock()
-	if err != nil {
-		if err == ErrSlowConsumer {
-			s.close(ReasonSlowConsumer, nil)
-		}
-		return err
-	}
 	if push {
 		s.server.flusher.push(s)
 	}
-	return nil
+	return err
 }
+
+// Overrun closes a session whose queue ran over.
+func (s *Session) Overrun() { s.close(ReasonSlowConsumer, nil) }
 
 // SendNow queues frames and writes what is queued on this goroutine as far as
 // the connection takes it. Of a burst of sends it should be the last.
@@ -179,7 +180,7 @@ func (s *Session) SendNow(frames ...Frame) error {
 	case nil:
 		s.flush(false)
 	case ErrSlowConsumer:
-		s.close(ReasonSlowConsumer, nil)
+		s.Overrun()
 	}
 	return err
 }
@@ -187,9 +188,9 @@ func (s *Session) SendNow(frames ...Frame) error {
 // Flush writes what is queued, like SendNow with no frame.
 func (s *Session) Flush() { s.flush(false) }
 
-// SendVolatile is Enqueue for frames that may be lost: it drops them, and
+// EnqueueVolatile is Enqueue for frames that may be lost: it drops them, and
 // reports false, where the transport cannot take them now.
-func (s *Session) SendVolatile(frames ...Frame) bool {
+func (s *Session) EnqueueVolatile(frames ...Frame) bool {
 	s.mu.Lock()
 	ready := s.state == stateOpen
 	if s.ws != nil {
@@ -268,7 +269,7 @@ func (s *Session) flush(fromLine bool) {
 
 // pending reports whether the WebSocket has something to write.
 func (s *Session) pending() bool {
-	return !s.queue.empty() || len(s.ws.control) > 0
+	return !s.queue.empty() || len(s.ws.control) > 0 || s.ws.leaving
 }
 
 // scheduleFlush is for those who have just queued something and hold no lock.

@@ -1,0 +1,219 @@
+package socketio
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// client is one session with its sockets, at most one a namespace. It is the
+// session's handler.
+type client struct {
+	server  *Server
+	session *engineio.Session
+
+	// Owned by the goroutine that reads.
+	decoder packet.Decoder
+	touched *Socket // has events that nobody works on yet
+
+	mu      sync.Mutex
+	sockets []*Socket
+	left    []string // namespaces that the server has disconnected
+	timer   *time.Timer
+	closed  bool
+}
+
+var (
+	errConnectTimeout    = errors.New("socketio: no namespace joined in time")
+	errAttachmentTimeout = errors.New("socketio: attachments did not come in time")
+	errInvalidState      = errors.New("socketio: packet out of place")
+	errNamespaces        = errors.New("socketio: too many namespaces")
+)
+
+func (srv *Server) newClient(s *engineio.Session) *client {
+	c := &client{server: srv, session: s}
+	c.decoder.MaxAttachments, c.decoder.MaxDepth = srv.opts.MaxAttachments, srv.opts.MaxDepth
+	c.setTimer(srv.opts.ConnectTimeout, errConnectTimeout)
+	return c
+}
+
+// setTimer closes the session after d unless stopTimer or another setTimer
+// comes before.
+func (c *client) setTimer(d time.Duration, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopTimerLocked()
+	if !c.closed {
+		c.timer = time.AfterFunc(d, func() { c.session.CloseWithReason(engineio.ReasonForcedClose, err) })
+	}
+}
+
+func (c *client) stopTimer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopTimerLocked()
+}
+
+func (c *client) stopTimerLocked() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// HandleMessage implements engineio.Handler.
+func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
+	decode := c.decoder.Text
+	if binary {
+		decode = c.decoder.Binary
+	}
+	waiting := c.decoder.Pending()
+	p, complete, err := decode(data)
+	switch {
+	case err != nil:
+		c.fail(err)
+	case complete:
+		if waiting {
+			c.stopTimer()
+		}
+		c.handle(p)
+	case !waiting: // its first attachment has not come yet
+		if c.connected() == nil {
+			c.fail(errInvalidState)
+			return
+		}
+		c.setTimer(c.server.opts.AttachmentTimeout, errAttachmentTimeout)
+	}
+}
+
+// HandleReadEnd implements engineio.Handler.
+func (c *client) HandleReadEnd(*engineio.Session) {
+	if s := c.touched; s != nil {
+		c.touched = nil
+		s.work()
+	}
+}
+
+// HandleClose implements engineio.Handler.
+func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err error) {
+	c.mu.Lock()
+	c.closed = true
+	sockets := c.sockets
+	c.sockets, c.left = nil, nil
+	c.stopTimerLocked()
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.close(Reason(reason))
+	}
+	if f := c.server.opts.Hooks.SessionClosed; f != nil {
+		f(s.ID(), reason, err)
+	}
+}
+
+// fail closes the session of a client that broke the protocol.
+func (c *client) fail(err error) {
+	if f := c.server.opts.Hooks.PacketError; f != nil {
+		f(c.session.ID(), err)
+	}
+	c.session.CloseWithReason(engineio.ReasonParseError, err)
+}
+
+// connected returns one of the client's connected sockets, or nil.
+func (c *client) connected() *Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.Connected() {
+			return s
+		}
+	}
+	return nil
+}
+
+// find returns the socket of a namespace. stale tells that the server has
+// disconnected the namespace, and the client may not know it yet.
+func (c *client) find(namespace string) (s *Socket, stale bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.nsName == namespace {
+			return s, false
+		}
+	}
+	return nil, slices.Contains(c.left, namespace)
+}
+
+func (c *client) handle(p packet.Packet) {
+	s, stale := c.find(p.Namespace)
+	switch {
+	case p.Type == packet.Connect && s == nil:
+		c.connect(p)
+	case p.Type == packet.Connect, p.Type == packet.ConnectError:
+		c.fail(errInvalidState)
+	case s == nil && stale:
+		// Node closes the connection of a client that spoke before it read
+		// that it was disconnected; we do not.
+	case s == nil || !s.Connected():
+		c.fail(errInvalidState)
+	case p.Type == packet.Event:
+		c.event(s, p)
+	case p.Type == packet.Ack:
+		s.acknowledged(p)
+	case p.Type == packet.Disconnect:
+		c.remove(s, false)
+		s.close(ReasonClientDisconnect)
+	}
+}
+
+func (c *client) event(s *Socket, p packet.Packet) {
+	if len(p.Data) == 0 {
+		return // an event without a name, which Node lets pass
+	}
+	if c.touched != s && c.touched != nil {
+		c.touched.work()
+	}
+	c.touched = s
+	s.receive(p)
+}
+
+// connect adds a socket for a CONNECT packet.
+func (c *client) connect(p packet.Packet) {
+	s := newSocket(c, p)
+	c.mu.Lock()
+	ok := !c.closed && len(c.sockets) < c.server.opts.MaxNamespaces
+	if ok {
+		c.sockets = append(c.sockets, s)
+		c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == s.nsName })
+	}
+	c.mu.Unlock()
+	if !ok {
+		c.fail(errNamespaces)
+		return
+	}
+	c.server.spawn(s.run)
+}
+
+// remove forgets a socket; byServer tells that packets may still come for it.
+func (c *client) remove(s *Socket, byServer bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sockets = slices.DeleteFunc(c.sockets, func(o *Socket) bool { return o == s })
+	if byServer && !slices.Contains(c.left, s.nsName) && len(c.left) < c.server.opts.MaxNamespaces {
+		c.left = append(c.left, s.nsName)
+	}
+}
+
+// disconnect disconnects all sockets and then the session.
+func (c *client) disconnect() {
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.disconnect()
+	}
+	c.session.CloseWithReason(engineio.ReasonForcedClose, nil)
+}

@@ -1,0 +1,108 @@
+package socketio
+
+import (
+	"errors"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// publicError is what a client may read of an error.
+func publicError(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, ErrDecode):
+		return &Error{Code: "invalid", Message: "invalid argument"}
+	}
+	return &Error{Code: "internal", Message: "internal error"}
+}
+
+// run decides about a socket's connection, answers it, and goes on to serve its
+// events.
+func (s *Socket) run() {
+	srv := s.client.server
+	ns := srv.acquire(s)
+	if ns == nil {
+		s.refuse(&ConnectError{Message: "Invalid namespace"})
+		return
+	}
+	s.ns = ns
+	set := ns.Handlers.set.Load()
+	for _, m := range set.middleware {
+		if err := s.guard(func() error { return m(&s.ctx, s) }); err != nil {
+			if f := srv.opts.Hooks.Refused; f != nil {
+				f(s, err)
+			}
+			s.refuse(err)
+			srv.release(ns)
+			return
+		}
+	}
+	if !s.connect() {
+		srv.release(ns)
+		return
+	}
+	for _, f := range set.connect {
+		if err := s.guard(func() error { return f(&s.ctx, s) }); err != nil {
+			if f := srv.opts.Hooks.HandlerError; f != nil {
+				f(s, "", err)
+			}
+			s.disconnect()
+			break
+		}
+	}
+	s.dispatch()
+}
+
+// connect answers CONNECT and makes the socket known, in one step for whoever
+// broadcasts. It reports false where the client has gone.
+func (s *Socket) connect() bool {
+	s.mu.Lock()
+	if s.state == disconnected {
+		s.mu.Unlock()
+		return false
+	}
+	s.state = connected
+	s.mu.Unlock()
+	s.client.stopTimer()
+	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
+	s.ns.sockets.Add(s, func() { s.client.session.Enqueue(answer...) })
+	if !s.Connected() {
+		s.forget() // it went before it was there to be forgotten
+	}
+	s.client.server.engine.Flush()
+	return true
+}
+
+// refuse answers CONNECT with an error.
+func (s *Socket) refuse(err error) {
+	message, data := err.Error(), any(nil)
+	var ce *ConnectError
+	if errors.As(err, &ce) {
+		message, data = ce.Message, ce.Data
+	}
+	if errors.Is(err, ErrPanic) {
+		message = "internal error"
+	}
+	text, _, _ := AppendArg([]byte(`{"message":`), nil, message)
+	if data != nil {
+		if with, _, err := AppendArg(append(text, `,"data":`...), nil, data); err == nil {
+			text = with
+		}
+	}
+	s.mu.Lock()
+	gone := s.state == disconnected
+	s.state = disconnected
+	s.told = true
+	s.ctx.cancel()
+	s.mu.Unlock()
+	if gone {
+		return
+	}
+	s.client.remove(s, false)
+	s.send([]engineio.Frame{frames(&packet.Packet{
+		Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}'),
+	}, false)[0]})
+}

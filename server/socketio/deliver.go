@@ -1,0 +1,77 @@
+package socketio
+
+import (
+	"context"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// selected returns this server's selected sockets.
+func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
+	var list []*Socket
+	ns.sockets.Each(sel, func(s *Socket) { list = append(list, s) })
+	return list
+}
+
+// deliver sends a packet to this server's selected sockets. It is encoded once;
+// each recipient costs an entry in its queue. before, where not nil, is called
+// for each recipient first, under the room table's lock.
+func (ns *Namespace) deliver(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
+	own := *p
+	own.Namespace = ns.name
+	fs := frames(&own, flags.Uncompressed)
+	var overrun []*engineio.Session
+	ns.sockets.Each(sel, func(s *Socket) {
+		if before != nil {
+			before(s)
+		}
+		session := s.client.session
+		if flags.Volatile {
+			session.EnqueueVolatile(fs...)
+			return
+		}
+		if session.Enqueue(fs...) == engineio.ErrSlowConsumer {
+			overrun = append(overrun, session)
+		}
+	})
+	for _, session := range overrun {
+		session.Overrun()
+	}
+	ns.server.engine.Flush()
+}
+
+// deliverWithAck is deliver of an event that the recipients acknowledge; ack is
+// called for each until ctx ends.
+func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, ack ackFunc) (clients int) {
+	own := *p
+	own.ID, own.HasID = ns.ids.Add(1)-1, true
+	var asked []*Socket
+	ns.deliver(&own, sel, flags, func(s *Socket) {
+		if s.expect(own.ID, ack) {
+			asked = append(asked, s)
+		}
+	})
+	context.AfterFunc(ctx, func() {
+		for _, s := range asked {
+			s.unexpect(own.ID)
+		}
+	})
+	return len(asked)
+}
+
+// info describes the socket for other servers.
+func (s *Socket) info() adapter.SocketInfo {
+	handshake, err := s.Handshake().MarshalJSON()
+	if err != nil {
+		handshake = []byte("{}")
+	}
+	data, err := json.Marshal(s.Data())
+	if err != nil || string(data) == "null" {
+		data = []byte("{}")
+	}
+	return adapter.SocketInfo{ID: s.id, Rooms: s.Rooms(), Handshake: handshake, Data: data}
+}

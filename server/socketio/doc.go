@@ -1,0 +1,39 @@
+// Package socketio is a Socket.IO server: protocol 5 over Engine.IO 4, as
+// spoken by the JavaScript client 3.x and 4.x.
+//
+//	io := socketio.New(socketio.Options{})
+//	chat := io.Namespace("/chat")
+//	chat.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+//		return s.Join(ctx, "lobby")
+//	})
+//	chat.Handle("say", socketio.Func(func(ctx context.Context, s *socketio.Socket, in Say) (Said, error) {
+//		return Said{At: time.Now()}, chat.To(in.Room).Except(s.ID()).Emit(ctx, "said", in.Text)
+//	}))
+//	http.Handle("/socket.io/", io)
+//
+// # What happens to a socket
+//
+//	CONNECT ─► Use … ─► CONNECT answered ─► OnConnect … ─► events, in order ─► OnDisconnect
+//	             │                            │
+//	          an error                    an error
+//	       CONNECT_ERROR                 disconnects
+//
+// Handlers of one socket run one at a time, in the order in which its events
+// came; those of different sockets run at the same time. A handler may wait, for
+// the client's acknowledgement too: acknowledgements, heartbeats and
+// disconnects are seen while it does. Events that come meanwhile wait in a
+// bounded queue, which, when full, stops the reading from that client.
+//
+// # Arguments
+//
+// What clients send stays JSON until a handler decodes it, and a [Value] is
+// passed on as it came. What the server sends is encoded with
+// github.com/go-json-experiment/json, so json struct tags work; []byte goes out
+// as a binary attachment wherever it stands, time.Time in the form of
+// JavaScript's toISOString, nil slices and maps as empty ones.
+//
+// # Locks
+//
+// Order: the room table's lock, Socket.mu, then the engine's. The handlers of
+// the program are called without any.
+package socketio

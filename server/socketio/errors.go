@@ -1,0 +1,44 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of this package.
+var (
+	// ErrDisconnected: the socket is no longer connected, or not yet.
+	ErrDisconnected = errors.New("socketio: socket is not connected")
+	// ErrReserved: the event has a meaning of its own and cannot be sent.
+	ErrReserved = errors.New("socketio: reserved event name")
+	// ErrEncode: an argument cannot be encoded; wrapped with the cause.
+	ErrEncode = errors.New("socketio: argument cannot be encoded")
+	// ErrDecode: an argument is not what the handler takes; wrapped with the
+	// cause.
+	ErrDecode = errors.New("socketio: argument cannot be decoded")
+	// ErrReplied: the event has been replied to.
+	ErrReplied = errors.New("socketio: event has been replied to")
+	// ErrPanic: a handler panicked; wrapped with the value and the stack.
+	ErrPanic = errors.New("socketio: handler panicked")
+	// ErrClosed: the server is closed.
+	ErrClosed = errors.New("socketio: server closed")
+)
+
+// ConnectError is an error of a middleware with data for the client: it reads
+// both in the error of its connect_error event. Of any other error it reads the
+// text.
+type ConnectError struct {
+	Message string
+	// Data, where not nil, is encoded as JSON.
+	Data any
+}
+
+func (e *ConnectError) Error() string { return "socketio: connection refused: " + e.Message }
+
+// Error is an error of a handler that the client may read.
+type Error struct {
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("socketio: %s: %s", e.Code, e.Message) }

@@ -1,0 +1,157 @@
+package socketio
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Handler handles one kind of event.
+type Handler interface {
+	// ServeEvent handles an event of a socket. ctx ends when the socket
+	// disconnects. An error goes to the namespace's error handler, see
+	// [Namespace.OnError].
+	ServeEvent(ctx context.Context, s *Socket, e *Event) error
+}
+
+// HandlerFunc makes a [Handler] of a function.
+type HandlerFunc func(ctx context.Context, s *Socket, e *Event) error
+
+// ServeEvent calls f.
+func (f HandlerFunc) ServeEvent(ctx context.Context, s *Socket, e *Event) error { return f(ctx, s, e) }
+
+// Func makes a [Handler] of a function that takes the event's first argument
+// and returns the acknowledgement's. An event without arguments is handled as
+// if it had null; an argument that does not decode is an error that wraps
+// [ErrDecode]. What the client did not ask for is not sent.
+func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error)) Handler {
+	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
+		var in In
+		if err := e.Arg(0).Decode(&in); err != nil {
+			return err
+		}
+		out, err := f(ctx, s, in)
+		if err != nil {
+			return err
+		}
+		e.Return(out)
+		return nil
+	})
+}
+
+// Do is Func for a function without a result: the acknowledgement is empty.
+func Do[In any](f func(ctx context.Context, s *Socket, in In) error) Handler {
+	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
+		var in In
+		if err := e.Arg(0).Decode(&in); err != nil {
+			return err
+		}
+		if err := f(ctx, s, in); err != nil {
+			return err
+		}
+		e.Return()
+		return nil
+	})
+}
+
+// Event is an event as it came from a client. It may be kept, and its methods
+// are safe for concurrent use, but for Return.
+type Event struct {
+	// Name is the event's name.
+	Name string
+
+	socket      *Socket
+	args        []byte // JSON values with commas between
+	attachments [][]byte
+	id          uint64
+	wantsAck    bool
+	replied     atomic.Bool
+
+	result    []any // of Return
+	hasResult bool
+}
+
+// WantsAck reports whether the client waits for an acknowledgement.
+func (e *Event) WantsAck() bool { return e.wantsAck }
+
+// Args returns the arguments, each of them a [Value], in a form that can be
+// passed on: s.Emit(name, e.Args()...).
+func (e *Event) Args() []any { return values(adapter.Args{List: e.args, Attachments: e.attachments}) }
+
+// values splits a list of arguments.
+func values(args adapter.Args) []any {
+	elements := packet.Elements(args.List)
+	out := make([]any, len(elements))
+	for i, el := range elements {
+		out[i] = Value{JSON: el, Attachments: args.Attachments}
+	}
+	return out
+}
+
+// Arg returns argument number i, counted from 0; the zero Value, which is null,
+// where there is none.
+func (e *Event) Arg(i int) Value {
+	if i == 0 {
+		if one, ok := packet.Single(e.args); ok {
+			return Value{JSON: one, Attachments: e.attachments}
+		}
+	}
+	if elements := packet.Elements(e.args); i < len(elements) {
+		return Value{JSON: elements[i], Attachments: e.attachments}
+	}
+	return Value{}
+}
+
+// Reply acknowledges the event now. Where the client does not wait for that it
+// does nothing. It returns ErrReplied the second time, ErrDisconnected where
+// the client has gone, and errors that wrap ErrEncode.
+func (e *Event) Reply(args ...any) error {
+	frames, err := e.replyFrames(args)
+	if err != nil || frames == nil {
+		return err
+	}
+	return e.socket.send(frames)
+}
+
+// Return acknowledges the event when its handler has returned without an error:
+// the cheaper way for a handler that replies last. It must be called by the
+// handler's goroutine.
+func (e *Event) Return(args ...any) { e.result, e.hasResult = args, true }
+
+func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
+	if !e.wantsAck {
+		return nil, nil
+	}
+	if e.replied.Load() {
+		return nil, ErrReplied
+	}
+	data, attachments, err := encodeAck(args)
+	if err != nil {
+		return nil, err
+	}
+	if e.replied.Swap(true) {
+		return nil, ErrReplied
+	}
+	return frames(&packet.Packet{
+		Type: packet.Ack, Namespace: e.socket.ns.name, ID: e.id, HasID: true,
+		Data: data, Attachments: attachments,
+	}, false), nil
+}
+
+// frames encodes a packet for the engine.
+func frames(p *packet.Packet, uncompressed bool) []engineio.Frame {
+	out := make([]engineio.Frame, 1, 1+len(p.Attachments))
+	out[0] = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
+	for _, a := range p.Attachments {
+		out = append(out, engineio.BinaryFrame(a))
+	}
+	if uncompressed {
+		for i := range out {
+			out[i] = out[i].Uncompressed()
+		}
+	}
+	return out
+}

@@ -1,0 +1,70 @@
+package socketio
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Handshake describes how a socket came to be connected.
+type Handshake struct {
+	// Headers are those of the request that opened the session.
+	Headers http.Header
+	// Time is when the socket connected to its namespace.
+	Time time.Time
+	// Address is the client's network address without the port.
+	Address string
+	// XDomain tells that the request had an Origin.
+	XDomain bool
+	// Secure tells that it came over TLS.
+	Secure bool
+	// URL is the request's target, path and query.
+	URL string
+	// Query has the query's parameters, of repeated ones the last.
+	Query map[string]string
+	// Auth is what the client sent with CONNECT, {} where it sent nothing.
+	Auth Value
+}
+
+// Handshake returns what is known of the socket's handshake. It is decoded anew
+// by each call.
+func (s *Socket) Handshake() Handshake {
+	r := s.client.session.Request()
+	h := Handshake{
+		Headers: r.Header,
+		Time:    s.since,
+		Address: r.RemoteAddr,
+		XDomain: r.Header.Get("Origin") != "",
+		Secure:  r.Secure,
+		URL:     r.URL,
+		Query:   map[string]string{},
+		Auth:    s.auth,
+	}
+	for name, values := range r.Query() {
+		h.Query[name] = values[len(values)-1]
+	}
+	return h
+}
+
+// MarshalJSON encodes the handshake in the form of Node's servers.
+func (h Handshake) MarshalJSON() ([]byte, error) {
+	headers := make(map[string]string, len(h.Headers))
+	for name, values := range h.Headers {
+		headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	return json.Marshal(struct {
+		Headers map[string]string `json:"headers"`
+		Time    string            `json:"time"`
+		Address string            `json:"address"`
+		XDomain bool              `json:"xdomain"`
+		Secure  bool              `json:"secure"`
+		Issued  int64             `json:"issued"`
+		URL     string            `json:"url"`
+		Query   map[string]string `json:"query"`
+		Auth    json.RawMessage   `json:"auth"`
+	}{
+		headers, h.Time.UTC().Format("Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)"),
+		h.Address, h.XDomain, h.Secure, h.Time.UnixMilli(), h.URL, h.Query, h.Auth.JSON,
+	})
+}

@@ -1,0 +1,186 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// inbox holds the events of a socket that wait for its handlers. Socket.mu
+// guards it.
+type inbox struct {
+	events []*Event
+	bytes  int
+	room   chan struct{} // closed when a full inbox has been taken
+}
+
+// release lets a reader go on that waits for room.
+func (b *inbox) release() {
+	if b.room != nil {
+		close(b.room)
+		b.room = nil
+	}
+}
+
+// receive puts an event into the inbox. While that is full it blocks, and with
+// it the reading from the client.
+func (s *Socket) receive(p packet.Packet) {
+	name, args, err := packet.Name(p.Data)
+	if err != nil {
+		return // the decoder has checked it
+	}
+	e := &Event{Name: name, socket: s, args: args, attachments: p.Attachments, id: p.ID, wantsAck: p.HasID}
+	size := len(p.Data)
+	for _, a := range p.Attachments {
+		size += len(a)
+	}
+	opts := &s.client.server.opts
+	for {
+		s.mu.Lock()
+		if s.state == disconnected {
+			s.mu.Unlock()
+			return
+		}
+		full := len(s.inbox.events) >= opts.MaxPendingEvents || s.inbox.bytes > opts.MaxPendingBytes
+		if !full {
+			s.inbox.events = append(s.inbox.events, e)
+			s.inbox.bytes += size
+			s.mu.Unlock()
+			return
+		}
+		if s.inbox.room == nil {
+			s.inbox.room = make(chan struct{})
+		}
+		room := s.inbox.room
+		s.mu.Unlock()
+		s.work()
+		<-room
+	}
+}
+
+// work makes sure that a goroutine works on what there is to do.
+func (s *Socket) work() {
+	s.mu.Lock()
+	start := !s.working && s.pending()
+	if start {
+		s.working = true
+	}
+	s.mu.Unlock()
+	if start {
+		s.client.server.spawn(s.dispatch)
+	}
+}
+
+// pending reports whether there is something to do. Socket.mu is held.
+func (s *Socket) pending() bool {
+	return len(s.inbox.events) > 0 || s.state == disconnected && !s.told
+}
+
+// dispatch runs the handlers of what is in the inbox, and at the end those of
+// the disconnect.
+func (s *Socket) dispatch() {
+	for {
+		s.mu.Lock()
+		events := s.inbox.events
+		s.inbox.events, s.inbox.bytes = nil, 0
+		s.inbox.release()
+		if len(events) == 0 {
+			gone := s.state == disconnected && !s.told
+			s.told = s.told || gone
+			s.working = gone // there is nothing after the disconnect handlers
+			s.mu.Unlock()
+			if gone {
+				s.disconnected()
+			}
+			return
+		}
+		s.mu.Unlock()
+		for i, e := range events {
+			events[i] = nil
+			s.serve(e, i == len(events)-1)
+		}
+	}
+}
+
+// serve runs the handlers of one event. last tells that no other event waits,
+// so that the reply may as well be written here.
+func (s *Socket) serve(e *Event, last bool) {
+	set := s.ns.Handlers.set.Load()
+	err := s.guard(func() error { return s.chain(set, set.chain, e) })
+	if err != nil {
+		if f := s.client.server.opts.Hooks.HandlerError; f != nil {
+			f(s, e.Name, err)
+		}
+		s.guard(func() error { set.onError(&s.ctx, s, e, err); return nil })
+		return
+	}
+	if !e.hasResult {
+		return
+	}
+	fs, err := e.replyFrames(e.result)
+	e.result = nil
+	if err != nil {
+		if f := s.client.server.opts.Hooks.HandlerError; f != nil && err != ErrReplied {
+			f(s, e.Name, err)
+		}
+		return
+	}
+	if fs == nil {
+		return
+	}
+	if last {
+		s.client.session.SendNow(fs...)
+		return
+	}
+	s.client.session.Send(fs...)
+}
+
+// chain runs the middleware of events, and behind it the handlers.
+func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error {
+	if len(rest) > 0 {
+		return rest[0](&s.ctx, s, e, func() error { return s.chain(set, rest[1:], e) })
+	}
+	for _, h := range set.any {
+		if err := h.ServeEvent(&s.ctx, s, e); err != nil {
+			return err
+		}
+	}
+	h := set.events[e.Name]
+	s.mu.Lock()
+	if own := s.handlers[e.Name]; own != nil {
+		h = own
+	}
+	s.mu.Unlock()
+	if h == nil {
+		if f := s.client.server.opts.Hooks.Unhandled; f != nil && !e.replied.Load() && !e.hasResult {
+			f(s, e.Name)
+		}
+		return nil
+	}
+	return h.ServeEvent(&s.ctx, s, e)
+}
+
+// guard turns a panic of f into an error.
+func (s *Socket) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// disconnected runs the handlers of the disconnect.
+func (s *Socket) disconnected() {
+	defer s.client.server.release(s.ns)
+	for _, f := range s.ns.Handlers.set.Load().disconnect {
+		s.guard(func() error { f(s, s.reason); return nil })
+	}
+}
+
+// replyError is the default of [Handlers.OnError].
+func replyError(_ context.Context, _ *Socket, e *Event, err error) {
+	e.Reply(map[string]*Error{"error": publicError(err)})
+}

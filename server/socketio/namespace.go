@@ -1,0 +1,221 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Namespace is a channel of its own over the clients' sessions. Its methods are
+// safe for concurrent use.
+type Namespace struct {
+	*Handlers
+
+	server  *Server
+	name    string
+	pattern *Pattern // that made it, or nil
+	sockets *adapter.Table[*Socket]
+	adapter adapter.Adapter
+	ids     atomic.Uint64 // of acknowledgements
+
+	refs int // sockets, connecting ones included; guarded by Server.mu
+}
+
+func (srv *Server) newNamespace(name string, h *Handlers, p *Pattern) *Namespace {
+	ns := &Namespace{Handlers: h, server: srv, name: name, pattern: p, sockets: adapter.NewTable[*Socket]()}
+	ns.adapter = srv.opts.Adapter(local{ns})
+	ns.sockets.Created = ns.adapter.RoomCreated
+	ns.sockets.Deleted = ns.adapter.RoomDeleted
+	return ns
+}
+
+// Name is the namespace's name, "/" for the root.
+func (ns *Namespace) Name() string { return ns.name }
+
+// Server is the server that the namespace belongs to.
+func (ns *Namespace) Server() *Server { return ns.server }
+
+// Count is the number of sockets that are connected to this server.
+func (ns *Namespace) Count() int { return ns.sockets.Len() }
+
+// Socket returns the socket of this server with the id, or nil.
+func (ns *Namespace) Socket(id string) *Socket {
+	s, _ := ns.sockets.Get(id)
+	return s
+}
+
+// Sockets returns this server's sockets that are in the room, or all where room
+// is "".
+func (ns *Namespace) Sockets(room string) []*Socket {
+	var sel adapter.Selection
+	if room != "" {
+		sel.Rooms = []string{room}
+	}
+	var list []*Socket
+	ns.sockets.Each(sel, func(s *Socket) { list = append(list, s) })
+	return list
+}
+
+// Rooms returns the rooms of this server's sockets, without sockets' own.
+func (ns *Namespace) Rooms() []string { return ns.sockets.Rooms() }
+
+// HasRoom reports whether a socket of this server is in the room.
+func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
+
+// AllRooms returns the rooms of the sockets of all servers; with what it has
+// and an error where not all servers answered.
+func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
+	ctx, cancel := ns.server.bound(ctx, 0)
+	defer cancel()
+	rooms := ns.sockets.Rooms()
+	others, err := ns.adapter.AllRooms(ctx)
+	seen := make(map[string]bool, len(rooms))
+	for _, r := range rooms {
+		seen[r] = true
+	}
+	for _, r := range others {
+		if !seen[r] {
+			rooms = append(rooms, r)
+		}
+	}
+	return rooms, err
+}
+
+// ServerCount is the number of servers in the cluster.
+func (ns *Namespace) ServerCount(ctx context.Context) (int, error) {
+	ctx, cancel := ns.server.bound(ctx, 0)
+	defer cancel()
+	return ns.adapter.ServerCount(ctx)
+}
+
+// ServerSideEmit sends an event to the other servers' programs, see
+// [Handlers.HandleServerSide].
+func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...any) error {
+	a, err := encodeArgs(args)
+	if err != nil {
+		return err
+	}
+	return ns.adapter.ServerSideEmit(ctx, event, a)
+}
+
+// ServerSideEmitWithAck is ServerSideEmit that returns the answer of each other
+// server, each of them a [Value]; within 5 s where ctx has no deadline. With
+// an error it returns the answers that have come.
+func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
+	ctx, cancel := ns.server.bound(ctx, 0)
+	defer cancel()
+	a, err := encodeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := ns.adapter.ServerSideEmitWithAck(ctx, event, a)
+	out := make([]any, len(answers))
+	for i, a := range answers {
+		out[i] = firstValue(a)
+	}
+	return out, err
+}
+
+func encodeArgs(args []any) (adapter.Args, error) {
+	data, attachments, err := encodeAck(args)
+	return adapter.Args{List: inner(data), Attachments: attachments}, err
+}
+
+// firstValue is the first of a list of arguments.
+func firstValue(a adapter.Args) Value {
+	v := values(a)
+	if len(v) == 0 {
+		return Value{}
+	}
+	return v[0].(Value)
+}
+
+// requestTimeout is how long other servers have to answer where the caller's
+// context does not say.
+const requestTimeout = 5 * time.Second
+
+// bound gives a context without a deadline one.
+func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d == 0 {
+		d = requestTimeout
+		if _, ok := ctx.Deadline(); ok {
+			return ctx, func() {}
+		}
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// local is a namespace as its adapter sees it.
+type local struct{ *Namespace }
+
+var _ adapter.Local = local{}
+
+func (l local) LocalRooms() []string { return l.sockets.Rooms() }
+
+func (l local) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags adapter.Flags) {
+	l.deliver(p, sel, flags, nil)
+}
+
+func (l local) DeliverBroadcastWithAck(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, ack func(adapter.Args)) int {
+	return l.deliverWithAck(ctx, p, sel, flags, func(a adapter.Args, err error) {
+		if err == nil {
+			ack(a)
+		}
+	})
+}
+
+func (l local) LocalSockets(sel adapter.Selection) []adapter.SocketInfo {
+	var infos []adapter.SocketInfo
+	for _, s := range l.selected(sel) {
+		infos = append(infos, s.info())
+	}
+	return infos
+}
+
+func (l local) JoinLocal(sel adapter.Selection, rooms []string) {
+	for _, s := range l.selected(sel) {
+		l.sockets.Join(s, rooms...)
+	}
+}
+
+func (l local) LeaveLocal(sel adapter.Selection, rooms []string) {
+	for _, s := range l.selected(sel) {
+		l.sockets.Leave(s, rooms...)
+	}
+}
+
+func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
+	for _, s := range l.selected(sel) {
+		s.Disconnect(closeConn)
+	}
+}
+
+func (l local) DeliverServerSide(event string, args adapter.Args, reply func(adapter.Args)) {
+	f := l.set.Load().serverSide[event]
+	if f == nil {
+		return
+	}
+	l.server.spawn(func() {
+		ctx, cancel := l.server.bound(context.Background(), 0)
+		defer cancel()
+		out, err := f(ctx, values(args))
+		if err != nil {
+			if h := l.server.opts.Hooks.HandlerError; h != nil {
+				h(nil, event, err)
+			}
+			return
+		}
+		if reply == nil {
+			return
+		}
+		if a, err := encodeArgs([]any{out}); err == nil {
+			reply(a)
+		} else if h := l.server.opts.Hooks.HandlerError; h != nil {
+			h(nil, event, fmt.Errorf("answer: %w", err))
+		}
+	})
+}

@@ -1,0 +1,230 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Operator says which sockets of a namespace something is done to, and how. It
+// is a value: each method that selects returns a changed copy, and one operator
+// may be used any number of times and by many goroutines.
+type Operator struct {
+	ns    *Namespace
+	sel   adapter.Selection
+	flags adapter.Flags
+	local bool
+}
+
+// To returns an operator for the sockets in the rooms.
+func (ns *Namespace) To(rooms ...string) Operator { return Operator{ns: ns}.To(rooms...) }
+
+// Except returns an operator for all sockets but those in the rooms.
+func (ns *Namespace) Except(rooms ...string) Operator { return Operator{ns: ns}.Except(rooms...) }
+
+// All returns an operator for all sockets of the namespace.
+func (ns *Namespace) All() Operator { return Operator{ns: ns} }
+
+// Emit sends an event to all sockets of the namespace, see [Operator.Emit].
+func (ns *Namespace) Emit(ctx context.Context, event string, args ...any) error {
+	return ns.All().Emit(ctx, event, args...)
+}
+
+// To adds rooms: the sockets that are in at least one of all added rooms are
+// selected, each once. A socket's id is the room in which it alone is.
+func (o Operator) To(rooms ...string) Operator {
+	o.sel.Rooms = append(slices.Clip(o.sel.Rooms), rooms...)
+	return o
+}
+
+// Except takes out the sockets that are in one of the rooms.
+func (o Operator) Except(rooms ...string) Operator {
+	o.sel.Except = append(slices.Clip(o.sel.Except), rooms...)
+	return o
+}
+
+// Local leaves out the sockets of other servers.
+func (o Operator) Local() Operator { o.local = true; return o }
+
+// Volatile lets the event be lost where a client cannot take it now.
+func (o Operator) Volatile() Operator { o.flags.Volatile = true; return o }
+
+// Compress says whether polling responses may be compressed for the event.
+// Default: true.
+func (o Operator) Compress(on bool) Operator { o.flags.Uncompressed = !on; return o }
+
+// Timeout bounds EmitWithAck. Default: the deadline of its context, or 5 s.
+func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = d; return o }
+
+func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
+	data, attachments, err := encodeEvent(event, args)
+	if err != nil {
+		return nil, err
+	}
+	return &packet.Packet{Type: packet.Event, Namespace: o.ns.name, Data: data, Attachments: attachments}, nil
+}
+
+// Emit sends an event to the selected sockets. When it returns nil, the event
+// is queued to each that is connected to this server, and the cluster has
+// accepted it for the others. It waits while more is being sent than this
+// machine or the cluster takes. Errors: ErrReserved, those that wrap ErrEncode,
+// and the adapter's; after one of the adapter's this server's sockets have the
+// event all the same.
+func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
+	p, err := o.packet(event, args)
+	if err != nil {
+		return err
+	}
+	o.ns.deliver(p, o.sel, o.flags, nil)
+	if o.local {
+		return nil
+	}
+	return o.ns.adapter.Broadcast(ctx, p, o.sel, o.flags)
+}
+
+// EmitWithAck sends an event to the selected sockets and returns the first
+// argument of each one's acknowledgement, each of them a [Value], in the order
+// in which they came. Where not all came in time it returns those that did,
+// and adapter.ErrTimeout.
+func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
+	p, err := o.packet(event, args)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := o.ns.server.bound(ctx, o.flags.Timeout)
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok {
+		o.flags.Timeout = max(time.Until(deadline), time.Millisecond)
+	}
+	c := newCollector()
+	c.asked(o.ns.deliverWithAck(ctx, p, o.sel, o.flags, c.take))
+	var remoteErr error
+	var remote []adapter.Args
+	if !o.local {
+		remote, _, remoteErr = o.ns.adapter.BroadcastWithAck(ctx, p, o.sel, o.flags)
+	}
+	answers, err := c.wait(ctx)
+	for _, a := range remote {
+		answers = append(answers, a)
+	}
+	out := make([]any, len(answers))
+	for i, a := range answers {
+		out[i] = firstValue(a)
+	}
+	return out, errors.Join(err, remoteErr)
+}
+
+// collector collects the acknowledgements of this server's sockets.
+type collector struct {
+	mu      sync.Mutex
+	answers []adapter.Args
+	done    int // answered, or gone
+	missing bool
+	want    int
+	full    chan struct{}
+}
+
+func newCollector() *collector { return &collector{want: -1, full: make(chan struct{})} }
+
+func (c *collector) take(a adapter.Args, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done++
+	if err == nil {
+		c.answers = append(c.answers, a)
+	} else {
+		c.missing = true
+	}
+	c.check()
+}
+
+func (c *collector) asked(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.want = n
+	c.check()
+}
+
+func (c *collector) check() {
+	if c.done == c.want {
+		close(c.full)
+		c.want = -1
+	}
+}
+
+func (c *collector) wait(ctx context.Context) ([]adapter.Args, error) {
+	var err error
+	select {
+	case <-c.full:
+	case <-ctx.Done():
+		err = adapter.ErrTimeout
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.missing {
+		err = adapter.ErrTimeout
+	}
+	return slices.Clone(c.answers), err
+}
+
+// FetchSockets describes the selected sockets, of all servers unless Local. It
+// takes at most 5 s where ctx has no deadline; with an error it returns what
+// has come.
+func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	infos := local{o.ns}.LocalSockets(o.sel)
+	var err error
+	if !o.local {
+		ctx, cancel := o.ns.server.bound(ctx, o.flags.Timeout)
+		defer cancel()
+		var others []adapter.SocketInfo
+		others, err = o.ns.adapter.FetchSockets(ctx, o.sel)
+		infos = append(infos, others...)
+	}
+	list := make([]RemoteSocket, len(infos))
+	for i, info := range infos {
+		list[i] = RemoteSocket{SocketInfo: info, Operator: o.ns.To(info.ID)}
+	}
+	return list, err
+}
+
+// RemoteSocket is a socket of any server: what is known of it, and an operator
+// for it alone.
+type RemoteSocket struct {
+	adapter.SocketInfo
+	Operator
+}
+
+// Join adds the selected sockets to rooms. Other servers' sockets join soon
+// after.
+func (o Operator) Join(ctx context.Context, rooms ...string) error {
+	local{o.ns}.JoinLocal(o.sel, rooms)
+	if o.local {
+		return nil
+	}
+	return o.ns.adapter.Join(ctx, o.sel, rooms)
+}
+
+// Leave takes the selected sockets out of rooms, those of other servers soon
+// after.
+func (o Operator) Leave(ctx context.Context, rooms ...string) error {
+	local{o.ns}.LeaveLocal(o.sel, rooms)
+	if o.local {
+		return nil
+	}
+	return o.ns.adapter.Leave(ctx, o.sel, rooms)
+}
+
+// Disconnect disconnects the selected sockets, those of other servers soon
+// after; see [Socket.Disconnect].
+func (o Operator) Disconnect(ctx context.Context, closeConn bool) error {
+	local{o.ns}.DisconnectLocal(o.sel, closeConn)
+	if o.local {
+		return nil
+	}
+	return o.ns.adapter.Disconnect(ctx, o.sel, closeConn)
+}

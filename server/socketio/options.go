@@ -1,0 +1,89 @@
+package socketio
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Options configures a [Server]. The zero value is what socket.io 4.8 on Node
+// does by default.
+type Options struct {
+	// Engine configures transports, heartbeat, limits and CORS.
+	Engine engineio.Options
+	// Adapter makes the adapter of each namespace. Default: none, the server is
+	// alone.
+	Adapter adapter.Factory
+	// ConnectTimeout is how long a client may take to connect to a namespace
+	// before its session is closed. Default: 45 s.
+	ConnectTimeout time.Duration
+	// AttachmentTimeout is how long the attachments that a packet has announced
+	// may take to come. Default: 45 s.
+	AttachmentTimeout time.Duration
+	// MaxAttachments bounds the attachments of a packet. Default: 10.
+	MaxAttachments int
+	// MaxDepth bounds the nesting of arguments. Default: 512.
+	MaxDepth int
+	// MaxNamespaces bounds the namespaces that one client is connected to.
+	// Default: 100.
+	MaxNamespaces int
+	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that
+	// wait for its handlers; beyond them the client is not read.
+	// Default: 256, and 1 MiB.
+	MaxPendingEvents, MaxPendingBytes int
+	// KeepEmptyNamespaces keeps namespaces that a pattern made when their last
+	// socket has left. Default: they are removed.
+	KeepEmptyNamespaces bool
+	// Bundle, where not nil, has the files of the browser's client, such as
+	// socket.io.js, which are served beside the endpoint. BundleVersion is
+	// their ETag.
+	Bundle        fs.FS
+	BundleVersion string
+	// Hooks observe the server.
+	Hooks Hooks
+}
+
+// Hooks are functions that are told what happens; those that are nil are not.
+// They are called by the goroutine that it happens to and must return soon.
+type Hooks struct {
+	// PacketError: a client sent what is not a packet, or one that is out of
+	// place. Its session is closed.
+	PacketError func(sessionID string, err error)
+	// Unhandled: nobody handles an event.
+	Unhandled func(s *Socket, event string)
+	// HandlerError: a handler of an event or of OnConnect returned an error, or
+	// panicked (ErrPanic). event is "" for OnConnect.
+	HandlerError func(s *Socket, event string, err error)
+	// Refused: a middleware refused a connection.
+	Refused func(s *Socket, err error)
+	// SessionClosed: a client's connection has ended.
+	SessionClosed func(sessionID string, reason engineio.Reason, err error)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Adapter == nil {
+		o.Adapter = adapter.NewMemory().Factory()
+	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 45 * time.Second
+	}
+	if o.AttachmentTimeout == 0 {
+		o.AttachmentTimeout = 45 * time.Second
+	}
+	if o.MaxDepth == 0 {
+		o.MaxDepth = packet.DefaultMaxDepth
+	}
+	if o.MaxNamespaces == 0 {
+		o.MaxNamespaces = 100
+	}
+	if o.MaxPendingEvents == 0 {
+		o.MaxPendingEvents = 256
+	}
+	if o.MaxPendingBytes == 0 {
+		o.MaxPendingBytes = 1 << 20
+	}
+	return o
+}

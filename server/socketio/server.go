@@ -1,0 +1,198 @@
+package socketio
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+)
+
+// Server is a Socket.IO server. It is an [http.Handler] for its endpoint, which
+// clients expect at /socket.io/. Its methods are safe for concurrent use.
+type Server struct {
+	opts   Options
+	engine *engineio.Server
+	bundle *bundle
+
+	goroutines sync.WaitGroup
+
+	mu         sync.RWMutex
+	namespaces map[string]*Namespace
+	patterns   []*Pattern
+	closed     bool // no new goroutines
+}
+
+// New returns a server with the root namespace, to which every client may
+// connect.
+func New(opts Options) *Server {
+	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace)}
+	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
+		return srv.newClient(s)
+	})
+	if opts.Bundle != nil {
+		srv.bundle = newBundle(opts.Bundle, opts.BundleVersion)
+	}
+	srv.Namespace("/")
+	return srv
+}
+
+// ServeHTTP serves the endpoint, and the files of the browser's client below
+// it.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.bundle != nil && srv.bundle.serves(r.URL.Path) {
+		if cors := srv.opts.Engine.CORS; cors != nil && cors.Apply(w, r) {
+			return
+		}
+		srv.bundle.ServeHTTP(w, r)
+		return
+	}
+	srv.engine.ServeHTTP(w, r)
+}
+
+// Engine is the Engine.IO server below.
+func (srv *Server) Engine() *engineio.Server { return srv.engine }
+
+// Namespace returns the namespace with the name, which it makes where there is
+// none. Clients may connect to it from then on.
+func (srv *Server) Namespace(name string) *Namespace {
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	ns := srv.namespaces[name]
+	if ns == nil {
+		ns = srv.newNamespace(name, newHandlers(), nil)
+		srv.namespaces[name] = ns
+	}
+	return ns
+}
+
+// Namespaces returns the namespaces of this moment.
+func (srv *Server) Namespaces() []*Namespace {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*Namespace, 0, len(srv.namespaces))
+	for _, ns := range srv.namespaces {
+		list = append(list, ns)
+	}
+	return list
+}
+
+// Pattern stands for all namespaces whose names match. They are made when a
+// client connects to one, share the pattern's handlers, and are removed when
+// their last socket has left.
+type Pattern struct {
+	*Handlers
+	server *Server
+	match  MatchFunc
+}
+
+// MatchFunc decides whether there is a namespace with the name, for a client
+// that connects to it with auth. It may block until ctx ends with the client's
+// session.
+type MatchFunc func(ctx context.Context, name string, auth Value) bool
+
+// NamespacePattern adds a pattern. Those that were added first are asked first.
+// For a regular expression:
+//
+//	io.NamespacePattern(func(_ context.Context, name string, _ socketio.Value) bool {
+//		return re.MatchString(name)
+//	})
+func (srv *Server) NamespacePattern(match MatchFunc) *Pattern {
+	p := &Pattern{Handlers: newHandlers(), server: srv, match: match}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.patterns = append(slices.Clip(srv.patterns), p)
+	return p
+}
+
+// Namespaces returns the pattern's namespaces of this moment.
+func (p *Pattern) Namespaces() []*Namespace {
+	return slices.DeleteFunc(p.server.Namespaces(), func(ns *Namespace) bool { return ns.pattern != p })
+}
+
+// acquire returns the namespace that a socket connects to and counts the socket;
+// nil where there is none.
+func (srv *Server) acquire(s *Socket) *Namespace {
+	get := func(p *Pattern) *Namespace {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		ns := srv.namespaces[s.nsName]
+		if ns == nil && p != nil {
+			ns = srv.newNamespace(s.nsName, p.Handlers, p)
+			srv.namespaces[s.nsName] = ns
+		}
+		if ns != nil {
+			ns.refs++
+		}
+		return ns
+	}
+	if ns := get(nil); ns != nil {
+		return ns
+	}
+	srv.mu.RLock()
+	patterns := srv.patterns
+	srv.mu.RUnlock()
+	for _, p := range patterns {
+		matched := false
+		s.guard(func() error { matched = p.match(&s.ctx, s.nsName, s.auth); return nil })
+		if matched {
+			return get(p)
+		}
+	}
+	return nil
+}
+
+// release counts a socket out, and removes a pattern's namespace with its last.
+func (srv *Server) release(ns *Namespace) {
+	srv.mu.Lock()
+	ns.refs--
+	gone := ns.refs == 0 && ns.pattern != nil && !srv.opts.KeepEmptyNamespaces && !srv.closed
+	if gone {
+		delete(srv.namespaces, ns.name)
+	}
+	srv.mu.Unlock()
+	if gone {
+		ns.adapter.Close()
+	}
+}
+
+// spawn runs f on a goroutine that Close waits for. On a closed server it does
+// not.
+func (srv *Server) spawn(f func()) {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	if !srv.closed {
+		srv.goroutines.Go(f)
+	}
+}
+
+// Drain refuses new clients and closes the connections of the others, spread
+// evenly over the given time. The clients come back by themselves, to another
+// server. It returns when all are closed or ctx ends.
+func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.Drain(ctx, over) }
+
+// Close closes all connections and leaves the cluster. It waits for the
+// handlers that are under way, or until ctx ends.
+func (srv *Server) Close(ctx context.Context) error {
+	err := srv.engine.Close(ctx)
+	srv.mu.Lock()
+	srv.closed = true
+	srv.mu.Unlock()
+	done := make(chan struct{})
+	go func() { srv.goroutines.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	for _, ns := range srv.Namespaces() {
+		ns.adapter.Close()
+	}
+	return err
+}

@@ -1,0 +1,208 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+type socketState uint8
+
+const (
+	connecting socketState = iota // middleware decides
+	connected
+	disconnected
+)
+
+// Socket is a client's connection to one namespace. Its methods are safe for
+// concurrent use.
+type Socket struct {
+	client *client
+	ns     *Namespace // nil until it is known that there is one
+	nsName string
+	id     string
+	auth   Value
+	since  time.Time
+
+	membership adapter.Membership[*Socket] // the room table's
+	ctx        socketContext
+
+	mu       sync.Mutex // guards all below
+	state    socketState
+	working  bool // a goroutine runs handlers
+	told     bool // the disconnect handlers have been called
+	reason   Reason
+	inbox    inbox
+	acks     map[uint64]ackFunc
+	handlers map[string]Handler // the socket's own
+	rooms    []string           // at the time of the disconnect
+	data     any
+}
+
+func newSocket(c *client, p packet.Packet) *Socket {
+	s := &Socket{client: c, nsName: p.Namespace, id: newID(), since: time.Now(), working: true}
+	s.ctx.socket = s
+	s.auth.JSON = p.Data
+	if len(p.Data) == 0 {
+		s.auth.JSON = []byte("{}")
+	}
+	return s
+}
+
+// newID returns 15 random bytes as 20 characters, which is the length by which
+// other servers' adapters tell sockets' own rooms from others.
+func newID() string {
+	var b [15]byte
+	rand.Read(b[:])
+	return base64.URLEncoding.EncodeToString(b[:])
+}
+
+// ID is the socket's id, 20 characters. Unlike the session's it is no secret.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is the namespace that the socket is connected to; nil while a
+// pattern decides whether there is one.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Session is the connection that carries the socket.
+func (s *Socket) Session() *engineio.Session { return s.client.session }
+
+// Membership is for the room table.
+func (s *Socket) Membership() *adapter.Membership[*Socket] { return &s.membership }
+
+// Connected reports whether the socket is connected.
+func (s *Socket) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == connected
+}
+
+// Context ends when the socket disconnects.
+func (s *Socket) Context() context.Context { return &s.ctx }
+
+// Data returns what SetData was given last. It is what FetchSockets tells
+// other servers, encoded as JSON.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data
+}
+
+// SetData gives the socket a value of the program's own.
+func (s *Socket) SetData(v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.data = v
+}
+
+// Handle sets the socket's own handler of an event, which goes before that of
+// the namespace.
+func (s *Socket) Handle(event string, h Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handlers == nil {
+		s.handlers = make(map[string]Handler)
+	}
+	s.handlers[event] = h
+}
+
+// Rooms returns the names of the socket's rooms, its own first. In a disconnect
+// handler they are the rooms that it was in.
+func (s *Socket) Rooms() []string {
+	if rooms := s.ns.sockets.RoomsOf(s); rooms != nil {
+		return rooms
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rooms
+}
+
+// In reports whether the socket is in a room.
+func (s *Socket) In(room string) bool { return s.ns.sockets.In(s, room) }
+
+// Join adds the socket to rooms. It returns ErrDisconnected on a socket that is
+// not connected. It does not wait for the cluster; ctx is for adapters that do.
+func (s *Socket) Join(_ context.Context, rooms ...string) error {
+	if !s.ns.sockets.Join(s, rooms...) {
+		return ErrDisconnected
+	}
+	return nil
+}
+
+// Leave takes the socket out of rooms. No broadcast to them that starts after
+// it has returned reaches the socket.
+func (s *Socket) Leave(_ context.Context, rooms ...string) error {
+	s.ns.sockets.Leave(s, rooms...)
+	return nil
+}
+
+// Disconnect disconnects the socket from its namespace; the client does not
+// come back by itself. With closeConn the client's other sockets are
+// disconnected too, and its session is closed.
+func (s *Socket) Disconnect(closeConn bool) {
+	if closeConn {
+		s.client.disconnect()
+		return
+	}
+	s.disconnect()
+}
+
+func (s *Socket) disconnect() {
+	if !s.Connected() {
+		return
+	}
+	s.client.remove(s, true)
+	s.send(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+	s.close(ReasonServerDisconnect)
+}
+
+// send queues frames and has them written.
+func (s *Socket) send(fs []engineio.Frame) error {
+	if err := s.client.session.Send(fs...); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+	return nil
+}
+
+// close ends the socket, once. The disconnect handlers follow when those that
+// are under way have returned.
+func (s *Socket) close(reason Reason) {
+	s.mu.Lock()
+	was := s.state
+	if was == disconnected {
+		s.mu.Unlock()
+		return
+	}
+	s.state = disconnected
+	s.reason = reason
+	acks := s.acks
+	s.acks = nil
+	s.inbox.release()
+	s.ctx.cancel()
+	s.mu.Unlock()
+	for _, f := range acks {
+		f(adapter.Args{}, ErrDisconnected)
+	}
+	if was == connected {
+		s.forget()
+	}
+	s.work()
+}
+
+// forget takes the socket out of the room table and notes where it was.
+func (s *Socket) forget() {
+	rooms := s.ns.sockets.Remove(s)
+	if rooms == nil {
+		return
+	}
+	s.mu.Lock()
+	s.rooms = append([]string{s.id}, rooms...)
+	s.mu.Unlock()
+}

@@ -1,0 +1,55 @@
+package socketio
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Value is one argument as it came or will go: its JSON, and the attachments
+// that placeholders in the JSON name by number. It is immutable, and may be
+// emitted again, to anyone, as it is. The zero Value is emitted as null.
+type Value struct {
+	JSON        []byte
+	Attachments [][]byte
+}
+
+// Decode decodes the value into what v points to. Binary attachments decode
+// into []byte, also inside an any. It returns an error that wraps [ErrDecode].
+func (v Value) Decode(into any) error {
+	text := v.JSON
+	if len(text) == 0 {
+		text = []byte("null")
+	}
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
+	d.attachments = v.Attachments
+	err := json.Unmarshal(text, into, d.options(len(v.Attachments) > 0))
+	d.attachments = nil
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	return nil
+}
+
+// IsNull reports whether the value is null or missing.
+func (v Value) IsNull() bool { return len(v.JSON) == 0 || string(v.JSON) == "null" }
+
+// AppendArg appends the value's JSON.
+func (v Value) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	if len(v.JSON) == 0 {
+		return append(dst, "null"...), attachments, nil
+	}
+	dst, attachments = packet.AppendValue(dst, v.JSON, v.Attachments, attachments)
+	return dst, attachments, nil
+}
+
+// ArgAppender is implemented by arguments that encode themselves: AppendArg
+// appends one JSON value to dst and the attachments that the value's
+// placeholders name to attachments, and returns both. It may be called more
+// than once.
+type ArgAppender interface {
+	AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error)
+}
