@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { io as io4 } from 'socket.io-client';
 import { io as io3 } from 'socket.io-client-v3';
-import { WAIT } from './expect.js';
+import { soon, WAIT } from './expect.js';
 
 /** The clients that connect: which generation of socket.io-client, over which transports. */
 export const CLIENTS = [
@@ -118,10 +118,9 @@ export class Client {
     return this.#unread.filter(({ event }) => events.includes(event)).map(({ event, args }) => [event, ...args]);
   }
 
-  /** @returns {Promise<void>} when polling has given way to WebSocket */
+  /** Resolves when polling has given way to WebSocket, which it must not have yet. */
   upgraded() {
-    const { engine } = this.socket.io;
-    return within('upgrade', () => this.#unread, (resolve) => engine.once('upgrade', resolve));
+    return soon(this.socket.io.engine, 'upgrade');
   }
 
   /** Loses the connection as a network would: nothing is said on the Socket.IO level. */

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long to wait for anything that must happen, in ms. Only a failure takes so long. */
 export const WAIT = 10_000;
+
+/** As events.once, but gives up after WAIT. */
+export const soon = (emitter, event) => once(emitter, event, { signal: AbortSignal.timeout(WAIT) });
 
 /**
  * Asks again and again, for what no event announces.

@@ -6,6 +6,8 @@ import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
 import { eachTarget } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 
+const LIMIT = { timeout: 30_000 }; // what runs in the page has no deadline of its own
+
 const TRANSPORTS = {
   'polling': ['polling'],
   'websocket': ['websocket'],
@@ -33,16 +35,21 @@ async function testBrowser() {
     return page;
   }
 
+  /** As open, and connected as a user. */
+  async function openConnected(t, world, transports, userId = world.name('user')) {
+    const page = await open(t, world, home);
+    const connected = await page.evaluate(connect, { url: world.server.url, transports, token: sign({ userId }) });
+    assert.equal(connected.authenticated?.userId, userId, JSON.stringify(connected));
+    assert.equal(connected.transport, transports.at(-1));
+    return page;
+  }
+
   eachTarget('a browser', { WS_CORS_ORIGINS: home.origin }, (world) => {
     for (const [name, transports] of Object.entries(TRANSPORTS)) {
       describe(name, () => {
-        it('connects, and is a device of its user', async (t) => {
+        it('connects, and is a device of its user', LIMIT, async (t) => {
           const userId = world.name('user');
-          const page = await open(t, world, home);
-          const connected = await page.evaluate(connect, { url: world.server.url, transports, token: sign({ userId }) });
-          assert.equal(connected.authenticated.userId, userId);
-          assert.equal(connected.transport, transports.at(-1));
-
+          const page = await openConnected(t, world, transports, userId);
           const roomId = world.name('room');
           const peer = await world.user(t);
           await peer.ask('join-room', roomId);
@@ -53,12 +60,11 @@ async function testBrowser() {
           assert.equal((await peer.next('user-left')).userId, userId);
         });
 
-        it('sends ArrayBuffer, typed array, Blob and File, and receives binary as ArrayBuffer', async (t) => {
+        it('sends ArrayBuffer, typed array, Blob and File, and receives binary as ArrayBuffer', LIMIT, async (t) => {
           const roomId = world.name('room');
           const peer = await world.user(t);
           await peer.ask('join-room', roomId);
-          const page = await open(t, world, home);
-          await page.evaluate(connect, { url: world.server.url, transports, token: sign({ userId: world.name('user') }) });
+          const page = await openConnected(t, world, transports);
           await page.evaluate(request, ['join-room', { roomId }]);
 
           const bytes = [...randomBytes(2000)];
@@ -77,21 +83,20 @@ async function testBrowser() {
           assert.deepStrictEqual(await page.evaluate(showUpdate), { type: 'ArrayBuffer', base64: data.toString('base64') });
         });
 
-        it('sends and receives several hundred kilobytes', async (t) => {
+        it('sends and receives several hundred kilobytes', LIMIT, async (t) => {
           const roomId = world.name('room');
-          const page = await open(t, world, home);
-          await page.evaluate(connect, { url: world.server.url, transports, token: sign({ userId: world.name('user') }) });
+          const page = await openConnected(t, world, transports);
           await page.evaluate(request, ['join-room', { roomId }]);
           assert.equal(await page.evaluate(echoesLargeText, { roomId }), true);
         });
 
-        it('is refused a connection with a bad token, and told why', async (t) => {
+        it('is refused a connection with a bad token, and told why', LIMIT, async (t) => {
           const page = await open(t, world, home);
           const refused = await page.evaluate(connect, { url: world.server.url, transports, token: 'bad' });
           assert.deepStrictEqual(refused, { message: 'Authentication failed', data: { code: 'token_invalid' } });
         });
 
-        it('is refused from a foreign origin', async (t) => {
+        it('is refused from a foreign origin', LIMIT, async (t) => {
           const page = await open(t, world, foreign);
           const token = sign({ userId: world.name('user') });
           const refused = await page.evaluate(connect, { url: world.server.url, transports, token });
@@ -100,7 +105,7 @@ async function testBrowser() {
       });
     }
 
-    it('loads the client as a module, from another origin', async (t) => {
+    it('loads the client as a module, from another origin', LIMIT, async (t) => {
       const page = await browser.newPage();
       t.after(() => page.close());
       await page.goto(home.origin);

@@ -1,8 +1,8 @@
 // How connections begin, change transport, break and come back.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { it } from 'node:test';
 import { CLIENTS, EACH_TRANSPORT } from '../harness/client.js';
+import { soon } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
 import { TestServer } from '../harness/server.js';
 import { sign } from '../harness/tokens.js';
@@ -42,7 +42,7 @@ eachClient('reconnection', {}, (world) => {
 
   it('a client that disconnects and connects again is a new device of its user', async (t) => {
     const client = await world.user(t);
-    const transportClosed = once(client.socket.io.engine, 'close'); // client 3.x stays closed if opened before this
+    const transportClosed = soon(client.socket.io.engine, 'close'); // client 3.x stays closed if opened before this
     client.close();
     assert.equal(await client.disconnected(), 'io client disconnect');
     await transportClosed;
@@ -84,7 +84,7 @@ eachTarget('one connection', {}, (world) => {
   it('carries the heartbeat that the server announces', async (t) => {
     const server = await world.ownServer(t, { WS_PING_INTERVAL: '100', WS_PING_TIMEOUT: '2000' });
     const client = await world.user(t, undefined, {}, { url: server.url });
-    for (let beat = 0; beat < 3; beat++) await once(client.socket.io, 'ping');
+    for (let beat = 0; beat < 3; beat++) await soon(client.socket.io, 'ping');
     assert.deepStrictEqual(await client.unread('disconnect'), []);
   });
 
@@ -96,7 +96,7 @@ eachTarget('one connection', {}, (world) => {
   it('stays when a namespace beside it is refused', async (t) => {
     const client = await world.user(t);
     const other = client.socket.io.socket('/nowhere');
-    await once(other, 'connect_error');
+    await soon(other, 'connect_error');
     await client.ask('join-room', world.name('room'));
   });
 });

@@ -1,9 +1,8 @@
 // What is answered over plain HTTP: the operators' routes, the browser bundle, refused handshakes, origins.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { it } from 'node:test';
 import { WebSocket } from 'ws';
-import { equalWithTimestamp, eventually } from '../harness/expect.js';
+import { equalWithTimestamp, eventually, soon } from '../harness/expect.js';
 import { eachTarget } from '../harness/matrix.js';
 
 eachTarget('health and statistics', {}, (world) => {
@@ -127,8 +126,8 @@ async function handshake(server, origin) {
 async function upgrade(server, origin) {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, { origin });
   const status = await Promise.race([
-    once(socket, 'open').then(() => 101),
-    once(socket, 'unexpected-response').then(([, response]) => response.statusCode),
+    soon(socket, 'open').then(() => 101),
+    soon(socket, 'unexpected-response').then(([, response]) => response.statusCode),
   ]);
   socket.on('error', () => {}); // that terminate interrupts the handshake is no news
   socket.terminate();

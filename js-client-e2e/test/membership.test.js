@@ -69,6 +69,11 @@ eachClient('membership', {}, (world) => {
     assert.strictEqual(update.roomId, number);
     assert.strictEqual(update.from, number);
 
+    await textual.ask('leave-room', String(number));
+    assert.deepStrictEqual(await other.unread('user-left'), []);
+    await numeric.ask('leave-room', { roomId: number });
+    equalWithTimestamp(await other.next('user-left'), { userId: number, roomId: number });
+
     const { delivered } = await other.ask('publish-notification', { targetUserId: number, type: 'INFO', title: 'x' });
     assert.equal(delivered, true);
     for (const device of [numeric, textual]) assert.strictEqual((await device.next('notification')).from, other.userId);
