@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	serveUsage = `Puente is a Socket.IO server.
+
+Usage:
+  puente [flags]         run a node
+  puente token [flags]   print a token for development
+
+Every flag can be set by the environment variable that its line names. Durations are
+in milliseconds, or written like 30s.
+
+Flags:
+`
+	tokenUsage = `Prints a token for development, signed with JWT_SECRET by HS256.
+
+Usage:
+  puente token --user ID [flags]
+
+Flags:
+`
+)
+
+// commandLine joins settings with the flags of the same meaning.
+type commandLine struct {
+	flags    *pflag.FlagSet
+	usage    string
+	settings []setting
+	given    []*given // by flags, as settings
+}
+
+// given is a flag's value as it was given: it is judged together with the
+// variables' by resolve.
+type given struct {
+	kind string
+	text string
+}
+
+func (g *given) String() string     { return g.text }
+func (g *given) Type() string       { return g.kind }
+func (g *given) Set(s string) error { g.text = s; return nil }
+
+func newCommandLine(usage string) *commandLine {
+	flags := pflag.NewFlagSet("puente", pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	return &commandLine{flags: flags, usage: usage}
+}
+
+func (c *commandLine) add(settings []setting) {
+	c.settings = settings
+	for _, s := range settings {
+		g := &given{kind: s.value.kind}
+		c.given = append(c.given, g)
+		help := s.name + ": " + s.help
+		if s.fallback != "" {
+			help += " (default " + s.fallback + ")"
+		}
+		flag := c.flags.VarPF(g, flagName(s.name), "", help)
+		if s.value.kind == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+func flagName(variable string) string {
+	return strings.ToLower(strings.ReplaceAll(variable, "_", "-"))
+}
+
+// parse reads the arguments. Asked for help, it prints that and returns true.
+func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err error) {
+	// Defined here, or pflag would print by itself.
+	wanted := c.flags.BoolP("help", "h", false, "print this and stop")
+	if err := c.flags.Parse(args); err != nil {
+		text, _, _ := strings.Cut(err.Error(), "=") // what follows may be a secret
+		return false, errorf("%s", text)
+	}
+	if *wanted {
+		_, err := fmt.Fprint(stdout, c.usage, c.flags.FlagUsagesWrapped(120))
+		return true, err
+	}
+	switch {
+	case c.flags.NArg() == 0:
+		return false, nil
+	case c.flags.NArg() == len(args):
+		return false, errorf("unexpected argument %q: the only command is token", clip(args[0]))
+	default: // it may be a secret
+		return false, errorf("unexpected argument after a flag, whose value would follow a =")
+	}
+}
+
+// resolve stores every setting: by its flag, else its variable, else its default.
+func (c *commandLine) resolve(getenv func(string) string) error {
+	for i, s := range c.settings {
+		source, raw := s.name, s.fallback
+		if v := getenv(s.name); v != "" {
+			raw = v
+		}
+		if name := flagName(s.name); c.flags.Changed(name) {
+			source, raw = fmt.Sprintf("%s (--%s)", s.name, name), c.given[i].text
+		}
+		if !s.value.secret {
+			raw = strings.TrimSpace(raw)
+		}
+		if raw == "" && s.fallback == "" || s.value.set(raw) {
+			continue
+		}
+		shown := fmt.Sprintf("%q", clip(raw))
+		if s.value.secret {
+			shown = hidden
+		}
+		return errorf("%s=%s: must be %s", source, shown, s.value.allowed)
+	}
+	return nil
+}
+
+// clip keeps messages short.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,53 @@
+package config
+
+import "time"
+
+// setting is one row of the table.
+type setting struct {
+	name     string // of the variable
+	value    value
+	fallback string // the default, "" = unset
+	help     string // what it does; what its unset state means
+}
+
+// settings lists everything that can be set, in the order of --help. Parsing a
+// value stores it in c.
+func (c *draft) settings() []setting {
+	const day = 24 * time.Hour // browsers' timers end at 24.8 days
+	return []setting{
+		{"HTTP_HOST", text(&c.HTTPHost), "", "address to listen on (unset: all)"},
+		{"HTTP_PORT", number(&c.HTTPPort, 0, 65535), "3001", "port to listen on, 0 for a free one"},
+		{"TRUSTED_PROXIES", prefixes(&c.TrustedProxies), "", "addresses or networks whose X-Forwarded-For is believed (unset: none)"},
+		{"SHUTDOWN_TIMEOUT", millis(&c.ShutdownTimeout, 0, day), "8000", "how long a stop may take, clients being closed spread over it"},
+		{"NODE_ENV", environment(&c.Production), "", "production: logs in JSON, and no start without a source of keys"},
+		{"LOG_LEVEL", oneOf(&c.LogLevel, "trace", "debug", "info", "warn", "error"), "info", "least severity that is logged"},
+		{"API_KEY", secret(&c.APIKey), "", "key of the routes for backends (unset: these answer 404)"},
+
+		{"REDIS_URL", redisURL(&c.RedisURL), "", "the cluster's Redis, instead of the next three"},
+		{"REDIS_HOST", host(&c.redisHost), "", "the cluster's Redis (unset: one node, in memory)"},
+		{"REDIS_PORT", number(&c.redisPort, 1, 65535), "6379", "its port"},
+		{"REDIS_PASSWORD", secret(&c.redisPassword), "", "its password (unset: none)"},
+		{"REDIS_PREFIX", prefix(&c.RedisPrefix), "socket.io", "start of all channels and keys"},
+		{"REDIS_ADAPTER", oneOf(&c.RedisAdapter, "classic", "sharded"), "classic", "which of Node's adapters to speak with"},
+		{"REDIS_REQUIRED", boolean(&c.RedisRequired), "false", "whether a node is unhealthy without Redis"},
+
+		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: all)"},
+		{"WS_PING_INTERVAL", millis(&c.PingInterval, 100*time.Millisecond, day), "30000", "how often a client is pinged"},
+		{"WS_PING_TIMEOUT", millis(&c.PingTimeout, 100*time.Millisecond, day), "60000", "how long a client may take to answer"},
+		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},
+
+		{"WS_AUTH_REQUIRED", boolean(&c.AuthRequired), "false", "whether a connection without a token is refused"},
+		{"WS_AUTH_TIMEOUT", millis(&c.AuthTimeout, 100*time.Millisecond, day), "30000", "how long a client may stay unauthenticated"},
+		{"WS_RATE_LIMIT", number(&c.RateLimit, 0, 1e9), "100", "events that a user may send in the window, 0 for any number"},
+		{"WS_RATE_WINDOW", millis(&c.RateWindow, 0, day), "60000", "the window, 0 for no limit"},
+		{"WS_PRESENCE_MAX", number(&c.PresenceMax, 0, 1e9), "1000", "users in a room from which on it has no user-joined and the like"},
+		{"WS_NOTIFY_POLICY", oneOf(&c.NotifyPolicy, "any", "admin"), "any", "who may notify users"},
+
+		{"JWT_SECRET", sharedSecret(&c.JWTSecret), "", "secret of tokens signed with HS256, HS384 or HS512"},
+		{"JWT_SECRET_PREVIOUS", sharedSecret(&c.JWTSecretPrevious), "", "the secret before it, while rotating"},
+		{"JWT_PUBLIC_KEY", secret(&c.JWTPublicKey), "", "public key of tokens signed with RS, PS, ES or EdDSA: PEM, or the path of a file"},
+		{"JWT_JWKS_URL", webURL(&c.JWTJWKSURL), "", "where the issuer publishes its public keys"},
+		{"JWT_ISSUER", text(&c.JWTIssuer), "", "claim iss that tokens must have (unset: any)"},
+		{"JWT_AUDIENCE", text(&c.JWTAudience), "", "claim aud that tokens must have (unset: any)"},
+	}
+}
