@@ -44,6 +44,7 @@ type Socket struct {
 	handlers map[string]Handler // the socket's own
 	rooms    []string           // at the time of the disconnect
 	data     any
+	stored   *stored
 }
 
 func newSocket(c *client, p packet.Packet) *Socket {
