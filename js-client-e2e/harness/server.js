@@ -17,6 +17,7 @@ const ENVIRONMENT = {
   JWT_SECRET: SECRET,
   WS_RATE_LIMIT: '0', // off, except where a test is about it
   LOG_LEVEL: 'error',
+  SHUTDOWN_TIMEOUT: '1000',
 };
 
 /** One server in a process of its own, ready when `start` returns. */

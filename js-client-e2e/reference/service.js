@@ -122,9 +122,9 @@ export class Service {
   }
 }
 
-/** The claim `rooms` lists names, or patterns in which `*` stands for any characters. */
+/** In a pattern `*` stands for any characters, also none. */
 function admits(patterns, name) {
-  return [patterns].flat().some((pattern) => {
+  return patterns.some((pattern) => {
     const parts = String(pattern).split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
     return new RegExp(`^${parts.join('.*')}$`, 'su').test(name);
   });

@@ -11,18 +11,20 @@ const ADMIN = 'admin';
  *
  * @param {unknown} token as the client sent it
  * @param {{secrets: string[], issuer?: string, audience?: string}} config
- * @returns {{userId: string|number, admin: boolean, rooms?: string[], endsAt: number}} endsAt in ms since the epoch
+ * @returns {{userId: string|number, admin: boolean, rooms?: (string|number)[], endsAt: number}} rooms are patterns,
+ *   undefined for any room; endsAt is in ms since the epoch
  * @throws EventError `unauthenticated`, its reason `token_missing`, `token_invalid` or `token_expired`
  */
 export function verifyToken(token, config) {
   if (token === undefined || token === null) throw authenticationFailed('token_missing');
   const claims = verifySignature(token, config);
   const userId = claims.userId ?? claims.sub;
-  if (!isId(userId)) throw authenticationFailed('token_invalid');
+  const rooms = claims.rooms === undefined ? undefined : [claims.rooms ?? []].flat();
+  if (!isId(userId) || rooms?.every(isId) === false) throw authenticationFailed('token_invalid');
   return {
     userId,
     admin: claims.role === ADMIN || [claims.roles].flat().includes(ADMIN),
-    rooms: claims.rooms,
+    rooms,
     endsAt: claims.exp === undefined ? Infinity : (claims.exp + LEEWAY_SECONDS) * 1000,
   };
 }

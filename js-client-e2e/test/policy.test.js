@@ -17,9 +17,17 @@ eachTarget('the claim rooms', {}, (world) => {
     }
   });
 
-  it('may be empty, which admits to none', async (t) => {
-    const client = await world.user(t, undefined, { rooms: [] });
+  it('may be a single name', async (t) => {
+    const client = await world.user(t, undefined, { rooms: 'order-*' });
+    await client.ask('join-room', 'order-');
     assert.deepStrictEqual(await client.request('join-room', 'lobby'), UNAUTHORIZED);
+  });
+
+  it('may be empty or null, which admits to none', async (t) => {
+    for (const rooms of [[], null]) {
+      const client = await world.user(t, undefined, { rooms });
+      for (const roomId of ['lobby', 'null']) assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED);
+    }
   });
 
   it('a refused join leaves no trace in the room', async (t) => {
