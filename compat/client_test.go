@@ -39,6 +39,8 @@ var hiddenHeaders = []string{
 // conn is a client connection of a transcript: one request, then, where it was upgraded, WebSocket messages.
 // Its reader renders what arrives and ends with the connection.
 type conn struct {
+	line    string   // of the request
+	head    []string // of the request
 	net     net.Conn
 	method  string
 	answers chan answer
@@ -52,7 +54,7 @@ func dial(addr, line string, head []string, body *string) (*conn, error) {
 		return nil, err
 	}
 	method, path, _ := strings.Cut(line, " ")
-	c := &conn{net: nc, method: method, answers: make(chan answer, maxPending)}
+	c := &conn{line: line, head: head, net: nc, method: method, answers: make(chan answer, maxPending)}
 	if method == "WS" {
 		method = "GET"
 		head = append([]string{

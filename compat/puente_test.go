@@ -162,8 +162,3 @@ func serve(t *testing.T, path string, h http.Handler, stop func(context.Context)
 	})
 	return strings.TrimPrefix(srv.URL, "http://")
 }
-
-func serveSocketIO(t *testing.T, _ nodeOptions) string {
-	t.Skip("server/socketio is not there yet")
-	return ""
-}

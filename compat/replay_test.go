@@ -137,6 +137,9 @@ func (s *session) expect(e *expectation, differs bool) error {
 		if !ok && s.record {
 			return fmt.Errorf("%s: no answer to record", name)
 		}
+		if differs && len(want) == 1 {
+			a = s.pollOn(name, want[0], a)
+		}
 		got = append(got, a)
 	}
 	if s.record {
@@ -157,6 +160,36 @@ func (s *session) expect(e *expectation, differs bool) error {
 	}
 	return nil
 }
+
+// pollOn polls again while a poll has brought fewer packets than Node's did, and returns what all of them brought:
+// Node answers a post when it has handled it, a server with goroutines may do so before, and so the same packets may
+// come with fewer or more polls (Engine.IO protocol 4, Payload).
+func (s *session) pollOn(name string, want, got answer) answer {
+	c := s.conns[name]
+	if !strings.HasPrefix(c.line, "GET ") || !strings.Contains(c.line, "&sid=") {
+		return got
+	}
+	last := len(want) - 1
+	for len(got) == len(want) && strings.HasPrefix(want[last], "<< ") && packets(got[last]) < packets(want[last]) {
+		c.close()
+		next, err := dial(s.addr, c.line, c.head, nil)
+		if err != nil {
+			return got
+		}
+		c, s.conns[name] = next, next
+		more, _ := c.next()
+		if !slices.Equal(more[:len(more)-1], got[:last]) {
+			return append(slices.Clone(got), more...)
+		}
+		got = append(slices.Clone(got[:last]), got[last]+recordSeparator+strings.TrimPrefix(more[len(more)-1], "<< "))
+	}
+	return got
+}
+
+// recordSeparator is what a transcript shows between the packets of a payload.
+const recordSeparator = `\x1e`
+
+func packets(line string) int { return strings.Count(line, recordSeparator) + 1 }
 
 func (s *session) named(got []answer) []answer {
 	var named []answer

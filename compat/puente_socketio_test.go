@@ -1,0 +1,128 @@
+package compat_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// serveSocketIO starts what record/server.js starts, in Go.
+func serveSocketIO(t *testing.T, o nodeOptions) string {
+	opts := socketio.Options{Engine: o.engine(t), ConnectTimeout: millis(o.ConnectTimeout)}
+	if o.ServeClient != nil && *o.ServeClient {
+		opts.BundleVersion = clientVersion(t)
+		opts.Bundle = os.DirFS("../node_modules/socket.io/client-dist")
+	}
+	io := socketio.New(opts)
+
+	var asking sync.WaitGroup
+	greet(io.Namespace("/").Handlers, &asking)
+	greet(io.Namespace("/custom").Handlers, &asking)
+	dynamic := regexp.MustCompile(`^/dynamic-\d+$`)
+	greet(io.NamespacePattern(func(_ context.Context, name string, _ socketio.Value) bool {
+		return dynamic.MatchString(name)
+	}).Handlers, &asking)
+	members := io.Namespace("/members").Handlers
+	members.Use(onlyMembers)
+	greet(members, &asking)
+
+	path := "/socket.io/"
+	if o.Path != "" {
+		path = strings.TrimSuffix(o.Path, "/") + "/"
+	}
+	return serve(t, path, io, func(ctx context.Context) error {
+		err := io.Close(ctx)
+		asking.Wait()
+		return err
+	})
+}
+
+// clientVersion is the version of the client whose bundle is served.
+func clientVersion(t *testing.T) string {
+	data, err := os.ReadFile("../node_modules/socket.io/package.json")
+	if err != nil {
+		t.Skip("node_modules is missing: npm ci")
+	}
+	var pkg struct{ Version string }
+	if err := json.Unmarshal(data, &pkg); err != nil {
+		t.Fatal(err)
+	}
+	return pkg.Version
+}
+
+func onlyMembers(_ context.Context, s *socketio.Socket) error {
+	var auth struct {
+		Token   string
+		Explain bool
+	}
+	if err := s.Handshake().Auth.Decode(&auth); err != nil {
+		return err
+	}
+	switch {
+	case auth.Token == "secret":
+		return nil
+	case auth.Explain:
+		return &socketio.ConnectError{Message: "not a member", Data: struct {
+			Code string   `json:"code"`
+			Hint []string `json:"hint"`
+		}{"E_MEMBER", []string{"sign up"}}}
+	}
+	return errors.New("not a member")
+}
+
+// greet gives a namespace the events that README.md lists.
+func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
+	on := func(name string, f func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error) {
+		h.Handle(name, socketio.HandlerFunc(f))
+	}
+	h.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("auth", s.Handshake().Auth) })
+	on("message", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit("message-back", e.Args()...)
+	})
+	on("message-with-ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		e.Return(e.Args()...)
+		return nil
+	})
+	on("ask", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		asking.Go(func() { // the next event need not wait for this one's answer, as on Node
+			if answer, err := s.EmitWithAck(s.Context(), "question", e.Args()...); err == nil {
+				s.Emit("answer", answer...)
+			}
+		})
+		return nil
+	})
+	on("repeat", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		var text string
+		var times, messages int
+		if err := errors.Join(e.Arg(0).Decode(&text), e.Arg(1).Decode(&times), e.Arg(2).Decode(&messages)); err != nil {
+			return err
+		}
+		for range messages {
+			if err := s.Emit("repeated", strings.Repeat(text, times)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	on("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Namespace().Emit(ctx, "said", e.Args()...)
+	})
+	on("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		s.Disconnect(false)
+		return nil
+	})
+	on("hang-up", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		s.Disconnect(true)
+		return nil
+	})
+	on("7", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit("seven", e.Args()...)
+	})
+}
