@@ -134,7 +134,7 @@ func (r *run) traffic(w *publish) error {
 	if err != nil {
 		return err
 	}
-	return r.wait("draining", drainLimit, nil, func() bool { return w.outstanding() == 0 })
+	return r.wait("draining", r.timing.drain, nil, func() bool { return w.outstanding() == 0 })
 }
 
 // joinLater is publish whose clients take part without having joined.

@@ -41,9 +41,14 @@ func (w *fanout) packet(c sio.Client, p []byte) {
 		return
 	}
 	n, ok := stamped(p)
-	if i := c.Index(); !ok || n <= w.last[i] {
-		w.run.fail(fmt.Errorf("connection %d got an update twice, or out of order: %.200s", i, p))
-	} else {
+	switch i := c.Index(); {
+	case !ok:
+		w.run.fail(fmt.Errorf("an update without what was published: %.200s", p))
+	case n == w.last[i]:
+		w.run.fail(fmt.Errorf("connection %d got an update twice: %.200s", i, p))
+	case n < w.last[i]:
+		w.run.fail(fmt.Errorf("connection %d got an update after a later one: %.200s", i, p))
+	default:
 		w.last[i] = n
 	}
 	w.delivered++

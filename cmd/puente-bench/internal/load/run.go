@@ -24,8 +24,7 @@ var (
 
 const (
 	dialAtOnce   = 64               // handshakes under way where connecting is not what is measured
-	connectLimit = 2 * time.Minute  // for all connections of a run
-	drainLimit   = 15 * time.Second // for the last answers
+	connectLimit = 90 * time.Second // for all connections of a run
 	progressStep = 100 * time.Millisecond
 )
 
@@ -261,7 +260,7 @@ func (r *run) steady() (Result, error) {
 	}
 	r.stopping = true
 	stop()
-	if err := r.wait("draining", drainLimit, nil, func() bool { return r.workload.outstanding() == 0 }); err != nil {
+	if err := r.wait("draining", r.timing.drain, nil, func() bool { return r.workload.outstanding() == 0 }); err != nil {
 		return res, fmt.Errorf("%w: %d never came: %w", ErrLost, r.workload.outstanding(), err)
 	}
 	if res.RSS, err = r.rss(); err != nil {

@@ -89,13 +89,15 @@ type Timing struct {
 	Measure time.Duration
 	// Settle is the silence before memory is read. Default 5 s.
 	Settle time.Duration
+
+	drain time.Duration // for the last answers; default 15 s
 }
 
 func (t Timing) withDefaults() Timing {
 	for _, f := range []struct {
 		field    *time.Duration
 		fallback time.Duration
-	}{{&t.Warmup, 2 * time.Second}, {&t.Measure, 5 * time.Second}, {&t.Settle, 5 * time.Second}} {
+	}{{&t.Warmup, 2 * time.Second}, {&t.Measure, 5 * time.Second}, {&t.Settle, 5 * time.Second}, {&t.drain, 15 * time.Second}} {
 		if *f.field == 0 {
 			*f.field = f.fallback
 		}

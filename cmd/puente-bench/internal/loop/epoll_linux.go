@@ -144,7 +144,7 @@ func (l *epoll) Run(ctx context.Context, limit time.Duration, done func() bool) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := unix.EpollWait(l.fd, events, int(min(left, pollAtMost).Milliseconds())+1)
+		n, err := rawEpollWait(l.fd, events, int(min(left, pollAtMost).Milliseconds())+1)
 		if err != nil && err != unix.EINTR {
 			return err
 		}
@@ -200,7 +200,7 @@ func (c *epollConn) handle(events uint32) {
 	if c.closed || events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 {
 		return
 	}
-	n, err := unix.Read(c.fd, c.loop.buf)
+	n, err := rawRead(c.fd, c.loop.buf)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil:
@@ -225,7 +225,7 @@ func (c *epollConn) Write(b []byte) {
 
 func (c *epollConn) flush() {
 	for len(c.out) > 0 {
-		n, err := unix.Write(c.fd, c.out)
+		n, err := rawWrite(c.fd, c.out)
 		if err == unix.EAGAIN {
 			c.blocked = true
 			c.await(writeEvents)

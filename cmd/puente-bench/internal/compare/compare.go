@@ -1,0 +1,95 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+)
+
+// Options is one comparison.
+type Options struct {
+	Servers []*Server
+	Specs   []load.Spec
+	Timing  load.Timing
+	// Rounds is how often every server runs every workload. Medians are reported.
+	Rounds int
+	// Log takes a line for each run.
+	Log func(format string, args ...any)
+	// Progress makes the progress display of one run. It may be nil.
+	Progress func(name string) load.Progress
+}
+
+// Run prepares the servers and runs every workload on each, in turn: within a round a workload runs on all servers one after the other,
+// so that a slow hour of the machine is everyone's, and every second round takes them in the opposite order. Each run has a fresh
+// process. What a server cannot do is reported, and not tried again.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	for _, s := range o.Servers {
+		o.Log("preparing %s", s.Title)
+		if err := s.prepare(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	rep := newReport(o)
+	for round := range o.Rounds {
+		for _, spec := range o.Specs {
+			for i := range o.Servers {
+				if round%2 == 1 {
+					i = len(o.Servers) - 1 - i
+				}
+				s := o.Servers[i]
+				cell := rep.cell(s.Name, spec.Name)
+				if cell.Failure != "" {
+					continue
+				}
+				name := fmt.Sprintf("round %d of %d, %s, %s", round+1, o.Rounds, spec.Name, s.Title)
+				var progress load.Progress
+				if o.Progress != nil {
+					progress = o.Progress(name)
+				}
+				res, err := once(ctx, s, spec, o.Timing, progress)
+				if ctx.Err() != nil {
+					return nil, ctx.Err()
+				}
+				if err != nil {
+					cell.Failure = err.Error()
+					o.Log("%s: %v", name, err)
+					continue
+				}
+				cell.Runs = append(cell.Runs, res)
+				o.Log("%s: %s", name, brief(res))
+			}
+		}
+	}
+	return rep, nil
+}
+
+// once is one workload on a fresh process.
+func once(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
+	runtime.GC() // of the run before
+	p, err := s.start(ctx)
+	if err != nil {
+		return load.Result{}, err
+	}
+	defer p.stop()
+	target := load.Target{URL: p.url, Secret: secret, PID: p.cmd.Process.Pid}
+	res, err := load.Run(ctx, target, spec, timing, progress)
+	if err != nil && p.exited() {
+		err = errors.Join(fmt.Errorf("the server's process ended: %.300s", p.log), err)
+	}
+	return res, err
+}
+
+func brief(r load.Result) string {
+	if r.Spec.Kind == load.Idle {
+		return fmt.Sprintf("%.2f KiB per connection idle, %.2f after traffic", r.IdleKiB, r.UsedKiB)
+	}
+	return fmt.Sprintf("%.0f/s, CPU %.2f µs (own %.2f), p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, %.0f MiB", r.PerSecond, r.CPU, r.ClientCPU,
+		r.Latency.P50, r.Latency.P99, r.Latency.P999, float64(r.RSS)/(1<<20))
+}
+
+// now is the date of a report.
+func now() string { return time.Now().UTC().Format("2006-01-02 15:04 UTC") }

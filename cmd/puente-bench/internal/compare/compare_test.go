@@ -1,0 +1,173 @@
+package compare
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/stats"
+)
+
+// sample has two servers, of which one broke off in one workload and was twice as good in the rest.
+func sample() *Report {
+	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Plan(true),
+		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente & Co", "v2"}}, Cells: map[string]map[string]*Cell{}}
+	for _, spec := range r.Specs {
+		for i, s := range r.Servers {
+			for round := range 3 {
+				f := float64(round+1) / float64(i+1)
+				r.cell(s.Name, spec.Name).Runs = append(r.cell(s.Name, spec.Name).Runs, load.Result{
+					Spec: spec, CPU: 10 * f, PerSecond: 9_000 * float64(i+1), RSS: 100 << 20, IdleKiB: 20 * f, UsedKiB: 30 * f,
+					Latency: stats.Latency{P50: f, P99: 30 * f, P999: 40 * f},
+				})
+			}
+		}
+	}
+	r.cell("puente", "polling").Failure = "load: broke off:\n`really`"
+	return r
+}
+
+func TestMediansAndRatios(t *testing.T) {
+	r := sample()
+	if v, ok := r.value(Baseline, "echo", cpu); !ok || v != 20 {
+		t.Errorf("median %v, %v; want 20", v, ok)
+	}
+	if v, ok := r.ratio("puente", "echo", cpu); !ok || v != 0.5 {
+		t.Errorf("ratio %v, %v; want 0.5", v, ok)
+	}
+	if v, ok := r.ratio("puente", "polling", cpu); ok {
+		t.Errorf("ratio %v of what broke off", v)
+	}
+	if v, ok := r.value("puente", "no such workload", cpu); ok {
+		t.Errorf("value %v of what never ran", v)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	r := sample()
+	r.cell("puente", specConnect).Failure = "broke off"
+	want := map[string][2]string{ // Node, Puente
+		"connect under 50 ms":  {"**fail** (60.0)", "**fail** (broke off)"},
+		"message under 2 ms":   {"not measured", "not measured"},
+		"10,000 messages/s":    {"**fail** (9,000)", "pass (18,000)"},
+		"1,000 connections":    {"pass (1,000)", "pass (1,000)"},
+		"50 KB per connection": {"**fail** (60.0)", "pass (30.0)"},
+		"under 100 MB in all":  {"**fail** (100)", "**fail** (100)"},
+	}
+	if len(targets) != len(want) {
+		t.Errorf("%d targets, %d expected", len(targets), len(want))
+	}
+	for _, target := range targets {
+		for i, s := range r.Servers {
+			if got := r.verdict(s.Name, target); got != want[target.title][i] {
+				t.Errorf("%s, %s: %q, want %q", target.title, s.Name, got, want[target.title][i])
+			}
+		}
+	}
+}
+
+func TestTargetsNameWorkloadsOfThePlan(t *testing.T) {
+	names := map[string]bool{}
+	for _, s := range Plan(false) {
+		if names[s.Name] {
+			t.Errorf("%q is planned twice", s.Name)
+		}
+		names[s.Name] = true
+	}
+	for _, target := range targets {
+		if !names[target.spec] {
+			t.Errorf("target %q is judged by %q, which is not planned", target.title, target.spec)
+		}
+	}
+	for _, s := range Plan(true) {
+		if !names[s.Name] {
+			t.Errorf("quick workload %q is not in the full plan", s.Name)
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	page := sample().Markdown("plot.svg")
+	for _, want := range []string{
+		"2026-01-02 03:04 UTC, 2 cores. Medians of 3 rounds.",
+		"](plot.svg)",
+		"| echo | 20.0 | 10.0 (0.50×) |\n",
+		"| polling | 20.0 | broke off |\n",
+		"| 5,000 connections, after traffic | 60.0 | 30.0 (0.50×) |\n",
+		"| Puente & Co | 18,000 (2.00×) | 10.0 (0.50×) | 1.00 (0.50×) | 30.0 (0.50×) | 40.0 (0.50×) | 100 (1.00×) |\n",
+		"- Puente & Co, polling: `load: broke off: 'really'`\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "|") && strings.Count(line, "|") < 3 {
+			t.Errorf("broken row %q", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(page)
+	}
+}
+
+func TestSVGIsWellFormed(t *testing.T) {
+	plot := sample().SVG()
+	rects := 0
+	for d := xml.NewDecoder(strings.NewReader(plot)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "rect" {
+			rects++
+		}
+	}
+	// Background, two in the legend, and a bar for each of seven headlines and two servers but the one that broke off.
+	if want := 1 + 2 + 7*2 - 1; rects != want {
+		t.Errorf("%d rectangles, want %d", rects, want)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for v, want := range map[float64]string{0: "0.00", 0.0123: "0.012", 0.5: "0.50", 12.34: "12.3", 123.4: "123", 1234.5: "1,235", 1234567: "1,234,567"} {
+		if got := figure(v); got != want {
+			t.Errorf("figure(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestUnknownServer(t *testing.T) {
+	if _, err := Servers([]string{Baseline, "apache"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
+		t.Errorf("got %v, want ErrUnknownServer", err)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var log tail
+	for range 1000 {
+		log.Write([]byte("0123456789"))
+	}
+	log.Write([]byte("the end\n"))
+	if s := log.String(); len(s) > 4096 || !strings.HasSuffix(s, "the end") {
+		t.Errorf("%d bytes, ends with %q", len(s), s[max(0, len(s)-10):])
+	}
+}
+
+func TestServerThatExitsIsReported(t *testing.T) {
+	s := &Server{Title: "false", command: []string{"false"}}
+	began := time.Now()
+	if _, err := s.start(t.Context()); !errors.Is(err, ErrStart) {
+		t.Errorf("got %v, want ErrStart", err)
+	}
+	if time.Since(began) >= startLimit {
+		t.Error("the whole start limit was waited for a process that had ended")
+	}
+}

@@ -1,0 +1,151 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+)
+
+// Markdown returns the report as a page; plot, where not empty, is the address of its plot.
+func (r *Report) Markdown(plot string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Benchmark\n\n%s, %s. Medians of %d round%s.\n\n", r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	for _, s := range r.Servers {
+		fmt.Fprintf(&b, "- **%s**: %s\n", s.Title, s.Version)
+	}
+	b.WriteString("\n" + reading + "\n")
+	if plot != "" {
+		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to Node](%s)\n\n", plot)
+	}
+	r.overview(&b)
+	r.targetTable(&b)
+	for _, spec := range r.Specs {
+		r.detail(&b, spec)
+	}
+	r.failures(&b)
+	return b.String()
+}
+
+const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
+validate, authorise and have rate limits, set high. Beside each figure stands its ratio to Node's, in parentheses. CPU is the
+server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
+in the workloads with a fixed rate.
+`
+
+func (r *Report) header(b *strings.Builder, first string, columns []string) {
+	fmt.Fprintf(b, "| %s | %s |\n|---|%s\n", first, strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
+}
+
+func (r *Report) titles() (titles []string) {
+	for _, s := range r.Servers {
+		titles = append(titles, s.Title)
+	}
+	return titles
+}
+
+// overview is the one figure per workload that decides.
+func (r *Report) overview(b *strings.Builder) {
+	b.WriteString("## Overview: CPU µs per message, KiB per connection\n\n")
+	r.header(b, "workload", r.titles())
+	for _, spec := range r.Specs {
+		for _, m := range headline(spec) {
+			fmt.Fprintf(b, "| %s |", headlineTitle(spec, m))
+			for _, s := range r.Servers {
+				fmt.Fprintf(b, " %s |", r.figures(s.Name, spec.Name, m))
+			}
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString("\n")
+}
+
+func (r *Report) targetTable(b *strings.Builder) {
+	b.WriteString("## The specification's targets\n\n")
+	r.header(b, "target", append([]string{"judged by"}, r.titles()...))
+	for _, t := range targets {
+		fmt.Fprintf(b, "| %s | %s |", t.title, t.by)
+		for _, s := range r.Servers {
+			fmt.Fprintf(b, " %s |", r.verdict(s.Name, t))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+}
+
+func (r *Report) detail(b *strings.Builder, spec load.Spec) {
+	fmt.Fprintf(b, "## %s\n\n%s.\n\n", spec.Name, upperFirst(describe(spec)))
+	var columns []string
+	for _, m := range metrics(spec) {
+		columns = append(columns, m.title)
+	}
+	r.header(b, "server", columns)
+	for _, s := range r.Servers {
+		fmt.Fprintf(b, "| %s |", s.Title)
+		for _, m := range metrics(spec) {
+			fmt.Fprintf(b, " %s |", r.figures(s.Name, spec.Name, m))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+}
+
+func (r *Report) failures(b *strings.Builder) {
+	var lines []string
+	for _, s := range r.Servers {
+		for _, spec := range r.Specs {
+			if f := r.cell(s.Name, spec.Name).Failure; f != "" {
+				lines = append(lines, fmt.Sprintf("- %s, %s: `%s`", s.Title, spec.Name, strings.NewReplacer("\n", " ", "`", "'").Replace(f)))
+			}
+		}
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(b, "## What broke off\n\n%s\n", strings.Join(lines, "\n"))
+	}
+}
+
+// figures is a value with its ratio.
+func (r *Report) figures(server, spec string, m metric) string {
+	if r.cell(server, spec).Failure != "" {
+		return "broke off"
+	}
+	v, ok := r.value(server, spec, m)
+	if !ok {
+		return "–"
+	}
+	ratio, ok := r.ratio(server, spec, m)
+	if !ok || server == Baseline {
+		return figure(v)
+	}
+	return fmt.Sprintf("%s (%.2f×)", figure(v), ratio)
+}
+
+// figure prints a number with about three digits.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 1000:
+		return thousands(int(math.Round(v)))
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 0.1 || a == 0:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+func upperFirst(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}

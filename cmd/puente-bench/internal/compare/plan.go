@@ -1,0 +1,100 @@
+// Package compare starts servers in turn, puts the same workloads on each, and writes what came out as a table and a plot.
+package compare
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+)
+
+// Names of the workloads that the document's targets are judged by.
+const (
+	specEcho    = "echo"
+	specPaced   = "echo at 10,000/s"
+	specFanout  = "fan-out to 1,000"
+	specConnect = "connect storm"
+	specIdle    = "5,000 connections"
+)
+
+// Plan returns the workloads, in the order in which they run and are shown.
+func Plan(quick bool) []load.Spec {
+	fanout := func(n, inFlight int) load.Spec {
+		return load.Spec{Name: "fan-out to " + thousands(n), Kind: load.Fanout, Conns: n, InFlight: inFlight}
+	}
+	echo := load.Spec{Name: specEcho, Kind: load.Echo, Conns: 64, InFlight: 16}
+	rooms := load.Spec{Name: "rooms of 10", Kind: load.Rooms, Conns: 1000}
+	polling := load.Spec{Name: "polling", Kind: load.Polling, Conns: 64}
+	connect := load.Spec{Name: specConnect, Kind: load.Connect, Conns: 3000, InFlight: 32}
+	idle := load.Spec{Name: specIdle, Kind: load.Idle, Conns: 5000, InFlight: 64}
+	if quick {
+		return []load.Spec{echo, fanout(1000, 2), rooms, polling, connect, idle}
+	}
+	all, browser := idle, idle
+	all.Name, all.Conns = "15,000 connections", 15000
+	browser.Name, browser.Browser = "5,000 connections of browsers", true
+	return []load.Spec{
+		echo,
+		{Name: specPaced, Kind: load.Echo, Conns: 64, Rate: 10_000},
+		{Name: "publish", Kind: load.Publish, Conns: 64, InFlight: 4},
+		fanout(100, 4), fanout(1000, 2), fanout(10_000, 1),
+		{Name: "fan-out to 1,000 at 10/s", Kind: load.Fanout, Conns: 1000, Rate: 10},
+		rooms,
+		polling,
+		connect,
+		{Name: "64 B to 64 KiB", Kind: load.Publish, Conns: 64, InFlight: 2, Sizes: []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10}},
+		{Name: "binary 1 KiB", Kind: load.Publish, Conns: 64, InFlight: 4, Sizes: []int{1 << 10}, Binary: true},
+		idle, all, browser,
+	}
+}
+
+// Timing returns how long the phases of each run are.
+func Timing(quick bool) load.Timing {
+	if quick {
+		return load.Timing{Warmup: time.Second, Measure: 3 * time.Second, Settle: 3 * time.Second}
+	}
+	return load.Timing{Warmup: 2 * time.Second, Measure: 5 * time.Second, Settle: 5 * time.Second}
+}
+
+// describe says in a few words what a workload is.
+func describe(s load.Spec) string {
+	switch s.Kind {
+	case load.Echo:
+		if s.Rate > 0 {
+			return fmt.Sprintf("`ping`, answered by `pong`; %d connections, %s begun per second however late the answers", s.Conns, thousands(int(s.Rate)))
+		}
+		return fmt.Sprintf("`ping`, answered by `pong`; %d connections, %d in flight on each", s.Conns, s.InFlight)
+	case load.Publish:
+		what := "payload of 64 B"
+		if s.Binary {
+			what = fmt.Sprintf("attachment of %s B", thousands(s.Sizes[0]))
+		} else if len(s.Sizes) > 1 {
+			what = fmt.Sprintf("payloads of %d B to %s B in turn", s.Sizes[0], thousands(s.Sizes[len(s.Sizes)-1]))
+		}
+		return fmt.Sprintf("`publish-update` to a room of one's own, received back and acknowledged; %s; %d connections, %d in flight on each", what, s.Conns, s.InFlight)
+	case load.Fanout:
+		if s.Rate > 0 {
+			return fmt.Sprintf("a message is one delivery; one publisher, %s members, %g updates per second", thousands(s.Conns), s.Rate)
+		}
+		return fmt.Sprintf("a message is one delivery; one publisher, %s members, updates in flight: %d", thousands(s.Conns), s.InFlight)
+	case load.Rooms:
+		return fmt.Sprintf("a message is one delivery; %d rooms, every member publishes, one update in flight each", s.Conns/10)
+	case load.Polling:
+		return fmt.Sprintf("round trip of an acknowledged event over long-polling, a POST and a GET; %d sessions", s.Conns)
+	case load.Connect:
+		return fmt.Sprintf("a message is one connection, authenticated; %s of them, %d handshakes at a time", thousands(s.Conns), s.InFlight)
+	}
+	headers := "headers of a bare client"
+	if s.Browser {
+		headers = "headers of a browser"
+	}
+	return "memory per connection, authenticated, " + headers + "; before and after each joined a room, published 3 updates of 1 KiB and left"
+}
+
+// thousands prints n with separators.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}

@@ -1,0 +1,115 @@
+package compare
+
+import (
+	"strings"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/stats"
+)
+
+// Report is what came out.
+type Report struct {
+	Date    string                      `json:"date"`
+	Machine string                      `json:"machine"`
+	Rounds  int                         `json:"rounds"`
+	Servers []ServerInfo                `json:"servers"`
+	Specs   []load.Spec                 `json:"workloads"`
+	Cells   map[string]map[string]*Cell `json:"results"` // by server and workload
+}
+
+// ServerInfo is what a report says of a server.
+type ServerInfo struct {
+	Name    string `json:"name"`
+	Title   string `json:"title"`
+	Version string `json:"version"`
+}
+
+// Cell is one workload on one server.
+type Cell struct {
+	Runs []load.Result `json:"runs,omitempty"`
+	// Failure is why it could not be measured.
+	Failure string `json:"failure,omitempty"`
+}
+
+func newReport(o Options) *Report {
+	rep := &Report{Date: now(), Machine: machine(), Rounds: o.Rounds, Specs: o.Specs, Cells: map[string]map[string]*Cell{}}
+	for _, s := range o.Servers {
+		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version})
+	}
+	return rep
+}
+
+// cell returns the cell of a server and a workload, made when first asked for.
+func (r *Report) cell(server, spec string) *Cell {
+	if r.Cells[server] == nil {
+		r.Cells[server] = map[string]*Cell{}
+	}
+	if r.Cells[server][spec] == nil {
+		r.Cells[server][spec] = &Cell{}
+	}
+	return r.Cells[server][spec]
+}
+
+// metric is one figure of a result.
+type metric struct {
+	title string
+	of    func(load.Result) float64
+}
+
+var (
+	perSecond = metric{"messages/s", func(r load.Result) float64 { return r.PerSecond }}
+	cpu       = metric{"CPU µs/message", func(r load.Result) float64 { return r.CPU }}
+	p50       = metric{"p50 ms", func(r load.Result) float64 { return r.Latency.P50 }}
+	p99       = metric{"p99 ms", func(r load.Result) float64 { return r.Latency.P99 }}
+	p999      = metric{"p99.9 ms", func(r load.Result) float64 { return r.Latency.P999 }}
+	rss       = metric{"memory MiB", func(r load.Result) float64 { return float64(r.RSS) / (1 << 20) }}
+	idleKiB   = metric{"KiB/connection idle", func(r load.Result) float64 { return r.IdleKiB }}
+	usedKiB   = metric{"KiB/connection after traffic", func(r load.Result) float64 { return r.UsedKiB }}
+)
+
+// metrics returns what is shown of a workload.
+func metrics(s load.Spec) []metric {
+	if s.Kind == load.Idle {
+		return []metric{idleKiB, usedKiB, rss}
+	}
+	return []metric{perSecond, cpu, p50, p99, p999, rss}
+}
+
+// headline returns the figures of a workload that the overview and the plot show.
+func headline(s load.Spec) []metric {
+	if s.Kind == load.Idle {
+		return []metric{idleKiB, usedKiB}
+	}
+	return []metric{cpu}
+}
+
+// headlineTitle names a headline.
+func headlineTitle(s load.Spec, m metric) string {
+	if phase, ok := strings.CutPrefix(m.title, "KiB/connection "); ok {
+		return s.Name + ", " + phase
+	}
+	return s.Name
+}
+
+// value returns the median of a metric over the rounds, and false where the workload was not measured, or broke off in any round.
+func (r *Report) value(server, spec string, m metric) (float64, bool) {
+	c := r.cell(server, spec)
+	if len(c.Runs) == 0 || c.Failure != "" {
+		return 0, false
+	}
+	var values []float64
+	for _, run := range c.Runs {
+		values = append(values, m.of(run))
+	}
+	return stats.Median(values), true
+}
+
+// ratio returns a value relative to the baseline's.
+func (r *Report) ratio(server, spec string, m metric) (float64, bool) {
+	v, ok := r.value(server, spec, m)
+	base, ok2 := r.value(Baseline, spec, m)
+	if !ok || !ok2 || base <= 0 {
+		return 0, false
+	}
+	return v / base, true
+}

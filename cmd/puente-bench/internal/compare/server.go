@@ -1,0 +1,266 @@
+package compare
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Errors of this package.
+var (
+	ErrUnknownServer = errors.New("compare: unknown server")
+	ErrStart         = errors.New("compare: server did not start")
+)
+
+const (
+	secret     = "a secret of the benchmark, at least thirty-two bytes long"
+	startLimit = 20 * time.Second
+)
+
+// Server is one of those compared.
+type Server struct {
+	// Name is what -servers calls it, and the key of results.
+	Name string
+	// Title is what tables call it.
+	Title string
+
+	dir     string // what its files are relative to
+	prepare func(ctx context.Context, s *Server) error
+	command []string // set by prepare
+	version string   // set by prepare
+}
+
+// Baseline is the name of the server that ratios refer to.
+const Baseline = "node"
+
+// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable.
+func Servers(names []string, peers, binary string) ([]*Server, error) {
+	var all []*Server
+	for _, name := range names {
+		s := &Server{Name: name, dir: filepath.Join(peers, name)}
+		switch name {
+		case Baseline:
+			s.Title, s.prepare = "Node", prepareNode
+		case "bun":
+			s.Title, s.prepare = "Bun", prepareBun
+		case "zishang520":
+			s.Title, s.prepare = "zishang520", prepareGo
+		case "puente":
+			s.Title, s.dir, s.prepare = "Puente", binary, preparePuente
+		default:
+			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520 and puente", ErrUnknownServer, name)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("compare: %s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// packageVersion reads the version of an npm package that is installed in dir.
+func packageVersion(dir, name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "node_modules", name, "package.json"))
+	if err != nil {
+		return "", err
+	}
+	var p struct{ Version string }
+	if err := json.Unmarshal(b, &p); err != nil {
+		return "", err
+	}
+	return name + " " + p.Version, nil
+}
+
+// versions joins a runtime and the packages that matter.
+func versions(dir, runtime string, packages ...string) (string, error) {
+	parts := []string{runtime}
+	for _, name := range packages {
+		v, err := packageVersion(dir, name)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, v)
+	}
+	return strings.Join(parts, ", "), nil
+}
+
+func prepareNode(ctx context.Context, s *Server) error {
+	if _, err := output(ctx, s.dir, "npm", "ci"); err != nil {
+		return err
+	}
+	v, err := output(ctx, s.dir, "node", "--version")
+	if err != nil {
+		return err
+	}
+	s.command = []string{"node", filepath.Join(s.dir, "server.mjs")}
+	s.version, err = versions(s.dir, "Node "+v, "socket.io", "engine.io", "ws")
+	return err
+}
+
+func prepareBun(ctx context.Context, s *Server) error {
+	if _, err := output(ctx, s.dir, "npm", "ci"); err != nil {
+		return err
+	}
+	// The executable comes in a package for each platform. A script of the package bun moves the right one to its own
+	// directory, where npm lets it run.
+	binaries, err := filepath.Glob(filepath.Join(s.dir, "node_modules", "@oven", "*", "bin", "bun"))
+	if err != nil {
+		return err
+	}
+	binaries = append(binaries, filepath.Join(s.dir, "node_modules", "bun", "bin", "bun.exe"))
+	var tried error
+	for _, bin := range binaries {
+		v, err := output(ctx, ".", bin, "--version")
+		if err != nil { // of another C library
+			tried = errors.Join(tried, err)
+			continue
+		}
+		s.command = []string{bin, filepath.Join(s.dir, "server.mjs")}
+		s.version, err = versions(s.dir, "Bun "+v, "socket.io", "@socket.io/bun-engine")
+		return err
+	}
+	return fmt.Errorf("compare: npm brought no Bun that runs here: %w", tried)
+}
+
+func prepareGo(ctx context.Context, s *Server) error {
+	bin := filepath.Join(s.dir, "zishang520")
+	if _, err := output(ctx, s.dir, "go", "build", "-o", "zishang520", "."); err != nil {
+		return err
+	}
+	info, err := buildinfo.ReadFile(bin)
+	if err != nil {
+		return err
+	}
+	s.version = info.GoVersion
+	for _, dep := range info.Deps {
+		if dep.Path == "github.com/zishang520/socket.io/v2" {
+			s.version += ", " + dep.Path + " " + dep.Version
+		}
+	}
+	s.command = []string{bin}
+	return nil
+}
+
+func preparePuente(_ context.Context, s *Server) error {
+	info, err := buildinfo.ReadFile(s.dir)
+	if err != nil {
+		return fmt.Errorf("compare: build Puente first: %w", err)
+	}
+	s.version = info.GoVersion
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			s.version += ", commit " + setting.Value[:min(12, len(setting.Value))]
+		case "vcs.modified":
+			if setting.Value == "true" {
+				s.version += " with changes"
+			}
+		}
+	}
+	s.command = []string{s.dir}
+	return nil
+}
+
+// process is a running server.
+type process struct {
+	cmd  *exec.Cmd
+	url  string
+	log  *tail
+	gone chan struct{} // closed when it has exited
+}
+
+// start runs the server on a free port and waits until it accepts connections.
+func (s *Server) start(ctx context.Context) (*process, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := ln.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	ln.Close()
+	command, err := filepath.Abs(s.command[0])
+	if !strings.ContainsRune(s.command[0], filepath.Separator) {
+		command, err = exec.LookPath(s.command[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.CommandContext(ctx, command, s.command[1:]...), url: "http://" + addr, log: &tail{}, gone: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), "NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT="+port, "JWT_SECRET="+secret,
+		"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10")
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { // joined by stop
+		_ = p.cmd.Wait()
+		close(p.gone)
+	}()
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return p, nil
+		}
+		select {
+		case <-p.gone:
+			return nil, fmt.Errorf("%w: %s exited: %s", ErrStart, s.Title, p.log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	p.stop()
+	return nil, fmt.Errorf("%w: %s accepted no connection in %v: %s", ErrStart, s.Title, startLimit, p.log)
+}
+
+// stop ends the process at once: it holds nothing that a graceful end would save.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill()
+	<-p.gone
+}
+
+// exited reports whether the process has ended by itself.
+func (p *process) exited() bool {
+	select {
+	case <-p.gone:
+		return true
+	case <-time.After(200 * time.Millisecond): // what closed the connections may still be on its way out
+		return false
+	}
+}
+
+// tail is a writer that remembers the last few KiB.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if n := len(t.b) - 4096; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.b))
+}

@@ -1,0 +1,266 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a server of just the events of the workloads over WebSocket; fault makes it misbehave.
+type fake struct {
+	t     *testing.T
+	fault string // "", "lose" updates, "refuse" publishing, "repeat" updates, "hang up" after some packets
+
+	mu    sync.Mutex
+	rooms map[string]map[*fakeConn]bool
+	seen  int
+}
+
+type fakeConn struct {
+	mu sync.Mutex
+	nc interface{ Write([]byte) (int, error) }
+}
+
+func (c *fakeConn) say(parts ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range parts {
+		if b, binary := strings.CutPrefix(p, "\x00"); binary {
+			wsutil.WriteServerBinary(rw{c.nc}, []byte(b))
+		} else {
+			wsutil.WriteServerText(rw{c.nc}, []byte(p))
+		}
+	}
+}
+
+type rw struct {
+	w interface{ Write([]byte) (int, error) }
+}
+
+func (r rw) Write(b []byte) (int, error) { return r.w.Write(b) }
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	nc, _, _, err := ws.UpgradeHTTP(r, w)
+	if err != nil {
+		return
+	}
+	defer nc.Close()
+	c := &fakeConn{nc: nc}
+	c.say(`0{"sid":"a"}`)
+	attached := ""
+	for {
+		p, op, err := wsutil.ReadClientData(nc)
+		if err != nil {
+			return
+		}
+		if op == ws.OpBinary {
+			f.publish(c, attached, "\x00"+string(p))
+			continue
+		}
+		switch s := string(p); {
+		case strings.HasPrefix(s, "40"):
+			c.say(`40{"sid":"b"}`)
+		case s == `42["ping"]`:
+			c.say(`42["pong",{"timestamp":"now"}]`)
+		case strings.Contains(s, `"join-room"`), strings.Contains(s, `"leave-room"`):
+			f.join(c, s)
+		case strings.HasPrefix(s, "451-"):
+			attached = s
+		default:
+			f.publish(c, s, "")
+		}
+		f.mu.Lock()
+		f.seen++
+		hangUp := f.fault == "hang up" && f.seen > 50
+		f.mu.Unlock()
+		if hangUp {
+			return
+		}
+	}
+}
+
+// split takes an event packet apart.
+func split(s string) (id, room, payload string) {
+	digits := strings.TrimPrefix(strings.TrimPrefix(s, "42"), "451-")
+	at := strings.IndexByte(digits, '[')
+	var args []json.RawMessage
+	var arg struct {
+		RoomID  string
+		Payload json.RawMessage
+	}
+	json.Unmarshal([]byte(digits[at:]), &args)
+	json.Unmarshal(args[1], &arg)
+	return digits[:at], arg.RoomID, string(arg.Payload)
+}
+
+func (f *fake) join(c *fakeConn, s string) {
+	id, room, _ := split(s)
+	f.mu.Lock()
+	if f.rooms == nil {
+		f.rooms = map[string]map[*fakeConn]bool{}
+	}
+	if f.rooms[room] == nil {
+		f.rooms[room] = map[*fakeConn]bool{}
+	}
+	f.rooms[room][c] = true
+	f.mu.Unlock()
+	if id != "" {
+		c.say("43" + id + `[{"success":true}]`)
+	}
+}
+
+func (f *fake) publish(c *fakeConn, s, attachment string) {
+	id, room, payload := split(s)
+	if f.fault == "refuse" {
+		c.say("43" + id + `[{"success":false,"error":{"code":"rate_limited"}}]`)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for member := range f.rooms[room] {
+		switch {
+		case f.fault == "lose" && f.seen%97 == 96:
+		case attachment != "":
+			member.say(`451-["update",{"payload":`+payload+`}]`, attachment)
+		default:
+			member.say(`42["update",{"payload":` + payload + `}]`)
+			if f.fault == "repeat" && f.seen%97 == 96 {
+				member.say(`42["update",{"payload":` + payload + `}]`)
+			}
+		}
+	}
+	c.say("43" + id + `[{"success":true}]`)
+}
+
+var short = Timing{Warmup: time.Millisecond, Measure: 100 * time.Millisecond, Settle: time.Millisecond, drain: 100 * time.Millisecond}
+
+func measure(t *testing.T, f *fake, s Spec) (Result, error) {
+	t.Helper()
+	f.t = t
+	server := httptest.NewServer(f)
+	defer server.Close()
+	pid := 0
+	if runtime.GOOS == "linux" {
+		pid = os.Getpid()
+	}
+	return Run(context.Background(), Target{URL: server.URL, Secret: "secret", PID: pid}, s, short, func(string, float64) {})
+}
+
+func TestWorkloads(t *testing.T) {
+	for _, s := range []Spec{
+		{Name: "echo", Kind: Echo, Conns: 3, InFlight: 4},
+		{Name: "paced echo", Kind: Echo, Conns: 3, Rate: 500},
+		{Name: "publish", Kind: Publish, Conns: 3, InFlight: 2, Sizes: []int{0, 64, 70_000}},
+		{Name: "binary", Kind: Publish, Conns: 3, InFlight: 2, Sizes: []int{1, 300}, Binary: true},
+		{Name: "fan-out", Kind: Fanout, Conns: 20, InFlight: 2},
+		{Name: "paced fan-out", Kind: Fanout, Conns: 20, Rate: 100},
+		{Name: "rooms", Kind: Rooms, Conns: 20},
+		{Name: "connect", Kind: Connect, Conns: 50, InFlight: 4},
+	} {
+		t.Run(s.Name, func(t *testing.T) {
+			r, err := measure(t, &fake{}, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Messages == 0 || r.PerSecond == 0 || r.Latency.P50 <= 0 || r.Latency.P999 < r.Latency.P50 {
+				t.Errorf("%+v", r)
+			}
+			if s.Kind == Connect && r.Messages != 50 {
+				t.Errorf("%d connections counted, 50 were made", r.Messages)
+			}
+			if runtime.GOOS == "linux" && r.RSS < 1<<20 {
+				t.Errorf("RSS %d", r.RSS)
+			}
+		})
+	}
+}
+
+func TestIdle(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	r, err := measure(t, &fake{}, Spec{Kind: Idle, Conns: 30, InFlight: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages != 90 || r.BaseRSS < 1<<20 {
+		t.Errorf("%d messages of 90, base %d", r.Messages, r.BaseRSS)
+	}
+}
+
+// A benchmark that does not notice what is wrong measures nothing.
+func TestWrongsAreNoticed(t *testing.T) {
+	fan := Spec{Kind: Fanout, Conns: 20, InFlight: 1}
+	for _, c := range []struct {
+		fault string
+		spec  Spec
+		kind  error
+		want  string
+	}{
+		{"refuse", fan, ErrBrokeOff, "rate_limited"},
+		{"repeat", Spec{Kind: Fanout, Conns: 20, Rate: 2000}, ErrBrokeOff, "got an update twice"},
+		{"lose", Spec{Kind: Fanout, Conns: 20, Rate: 2000}, ErrLost, "never came"},
+		{"hang up", fan, ErrBrokeOff, "closed by the server"},
+	} {
+		_, err := measure(t, &fake{fault: c.fault}, c.spec)
+		if !errors.Is(err, c.kind) || !strings.Contains(fmt.Sprint(err), c.want) {
+			t.Errorf("%s: got %v", c.fault, err)
+		}
+	}
+}
+
+func TestSpecsThatCannotBe(t *testing.T) {
+	for _, s := range []Spec{
+		{Kind: "flood", Conns: 1}, {Kind: Echo}, {Kind: Rooms, Conns: 15}, {Kind: Connect, Conns: 1, Rate: 5},
+		{Kind: Publish, Conns: 1, Sizes: []int{-1}}, {Kind: Echo, Conns: 1, Rate: -1},
+	} {
+		if _, err := s.withDefaults(); err == nil {
+			t.Errorf("%+v was accepted", s)
+		}
+	}
+}
+
+func TestIsEvent(t *testing.T) {
+	for p, want := range map[string]bool{
+		`2["update",{}]`: true, `51-["update",{}]`: true, `2["updated",{}]`: false, `2["up"]`: false, `3["update",1]`: false,
+		`51`: false, ``: false, `2["update"]`: true,
+	} {
+		if got := isEvent([]byte(p), "update"); got != want {
+			t.Errorf("isEvent(%s) = %v", p, got)
+		}
+	}
+}
+
+func TestStamps(t *testing.T) {
+	p := appendUpdate(nil, 7, "r", 1234567890123)
+	if want := `27["publish-update",{"roomId":"r","type":"bench","payload":{"n":1234567890123}}]`; string(p) != want {
+		t.Errorf("got %s, want %s", p, want)
+	}
+	if n, ok := stamped(p); !ok || n != 1234567890123 {
+		t.Errorf("stamp %d, %v", n, ok)
+	}
+	for _, p := range []string{``, `2["update",{"payload":null}]`, `{"n":"x"}`} {
+		if n, ok := stamped([]byte(p)); ok {
+			t.Errorf("%s has the stamp %d", p, n)
+		}
+	}
+	if n, ok := stamped(append([]byte(stamp), bytes.Repeat([]byte("9"), 100)...)); !ok || n < 0 {
+		t.Errorf("a hundred digits overflow: %d, %v", n, ok)
+	}
+}
