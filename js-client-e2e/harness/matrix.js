@@ -15,8 +15,8 @@ export function eachTarget(title, env, define) {
   for (const target of targets) {
     describe(`${title}: ${target}`, () => {
       const world = new World(target);
-      before(async () => (world.server = await TestServer.start(target, env)));
-      after(() => world.server?.stop());
+      before(() => world.start(env));
+      after(() => world.stop());
       define(world);
     });
   }
@@ -36,6 +36,23 @@ class World {
   constructor(target) {
     this.target = target;
     this.client = ONE_CLIENT;
+  }
+
+  async start(env) {
+    try {
+      this.running = await TestServer.start(this.target, env);
+    } catch (error) {
+      this.failure = error; // not thrown here: the runner would count the tests as cancelled, not as failed
+    }
+  }
+
+  async stop() {
+    await this.running?.stop();
+  }
+
+  get server() {
+    if (this.failure) throw this.failure;
+    return this.running;
   }
 
   /** The same world with another kind of client; the server may start later. */
