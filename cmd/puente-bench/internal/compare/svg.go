@@ -41,8 +41,8 @@ func (r *Report) SVG() string {
 	}
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">
 <title>Server CPU per message and memory per connection, relative to Node</title>
-<style>text{font:11px system-ui,sans-serif;fill:#222}.name{font-size:12px}.head{font-size:15px;font-weight:600}.one{stroke:#888;stroke-dasharray:3 3}.back{fill:#fff}
-@media(prefers-color-scheme:dark){text{fill:#ddd}.back{fill:#151515}}</style>
+<style>text{font:11px system-ui,sans-serif;fill:#222;stroke:#fff;stroke-width:3px;paint-order:stroke}.name{font-size:12px}.head{font-size:15px;font-weight:600}.one{stroke:#888;stroke-dasharray:3 3}.back{fill:#fff}
+@media(prefers-color-scheme:dark){text{fill:#ddd;stroke:#151515}.back{fill:#151515}}</style>
 <rect class="back" width="%d" height="%d"/>
 `, width, y+8, width, y+8, width, y+8) + r.legend(y) + b.String() + "</svg>\n"
 }
