@@ -37,15 +37,19 @@ func (c *Memory) Factory() Factory {
 type memoryNode struct {
 	cluster *Memory
 	local   Local
+	closed  bool // guarded by cluster.mu
 }
 
-// others returns the other nodes of the namespace.
-func (n *memoryNode) others() []*memoryNode {
+// others returns the other nodes of the namespace, or ErrClosed.
+func (n *memoryNode) others() ([]*memoryNode, error) {
 	n.cluster.mu.RLock()
 	defer n.cluster.mu.RUnlock()
+	if n.closed {
+		return nil, ErrClosed
+	}
 	all := n.cluster.nodes[n.local.Name()]
-	if len(all) == 1 && all[0] == n {
-		return nil
+	if len(all) == 1 {
+		return nil, nil
 	}
 	others := make([]*memoryNode, 0, len(all))
 	for _, o := range all {
@@ -53,20 +57,21 @@ func (n *memoryNode) others() []*memoryNode {
 			others = append(others, o)
 		}
 	}
-	return others
+	return others, nil
 }
 
 func (n *memoryNode) Broadcast(_ context.Context, p *packet.Packet, sel Selection, flags Flags) error {
-	for _, o := range n.others() {
+	others, err := n.others()
+	for _, o := range others {
 		o.local.DeliverBroadcast(p, sel, flags)
 	}
-	return nil
+	return err
 }
 
 func (n *memoryNode) BroadcastWithAck(ctx context.Context, p *packet.Packet, sel Selection, flags Flags) ([]Args, int, error) {
-	others := n.others()
+	others, err := n.others()
 	if len(others) == 0 {
-		return nil, 0, nil
+		return nil, 0, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,43 +108,51 @@ func (n *memoryNode) BroadcastWithAck(ctx context.Context, p *packet.Packet, sel
 }
 
 func (n *memoryNode) FetchSockets(_ context.Context, sel Selection) ([]SocketInfo, error) {
+	others, err := n.others()
 	var all []SocketInfo
-	for _, o := range n.others() {
+	for _, o := range others {
 		all = append(all, o.local.LocalSockets(sel)...)
 	}
-	return all, nil
+	return all, err
 }
 
 func (n *memoryNode) Join(_ context.Context, sel Selection, rooms []string) error {
-	for _, o := range n.others() {
+	others, err := n.others()
+	for _, o := range others {
 		o.local.JoinLocal(sel, rooms)
 	}
-	return nil
+	return err
 }
 
 func (n *memoryNode) Leave(_ context.Context, sel Selection, rooms []string) error {
-	for _, o := range n.others() {
+	others, err := n.others()
+	for _, o := range others {
 		o.local.LeaveLocal(sel, rooms)
 	}
-	return nil
+	return err
 }
 
 func (n *memoryNode) Disconnect(_ context.Context, sel Selection, closeConn bool) error {
-	for _, o := range n.others() {
+	others, err := n.others()
+	for _, o := range others {
 		o.local.DisconnectLocal(sel, closeConn)
 	}
-	return nil
+	return err
 }
 
 func (n *memoryNode) ServerSideEmit(_ context.Context, event string, args Args) error {
-	for _, o := range n.others() {
+	others, err := n.others()
+	for _, o := range others {
 		o.local.DeliverServerSide(event, args, nil)
 	}
-	return nil
+	return err
 }
 
 func (n *memoryNode) ServerSideEmitWithAck(ctx context.Context, event string, args Args) ([]Args, error) {
-	others := n.others()
+	others, err := n.others()
+	if err != nil {
+		return nil, err
+	}
 	answers := make(chan Args, len(others))
 	for _, o := range others {
 		var once sync.Once
@@ -157,15 +170,19 @@ func (n *memoryNode) ServerSideEmitWithAck(ctx context.Context, event string, ar
 	return got, nil
 }
 
-func (n *memoryNode) ServerCount(context.Context) (int, error) { return len(n.others()) + 1, nil }
+func (n *memoryNode) ServerCount(context.Context) (int, error) {
+	others, err := n.others()
+	return len(others) + 1, err
+}
 
 func (n *memoryNode) AllRooms(context.Context) ([]string, error) {
+	others, err := n.others()
 	var all []string
-	for _, o := range n.others() {
+	for _, o := range others {
 		all = append(all, o.local.LocalRooms()...)
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	return slices.Compact(all), err
 }
 
 // The other nodes are asked each time, so there is nothing to note.
@@ -175,6 +192,7 @@ func (n *memoryNode) RoomDeleted(string) {}
 func (n *memoryNode) Close() error {
 	n.cluster.mu.Lock()
 	defer n.cluster.mu.Unlock()
+	n.closed = true
 	name := n.local.Name()
 	rest := slices.DeleteFunc(slices.Clone(n.cluster.nodes[name]), func(o *memoryNode) bool { return o == n })
 	if len(rest) == 0 {

@@ -1,0 +1,165 @@
+// Package adaptertest is the contract of [adapter.Adapter] as tests: one suite
+// that every adapter must pass.
+//
+//	func TestContract(t *testing.T) {
+//		adaptertest.Run(t, func(t *testing.T) func() adapter.Factory {
+//			return adapter.NewMemory().Factory
+//		})
+//	}
+//
+// The nodes are [Node]s, which stand for namespaces without clients: what the
+// suite finds out is about the adapter alone.
+package adaptertest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// patience is how long the suite waits for what must happen. It says nothing of
+// how long it should take.
+const patience = 20 * time.Second
+
+// Run tests the adapters of a cluster. newCluster makes a cluster without nodes
+// and returns what makes the factory of each node; both end with the test.
+func Run(t *testing.T, newCluster func(t *testing.T) func() adapter.Factory) {
+	for _, tc := range []struct {
+		name string
+		test func(t *testing.T, c *cluster)
+	}{
+		{"BroadcastReachesOthers", broadcastReachesOthers},
+		{"BroadcastSelects", broadcastSelects},
+		{"BroadcastFlags", broadcastFlags},
+		{"BroadcastBinary", broadcastBinary},
+		{"BroadcastValues", broadcastValues},
+		{"BroadcastLarge", broadcastLarge},
+		{"BroadcastOrder", broadcastOrder},
+		{"RoomsComeAndGo", roomsComeAndGo},
+		{"Namespaces", namespaces},
+		{"Ack", ack},
+		{"AckNobody", ackNobody},
+		{"AckTimeout", ackTimeout},
+		{"FetchSockets", fetchSockets},
+		{"JoinLeave", joinLeave},
+		{"Disconnect", disconnect},
+		{"ServerSideEmit", serverSideEmit},
+		{"ServerSideEmitWithAck", serverSideEmitWithAck},
+		{"ServerSideEmitTimeout", serverSideEmitTimeout},
+		{"AllRooms", allRooms},
+		{"Alone", alone},
+		{"CountAndClose", countAndClose},
+		{"Concurrency", concurrency},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+			defer cancel()
+			tc.test(t, &cluster{t: t, ctx: ctx, node: newCluster(t)})
+		})
+	}
+}
+
+// cluster is the nodes of one test.
+type cluster struct {
+	t     *testing.T
+	ctx   context.Context
+	node  func() adapter.Factory
+	nodes []*Node
+}
+
+// start adds nodes and waits until they know of each other.
+func (c *cluster) start(n int) []*Node {
+	c.t.Helper()
+	for range n {
+		c.nodes = append(c.nodes, Start(c.t, c.node(), "/"))
+	}
+	for _, node := range c.nodes {
+		c.eventually(fmt.Sprintf("%d nodes", len(c.nodes)), func() bool {
+			count, err := node.Adapter.ServerCount(c.ctx)
+			return err == nil && count == len(c.nodes)
+		})
+	}
+	return c.nodes
+}
+
+// settle waits until each node reaches the sockets of the others in all their
+// rooms: a join does not wait for the cluster.
+func (c *cluster) settle() {
+	c.t.Helper()
+	for from, a := range c.nodes {
+		for _, b := range c.nodes {
+			if a == b {
+				continue
+			}
+			for _, room := range b.LocalRooms() {
+				c.reach(a, b, room, fmt.Sprint(from, " ", room))
+			}
+		}
+	}
+}
+
+func (c *cluster) reach(a, b *Node, room, token string) {
+	c.t.Helper()
+	data, _ := json.Marshal([]string{settleEvent, token})
+	c.eventually("room "+room+" is reached", func() bool {
+		sel := adapter.Selection{Rooms: []string{room}}
+		a.Adapter.Broadcast(c.ctx, event(string(data)), sel, adapter.Flags{})
+		return !slices.ContainsFunc(b.sockets(sel), func(s *Socket) bool { return !s.hasSettled(token) })
+	})
+}
+
+func (c *cluster) eventually(what string, cond func() bool) {
+	c.t.Helper()
+	Eventually(c.t, what, cond)
+}
+
+// Eventually waits until cond holds, and fails the test where it does not
+// within a time that no healthy machine takes.
+func Eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond) // between questions, not for an answer
+	}
+}
+
+// broadcast broadcasts an event, whose data is a JSON array.
+func (c *cluster) broadcast(n *Node, data string, sel adapter.Selection, attachments ...string) {
+	c.t.Helper()
+	if err := n.Adapter.Broadcast(c.ctx, event(data, attachments...), sel, adapter.Flags{}); err != nil {
+		c.t.Errorf("Broadcast: %v", err)
+	}
+}
+
+// got waits until the socket has n events, and returns them.
+func (c *cluster) got(s *Socket, n int) []Received {
+	c.t.Helper()
+	c.eventually(fmt.Sprintf("%s has %d events", s.id, n), func() bool { return s.Len() >= n })
+	return s.Received()
+}
+
+func event(data string, attachments ...string) *packet.Packet {
+	p := &packet.Packet{Type: packet.Event, Namespace: "/", Data: []byte(data)}
+	for _, a := range attachments {
+		p.Attachments = append(p.Attachments, []byte(a))
+	}
+	return p
+}
+
+func rooms(names ...string) adapter.Selection { return adapter.Selection{Rooms: names} }
+
+// sameJSON reports whether two texts have the same value, numbers included.
+func sameJSON(a, b string) bool {
+	var va, vb any
+	return decode(a, &va) == nil && decode(b, &vb) == nil && fmt.Sprintf("%#v", va) == fmt.Sprintf("%#v", vb)
+}
+
+func decode(s string, v *any) error { return json.Unmarshal([]byte(s), v) }
