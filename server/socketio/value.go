@@ -53,3 +53,10 @@ func (v Value) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, er
 type ArgAppender interface {
 	AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error)
 }
+
+// IsBinary reports whether the value is one binary attachment.
+func (v Value) IsBinary() bool {
+	whole := false
+	packet.Placeholders(v.JSON, func(start, end, _ int) { whole = whole || start == 0 && end == len(v.JSON) })
+	return whole
+}

@@ -28,6 +28,9 @@ var (
 	// ErrUnavailable: the cluster could not be reached, or did not take the
 	// message within the time that it had. Some nodes may have.
 	ErrUnavailable = errors.New("adapter: cluster unavailable")
+	// ErrAway: the cluster is known to be away, and the message was dropped
+	// without waiting for it.
+	ErrAway = errors.New("adapter: cluster away")
 	// ErrTimeout: not all nodes or clients answered in time. What did answer
 	// is returned beside it.
 	ErrTimeout = errors.New("adapter: not all answers came in time")
@@ -81,7 +84,8 @@ type Adapter interface {
 	// Broadcast delivers an event to the selected sockets of the other nodes.
 	// It waits, within bounds, where the cluster takes messages more slowly
 	// than they are sent, and returns nil once the cluster has accepted the
-	// packet, ErrUnavailable where it has not.
+	// packet, ErrUnavailable where it did not in time, and ErrAway, at once,
+	// where it is known to be away.
 	Broadcast(ctx context.Context, p *packet.Packet, sel Selection, flags Flags) error
 
 	// BroadcastWithAck is Broadcast that returns the clients' answers, and how

@@ -1,0 +1,59 @@
+# The commands of this repository. "make help" lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test fmt lint fuzz clean node-packages system-packages
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+DIST := server/clientdist
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+run: build ## build, and serve in memory with a token to connect with
+	@bin/puente
+
+build: bin/puente ## build bin/puente with the browser's client in it
+
+bin/puente: $(DIST)/VERSION FORCE
+	go build -o $@ ./cmd/puente
+
+test: system-packages node-packages build ## everything: Go tests with -race, fuzz seeds, JavaScript suite
+	@bash .ci/test
+
+fmt: ## format the Go code
+	gofmt -w cmd handlers server compat clienttests
+
+lint: ## vet, gofmt and staticcheck
+	go vet ./...
+	@test -z "$$(gofmt -l cmd handlers server compat clienttests | tee /dev/stderr)"
+	go run $(STATICCHECK) ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (60s)
+	@bash .ci/fuzz $(or $(FUZZTIME),60s)
+
+clean: ## remove what was built
+	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map
+
+FORCE:
+
+node-packages: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The browser's client, which the binary serves. Where npm is missing the
+# binary is built without.
+$(DIST)/VERSION: package-lock.json
+	@if command -v npm >/dev/null; then \
+		test -d node_modules/socket.io/client-dist || npm ci --no-audit --no-fund --loglevel=error; \
+		cp node_modules/socket.io/client-dist/*.js node_modules/socket.io/client-dist/*.map $(DIST)/ && \
+		node -p 'require("./node_modules/socket.io/package.json").version' > $@; \
+	else \
+		echo "npm is not there: the browser's client will not be served"; \
+	fi
+
+system-packages:
+	@bash .ci/packages

@@ -1,0 +1,26 @@
+package server
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+)
+
+// clientDist has the browser's client where the build has put it there; a plain
+// go build does without.
+//
+//go:embed all:clientdist
+var clientDist embed.FS
+
+// clientBundle returns the files of the browser's client and their version.
+func clientBundle() (files fs.FS, version string) {
+	files, err := fs.Sub(clientDist, "clientdist")
+	if err != nil {
+		return nil, ""
+	}
+	text, err := fs.ReadFile(files, "VERSION")
+	if err != nil {
+		return files, "none"
+	}
+	return files, strings.TrimSpace(string(text))
+}

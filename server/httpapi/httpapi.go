@@ -1,0 +1,82 @@
+// Package httpapi has the HTTP routes beside the Socket.IO endpoint: those that
+// operators watch, and those with which backends in any language publish.
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/puente-io/puente/server/realtime"
+)
+
+// Options configures the routes.
+type Options struct {
+	// APIKey enables the routes for backends, which send it as
+	// "Authorization: Bearer …". Empty: they answer 404.
+	APIKey string
+	// MaxBody bounds the body of a request, in bytes. Default: 1,000,000.
+	MaxBody int64
+	// Ready tells why the node takes no traffic, "" where it does. Default: it
+	// always does.
+	Ready func() (reason string)
+}
+
+type api struct {
+	svc  *realtime.Service
+	opts Options
+	key  [sha256.Size]byte
+}
+
+// New returns a handler of all routes; other paths are answered with 404.
+func New(svc *realtime.Service, opts Options) http.Handler {
+	if opts.MaxBody == 0 {
+		opts.MaxBody = 1_000_000
+	}
+	if opts.Ready == nil {
+		opts.Ready = func() string { return "" }
+	}
+	a := &api{svc: svc, opts: opts, key: sha256.Sum256([]byte(opts.APIKey))}
+	mux := http.NewServeMux()
+
+	// For operators.
+	mux.HandleFunc("GET /healthz", a.live)
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /api/ws/health", a.health)
+	mux.HandleFunc("GET /api/ws/stats", a.stats)
+
+	// For backends.
+	backend := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, a.authorized(h)) }
+	backend("POST /api/ws/notifications", a.publishNotification)
+	backend("POST /api/ws/updates", a.publishUpdate)
+	backend("POST /api/ws/broadcast", a.broadcast)
+	backend("POST /api/ws/users/{id}/events", a.sendToUser)
+	backend("DELETE /api/ws/users/{id}", a.disconnectUser)
+	backend("GET /api/ws/users", a.users)
+	backend("GET /api/ws/users/{id}", a.user)
+	backend("GET /api/ws/rooms", a.rooms)
+	backend("GET /api/ws/rooms/{id}", a.room)
+
+	mux.HandleFunc("/", notFound)
+	return mux
+}
+
+// authorized lets requests with the API key pass. The comparison takes the same
+// time for every wrong key, whatever its length.
+func (a *api) authorized(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.opts.APIKey == "" {
+			notFound(w, r)
+			return
+		}
+		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		sum := sha256.Sum256([]byte(strings.TrimSpace(given)))
+		if subtle.ConstantTimeCompare(sum[:], a.key[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="puente"`)
+			writeError(w, &realtime.Error{Code: realtime.CodeUnauthenticated, Message: "API key missing or wrong"})
+			return
+		}
+		next(w, r)
+	})
+}

@@ -1,0 +1,46 @@
+package httpapi
+
+import "net/http"
+
+// live: the process answers.
+func (a *api) live(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]bool{"healthy": true})
+}
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready    bool   `json:"ready"`
+	Reason   string `json:"reason,omitzero"`
+	Degraded any    `json:"degraded,omitempty"`
+}
+
+// ready: the node takes traffic. A node that is degraded does, unless it is
+// told not to.
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	h := a.svc.HealthCheck()
+	out := readiness{Ready: true}
+	if h.Degraded != nil {
+		out.Degraded = h.Degraded
+	}
+	if out.Reason = a.opts.Ready(); out.Reason == "" && !h.Healthy {
+		out.Reason = h.Reason
+	}
+	status := http.StatusOK
+	if out.Reason != "" {
+		out.Ready, status = false, http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, out)
+}
+
+func (a *api) health(w http.ResponseWriter, _ *http.Request) {
+	h := a.svc.HealthCheck()
+	status := http.StatusOK
+	if !h.Healthy {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, h)
+}
+
+func (a *api) stats(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, a.svc.Stats())
+}

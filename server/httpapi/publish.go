@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// body reads a request's body as the argument of an event. It reports false
+// where it has answered with an error.
+func (a *api) body(w http.ResponseWriter, r *http.Request) (socketio.Value, bool) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.opts.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		writeJSON(w, http.StatusRequestEntityTooLarge, realtime.Failure{Error: *realtime.Invalid("body", "smaller")})
+		return socketio.Value{}, false
+	case err != nil || !utf8.Valid(b): // clients would close the connection that brings them other text
+		writeError(w, realtime.Invalid("body", "JSON in UTF-8"))
+		return socketio.Value{}, false
+	}
+	return socketio.Value{JSON: trimSpace(b)}, true
+}
+
+// trimSpace takes the white space of JSON from the front.
+func trimSpace(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
+		b = b[1:]
+	}
+	return b
+}
+
+func (a *api) publishNotification(w http.ResponseWriter, r *http.Request) {
+	arg, ok := a.body(w, r)
+	if !ok {
+		return
+	}
+	n, err := realtime.ParseNotification(arg)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	answer(w, func() (realtime.NotificationSent, error) { return a.svc.PublishNotification(r.Context(), n) })
+}
+
+func (a *api) publishUpdate(w http.ResponseWriter, r *http.Request) {
+	arg, ok := a.body(w, r)
+	if !ok {
+		return
+	}
+	u, err := realtime.ParseUpdate(arg)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	answer(w, func() (realtime.UpdatePublished, error) { return a.svc.PublishUpdate(r.Context(), u) })
+}
+
+// sent is the answer where an event of the backend's choice was sent.
+type sent struct {
+	Success   bool      `json:"success"`
+	Delivered *bool     `json:"delivered,omitzero"`
+	Devices   *int      `json:"devices,omitzero"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+func (a *api) broadcast(w http.ResponseWriter, r *http.Request) {
+	event, data, ok := a.event(w, r)
+	if !ok {
+		return
+	}
+	answer(w, func() (sent, error) {
+		err := a.svc.Broadcast(r.Context(), event, data)
+		return sent{Success: true, Timestamp: time.Now()}, err
+	})
+}
+
+func (a *api) sendToUser(w http.ResponseWriter, r *http.Request) {
+	user, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	event, data, ok := a.event(w, r)
+	if !ok {
+		return
+	}
+	answer(w, func() (sent, error) {
+		delivered, err := a.svc.SendToUser(r.Context(), user, event, data)
+		return sent{Success: true, Delivered: &delivered, Timestamp: time.Now()}, err
+	})
+}
+
+func (a *api) disconnectUser(w http.ResponseWriter, r *http.Request) {
+	user, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	answer(w, func() (sent, error) {
+		devices, err := a.svc.DisconnectUser(r.Context(), user, "disconnected by the server")
+		return sent{Success: true, Devices: &devices, Timestamp: time.Now()}, err
+	})
+}
+
+// event reads {event, data}.
+func (a *api) event(w http.ResponseWriter, r *http.Request) (event string, data socketio.Value, ok bool) {
+	arg, ok := a.body(w, r)
+	if !ok {
+		return "", data, false
+	}
+	event, data, err := realtime.ParseEvent(arg)
+	if err != nil {
+		writeError(w, err)
+		return "", data, false
+	}
+	return event, data, true
+}
+
+// pathID is the user or room in the path.
+func pathID(w http.ResponseWriter, r *http.Request) (ident.ID, bool) {
+	id, err := ident.String(r.PathValue("id"))
+	if err != nil {
+		writeError(w, realtime.Invalid("id", ident.Allowed))
+		return id, false
+	}
+	return id, true
+}
+
+func answer[T any](w http.ResponseWriter, f func() (T, error)) {
+	out, err := f()
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, out)
+}

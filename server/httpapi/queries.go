@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+)
+
+// Pages of lists: ?offset=0&limit=100.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+type page struct {
+	Total     int       `json:"total"`
+	Offset    int       `json:"offset"`
+	Limit     int       `json:"limit"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// paged cuts the asked page out of a list. It reports false where it has
+// answered with an error.
+func paged(w http.ResponseWriter, r *http.Request, all []ident.ID) ([]ident.ID, page, bool) {
+	p := page{Total: len(all), Limit: defaultLimit, Timestamp: time.Now()}
+	for name, v := range map[string]*int{"offset": &p.Offset, "limit": &p.Limit} {
+		text := r.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || name == "limit" && (n < 1 || n > maxLimit) {
+			writeError(w, realtime.Invalid(name, "a whole number, limit at most 1000"))
+			return nil, p, false
+		}
+		*v = n
+	}
+	start := min(p.Offset, len(all))
+	return all[start:min(start+p.Limit, len(all))], p, true
+}
+
+func (a *api) users(w http.ResponseWriter, r *http.Request) {
+	users, p, ok := paged(w, r, a.svc.ConnectedUsers())
+	if !ok {
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Users []ident.ID `json:"users"`
+		page
+	}{users, p})
+}
+
+func (a *api) user(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	devices := a.svc.UserSockets(id.Key())
+	writeJSON(w, http.StatusOK, struct {
+		UserID    ident.ID   `json:"userId"`
+		Connected bool       `json:"connected"`
+		Devices   []string   `json:"devices"`
+		Rooms     []ident.ID `json:"rooms"`
+		Timestamp time.Time  `json:"timestamp"`
+	}{id, len(devices) > 0, devices, a.svc.RoomsForUser(id.Key()), time.Now()})
+}
+
+func (a *api) rooms(w http.ResponseWriter, r *http.Request) {
+	rooms, p, ok := paged(w, r, a.svc.Rooms())
+	if !ok {
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Rooms []ident.ID `json:"rooms"`
+		page
+	}{rooms, p})
+}
+
+func (a *api) room(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	_, total := a.svc.UsersInRoom(id.Key(), 0)
+	all, _ := a.svc.UsersInRoom(id.Key(), total)
+	users, p, ok := paged(w, r, all)
+	if !ok {
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		RoomID ident.ID   `json:"roomId"`
+		Users  []ident.ID `json:"users"`
+		page
+	}{id, users, p})
+}

@@ -1,0 +1,44 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// writeJSON answers with what a client would read as the argument of an event:
+// the same values are encoded in the same way.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, _, err := socketio.AppendArg(nil, nil, v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"success":false,"error":{"code":"internal","message":"Internal error"}}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+var statusOf = map[realtime.Code]int{
+	realtime.CodeUnauthenticated: http.StatusUnauthorized,
+	realtime.CodeUnauthorized:    http.StatusForbidden,
+	realtime.CodeInvalid:         http.StatusBadRequest,
+	realtime.CodeRateLimited:     http.StatusTooManyRequests,
+	realtime.CodeUnavailable:     http.StatusServiceUnavailable,
+	realtime.CodeInternal:        http.StatusInternalServerError,
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	e := *realtime.Public(err)
+	status, ok := statusOf[e.Code]
+	if !ok {
+		status = http.StatusBadRequest // of a policy's own
+	}
+	writeJSON(w, status, realtime.Failure{Error: e})
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusNotFound, realtime.Failure{Error: realtime.Error{Code: "not_found", Message: "Not found"}})
+}

@@ -1,0 +1,74 @@
+package realtime
+
+import (
+	"errors"
+
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+)
+
+// Code tells a program what kind of error an [Error] is.
+type Code string
+
+// The codes.
+const (
+	CodeUnauthenticated Code = "unauthenticated" // who are you?
+	CodeUnauthorized    Code = "unauthorized"    // you may not
+	CodeInvalid         Code = "invalid"         // the argument is not what it must be
+	CodeRateLimited     Code = "rate_limited"    // too much at once
+	CodeUnavailable     Code = "unavailable"     // the cluster does not keep up; try again
+	CodeInternal        Code = "internal"        // our fault
+)
+
+// Error is an error as a client reads it.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	// Reason tells why a token was refused, see [auth.Code].
+	Reason string `json:"reason,omitzero"`
+}
+
+func (e *Error) Error() string { return "realtime: " + string(e.Code) + ": " + e.Message }
+
+// Errors of this package.
+var (
+	// ErrUnauthenticated: the socket has no user.
+	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Unauthorized"}
+	// ErrUnauthorized: the policy does not allow it.
+	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
+	// ErrRateLimited: the limit of events is used up.
+	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
+	// ErrUnavailable: the cluster did not take the message in time. The
+	// recipients on this node have it.
+	ErrUnavailable = &Error{Code: CodeUnavailable, Message: "Service unavailable"}
+	// ErrInternal stands for whatever a client need not know.
+	ErrInternal = &Error{Code: CodeInternal, Message: "Internal error"}
+)
+
+// authenticationFailed is the error of a token that was refused.
+func authenticationFailed(reason string) *Error {
+	return &Error{Code: CodeUnauthenticated, Message: "Authentication failed", Reason: reason}
+}
+
+// Invalid is the error of a field that is not what is allowed.
+func Invalid(field, allowed string) *Error {
+	return &Error{Code: CodeInvalid, Message: field + " must be " + allowed}
+}
+
+// Public returns what a client may read of an error.
+func Public(err error) *Error {
+	var e *Error
+	var se *socketio.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &se):
+		return &Error{Code: Code(se.Code), Message: se.Message}
+	case errors.Is(err, socketio.ErrDecode):
+		return Invalid("argument", "what the event takes")
+	case errors.Is(err, adapter.ErrUnavailable), errors.Is(err, auth.ErrUnavailable):
+		return ErrUnavailable
+	}
+	return ErrInternal
+}

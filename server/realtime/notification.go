@@ -1,0 +1,86 @@
+package realtime
+
+import (
+	"context"
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// Notification is a message for one user.
+type Notification struct {
+	// TargetUserID names the user.
+	TargetUserID ident.ID `json:"targetUserId" validate:"id"`
+	// Type is INFO, SUCCESS, ERROR, ALERT or WARNING.
+	Type string `json:"type" validate:"oneof=INFO SUCCESS ERROR ALERT WARNING"`
+	// Title has 1 to 100 characters, counted as Unicode code points.
+	Title string `json:"title" validate:"min=1,max=100"`
+	// Message has up to 500 characters.
+	Message string `json:"message" validate:"max=500"`
+	// Payload is nil, or a value that is encoded as a JSON object.
+	Payload any `json:"payload" validate:"-"`
+	// Priority is low, normal or high. Default: normal.
+	Priority string `json:"priority" validate:"oneof=low normal high"`
+	// From is the publishing user, the zero ID for a backend.
+	From ident.ID `json:"-"`
+}
+
+// ParseNotification decodes and checks a notification as a client sends it:
+// {targetUserId, type, title, message?, payload?, priority?}; userId stands for
+// targetUserId. Errors are [*Error].
+func ParseNotification(v socketio.Value) (*Notification, error) {
+	in := struct {
+		UserID       ident.ID       `json:"userId"`
+		TargetUserID ident.ID       `json:"targetUserId" validate:"id"`
+		Type         string         `json:"type" validate:"oneof=INFO SUCCESS ERROR ALERT WARNING"`
+		Title        string         `json:"title" validate:"min=1,max=100"`
+		Message      string         `json:"message" validate:"max=500"`
+		Payload      socketio.Value `json:"payload" validate:"object"`
+		Priority     string         `json:"priority" validate:"oneof=low normal high"`
+	}{}
+	if err := DecodeObject(v, &in); err != nil {
+		return nil, err
+	}
+	if in.TargetUserID.IsZero() {
+		in.TargetUserID = in.UserID
+	}
+	if in.Priority == "" {
+		in.Priority = "normal"
+	}
+	if err := check(&in); err != nil {
+		return nil, err
+	}
+	return &Notification{
+		TargetUserID: in.TargetUserID, Type: in.Type, Title: in.Title, Message: in.Message,
+		Payload: in.Payload, Priority: in.Priority,
+	}, nil
+}
+
+// PublishNotification sends the notification to every device of its user, on
+// any node; the answer tells whether there is one. For errors see
+// [Service.PublishUpdate].
+func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (NotificationSent, error) {
+	if n.Priority == "" {
+		c := *n
+		c.Priority = "normal"
+		n = &c
+	}
+	if err := check(n); err != nil {
+		return NotificationSent{}, err
+	}
+	now := time.Now()
+	delivered, err := svc.SendToUser(ctx, n.TargetUserID, "notification", struct {
+		Type      string    `json:"type"`
+		Title     string    `json:"title"`
+		Message   string    `json:"message"`
+		Payload   any       `json:"payload"`
+		Priority  string    `json:"priority"`
+		From      ident.ID  `json:"from"`
+		Timestamp time.Time `json:"timestamp"`
+	}{n.Type, n.Title, n.Message, n.Payload, n.Priority, n.From, now})
+	if err != nil {
+		return NotificationSent{}, err
+	}
+	return NotificationSent{Delivered: delivered, Timestamp: now}, nil
+}

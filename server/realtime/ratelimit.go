@@ -1,0 +1,85 @@
+package realtime
+
+import (
+	"sync"
+	"time"
+)
+
+// limiter allows a number of events in a window of time that begins with the
+// first of them: the documented limit, which a token bucket would not keep,
+// since that allows up to twice the number in a window. A user's window is kept
+// until it has passed, so that connecting again does not begin a new one.
+type limiter struct {
+	limit int
+	size  time.Duration
+
+	mu    sync.Mutex
+	users map[string]*window
+	swept time.Time
+}
+
+// window is one subject's count. Its zero value has begun long ago.
+type window struct {
+	mu    sync.Mutex
+	ends  time.Time
+	count int
+
+	refs int // sockets that count in it; guarded by limiter.mu
+}
+
+// newLimiter returns a limiter; a limit of 0 or less allows everything.
+func newLimiter(limit int, size time.Duration) *limiter {
+	return &limiter{limit: limit, size: size, users: make(map[string]*window), swept: time.Now()}
+}
+
+// allow counts an event and reports whether it is within the limit.
+func (l *limiter) allow(w *window) bool {
+	if l.limit <= 0 {
+		return true
+	}
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !now.Before(w.ends) {
+		w.ends, w.count = now.Add(l.size), 0
+	}
+	if w.count >= l.limit {
+		return false
+	}
+	w.count++
+	return true
+}
+
+// user returns the user's window, for one more socket of his.
+func (l *limiter) user(key string) *window {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.users[key]
+	if w == nil {
+		w = new(window)
+		l.users[key] = w
+	}
+	w.refs++
+	return w
+}
+
+// release tells that a socket no longer counts in the window that user
+// returned. Windows of nobody are forgotten once they have passed.
+func (l *limiter) release(w *window) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w.refs--
+	now := time.Now()
+	if now.Sub(l.swept) < l.size {
+		return
+	}
+	l.swept = now
+	for key, w := range l.users {
+		w.mu.Lock()
+		passed := !now.Before(w.ends)
+		w.mu.Unlock()
+		if passed && w.refs == 0 {
+			delete(l.users, key)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package realtime
+
+import (
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// The types in this file are what clients and backends read: the acknowledgement
+// of each event, which is also the reply event's argument and the body of the
+// HTTP route's answer, and the events that tell of others.
+
+// Authenticated is the answer to authenticate.
+type Authenticated struct {
+	Success   success   `json:"success"`
+	UserID    ident.ID  `json:"userId"`
+	SocketID  string    `json:"socketId"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// RoomJoined is the answer to join-room.
+type RoomJoined struct {
+	Success success  `json:"success"`
+	RoomID  ident.ID `json:"roomId"`
+	// Users has at most 1,000 users, Total says how many there are.
+	Users     []ident.ID `json:"users"`
+	Total     int        `json:"total"`
+	Timestamp time.Time  `json:"timestamp"`
+}
+
+// RoomLeft is the answer to leave-room.
+type RoomLeft struct {
+	Success   success   `json:"success"`
+	RoomID    ident.ID  `json:"roomId"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// NotificationSent is the answer to publish-notification.
+type NotificationSent struct {
+	Success success `json:"success"`
+	// Delivered tells whether the user has a connected device.
+	Delivered bool      `json:"delivered"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// UpdatePublished is the answer to publish-update.
+type UpdatePublished struct {
+	Success   success   `json:"success"`
+	RoomID    ident.ID  `json:"roomId"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// AppendArg implements [socketio.ArgAppender]; updates are frequent.
+func (r UpdatePublished) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	dst = r.RoomID.AppendJSON(append(dst, `{"success":true,"roomId":`...))
+	return append(appendTimestamp(dst, r.Timestamp), '}'), attachments, nil
+}
+
+// Pong is the answer to ping.
+type Pong struct {
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// AppendArg implements [socketio.ArgAppender]; pings are frequent.
+func (p Pong) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	dst = append(p.Timestamp.UTC().AppendFormat(append(dst, `{"timestamp":"`...), socketio.ISOTime), `"}`...)
+	return dst, attachments, nil
+}
+
+// Movement is the argument of user-joined and user-left.
+type Movement struct {
+	UserID    ident.ID  `json:"userId"`
+	RoomID    ident.ID  `json:"roomId"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// PresenceChange is the argument of user-presence.
+type PresenceChange struct {
+	UserID    ident.ID  `json:"userId"`
+	RoomID    ident.ID  `json:"roomId"`
+	Status    string    `json:"status"` // online or offline
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// Failure is the answer to an event that ended with an error.
+type Failure struct {
+	Success bool  `json:"success"` // false
+	Error   Error `json:"error"`
+}
+
+// EventError is the second argument of the event error, which tells of an error
+// where the client does not wait for an acknowledgement.
+type EventError struct {
+	Error
+	Event string `json:"event"`
+}
+
+// success is true in JSON, so that no answer can forget to say so.
+type success struct{}
+
+func (success) MarshalJSON() ([]byte, error) { return []byte("true"), nil }
+
+func appendTimestamp(dst []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(dst, `,"timestamp":"`...), socketio.ISOTime), '"')
+}

@@ -1,0 +1,109 @@
+package realtime
+
+import (
+	"context"
+	"time"
+
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// maxUsersShown bounds the users in the answer to a join.
+const maxUsersShown = 1000
+
+// JoinRoom adds the socket, which must have a user, to a room. The others there
+// are told unless the user has been in the room with another device. Joining
+// again changes nothing. It returns an [*Error], or socketio.ErrDisconnected.
+func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (RoomJoined, error) {
+	if room.IsZero() {
+		return RoomJoined{}, Invalid("roomId", ident.Allowed)
+	}
+	user, ok := svc.UserID(s.ID())
+	if !ok {
+		return RoomJoined{}, ErrUnauthenticated
+	}
+	if err := s.Join(ctx, roomName(room.Key())); err != nil {
+		return RoomJoined{}, err
+	}
+	if _, first := svc.presence.Join(s.ID(), room); first {
+		svc.announce(ctx, s, room, user, "user-joined", "online")
+	}
+	users, total := svc.UsersInRoom(room.Key(), maxUsersShown)
+	return RoomJoined{RoomID: room, Users: users, Total: total, Timestamp: time.Now()}, nil
+}
+
+// LeaveRoom takes the socket out of a room. The others there are told when it
+// was the user's last device. After it has returned the socket gets no update of
+// the room. Leaving a room that the socket is not in changes nothing.
+func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (RoomLeft, error) {
+	if room.IsZero() {
+		return RoomLeft{}, Invalid("roomId", ident.Allowed)
+	}
+	user, ok := svc.UserID(s.ID())
+	if !ok {
+		return RoomLeft{}, ErrUnauthenticated
+	}
+	if err := s.Leave(ctx, roomName(room.Key())); err != nil {
+		return RoomLeft{}, err
+	}
+	if _, last := svc.presence.Leave(s.ID(), room); last {
+		svc.announce(ctx, s, room, user, "user-left", "offline")
+	}
+	return RoomLeft{RoomID: room, Timestamp: time.Now()}, nil
+}
+
+// announce tells the others in a room that a user has come or gone. In a
+// crowded room nobody is told: each of n users would be told of n others.
+// That the cluster does not take it is no error of the join.
+func (svc *Service) announce(ctx context.Context, s *socketio.Socket, room, user ident.ID, event, status string) {
+	if svc.presence.View().MemberCount(room.Key()) > svc.opts.PresenceMax {
+		return
+	}
+	svc.announceTo(ctx, svc.ns.To(roomName(room.Key())).Except(s.ID()), room, user, event, status)
+}
+
+func (svc *Service) announceTo(ctx context.Context, others socketio.Operator, room, user ident.ID, event, status string) {
+	now := time.Now()
+	svc.clusterAway(others.Emit(ctx, event, Movement{UserID: user, RoomID: room, Timestamp: now}))
+	svc.clusterAway(others.Emit(ctx, "user-presence", PresenceChange{UserID: user, RoomID: room, Status: status, Timestamp: now}))
+}
+
+// nodeGone tells this node's sockets of users who have left because their node
+// has died; the other nodes tell theirs.
+func (svc *Service) nodeGone(departures []presence.Departure) {
+	for _, d := range departures {
+		if svc.presence.View().MemberCount(d.Room.Key()) > svc.opts.PresenceMax {
+			continue
+		}
+		svc.announceTo(context.Background(), svc.ns.To(roomName(d.Room.Key())).Local(), d.Room, d.User, "user-left", "offline")
+	}
+}
+
+// AuthorizeJoin asks the policy whether the socket's user may enter the room.
+func (svc *Service) AuthorizeJoin(ctx context.Context, s *socketio.Socket, room ident.ID) error {
+	return svc.authorize(s, func(c auth.Claims) error { return svc.policy.JoinRoom(ctx, c, room) })
+}
+
+// AuthorizeUpdate asks the policy whether the socket's user may publish the
+// update.
+func (svc *Service) AuthorizeUpdate(ctx context.Context, s *socketio.Socket, u *Update) error {
+	return svc.authorize(s, func(c auth.Claims) error {
+		return svc.policy.PublishUpdate(ctx, c, svc.IsUserInRoom(c.UserID.Key(), u.RoomID.Key()), u)
+	})
+}
+
+// AuthorizeNotification asks the policy whether the socket's user may publish
+// the notification.
+func (svc *Service) AuthorizeNotification(ctx context.Context, s *socketio.Socket, n *Notification) error {
+	return svc.authorize(s, func(c auth.Claims) error { return svc.policy.PublishNotification(ctx, c, n) })
+}
+
+func (svc *Service) authorize(s *socketio.Socket, ask func(auth.Claims) error) error {
+	claims := svc.Claims(s)
+	if claims.UserID.IsZero() {
+		return ErrUnauthenticated
+	}
+	return ask(claims)
+}

@@ -1,0 +1,196 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// Options configures a [Service].
+type Options struct {
+	// Namespace is where the service lives. Required.
+	Namespace *socketio.Namespace
+	// Verifier verifies tokens. Without one none is accepted, and the program
+	// calls RegisterUser by itself.
+	Verifier *auth.Verifier
+	// Presence knows the users of the cluster. Default: of this node alone.
+	Presence presence.Presence
+	// Policy decides what users may do. Default: [DefaultPolicy].
+	Policy Policy
+	// AuthRequired refuses sockets without a token at the handshake. Default:
+	// they may connect, and authenticate within AuthTimeout.
+	AuthRequired bool
+	// AuthTimeout is how long a socket may stay connected without a user.
+	// Negative: forever. Default: 30 s.
+	AuthTimeout time.Duration
+	// RateLimit is how many events a user may send within RateWindow, over all
+	// his sockets on this node; pings count apart, per socket. Negative: any
+	// number. Default: 100 in 60 s.
+	RateLimit  int
+	RateWindow time.Duration
+	// PresenceMax is up to how many users of a room its members are told of
+	// those who come and go. Negative: never. Default: 1000.
+	PresenceMax int
+	// Degraded tells whether the cluster is away. Default: it never is.
+	Degraded func() Degradation
+	// ClusterRequired makes a degraded node unhealthy.
+	ClusterRequired bool
+	// Audit observes. Functions that are nil are not called.
+	Audit Audit
+}
+
+// Audit has functions that are told what happens, by the goroutine that it
+// happens to. They must return soon.
+type Audit struct {
+	// Connected and Disconnected: a socket has come, and has gone after a while.
+	Connected    func(s *socketio.Socket)
+	Disconnected func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration)
+	// Authenticated: a socket has been registered to a user.
+	Authenticated func(s *socketio.Socket, user ident.ID)
+	// Refused: a token was refused, with the code of [auth.Code].
+	Refused func(s *socketio.Socket, code string, err error)
+	// Expired: a socket was disconnected because it did not authenticate, or
+	// not again, in time.
+	Expired func(s *socketio.Socket, user ident.ID)
+	// Failed: an event ended with an error.
+	Failed func(s *socketio.Socket, event string, err error)
+}
+
+// Service is the documented service. Its methods are safe for concurrent use.
+type Service struct {
+	opts     Options
+	ns       *socketio.Namespace
+	presence presence.Presence
+	policy   Policy
+	limits   *limiter
+	counters counters
+	started  time.Time
+}
+
+// New returns a service and installs in the namespace what it needs: a
+// middleware that verifies tokens, one for events that counts and limits them,
+// and functions that register and unregister devices. The handlers of the
+// documented events are package handlers' affair.
+func New(opts Options) (*Service, error) {
+	if opts.Namespace == nil {
+		return nil, fmt.Errorf("realtime: no namespace")
+	}
+	if opts.Presence == nil {
+		opts.Presence = presence.NewMemory().Node()
+	}
+	if opts.Policy == nil {
+		opts.Policy = DefaultPolicy{}
+	}
+	if opts.AuthTimeout == 0 {
+		opts.AuthTimeout = 30 * time.Second
+	}
+	if opts.RateLimit == 0 {
+		opts.RateLimit = 100
+	}
+	if opts.RateWindow == 0 {
+		opts.RateWindow = time.Minute
+	}
+	if opts.PresenceMax == 0 {
+		opts.PresenceMax = 1000
+	}
+	svc := &Service{
+		opts:     opts,
+		ns:       opts.Namespace,
+		presence: opts.Presence,
+		policy:   opts.Policy,
+		limits:   newLimiter(opts.RateLimit, opts.RateWindow),
+		started:  time.Now(),
+	}
+	svc.presence.Watch(svc.nodeGone)
+	svc.ns.Use(svc.verifyHandshake)
+	svc.ns.OnConnect(svc.connected)
+	svc.ns.OnDisconnect(svc.disconnected)
+	svc.ns.UseEvent(svc.admit)
+	return svc, nil
+}
+
+// Namespace is where the service lives.
+func (svc *Service) Namespace() *socketio.Namespace { return svc.ns }
+
+// userRoom and roomName are the Socket.IO rooms that stand for users and rooms.
+func userRoom(user string) string { return "user:" + user }
+func roomName(room string) string { return "room:" + room }
+
+// SendToUser sends an event to every device of the user, on any node. delivered
+// tells whether the user has one. For errors see [Service.PublishUpdate].
+func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string, args ...any) (delivered bool, err error) {
+	delivered = svc.presence.View().Connected(user.Key())
+	if err := svc.emit(ctx, userRoom(user.Key()), event, args...); err != nil {
+		return false, err
+	}
+	return delivered, nil
+}
+
+// EmitToRoom sends an event to everyone in the room.
+func (svc *Service) EmitToRoom(ctx context.Context, room ident.ID, event string, args ...any) error {
+	return svc.emit(ctx, roomName(room.Key()), event, args...)
+}
+
+// Broadcast sends an event to all sockets, also to those without a user.
+func (svc *Service) Broadcast(ctx context.Context, event string, args ...any) error {
+	return svc.published(svc.ns.Emit(ctx, event, args...))
+}
+
+func (svc *Service) emit(ctx context.Context, room, event string, args ...any) error {
+	return svc.published(svc.ns.To(room).Emit(ctx, event, args...))
+}
+
+// DisconnectUser disconnects all devices of the user, on any node, after the
+// event force-disconnect {reason}. They do not come back by themselves. It
+// returns how many there were.
+func (svc *Service) DisconnectUser(ctx context.Context, user ident.ID, reason string) (devices int, err error) {
+	devices = len(svc.UserSockets(user.Key()))
+	op := svc.ns.To(userRoom(user.Key()))
+	err = op.Emit(ctx, "force-disconnect", map[string]string{"reason": reason})
+	if e := op.Disconnect(ctx, false); err == nil {
+		err = e
+	}
+	return devices, svc.clusterAway(err)
+}
+
+// UserID returns the user that a socket is a device of, on any node.
+func (svc *Service) UserID(socketID string) (ident.ID, bool) {
+	return svc.presence.View().User(socketID)
+}
+
+// UserSockets returns the ids of the user's sockets. Users and rooms are named
+// by their canonical text in the methods that ask: "42" for 42, too.
+func (svc *Service) UserSockets(user string) []string { return svc.presence.View().Devices(user) }
+
+// IsUserConnected reports whether the user has a device.
+func (svc *Service) IsUserConnected(user string) bool { return svc.presence.View().Connected(user) }
+
+// ConnectedUsersCount is the number of users that have a device.
+func (svc *Service) ConnectedUsersCount() int {
+	users, _ := svc.presence.View().Counts()
+	return users
+}
+
+// ConnectedUsers returns the users that have a device, ordered by their text.
+func (svc *Service) ConnectedUsers() []ident.ID { return svc.presence.View().Users() }
+
+// Rooms returns the rooms that have a user, ordered by their text.
+func (svc *Service) Rooms() []ident.ID { return svc.presence.View().Rooms() }
+
+// RoomsForUser returns the rooms that the user is in.
+func (svc *Service) RoomsForUser(user string) []ident.ID { return svc.presence.View().RoomsOf(user) }
+
+// UsersInRoom returns up to limit users of the room and how many there are.
+func (svc *Service) UsersInRoom(room string, limit int) (users []ident.ID, total int) {
+	return svc.presence.View().Members(room, limit)
+}
+
+// IsUserInRoom reports whether the user is in the room, with any device.
+func (svc *Service) IsUserInRoom(user, room string) bool {
+	return svc.presence.View().In(user, room)
+}

@@ -1,0 +1,55 @@
+package realtime
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio"
+)
+
+type counters struct {
+	connections, disconnections atomic.Int64
+	published, received, errors atomic.Int64
+	dropped                     atomic.Int64
+}
+
+// Stats are the service's statistics: the counters are this node's since it
+// started, users and rooms are the cluster's.
+type Stats struct {
+	Connections       int64     `json:"connections"`
+	Disconnections    int64     `json:"disconnections"`
+	ActiveConnections int64     `json:"activeConnections"`
+	MessagesPublished int64     `json:"messagesPublished"`
+	MessagesReceived  int64     `json:"messagesReceived"`
+	Errors            int64     `json:"errors"`
+	ConnectedUsers    int       `json:"connectedUsers"`
+	Rooms             int       `json:"rooms"`
+	Timestamp         time.Time `json:"timestamp"`
+}
+
+// Stats returns the statistics of this moment.
+func (svc *Service) Stats() Stats {
+	users, rooms := svc.presence.View().Counts()
+	c := &svc.counters
+	// The disconnections first, so that no difference is ever negative.
+	disconnections := c.disconnections.Load()
+	connections := c.connections.Load()
+	return Stats{
+		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
+		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
+		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(),
+	}
+}
+
+// ClusterDrops is how many messages did not reach the other nodes because the
+// cluster was away.
+func (svc *Service) ClusterDrops() int64 { return svc.counters.dropped.Load() }
+
+// Failed counts an event that ended with an error, and tells the audit. An
+// empty event stands for what a client sent that was no event.
+func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
+	svc.counters.errors.Add(1)
+	if f := svc.opts.Audit.Failed; f != nil {
+		f(s, event, err)
+	}
+}

@@ -1,0 +1,102 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/adapter"
+)
+
+// Update is news of a room for everyone in it.
+type Update struct {
+	// RoomID names the room.
+	RoomID ident.ID `json:"roomId" validate:"id"`
+	// Type says what kind of update it is: 1 to 256 characters without control
+	// characters.
+	Type string `json:"type" validate:"name"`
+	// Payload is any value that can be encoded as JSON; a socketio.Value is
+	// passed on as it is.
+	Payload any `json:"payload" validate:"-"`
+	// From is the publishing user, the zero ID for a backend.
+	From ident.ID `json:"-"`
+}
+
+// ParseUpdate decodes and checks an update as a client sends it:
+// {roomId, type, payload?}. Errors are [*Error].
+func ParseUpdate(v socketio.Value) (*Update, error) {
+	in := struct {
+		RoomID  ident.ID       `json:"roomId" validate:"id"`
+		Type    string         `json:"type" validate:"name"`
+		Payload socketio.Value `json:"payload"`
+	}{}
+	if err := parse(v, &in); err != nil {
+		return nil, err
+	}
+	return &Update{RoomID: in.RoomID, Type: in.Type, Payload: in.Payload}, nil
+}
+
+// PublishUpdate sends the update to everyone in the room, on any node. It
+// returns nil when all members on this node have it queued and the cluster has
+// accepted it for the others, or is away; ErrUnavailable where the cluster did
+// not take it in time, and another [*Error] for an update that is not valid.
+func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublished, error) {
+	if err := check(u); err != nil {
+		return UpdatePublished{}, err
+	}
+	now := time.Now()
+	if err := svc.emit(ctx, roomName(u.RoomID.Key()), "update", updateEvent{u, now}); err != nil {
+		return UpdatePublished{}, err
+	}
+	return UpdatePublished{RoomID: u.RoomID, Timestamp: now}, nil
+}
+
+// updateEvent is the argument of the event update. It encodes itself: there is
+// one for each update that passes through.
+type updateEvent struct {
+	*Update
+	at time.Time
+}
+
+func (e updateEvent) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	dst = e.RoomID.AppendJSON(append(dst, `{"roomId":`...))
+	dst, attachments, err := socketio.AppendArg(append(dst, `,"type":`...), attachments, e.Type)
+	if err != nil {
+		return nil, nil, err
+	}
+	dst, attachments, err = socketio.AppendArg(append(dst, `,"payload":`...), attachments, e.Payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	dst = e.From.AppendJSON(append(dst, `,"from":`...))
+	dst = appendTimestamp(dst, e.at)
+	return append(dst, '}'), attachments, nil
+}
+
+// published counts what was published, and makes of the adapter's error what
+// the caller is told.
+func (svc *Service) published(err error) error {
+	err = svc.clusterAway(err)
+	switch {
+	case err == nil:
+		svc.counters.published.Add(1)
+	case errors.Is(err, adapter.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return ErrUnavailable
+	case errors.Is(err, socketio.ErrEncode):
+		return &Error{Code: CodeInvalid, Message: "payload must be a value that can be encoded as JSON"}
+	}
+	return err
+}
+
+// clusterAway lets what could not reach the other nodes because the cluster is
+// away count as published: the recipients on this node have it, health says
+// what is wrong, and the publisher can do nothing about it.
+func (svc *Service) clusterAway(err error) error {
+	if errors.Is(err, adapter.ErrAway) {
+		svc.counters.dropped.Add(1)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,248 @@
+// Package server is the whole: it puts the parts together as a configuration
+// says, runs them, and ends them in order. It is the only package that knows
+// them all.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/puente-io/puente/handlers"
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/httpapi"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// Limits of HTTP that nobody has asked to configure.
+const (
+	headerTimeout  = 60 * time.Second
+	idleTimeout    = 90 * time.Second
+	maxHeaderBytes = 32 << 10
+)
+
+// Server is one node.
+type Server struct {
+	cfg      config.Config
+	log      zerolog.Logger
+	listener net.Listener
+	http     *http.Server
+	io       *socketio.Server
+	service  *realtime.Service
+	verifier *auth.Verifier
+	cluster  *cluster
+	draining atomic.Bool
+}
+
+// Run runs a node until ctx ends, and then drains it. See [New].
+func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
+	srv, err := New(cfg, log)
+	if err != nil {
+		return err
+	}
+	return srv.Run(ctx)
+}
+
+// New puts a node together and listens, so that its address is known; it serves
+// when Run is called. It logs to log. It does not wait for Redis.
+func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
+	srv := &Server{cfg: cfg, log: newLogger(cfg, log)}
+	for _, warning := range cfg.Warnings() {
+		srv.log.Warn().Msg(warning)
+	}
+	if srv.cfg.DevSecret {
+		srv.cfg.JWTSecret = config.NewSecret(newSecret())
+	}
+	if srv.verifier, err = newVerifier(srv.cfg, srv.log); err != nil {
+		return nil, err
+	}
+	if srv.cluster, err = newCluster(srv.cfg, srv.log); err != nil {
+		return nil, err
+	}
+	bundle, version := clientBundle()
+	srv.io = socketio.New(socketio.Options{
+		Engine:        engineOptions(cfg),
+		Adapter:       srv.cluster.adapter,
+		Bundle:        bundle,
+		BundleVersion: version,
+		Hooks:         hooks(srv.log),
+	})
+	srv.service, err = realtime.New(realtime.Options{
+		Namespace:       srv.io.Namespace("/"),
+		Verifier:        srv.verifier,
+		Presence:        srv.cluster.presence,
+		Policy:          realtime.DefaultPolicy{NotifyAdminOnly: cfg.NotifyPolicy == "admin"},
+		AuthRequired:    cfg.AuthRequired,
+		AuthTimeout:     cfg.AuthTimeout,
+		RateLimit:       orNone(cfg.RateLimit, cfg.RateWindow),
+		RateWindow:      cfg.RateWindow,
+		PresenceMax:     cfg.PresenceMax,
+		Degraded:        srv.cluster.degraded,
+		ClusterRequired: cfg.RedisRequired,
+		Audit:           audit(srv.log),
+	})
+	if err != nil {
+		return nil, err
+	}
+	handlers.Register(srv.service)
+
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", srv.io)
+	mux.Handle("/", httpapi.New(srv.service, httpapi.Options{
+		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
+	}))
+	srv.http = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          errorLog(srv.log),
+	}
+	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))
+	if err != nil {
+		return nil, fmt.Errorf("server: HTTP_HOST, HTTP_PORT: %w", err)
+	}
+	return srv, nil
+}
+
+// Addr is the address that the node listens on.
+func (srv *Server) Addr() net.Addr { return srv.listener.Addr() }
+
+// Service is the node's service, for programs that publish.
+func (srv *Server) Service() *realtime.Service { return srv.service }
+
+// SocketIO is the node's Socket.IO server, for programs that add events.
+func (srv *Server) SocketIO() *socketio.Server { return srv.io }
+
+// Run serves until ctx ends, and then ends in order, within SHUTDOWN_TIMEOUT:
+// readiness fails, new sessions are refused, clients are closed spread over most
+// of the time, requests in flight finish. It returns nil where that went well.
+func (srv *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- srv.http.Serve(srv.listener) }()
+	srv.log.Info().Stringer("address", srv.Addr()).Str("version", config.Version()).Msg("serving")
+	if srv.cfg.DevSecret {
+		srv.greet()
+	}
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("server: %w", err), srv.close(context.Background()))
+	case <-ctx.Done():
+	}
+	srv.log.Info().Dur("within", srv.cfg.ShutdownTimeout).Msg("draining")
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), srv.cfg.ShutdownTimeout)
+	defer cancel()
+	srv.draining.Store(true)
+	srv.io.Drain(end, srv.cfg.ShutdownTimeout/2)
+	err := srv.http.Shutdown(end)
+	<-failed
+	err = errors.Join(err, srv.close(end))
+	srv.log.Info().Msg("stopped")
+	return err
+}
+
+func (srv *Server) close(ctx context.Context) error {
+	err := srv.io.Close(ctx)
+	err = errors.Join(err, srv.cluster.close())
+	srv.verifier.Close()
+	return err
+}
+
+func (srv *Server) notReady() string {
+	if srv.draining.Load() {
+		return "draining"
+	}
+	return ""
+}
+
+// greet prints how to connect in development: with a token of a secret that
+// lives as long as the process.
+func (srv *Server) greet() {
+	token, err := auth.Sign([]byte(srv.cfg.JWTSecret.Reveal()), auth.Grant{
+		UserID: ident.Must(ident.String("demo")), TTL: 24 * time.Hour,
+		Issuer: srv.cfg.JWTIssuer, Audience: srv.cfg.JWTAudience,
+	})
+	if err != nil {
+		srv.log.Error().Err(err).Msg("no development token")
+		return
+	}
+	_, port, _ := net.SplitHostPort(srv.Addr().String())
+	fmt.Fprintf(srv.log, "\nNo JWT_SECRET: a secret was made for this run. A token of the user \"demo\":\n\n  %s\n\n"+
+		"Connect with it (npm install socket.io-client):\n\n"+
+		"  node -e 'const s = require(\"socket.io-client\").io(\"http://localhost:%s\", {auth: {token: \"%s\"}});\n"+
+		"    s.onAny((...a) => console.log(...a)); s.on(\"connect_error\", console.error);\n"+
+		"    s.emit(\"join-room\", \"lobby\", console.log)'\n\n", token, port, token)
+}
+
+func newSecret() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func newVerifier(cfg config.Config, log zerolog.Logger) (*auth.Verifier, error) {
+	pem, err := cfg.PublicKeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(auth.Options{
+		Secret: []byte(cfg.JWTSecret.Reveal()), PreviousSecret: []byte(cfg.JWTSecretPrevious.Reveal()),
+		PublicKeyPEM: pem, JWKSURL: cfg.JWTJWKSURL.Reveal(),
+		Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
+		OnFetchError: fetchFailed(log),
+	})
+}
+
+// orNone turns a limit of 0, which means none, into what the service calls so.
+func orNone(limit int, window time.Duration) int {
+	if limit == 0 || window == 0 {
+		return -1
+	}
+	return limit
+}
+
+func engineOptions(cfg config.Config) engineio.Options {
+	opts := engineio.Options{
+		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout,
+		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
+	}
+	origins := cfg.CORSOrigins
+	switch {
+	case len(origins) == 0:
+	case slices.Contains(origins, "*"):
+		opts.CORS = &engineio.CORS{Origins: []string{"*"}}
+	default:
+		opts.CORS = &engineio.CORS{AllowOrigin: func(o string) bool { return slices.Contains(origins, o) }, Credentials: true}
+		opts.CheckOrigin = checkOrigin(origins)
+	}
+	return opts
+}
+
+// checkOrigin admits WebSockets of the listed origins, of the server's own, and
+// of clients that are no browsers. Browsers do not apply CORS to WebSockets.
+func checkOrigin(origins []string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		origin := r.Header.Get("Origin")
+		if origin == "" || slices.Contains(origins, origin) {
+			return true
+		}
+		u, err := url.Parse(origin)
+		return err == nil && u.Host != "" && u.Host == r.Host
+	}
+}
