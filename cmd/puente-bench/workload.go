@@ -19,7 +19,7 @@ var conns = map[load.Kind]int{
 }
 
 // inFlight is the default number of messages under way per client.
-var inFlight = map[load.Kind]int{load.Echo: 16, load.Publish: 4, load.Fanout: 2, load.Connect: 32, load.Idle: 64}
+var inFlight = map[load.Kind]int{load.Echo: 16, load.Publish: 4, load.Fanout: 4, load.Connect: 32, load.Idle: 64}
 
 // sizes is a flag: byte counts, separated by commas.
 type sizes []int

@@ -28,7 +28,7 @@ func Plan(quick bool) []load.Spec {
 	connect := load.Spec{Name: specConnect, Kind: load.Connect, Conns: 3000, InFlight: 32}
 	idle := load.Spec{Name: specIdle, Kind: load.Idle, Conns: 5000, InFlight: 64}
 	if quick {
-		return []load.Spec{echo, fanout(1000, 2), rooms, polling, connect, idle}
+		return []load.Spec{echo, fanout(1000, 4), rooms, polling, connect, idle}
 	}
 	all, browser := idle, idle
 	all.Name, all.Conns = "15,000 connections", 15000
@@ -37,7 +37,7 @@ func Plan(quick bool) []load.Spec {
 		echo,
 		{Name: specPaced, Kind: load.Echo, Conns: 64, Rate: 10_000},
 		{Name: "publish", Kind: load.Publish, Conns: 64, InFlight: 4},
-		fanout(100, 4), fanout(1000, 2), fanout(10_000, 1),
+		fanout(100, 4), fanout(1000, 4), fanout(10_000, 4), // alike, so that cost over size compares
 		{Name: "fan-out to 1,000 at 10/s", Kind: load.Fanout, Conns: 1000, Rate: 10},
 		rooms,
 		polling,
