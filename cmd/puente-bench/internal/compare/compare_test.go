@@ -130,8 +130,8 @@ func TestSVGIsWellFormed(t *testing.T) {
 			rects++
 		}
 	}
-	// Background, two in the legend, and a bar for each of seven headlines and two servers but the one that broke off.
-	if want := 1 + 2 + 7*2 - 1; rects != want {
+	// Background, two in the legend, and a bar for each of eight headlines and two servers but the one that broke off.
+	if want := 1 + 2 + 8*2 - 1; rects != want {
 		t.Errorf("%d rectangles, want %d", rects, want)
 	}
 }

@@ -31,7 +31,8 @@ func (r *Report) Markdown(plot string) string {
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
 validate, authorise and have rate limits, set high. Beside each figure stands its ratio to Node's, in parentheses. CPU is the
 server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
-in the workloads with a fixed rate.
+in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a server may write
+several to a connection at once; the workloads with one update at a time and with a fixed rate show it without.
 `
 
 func (r *Report) header(b *strings.Builder, first string, columns []string) {

@@ -22,13 +22,16 @@ func Plan(quick bool) []load.Spec {
 	fanout := func(n, inFlight int) load.Spec {
 		return load.Spec{Name: "fan-out to " + thousands(n), Kind: load.Fanout, Conns: n, InFlight: inFlight}
 	}
+	// One update at a time cannot share writes with the next: what a server gains by that shows beside it.
+	single := fanout(1000, 1)
+	single.Name = "fan-out to 1,000, one at a time"
 	echo := load.Spec{Name: specEcho, Kind: load.Echo, Conns: 64, InFlight: 16}
 	rooms := load.Spec{Name: "rooms of 10", Kind: load.Rooms, Conns: 1000}
 	polling := load.Spec{Name: "polling", Kind: load.Polling, Conns: 64}
 	connect := load.Spec{Name: specConnect, Kind: load.Connect, Conns: 3000, InFlight: 32}
 	idle := load.Spec{Name: specIdle, Kind: load.Idle, Conns: 5000, InFlight: 64}
 	if quick {
-		return []load.Spec{echo, fanout(1000, 4), rooms, polling, connect, idle}
+		return []load.Spec{echo, fanout(1000, 4), single, rooms, polling, connect, idle}
 	}
 	all, browser := idle, idle
 	all.Name, all.Conns = "15,000 connections", 15000
@@ -38,6 +41,7 @@ func Plan(quick bool) []load.Spec {
 		{Name: specPaced, Kind: load.Echo, Conns: 64, Rate: 10_000},
 		{Name: "publish", Kind: load.Publish, Conns: 64, InFlight: 4},
 		fanout(100, 4), fanout(1000, 4), fanout(10_000, 4), // alike, so that cost over size compares
+		single,
 		{Name: "fan-out to 1,000 at 10/s", Kind: load.Fanout, Conns: 1000, Rate: 10},
 		rooms,
 		polling,
