@@ -26,9 +26,10 @@ func (c *Memory) Node() Presence {
 	defer c.mu.Unlock()
 	c.next++
 	n := &memoryNode{cluster: c, name: strconv.Itoa(c.next), view: NewView()}
+	n.view.Part(n.name)
 	for _, o := range c.nodes {
-		o.view.copyTo(n.view)
-		break // they are all alike
+		n.view.Part(o.name).Replace(o.view.Part(o.name).Entries())
+		o.view.Part(n.name)
 	}
 	c.nodes = append(c.nodes, n)
 	return n
@@ -39,13 +40,13 @@ type memoryNode struct {
 	cluster *Memory
 	name    string
 	view    *View
-	gone    func([]Departure)
+	told    func([]Change)
 	closed  bool
 }
 
-// write calls f for each node's view, this node's last, so that its result is
-// what f leaves behind.
-func (n *memoryNode) write(f func(*View)) {
+// write calls f for this node's part in each view, in its own last, so that its
+// result is what f leaves behind.
+func (n *memoryNode) write(f func(*Part)) {
 	n.cluster.mu.Lock()
 	defer n.cluster.mu.Unlock()
 	if n.closed {
@@ -53,34 +54,34 @@ func (n *memoryNode) write(f func(*View)) {
 	}
 	for _, o := range n.cluster.nodes {
 		if o != n {
-			f(o.view)
+			f(o.view.Part(n.name))
 		}
 	}
-	f(n.view)
+	f(n.view.Part(n.name))
 }
 
 func (n *memoryNode) Connect(device string, user ident.ID) {
-	n.write(func(v *View) { v.Connect(n.name, device, user) })
+	n.write(func(p *Part) { p.Connect(device, user) })
 }
 
 func (n *memoryNode) Disconnect(device string) (gone []Departure) {
-	n.write(func(v *View) { gone = v.Disconnect(device) })
+	n.write(func(p *Part) { gone = p.Disconnect(device) })
 	return gone
 }
 
 func (n *memoryNode) Join(device string, room ident.ID) (joined, first bool) {
-	n.write(func(v *View) { joined, first = v.Join(device, room) })
+	n.write(func(p *Part) { joined, first = p.Join(device, room) })
 	return joined, first
 }
 
 func (n *memoryNode) Leave(device string, room ident.ID) (left, last bool) {
-	n.write(func(v *View) { left, last = v.Leave(device, room) })
+	n.write(func(p *Part) { left, last = p.Leave(device, room) })
 	return left, last
 }
 
 func (n *memoryNode) View() *View { return n.view }
 
-func (n *memoryNode) Watch(gone func([]Departure)) { n.gone = gone }
+func (n *memoryNode) Watch(told func([]Change)) { n.told = told }
 
 // Close takes the node out, as if it had died.
 func (n *memoryNode) Close() error {
@@ -90,21 +91,9 @@ func (n *memoryNode) Close() error {
 	rest := n.cluster.nodes
 	n.cluster.mu.Unlock()
 	for _, o := range rest {
-		if gone := o.view.DropNode(n.name); len(gone) > 0 && o.gone != nil {
-			o.gone(gone)
+		if changes := o.view.Part(n.name).Drop(); len(changes) > 0 && o.told != nil {
+			o.told(changes)
 		}
 	}
 	return nil
-}
-
-// copyTo repeats everything in another view.
-func (v *View) copyTo(to *View) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	for name, d := range v.devices {
-		to.Connect(d.node, name, d.user.id)
-		for _, r := range d.rooms {
-			to.Join(name, r.id)
-		}
-	}
 }

@@ -38,14 +38,23 @@ type Presence interface {
 	// View returns this node's replica of the whole.
 	View() *View
 
-	// Watch sets the function that is told which users have left which rooms
-	// because their node has gone. It is called without locks, on each node
-	// that remains. It must be set before the first write.
-	Watch(gone func([]Departure))
+	// Watch sets the function that is told which users have come into rooms or
+	// left them without that a writer was told so by Join, Leave or Disconnect:
+	// because their node has gone, or was out of reach for a while, or because
+	// two devices of a user left on two nodes in the same instant. It is called
+	// without locks, one call at a time, on each node that this is news to. It
+	// must return soon, and be set before the first write.
+	Watch(told func([]Change))
 
 	// Close withdraws this node's devices from the cluster and waits for what
 	// the implementation has started.
 	Close() error
+}
+
+// Change is a user's coming into a room, or leaving of it.
+type Change struct {
+	Room, User ident.ID
+	Joined     bool
 }
 
 // Departure is a device's, or a user's, leaving of a room.

@@ -70,14 +70,21 @@ func (svc *Service) announceTo(ctx context.Context, others socketio.Operator, ro
 	svc.clusterAway(others.Emit(ctx, "user-presence", PresenceChange{UserID: user, RoomID: room, Status: status, Timestamp: now}))
 }
 
-// nodeGone tells this node's sockets of users who have left because their node
-// has died; the other nodes tell theirs.
-func (svc *Service) nodeGone(departures []presence.Departure) {
-	for _, d := range departures {
-		if svc.presence.View().MemberCount(d.Room.Key()) > svc.opts.PresenceMax {
+// told tells this node's sockets of users who have come and gone without that
+// anybody announced it, see [presence.Presence.Watch]; the other nodes tell
+// theirs.
+func (svc *Service) told(changes []presence.Change) {
+	for _, c := range changes {
+		room := roomName(c.Room.Key())
+		if !svc.ns.HasRoom(room) || svc.presence.View().MemberCount(c.Room.Key()) > svc.opts.PresenceMax {
 			continue
 		}
-		svc.announceTo(context.Background(), svc.ns.To(roomName(d.Room.Key())).Local(), d.Room, d.User, "user-left", "offline")
+		event, status := "user-left", "offline"
+		if c.Joined {
+			event, status = "user-joined", "online"
+		}
+		others := svc.ns.To(room).Except(userRoom(c.User.Key())).Local()
+		svc.announceTo(context.Background(), others, c.Room, c.User, event, status)
 	}
 }
 

@@ -106,7 +106,7 @@ func New(opts Options) (*Service, error) {
 		limits:   newLimiter(opts.RateLimit, opts.RateWindow),
 		started:  time.Now(),
 	}
-	svc.presence.Watch(svc.nodeGone)
+	svc.presence.Watch(svc.told)
 	svc.ns.Use(svc.verifyHandshake)
 	svc.ns.OnConnect(svc.connected)
 	svc.ns.OnDisconnect(svc.disconnected)

@@ -208,11 +208,11 @@ func testNodeGone(t *testing.T, c Cluster) {
 	a, b := c.Node(t), c.Node(t)
 	defer a.Close()
 	var mu sync.Mutex
-	var gone []presence.Departure
-	a.Watch(func(d []presence.Departure) {
+	var gone []presence.Change
+	a.Watch(func(c []presence.Change) {
 		mu.Lock()
 		defer mu.Unlock()
-		gone = append(gone, d...)
+		gone = append(gone, c...)
 	})
 	a.Connect("a1", id("ann"))
 	a.Join("a1", id("r"))
@@ -228,7 +228,7 @@ func testNodeGone(t *testing.T, c Cluster) {
 	eventually(t, "bob's departure is told", func() bool { mu.Lock(); defer mu.Unlock(); return len(gone) > 0 })
 	mu.Lock()
 	defer mu.Unlock()
-	if want := (presence.Departure{Room: id("r"), User: id("bob"), Last: true}); !reflect.DeepEqual(gone, []presence.Departure{want}) {
+	if want := (presence.Change{Room: id("r"), User: id("bob")}); !reflect.DeepEqual(gone, []presence.Change{want}) {
 		t.Errorf("told of %v, want %v", gone, want)
 	}
 }
