@@ -19,6 +19,25 @@ func appendControl(dst []byte, op ws.OpCode, payload []byte) []byte {
 	return append(append(dst, 0x80|byte(op), byte(len(payload))), payload...)
 }
 
+// parseClose returns the status that the answer to a close frame has.
+func parseClose(payload []byte) (closeCode, *violation) {
+	switch {
+	case len(payload) == 0:
+		return closeNormal, nil
+	case len(payload) == 1:
+		return 0, &violation{closeProtocol, ws.ErrProtocolStatusCodeNotInUse}
+	}
+	code := closeCode(payload[0])<<8 | closeCode(payload[1])
+	switch err := ws.CheckCloseFrameData(ws.StatusCode(code), string(payload[2:])); err {
+	case nil:
+		return code, nil
+	case ws.ErrProtocolInvalidUTF8:
+		return 0, &violation{closeNotUTF8, err}
+	default:
+		return 0, &violation{closeProtocol, err}
+	}
+}
+
 func appendClose(dst []byte, code closeCode) []byte {
 	if code == closeNormal {
 		return appendControl(dst, ws.OpClose, nil)

@@ -17,7 +17,7 @@ type deadlines struct {
 	head, tail *Session
 	timer      *time.Timer
 	stopped    bool
-	busy       sync.WaitGroup
+	busy       sync.WaitGroup // expiries under way
 }
 
 // waiting is a session's place in a queue. The queue's lock guards all fields
@@ -32,7 +32,7 @@ func newDeadlines(wait time.Duration, expire func(*Session)) *deadlines {
 	return &deadlines{wait: wait, expire: expire}
 }
 
-// put moves a session to the end of q, out of the queue that it is in.
+// waitIn moves a session to the end of q, out of the queue that it is in.
 // q nil takes it out. Session.mu is held.
 func (s *Session) waitIn(q *deadlines) {
 	if old := s.waiting.in; old != nil {
@@ -117,13 +117,12 @@ func (q *deadlines) fire() {
 	}
 }
 
-// stop ends the queue and waits for an expiry that is under way.
+// stop ends the queue. An expiry that is under way counts in q.busy.
 func (q *deadlines) stop() {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.stopped = true
 	if q.timer != nil {
 		q.timer.Stop()
 	}
-	q.mu.Unlock()
-	q.busy.Wait()
 }

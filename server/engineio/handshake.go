@@ -15,6 +15,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if srv.opts.CORS != nil && srv.opts.CORS.Apply(w, r) {
 		return
 	}
+	srv.boundBody(w, r)
 	upgrade := isUpgrade(r)
 	query := lastValues(r)
 	s, refused := srv.verify(r, query, upgrade)

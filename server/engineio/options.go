@@ -27,8 +27,9 @@ type Options struct {
 	// WebSocket message. Default: 1,000,000.
 	MaxHTTPBufferSize int
 	// MaxQueueBytes bounds, in bytes, what is queued to a client that does not
-	// read. One more frame closes the session with [ReasonSlowConsumer].
-	// A single frame may be larger. Default: 1 MiB.
+	// read: a send that finds more closes the session with
+	// [ReasonSlowConsumer]. The send that goes beyond it, of whatever size, is
+	// still taken. Default: 1 MiB.
 	MaxQueueBytes int
 
 	// DisablePolling and DisableWebSocket take a transport away.

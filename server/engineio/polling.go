@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
 
 	"github.com/puente-io/puente/server/engineio/packet"
 )
@@ -18,6 +21,7 @@ import (
 type polling struct {
 	poll    *poll
 	posting bool
+	body    *http.ResponseController // of a POST whose body is being read
 }
 
 // poll is a waiting GET.
@@ -40,6 +44,13 @@ func (p *polling) end(last Frame) {
 	if p.poll != nil {
 		p.poll.last = last
 		p.wake()
+	}
+}
+
+// abort has a POST given up whose body is still to come.
+func (p *polling) abort() {
+	if p.body != nil {
+		p.body.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -73,7 +84,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	if !s.queue.empty() || s.state == stateClosing {
 		s.polling.wake()
 	}
-	upgrading := s.upgrading
+	upgrading := s.probe != nil
 	s.mu.Unlock()
 
 	var impatient <-chan time.Time
@@ -89,8 +100,11 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		s.mu.Lock()
 		s.polling.poll = nil
+		upgraded := s.ws != nil
 		s.mu.Unlock()
-		s.close(ReasonTransportError, errPollGone)
+		if !upgraded {
+			s.close(ReasonTransportError, errPollGone)
+		}
 		return
 	}
 	s.answerPoll(w, r, p)
@@ -102,9 +116,10 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	defer recyclePayload(buf)
 	s.mu.Lock()
 	s.polling.poll = nil
-	closing := s.state == stateClosing
+	upgraded := s.ws != nil
+	closing := s.state == stateClosing && !upgraded
 	compress := false
-	if s.state != stateClosed && s.ws == nil {
+	if s.state != stateClosed && !upgraded {
 		for _, f := range s.queue.all() {
 			appendPacket(buf, f)
 			compress = compress || !f.plain
@@ -121,11 +136,10 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 		appendPacket(buf, noopFrame)
 	}
 	s.mu.Unlock()
-	err := s.server.writePayload(w, r, buf.Bytes(), compress)
-	switch {
-	case closing:
-		s.close(ReasonForcedClose, nil)
-	case err != nil:
+	if closing {
+		s.close(ReasonForcedClose, nil) // before the client can be back
+	}
+	if err := s.server.writePayload(w, r, buf.Bytes(), compress); err != nil && !upgraded {
 		s.close(ReasonTransportError, err)
 	}
 }
@@ -168,10 +182,18 @@ func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []b
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	// A server-wide write timeout counts from the request; this poll may have
-	// waited for longer.
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(srv.opts.CloseTimeout))
-	_, err := w.Write(body)
-	return err
+	// waited for longer. The deadline must not outlive the response: nobody
+	// else takes it off a connection that is kept alive.
+	rc := http.NewResponseController(w)
+	rc.SetWriteDeadline(time.Now().Add(srv.opts.CloseTimeout))
+	defer rc.SetWriteDeadline(time.Time{})
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
@@ -186,6 +208,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.close(ReasonTransportError, errOverlap)
 	}
 	if refused {
+		w.Header().Set("Connection", "close") // answer at once, whatever is left of the body
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -201,10 +224,12 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 	body := payloads.Get().(*bytes.Buffer)
 	defer recyclePayload(body)
-	switch err := s.server.readBody(w, r, body); {
+	switch err := s.readBody(w, r, body); {
 	case errors.Is(err, errTooLarge):
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
+	case err != nil && !s.Open():
+		panic(http.ErrAbortHandler) // cut off, as on Node
 	case err != nil:
 		s.close(ReasonTransportError, err)
 		w.Header().Set("Connection", "close")
@@ -225,14 +250,17 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 
 // readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it
 // reads no more; the HTTP server then closes the connection.
-func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
-	limit := int64(srv.opts.MaxHTTPBufferSize)
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
+	limit := int64(s.server.opts.MaxHTTPBufferSize)
 	if r.ContentLength > limit {
 		return errTooLarge
 	}
 	rc := http.NewResponseController(w)
-	rc.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
+	if !s.awaitBody(rc) {
+		return ErrClosed
+	}
 	n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
+	s.awaitBody(nil)
 	if err != nil {
 		return errors.Join(errBody, err)
 	}
@@ -243,7 +271,30 @@ func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, body *bytes.
 	return nil
 }
 
+// awaitBody notes whose body is awaited, so that the end of the session is the
+// end of that too. It reports false where the session has ended.
+func (s *Session) awaitBody(rc *http.ResponseController) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.polling.body = rc
+	return s.state != stateClosed
+}
+
+// boundBody bounds how long the body of a request may take: also of one that is
+// refused, since the HTTP server reads on to use the connection again.
+func (srv *Server) boundBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
+	}
+}
+
+// receivePayload handles the packets of a body. Text that is not UTF-8 is
+// repaired as a browser or Node would (a U+FFFD for each maximal part of a
+// character), since it may be passed on to WebSockets, which would be closed.
 func (s *Session) receivePayload(body []byte) error {
+	if !utf8.Valid(body) {
+		body, _ = unicode.UTF8.NewDecoder().Bytes(body)
+	}
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	defer s.handler.HandleReadEnd(s)

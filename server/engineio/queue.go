@@ -18,6 +18,12 @@ func (q *queue) push(frames ...Frame) {
 	if q.frames == nil {
 		q.frames = frameSlices.Get().(*[]Frame)
 	}
+	if n := len(*q.frames); q.first > 16 && q.first > n/2 {
+		// A queue that is never empty must not grow for ever.
+		rest := copy(*q.frames, (*q.frames)[q.first:])
+		clear((*q.frames)[rest:])
+		*q.frames, q.first = (*q.frames)[:rest], 0
+	}
 	*q.frames = append(*q.frames, frames...)
 	for _, f := range frames {
 		q.bytes += len(f.wire)

@@ -107,12 +107,8 @@ func (srv *Server) write(c *websocketConn) {
 		c.write()
 		return
 	}
-	s := c.session
-	s.mu.Lock()
-	c.blocked = true
-	s.mu.Unlock()
 	if !srv.spawn(c.write) {
-		c.shutdown()
+		c.writeFailed(ErrClosed)
 	}
 }
 
@@ -145,14 +141,21 @@ func (srv *Server) Close(ctx context.Context) error {
 	for _, s := range srv.Sessions() {
 		s.close(ReasonShutdown, nil)
 	}
-	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.lingers} {
+	queues := []*deadlines{srv.pings, srv.pongs, srv.lingers}
+	for _, q := range queues {
 		q.stop()
 	}
 	srv.mu.Lock()
 	srv.closed = true
 	srv.mu.Unlock()
 	done := make(chan struct{})
-	go func() { srv.goroutines.Wait(); close(done) }()
+	go func() {
+		for _, q := range queues {
+			q.busy.Wait()
+		}
+		srv.goroutines.Wait()
+		close(done)
+	}()
 	select {
 	case <-done:
 		return nil

@@ -10,7 +10,7 @@ import (
 //
 // HandleMessage and HandleReadEnd are called by one goroutine at a time, in the
 // order in which the messages came. HandleClose is called once, possibly while
-// a HandleMessage is under way; no HandleMessage starts after it has returned.
+// a HandleMessage is under way or about to start.
 type Handler interface {
 	// HandleMessage receives a message. data is valid until it returns. While
 	// it blocks nothing is read from the client, and the heartbeat waits.
@@ -68,19 +68,19 @@ type Session struct {
 	// Owned by the flusher.
 	nextFlush *Session
 
-	mu        sync.Mutex // guards all below
-	state     state
-	upgrading bool // a WebSocket is being probed
-	inLine    bool // is in, or on its way into, the flusher's line
-	writing   bool // one goroutine is taking frames to the WebSocket
-	pinged    bool // a ping is not answered yet
-	crowded   bool // counts in flusher.crowded
-	stalls    uint8
-	queue     queue
-	polling   polling        // the transport until there is a WebSocket
-	ws        *websocketConn // the transport from then on
-	waiting   waiting
-	early     *ending // how it ended, where that was before it had a handler
+	mu      sync.Mutex // guards all below
+	state   state
+	inLine  bool // is in, or on its way into, the flusher's line
+	writing bool // one goroutine is taking frames to the WebSocket
+	pinged  bool // a ping is not answered yet
+	crowded bool // counts in flusher.crowded
+	stalls  uint8
+	queue   queue
+	polling polling        // the transport until there is a WebSocket
+	probe   *websocketConn // the WebSocket that an upgrade is trying
+	ws      *websocketConn // the transport from then on
+	waiting waiting
+	early   *ending // how it ended, where that was before it had a handler
 }
 
 // ending is what a handler is told of a session's end.
@@ -215,15 +215,11 @@ func (s *Session) enqueue(frames []Frame) (push bool, err error) {
 	if s.state != stateOpen {
 		return false, ErrClosed
 	}
-	size := s.queue.bytes
-	for _, f := range frames {
-		size += len(f.wire)
-	}
-	if size > s.server.opts.MaxQueueBytes && !s.queue.empty() {
+	if s.queue.bytes > s.server.opts.MaxQueueBytes {
 		return false, ErrSlowConsumer
 	}
 	s.queue.push(frames...)
-	if size > s.server.opts.MaxQueueBytes/4 && !s.crowded && s.ws != nil && s.ws.crowds && !s.ws.blocked {
+	if s.queue.bytes > s.server.opts.MaxQueueBytes/4 && !s.crowded && s.ws != nil && !s.ws.blocked {
 		s.crowded = true
 		s.server.flusher.crowd(1)
 	}
@@ -323,7 +319,8 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 	s.queue.recycle()
 	s.relieve()
 	s.polling.end(last)
-	ws := s.ws
+	s.polling.abort()
+	ws, probe := s.ws, s.probe
 	if ws != nil {
 		ws.sayGoodbye(code)
 	}
@@ -331,6 +328,9 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 	s.server.remove(s)
 	if ws != nil {
 		ws.hangUp()
+	}
+	if probe != nil {
+		probe.giveUp()
 	}
 	if was == stateOpen {
 		s.ended(reason, err)

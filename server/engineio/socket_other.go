@@ -21,9 +21,6 @@ func (c *websocketConn) writeSome(_ *writeCall, b []byte) (rest []byte, err erro
 	return nil, c.writeAll(b)
 }
 
-func (c *websocketConn) writeAll(b []byte) error {
-	_, err := c.conn.Write(b)
-	return err
-}
+func (c *websocketConn) writeAll(b []byte) error { return c.writeConn(b) }
 
 func shutdownRaw(syscall.RawConn) {}

@@ -112,8 +112,7 @@ func (c *websocketConn) writeSome(w *writeCall, b []byte) (rest []byte, err erro
 // writeAll writes and waits for the client where it must.
 func (c *websocketConn) writeAll(b []byte) error {
 	if c.raw == nil {
-		_, err := c.conn.Write(b)
-		return err
+		return c.writeConn(b)
 	}
 	w := writeCall{rest: b}
 	if err := c.raw.Write(w.attempt); err != nil {

@@ -27,15 +27,16 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	}
 	c.session = s
 	s.mu.Lock()
-	ok := s.state == stateOpen && !s.upgrading && s.ws == nil
+	c.probing = true
+	ok := s.state == stateOpen && s.probe == nil && s.ws == nil
 	if ok {
-		s.upgrading = true
-		c.upgrade = time.AfterFunc(srv.opts.UpgradeTimeout, c.shutdown)
+		s.probe = c
+		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.giveUp)
 	}
 	s.mu.Unlock()
 	if !ok || !srv.spawn(func() { c.run(early) }) {
 		c.writeDirect(appendClose(nil, closeNormal))
-		c.conn.Close()
+		c.close()
 	}
 }
 
@@ -60,13 +61,12 @@ func (c *websocketConn) handleProbe(p packet.Packet) bool {
 func (c *websocketConn) bind() bool {
 	s := c.session
 	s.mu.Lock()
-	if s.state == stateClosed || !c.upgrade.Stop() {
+	if s.probe != c || !c.timer.Stop() {
 		s.mu.Unlock()
 		return false
 	}
-	c.upgrade = nil
-	s.upgrading = false
-	s.ws = c
+	c.probing, c.timer = false, nil
+	s.probe, s.ws = nil, c
 	s.polling.release()
 	if s.state == stateClosing {
 		c.sayGoodbye(closeNormal)
@@ -80,8 +80,18 @@ func (c *websocketConn) bind() bool {
 func (c *websocketConn) abandon(code closeCode) {
 	s := c.session
 	s.mu.Lock()
-	s.upgrading = false
+	mine := s.probe == c
+	if mine {
+		s.probe = nil
+	}
 	s.mu.Unlock()
-	c.upgrade.Stop()
-	c.writeDirect(appendClose(nil, code))
+	if mine {
+		c.writeDirect(appendClose(nil, code))
+	}
+}
+
+// giveUp is abandon from outside of the reading goroutine.
+func (c *websocketConn) giveUp() {
+	c.abandon(closeNormal)
+	c.shutdown()
 }

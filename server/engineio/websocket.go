@@ -21,20 +21,32 @@ type websocketConn struct {
 	session *Session
 	conn    net.Conn
 	raw     syscall.RawConn // nil where the connection is not a plain socket
-	upgrade *time.Timer     // of a connection that is not the transport yet
-	reader  frameReader     // owned by the reading goroutine
+
+	// Owned by the reading goroutine.
+	reader  frameReader
+	probing bool // is not the session's transport yet
 
 	// Guarded by Session.mu.
-	control []byte    // control frames, which overtake messages
-	goodbye closeCode // status of the close frame
-	leaving bool      // a close frame is due once the queue is empty
-	blocked bool      // the client does not take what is being written
-	broken  bool      // a write has failed
-	crowds  bool      // writes do not block, so publishers can be held up
+	timer   *time.Timer // ends a probe that takes too long, and later the linger time
+	control []byte      // control frames, which overtake messages
+	goodbye closeCode   // status of the close frame
+	leaving bool        // a close frame is due once the queue is empty
+	left    bool        // the close frame is on its way
+	deaf    bool        // what the client still sends is thrown away; the reader sets it
+	blocked bool        // the client does not take what is being written
+	broken  bool        // nothing can be written any more
 }
 
-// lingerTime is how long a connection may last after our close frame.
-const lingerTime = 5 * time.Second
+const (
+	// lingerTime is how long a connection may last after our close frame.
+	lingerTime = 5 * time.Second
+	// patience is how long a write that cannot be done without waiting may
+	// take before its client counts as one that does not read.
+	patience = 50 * time.Millisecond
+	// turn is how many chunks are written to one connection before others
+	// that wait have their turn.
+	turn = 16
+)
 
 // linger is lingerTime, and less on a server that is being closed.
 func (srv *Server) linger() time.Duration {
@@ -67,9 +79,10 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 		early = make([]byte, n)
 		io.ReadFull(rw.Reader, early)
 	}
-	c = &websocketConn{conn: conn, raw: rawConn(conn), reader: frameReader{limit: srv.opts.MaxHTTPBufferSize}}
-	c.crowds = c.raw != nil
-	return c, early, nil
+	return &websocketConn{
+		conn: conn, raw: rawConn(conn),
+		reader: frameReader{limit: srv.opts.MaxHTTPBufferSize},
+	}, early, nil
 }
 
 // run reads until the connection ends, and closes it.
@@ -87,6 +100,16 @@ func (c *websocketConn) run(early []byte) {
 		reason, err = ReasonTransportClose, nil
 	}
 	c.gone(reason, err)
+	c.close()
+}
+
+// close ends a connection that nobody reads any more.
+func (c *websocketConn) close() {
+	c.session.mu.Lock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.session.mu.Unlock()
 	c.conn.Close()
 }
 
@@ -107,7 +130,7 @@ func (c *websocketConn) readConn() error {
 
 // feed handles what was read and reports whether to go on reading.
 func (c *websocketConn) feed(b []byte) bool {
-	if len(b) == 0 {
+	if len(b) == 0 || c.deaf {
 		return true
 	}
 	s := c.session
@@ -122,8 +145,7 @@ func (c *websocketConn) feed(b []byte) bool {
 	if err != nil {
 		var v violation
 		errors.As(err, &v)
-		c.fail(v)
-		return false
+		return c.fail(v)
 	}
 	return more
 }
@@ -131,15 +153,11 @@ func (c *websocketConn) feed(b []byte) bool {
 func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 	switch op {
 	case ws.OpClose:
-		code := closeNormal
-		if len(p) >= 2 {
-			code = closeCode(p[0])<<8 | closeCode(p[1])
-			if ws.CheckCloseFrameData(ws.StatusCode(code), string(p[2:])) != nil {
-				code = closeProtocol
-			}
+		code, err := parseClose(p)
+		if err != nil {
+			return c.fail(*err)
 		}
-		c.closedByPeer(code)
-		return false
+		return c.closedByPeer(code)
 	case ws.OpPing:
 		c.sendControl(appendControl(nil, ws.OpPong, p))
 		return true
@@ -150,14 +168,14 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 	if op == ws.OpText {
 		var err error
 		if pkt, err = packet.DecodeText(p); err != nil {
-			if c.upgrade != nil {
+			if c.probing {
 				return c.handleProbe(packet.Packet{})
 			}
 			c.session.close(ReasonParseError, err)
 			return true // until the client has read our close frame
 		}
 	}
-	if c.upgrade != nil {
+	if c.probing {
 		return c.handleProbe(pkt)
 	}
 	c.session.receive(pkt)
@@ -167,13 +185,13 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 // sendControl sends a frame that overtakes messages. The bytes that wait are
 // bounded: who floods us with pings and reads no pong is cut off.
 func (c *websocketConn) sendControl(frame []byte) {
-	if c.upgrade != nil {
+	if c.probing {
 		c.writeDirect(frame)
 		return
 	}
 	s := c.session
 	s.mu.Lock()
-	if c.leaving || s.state == stateClosed {
+	if c.leaving || c.left || s.state == stateClosed {
 		s.mu.Unlock()
 		return
 	}
@@ -187,35 +205,49 @@ func (c *websocketConn) sendControl(frame []byte) {
 	s.scheduleFlush()
 }
 
-// sayGoodbye has a close frame sent after what is queued. Session.mu is held.
+// sayGoodbye has one close frame sent after what is queued. Session.mu is held.
 func (c *websocketConn) sayGoodbye(code closeCode) {
 	if c.goodbye == closeNormal {
 		c.goodbye = code
 	}
-	c.leaving = true
+	c.leaving = !c.left
 }
 
 // closedByPeer answers the client's close frame, or takes it as the answer to
-// ours.
-func (c *websocketConn) closedByPeer(code closeCode) {
-	if c.upgrade != nil {
+// ours, and reports whether to go on reading, as fail does.
+func (c *websocketConn) closedByPeer(code closeCode) bool {
+	if c.probing {
 		c.abandon(code)
-		return
+		return false
 	}
-	c.session.finish(ReasonTransportClose, nil, closeFrame, code)
+	return c.lastWords(ReasonTransportClose, nil, code)
 }
 
-func (c *websocketConn) fail(v violation) {
-	if c.upgrade != nil {
+func (c *websocketConn) fail(v violation) bool {
+	if c.probing {
 		c.abandon(v.code)
-		return
+		return false
 	}
-	c.session.finish(ReasonTransportError, v.error, closeFrame, v.code)
+	return c.lastWords(ReasonTransportError, v.error, v.code)
+}
+
+// lastWords closes the session where only a close frame is left to be said. It
+// reports true where that is still to be written: the connection is read until
+// the client ends it, or the linger time does, because closing it with bytes
+// unread would reset it, and take the close frame from the client.
+func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (more bool) {
+	s := c.session
+	s.mu.Lock()
+	c.deaf = true
+	said := c.left && !s.writing
+	s.mu.Unlock()
+	s.finish(reason, err, closeFrame, code)
+	return !said
 }
 
 // gone tells the session that the connection has ended.
 func (c *websocketConn) gone(reason Reason, err error) {
-	if c.upgrade != nil {
+	if c.probing {
 		c.abandon(closeNormal)
 		return
 	}
@@ -273,9 +305,12 @@ var chunks = sync.Pool{New: func() any {
 func (c *websocketConn) write() {
 	ch := chunks.Get().(*chunk)
 	defer chunks.Put(ch)
-	for {
-		b := c.next(ch.buf[:0])
+	for range turn {
+		b, last := c.next(ch.buf[:0])
 		if b == nil {
+			if last {
+				c.closeWrite()
+			}
 			return
 		}
 		rest, err := c.writeSome(&ch.call, b)
@@ -288,38 +323,55 @@ func (c *websocketConn) write() {
 			return
 		}
 	}
+	s := c.session
+	s.mu.Lock()
+	s.writing, s.inLine = false, true
+	s.mu.Unlock()
+	s.server.flusher.push(s)
+	s.server.flusher.wake()
 }
 
-// next packs what is to be written now, or ends the writing.
-func (c *websocketConn) next(buf []byte) []byte {
+// next packs what is to be written now, or ends the writing; last tells that
+// nothing will be written after it.
+func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.blocked = false
 	if len(c.control) > 0 && len(c.control) <= cap(buf) {
 		buf = append(buf, c.control...)
 		c.control = nil
 	} else if len(c.control) > 0 {
 		b := c.control
 		c.control = nil
-		return b
+		return b, false
 	}
 	buf, large := s.queue.pack(buf)
 	if s.queue.bytes < s.server.opts.MaxQueueBytes/8 {
 		s.relieve()
 	}
 	if large != nil {
-		return large
+		return large, false
 	}
 	if c.leaving && s.queue.empty() && cap(buf)-len(buf) > 8 {
-		c.leaving = false
+		c.leaving, c.left = false, true
 		buf = appendClose(buf, c.goodbye)
-		c.conn.SetReadDeadline(time.Now().Add(s.server.linger()))
+		c.timer = time.AfterFunc(s.server.linger(), c.shutdown)
 	}
 	if len(buf) == 0 {
-		s.writing, c.blocked = false, false
-		return nil
+		s.writing = false
+		return nil, c.left && c.deaf
 	}
-	return buf
+	return buf, false
+}
+
+// closeWrite tells the client that nothing follows.
+func (c *websocketConn) closeWrite() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+		return
+	}
+	c.shutdown()
 }
 
 func (c *websocketConn) writeFailed(err error) {
@@ -328,8 +380,15 @@ func (c *websocketConn) writeFailed(err error) {
 	c.broken = true
 	s.writing = false
 	s.mu.Unlock()
-	s.close(ReasonTransportError, err)
-	c.shutdown()
+	// Not here: what the handler does about it may wait for the flusher, whose
+	// goroutine this may be.
+	end := func() {
+		s.close(ReasonTransportError, err)
+		c.shutdown()
+	}
+	if !s.server.spawn(end) {
+		end()
+	}
 }
 
 // block leaves the rest of a write to a goroutine that waits for the client.
@@ -350,10 +409,28 @@ func (c *websocketConn) unblock(rest []byte) {
 		c.writeFailed(err)
 		return
 	}
-	c.session.mu.Lock()
-	c.blocked = false
-	c.session.mu.Unlock()
 	c.write()
+}
+
+// writeConn writes to a connection that cannot be asked whether it would block.
+func (c *websocketConn) writeConn(b []byte) error {
+	t := time.AfterFunc(patience, c.stalled)
+	defer t.Stop()
+	_, err := c.conn.Write(b)
+	return err
+}
+
+// stalled is told that a write takes long.
+func (c *websocketConn) stalled() {
+	s := c.session
+	s.mu.Lock()
+	c.blocked = s.writing
+	s.relieve()
+	closed := s.state == stateClosed
+	s.mu.Unlock()
+	if closed {
+		c.shutdown()
+	}
 }
 
 // writeDirect writes before the connection is the session's transport.
