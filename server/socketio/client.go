@@ -24,6 +24,7 @@ type client struct {
 	sockets []*Socket
 	left    []string // namespaces that the server has disconnected
 	timer   *time.Timer
+	timerOf error // what the timer closes the session with
 	closed  bool
 }
 
@@ -41,21 +42,25 @@ func (srv *Server) newClient(s *engineio.Session) *client {
 	return c
 }
 
-// setTimer closes the session after d unless stopTimer or another setTimer
-// comes before.
+// setTimer closes the session after d, with err, unless stopTimer or another
+// setTimer comes before.
 func (c *client) setTimer(d time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopTimerLocked()
 	if !c.closed {
+		c.timerOf = err
 		c.timer = time.AfterFunc(d, func() { c.session.CloseWithReason(engineio.ReasonForcedClose, err) })
 	}
 }
 
-func (c *client) stopTimer() {
+// stopTimer stops the timer that was set with err, and no other.
+func (c *client) stopTimer(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stopTimerLocked()
+	if c.timerOf == err {
+		c.stopTimerLocked()
+	}
 }
 
 func (c *client) stopTimerLocked() {
@@ -78,7 +83,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 		c.fail(err)
 	case complete:
 		if waiting {
-			c.stopTimer()
+			c.stopTimer(errAttachmentTimeout)
 		}
 		c.handle(p)
 	case !waiting: // its first attachment has not come yet
@@ -116,6 +121,9 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 
 // fail closes the session of a client that broke the protocol.
 func (c *client) fail(err error) {
+	if !c.session.Open() {
+		return
+	}
 	if f := c.server.opts.Hooks.PacketError; f != nil {
 		f(c.session.ID(), err)
 	}
@@ -134,30 +142,34 @@ func (c *client) connected() *Socket {
 	return nil
 }
 
-// find returns the socket of a namespace. stale tells that the server has
-// disconnected the namespace, and the client may not know it yet.
-func (c *client) find(namespace string) (s *Socket, stale bool) {
+// find returns the socket of a namespace and its state, disconnected where
+// there is none. stale tells that the server has disconnected the namespace,
+// and the client may not know it yet.
+func (c *client) find(namespace string) (s *Socket, is socketState, stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.sockets {
 		if s.nsName == namespace {
-			return s, false
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			// One that has just been disconnected is about to be removed.
+			return s, s.state, s.state == disconnected
 		}
 	}
-	return nil, slices.Contains(c.left, namespace)
+	return nil, disconnected, slices.Contains(c.left, namespace)
 }
 
 func (c *client) handle(p packet.Packet) {
-	s, stale := c.find(p.Namespace)
+	s, is, stale := c.find(p.Namespace)
 	switch {
 	case p.Type == packet.Connect && s == nil:
 		c.connect(p)
 	case p.Type == packet.Connect, p.Type == packet.ConnectError:
 		c.fail(errInvalidState)
-	case s == nil && stale:
+	case stale:
 		// Node closes the connection of a client that spoke before it read
 		// that it was disconnected; we do not.
-	case s == nil || !s.Connected():
+	case is != connected:
 		c.fail(errInvalidState)
 	case p.Type == packet.Event:
 		c.event(s, p)

@@ -66,11 +66,15 @@ func (s *Socket) connect() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	s.client.stopTimer()
+	s.client.stopTimer(errConnectTimeout)
 	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
-	s.ns.sockets.Add(s, func() { s.client.session.Enqueue(answer...) })
+	var err error
+	s.ns.sockets.Add(s, func() { err = s.client.session.Enqueue(answer...) })
 	if !s.Connected() {
 		s.forget() // it went before it was there to be forgotten
+	}
+	if err == engineio.ErrSlowConsumer {
+		s.client.session.Overrun()
 	}
 	s.client.server.engine.Flush()
 	return true

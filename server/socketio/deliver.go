@@ -55,6 +55,9 @@ func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel a
 			asked = append(asked, s)
 		}
 	})
+	if len(asked) == 0 {
+		return 0
+	}
 	context.AfterFunc(ctx, func() {
 		for _, s := range asked {
 			s.unexpect(own.ID)

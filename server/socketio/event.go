@@ -128,6 +128,9 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	if e.replied.Load() {
 		return nil, ErrReplied
 	}
+	if !e.socket.Connected() {
+		return nil, ErrDisconnected
+	}
 	data, attachments, err := encodeAck(args)
 	if err != nil {
 		return nil, err

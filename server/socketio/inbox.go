@@ -98,6 +98,9 @@ func (s *Socket) dispatch() {
 		}
 		s.mu.Unlock()
 		for i, e := range events {
+			if i > 0 && s.dismissed() {
+				break
+			}
 			events[i] = nil
 			s.serve(e, i == len(events)-1)
 		}
@@ -122,7 +125,7 @@ func (s *Socket) serve(e *Event, last bool) {
 	fs, err := e.replyFrames(e.result)
 	e.result = nil
 	if err != nil {
-		if f := s.client.server.opts.Hooks.HandlerError; f != nil && err != ErrReplied {
+		if f := s.client.server.opts.Hooks.HandlerError; f != nil && err != ErrReplied && err != ErrDisconnected {
 			f(s, e.Name, err)
 		}
 		return

@@ -8,6 +8,5 @@ type Reason string
 const (
 	ReasonClientDisconnect Reason = "client namespace disconnect" // the client left the namespace
 	ReasonServerDisconnect Reason = "server namespace disconnect" // Socket.Disconnect
-	ReasonServerClose      Reason = "forced server close"         // Socket.Disconnect with the connection
 	ReasonShutdown         Reason = "server shutting down"
 )

@@ -160,8 +160,9 @@ func (s *Socket) disconnect() {
 		return
 	}
 	s.client.remove(s, true)
-	s.send(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
-	s.close(ReasonServerDisconnect)
+	if s.close(ReasonServerDisconnect) {
+		s.send(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+	}
 }
 
 // send queues frames and has them written.
@@ -172,17 +173,22 @@ func (s *Socket) send(fs []engineio.Frame) error {
 	return nil
 }
 
-// close ends the socket, once. The disconnect handlers follow when those that
-// are under way have returned.
-func (s *Socket) close(reason Reason) {
+// close ends the socket, and reports false where that has happened already. The
+// disconnect handlers follow when those of events have returned: of events that
+// the client sent before it went, but not of any that waited when the server
+// disconnected it.
+func (s *Socket) close(reason Reason) bool {
 	s.mu.Lock()
 	was := s.state
 	if was == disconnected {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	s.state = disconnected
 	s.reason = reason
+	if reason == ReasonServerDisconnect {
+		s.inbox.events = nil
+	}
 	acks := s.acks
 	s.acks = nil
 	s.inbox.release()
@@ -195,6 +201,14 @@ func (s *Socket) close(reason Reason) {
 		s.forget()
 	}
 	s.work()
+	return true
+}
+
+// dismissed reports whether the server has disconnected the socket.
+func (s *Socket) dismissed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == disconnected && s.reason == ReasonServerDisconnect
 }
 
 // forget takes the socket out of the room table and notes where it was.
