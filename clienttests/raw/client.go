@@ -1,0 +1,417 @@
+// Package raw is a Socket.IO client for tests: protocol 5 on Engine.IO 4 over
+// WebSocket. It shares no code with the server, and shows packets as they came,
+// byte for byte.
+package raw
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// Timeout is how long a client waits for what must come. No right result
+// depends on it.
+const Timeout = 20 * time.Second
+
+// TB is what the package needs of [testing.TB]; examples have their own.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Options configures a connection. The zero value works.
+type Options struct {
+	// Auth goes with CONNECT, encoded as JSON. Default: nothing.
+	Auth any
+	// Namespace to connect to. Default: the root.
+	Namespace string
+	// Header is added to the handshake.
+	Header http.Header
+	// NetDial connects to the server. Default: over TCP.
+	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Client is one connection. Its methods are safe for concurrent use.
+type Client struct {
+	tb   TB
+	conn net.Conn
+	ns   string // as a packet's prefix: "" or "/name,"
+	id   string
+
+	writing sync.Mutex
+	joined  sync.WaitGroup
+
+	mu      sync.Mutex // guards all below
+	changed chan struct{}
+	events  []Event
+	acks    map[int]Event
+	asked   int
+	connect string // CONNECT's or CONNECT_ERROR's packet
+	kicked  bool   // DISCONNECT has come
+	ended   bool   // the connection has
+	pending *Event // waits for attachments
+	missing int
+}
+
+// Event is an event or an acknowledgement as it came.
+type Event struct {
+	Name        string
+	Args        []json.RawMessage
+	Attachments [][]byte
+	ack         int
+}
+
+// Arg returns argument i as text, "" where there is none.
+func (e Event) Arg(i int) string {
+	if i >= len(e.Args) {
+		return ""
+	}
+	return string(e.Args[i])
+}
+
+// Connect opens a connection to a server at http://host:port and connects to
+// the namespace. It fails the test where that is refused.
+func Connect(tb TB, url string, opts Options) *Client {
+	tb.Helper()
+	c, refusal := Try(tb, url, opts)
+	if refusal != "" {
+		tb.Fatalf("connection refused: %s", refusal)
+	}
+	return c
+}
+
+// Try is Connect that returns the data of CONNECT_ERROR where that came.
+func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(opts.Header), NetDial: opts.NetDial}
+	conn, buffered, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket")
+	if err != nil {
+		tb.Fatalf("handshake: %v", err)
+	}
+	c = &Client{tb: tb, conn: conn, changed: make(chan struct{}), acks: make(map[int]Event)}
+	if opts.Namespace != "" {
+		c.ns = opts.Namespace + ","
+	}
+	var r io.Reader = conn
+	if buffered != nil {
+		r = io.MultiReader(buffered, conn)
+	}
+	c.joined.Go(func() { c.read(r) })
+	tb.Cleanup(c.Close)
+	auth := ""
+	if opts.Auth != nil {
+		b, err := json.Marshal(opts.Auth)
+		if err != nil {
+			tb.Fatalf("auth: %v", err)
+		}
+		auth = string(b)
+	}
+	c.Send("40" + c.ns + auth)
+	c.wait("an answer to CONNECT", func() bool { return c.connect != "" })
+	if body, ok := strings.CutPrefix(c.connect, "44"+c.ns); ok {
+		return c, body
+	}
+	var answer struct{ SID string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(c.connect, "40"+c.ns)), &answer); err != nil {
+		tb.Fatalf("CONNECT was answered with %q", c.connect)
+	}
+	c.id = answer.SID
+	return c, ""
+}
+
+// ID is the socket's id.
+func (c *Client) ID() string { return c.id }
+
+// Close cuts the connection and waits for its reader.
+func (c *Client) Close() {
+	c.conn.Close()
+	c.joined.Wait()
+}
+
+// Send sends an Engine.IO packet as it is. On a connection that has ended it
+// does nothing.
+func (c *Client) Send(packet string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	wsutil.WriteClientText(c.conn, []byte(packet))
+}
+
+// Emit sends an event. Arguments are encoded as JSON, a [json.RawMessage] as it
+// is; a []byte becomes an attachment.
+func (c *Client) Emit(event string, args ...any) {
+	c.tb.Helper()
+	c.emit("", event, args)
+}
+
+// Ask sends an event that wants an acknowledgement, and returns that.
+func (c *Client) Ask(event string, args ...any) Event {
+	c.tb.Helper()
+	return c.Post(event, args...)()
+}
+
+// Post is Ask that does not wait: the function that it returns does.
+func (c *Client) Post(event string, args ...any) func() Event {
+	c.tb.Helper()
+	c.mu.Lock()
+	c.asked++
+	id := c.asked
+	c.mu.Unlock()
+	c.emit(strconv.Itoa(id), event, args)
+	return func() (answer Event) {
+		c.tb.Helper()
+		c.wait("the acknowledgement of "+event, func() (ok bool) {
+			answer, ok = c.acks[id]
+			return ok
+		})
+		return answer
+	}
+}
+
+func (c *Client) emit(id, event string, args []any) {
+	c.tb.Helper()
+	var attachments [][]byte
+	parts := make([]string, 0, 1+len(args))
+	for _, arg := range append([]any{event}, args...) {
+		if b, ok := arg.([]byte); ok {
+			parts = append(parts, fmt.Sprintf(`{"_placeholder":true,"num":%d}`, len(attachments)))
+			attachments = append(attachments, b)
+			continue
+		}
+		if raw, ok := arg.(json.RawMessage); ok { // json.Marshal would compact it
+			parts = append(parts, string(raw))
+			continue
+		}
+		b, err := json.Marshal(arg)
+		if err != nil {
+			c.tb.Fatalf("argument of %s: %v", event, err)
+		}
+		parts = append(parts, string(b))
+	}
+	head := "42"
+	if len(attachments) > 0 {
+		head = fmt.Sprintf("45%d-", len(attachments))
+	}
+	c.Packet(head+c.ns+id+"["+strings.Join(parts, ",")+"]", attachments...)
+}
+
+// Packet sends a packet and the attachments that it announces.
+func (c *Client) Packet(text string, attachments ...[]byte) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	wsutil.WriteClientText(c.conn, []byte(text))
+	for _, a := range attachments {
+		wsutil.WriteClientBinary(c.conn, a)
+	}
+}
+
+// Next takes the first event with the name that has not been taken, and waits
+// for it.
+func (c *Client) Next(name string) (next Event) {
+	c.tb.Helper()
+	c.wait("event "+name, func() bool {
+		for i, e := range c.events {
+			if e.Name == name {
+				next = e
+				c.events = append(c.events[:i], c.events[i+1:]...)
+				return true
+			}
+		}
+		return false
+	})
+	return next
+}
+
+// Names returns the names of the events that have come and have not been
+// taken. What the server sent before it answers a ping is among them.
+func (c *Client) Names() []string {
+	c.tb.Helper()
+	c.Ask("ping")
+	c.Next("pong")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := make([]string, 0, len(c.events))
+	for _, e := range c.events {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// Disconnected waits for DISCONNECT.
+func (c *Client) Disconnected() {
+	c.tb.Helper()
+	c.wait("DISCONNECT", func() bool { return c.kicked })
+}
+
+// Ended waits for the end of the connection and reports whether DISCONNECT came
+// before.
+func (c *Client) Ended() (kicked bool) {
+	c.tb.Helper()
+	c.wait("the end of the connection", func() bool { kicked = c.kicked; return c.ended })
+	return kicked
+}
+
+// wait waits until ok, which is called with the lock held, and fails the test
+// where that can be no more.
+func (c *Client) wait(what string, ok func() bool) {
+	c.tb.Helper()
+	if err := c.await(ok); err != nil {
+		c.tb.Fatalf("waiting for %s: %v", what, err)
+	}
+}
+
+func (c *Client) await(ok func() bool) error {
+	timeout := time.NewTimer(Timeout)
+	defer timeout.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !ok() {
+		if c.ended {
+			return errEnded
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+			c.mu.Lock()
+		case <-timeout.C:
+			c.mu.Lock()
+			return fmt.Errorf("%w; what came is %.1000s", errTimeout, fmt.Sprint(c.events))
+		}
+	}
+	return nil
+}
+
+// update changes what is waited for.
+func (c *Client) update(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Client) read(r io.Reader) {
+	defer c.update(func() { c.ended = true })
+	control := wsutil.ControlFrameHandler(lockedWriter{c}, ws.StateClientSide)
+	reader := wsutil.Reader{Source: r, State: ws.StateClientSide, OnIntermediate: control}
+	for {
+		h, err := reader.NextFrame()
+		if err != nil {
+			return
+		}
+		if h.OpCode.IsControl() {
+			if control(h, &reader) != nil {
+				return
+			}
+			continue
+		}
+		data, err := io.ReadAll(&reader)
+		if err != nil {
+			return
+		}
+		if h.OpCode == ws.OpBinary {
+			c.attachment(data)
+		} else if c.packet(string(data)) != nil {
+			return
+		}
+	}
+}
+
+// lockedWriter lets control frames be written between others.
+type lockedWriter struct{ c *Client }
+
+func (w lockedWriter) Write(b []byte) (int, error) {
+	w.c.writing.Lock()
+	defer w.c.writing.Unlock()
+	return w.c.conn.Write(b)
+}
+
+func (c *Client) attachment(data []byte) {
+	c.update(func() {
+		if c.pending == nil {
+			return
+		}
+		c.pending.Attachments = append(c.pending.Attachments, data)
+		if c.missing--; c.missing == 0 {
+			c.keep(*c.pending)
+			c.pending = nil
+		}
+	})
+}
+
+// keep stores an event or an acknowledgement. The lock is held.
+func (c *Client) keep(e Event) {
+	if e.Name == "" {
+		c.acks[e.ack] = e
+	} else {
+		c.events = append(c.events, e)
+	}
+}
+
+var (
+	errEnded   = errors.New("raw: the connection has ended")
+	errTimeout = errors.New("raw: it did not come in time")
+	errPacket  = errors.New("raw: the server sent what is not a packet")
+)
+
+func (c *Client) packet(text string) error {
+	switch {
+	case text == "2":
+		c.Send("3")
+	case len(text) > 1 && (text[:2] == "40" || text[:2] == "44"):
+		c.update(func() { c.connect = text })
+	case len(text) > 1 && text[:2] == "41":
+		c.update(func() { c.kicked = true })
+	case len(text) > 2 && strings.HasPrefix(text, "4"):
+		return c.message(text)
+	}
+	return nil
+}
+
+// message reads EVENT, ACK and their binary kind.
+func (c *Client) message(text string) error {
+	kind, rest, attachments := text[1], text[2:], 0
+	if kind == '5' || kind == '6' {
+		count, after, _ := strings.Cut(rest, "-")
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return fmt.Errorf("%w: %.100q", errPacket, text)
+		}
+		attachments, rest = n, after
+	}
+	rest, ok := strings.CutPrefix(rest, c.ns)
+	start := strings.IndexByte(rest, '[')
+	var e Event
+	if !ok || start < 0 || json.Unmarshal([]byte(rest[start:]), &e.Args) != nil {
+		return fmt.Errorf("%w: %.100q", errPacket, text)
+	}
+	if kind == '3' || kind == '6' {
+		e.ack, _ = strconv.Atoi(rest[:start])
+	} else if len(e.Args) == 0 || json.Unmarshal(e.Args[0], &e.Name) != nil {
+		return fmt.Errorf("%w: %.100q", errPacket, text)
+	} else {
+		e.Args = e.Args[1:]
+	}
+	c.update(func() {
+		if attachments == 0 {
+			c.keep(e)
+			return
+		}
+		c.pending, c.missing = &e, attachments
+	})
+	return nil
+}
