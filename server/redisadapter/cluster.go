@@ -1,0 +1,117 @@
+package redisadapter
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
+)
+
+// Cluster is one node's connection to the others through Redis. Its methods are
+// safe for concurrent use.
+type Cluster struct {
+	opts   Options
+	client redis.UniversalClient
+	pub    *publisher
+	sub    *subscriber
+	health health
+	stats  stats
+
+	closing sync.Once
+}
+
+// Stats counts since the start. A message that has been dropped may have
+// reached some nodes all the same, where Redis took it and its answer was lost.
+type Stats struct {
+	Published, Dropped uint64 // messages that Redis has taken, and has not
+	Received           uint64 // messages of other nodes that concern this one
+	Malformed          uint64 // what came and is not a message
+}
+
+type stats struct{ published, dropped, received, malformed atomic.Uint64 }
+
+// New returns the connection of a server to its cluster. It does not wait for
+// Redis; the error is one of the options.
+func New(opts Options) (*Cluster, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ro, err := opts.redisOptions()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{opts: opts, client: redis.NewUniversalClient(ro)}
+	c.health.init(opts.Hooks.Health)
+	c.pub = newPublisher(c)
+	c.sub = newSubscriber(c)
+	return c, nil
+}
+
+// Factory returns what makes the adapters of a server's namespaces. A Cluster
+// is for one server: to Redis, those that share it are one node.
+func (c *Cluster) Factory() adapter.Factory {
+	return func(local adapter.Local) adapter.Adapter {
+		if c.opts.Mode == Sharded {
+			return newShardedNode(c, local)
+		}
+		return newNode(c, local, newClassic(c.opts, local.Name()))
+	}
+}
+
+// Stats returns the counters.
+func (c *Cluster) Stats() Stats {
+	return Stats{c.stats.published.Load(), c.stats.dropped.Load(), c.stats.received.Load(), c.stats.malformed.Load()}
+}
+
+// Close leaves the cluster. It sends what has been accepted, where Redis takes
+// it within its timeouts, and waits for all goroutines. Adapters that are open
+// return ErrClosed from then on.
+func (c *Cluster) Close() error {
+	c.closing.Do(func() {
+		c.sub.close()
+		c.pub.close()
+		c.client.Close()
+	})
+	return nil
+}
+
+func (c *Cluster) dropped(n int, err error) {
+	c.stats.dropped.Add(uint64(n))
+	if h := c.opts.Hooks.Dropped; h != nil {
+		h(n, err)
+	}
+}
+
+func (c *Cluster) malformed(channel string, err error) {
+	c.stats.malformed.Add(1)
+	if h := c.opts.Hooks.Malformed; h != nil {
+		h(channel, err)
+	}
+}
+
+// subscribers is how many nodes have subscribed to a channel.
+func (c *Cluster) subscribers(ctx context.Context, channel string, sharded bool) (int, error) {
+	ask := func(ctx context.Context, client redis.Cmdable) (int, error) {
+		cmd := client.PubSubNumSub(ctx, channel)
+		if sharded {
+			cmd = client.PubSubShardNumSub(ctx, channel)
+		}
+		counts, err := cmd.Result()
+		return int(counts[channel]), err
+	}
+	cluster, ok := c.client.(*redis.ClusterClient)
+	if !ok {
+		return ask(ctx, c.client)
+	}
+	var sum atomic.Int64
+	err := cluster.ForEachShard(ctx, func(ctx context.Context, client *redis.Client) error {
+		n, err := ask(ctx, client)
+		sum.Add(int64(n))
+		return err
+	})
+	return int(sum.Load()), err
+}

@@ -1,0 +1,250 @@
+package redisadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A connection that has been silent is pinged, and given up where it stays so.
+const (
+	pingAfter   = 500 * time.Millisecond
+	silentAfter = 1500 * time.Millisecond
+)
+
+// subscribeAtOnce bounds the channels of one command.
+const subscribeAtOnce = 500
+
+var (
+	errSilent = errors.New("redisadapter: Redis does not answer")
+	errMoved  = errors.New("redisadapter: shard channel has moved")
+)
+
+// connection is one connection that is subscribed. It is used once: after an
+// error, another takes its place.
+type connection struct {
+	sub     *subscriber
+	address string // "" where there is only one
+	pubsub  *redis.PubSub
+	wake    chan struct{}
+	failed  chan error // by the reader
+	heard   atomic.Int64
+	busy    atomic.Bool // the reader is handling a message
+
+	mu      sync.Mutex
+	changes map[target]struct{}
+	active  map[target]struct{} // subscribed, confirmed or not
+	leaving map[target]int      // unsubscribed, not confirmed yet
+}
+
+// pubsubber is the part of the library's clients that makes a subscription.
+type pubsubber interface {
+	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
+}
+
+func newConnection(s *subscriber, address string, client pubsubber) *connection {
+	return &connection{
+		sub: s, address: address, pubsub: client.Subscribe(s.ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
+		changes: make(map[target]struct{}), active: make(map[target]struct{}), leaving: make(map[target]int),
+	}
+}
+
+// change has the subscriptions looked at.
+func (c *connection) change(targets []target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range targets {
+		c.changes[t] = struct{}{}
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// targets returns all that the connection serves or should.
+func (c *connection) targets() []target {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]target, 0, len(c.active)+len(c.changes))
+	for t := range c.active {
+		list = append(list, t)
+	}
+	for t := range c.changes {
+		list = append(list, t)
+	}
+	return list
+}
+
+// run serves the connection until it fails or the subscriber is closed.
+func (c *connection) run() {
+	err := c.serve()
+	c.pubsub.Close()
+	c.sub.fail(c, err)
+}
+
+func (c *connection) serve() error {
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer c.pubsub.Close() // ends the reader
+	ticker := time.NewTicker(pingAfter)
+	defer ticker.Stop()
+	reading := false
+	for {
+		select {
+		case <-c.sub.ctx.Done():
+			return c.sub.ctx.Err()
+		case err := <-c.failed:
+			return err
+		case <-c.wake:
+			if err := c.apply(); err != nil {
+				return err
+			}
+			if !reading {
+				reading = true
+				c.heard.Store(time.Now().UnixNano())
+				reader.Go(c.read)
+			}
+		case <-ticker.C:
+			if err := c.watch(reading); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// watch pings, and finds out whether Redis has stopped answering.
+func (c *connection) watch(reading bool) error {
+	if !reading || c.busy.Load() {
+		return nil
+	}
+	switch silent := time.Since(time.Unix(0, c.heard.Load())); {
+	case silent > silentAfter:
+		return errSilent
+	case silent >= pingAfter:
+		return c.pubsub.Ping(c.sub.ctx)
+	}
+	return nil
+}
+
+// apply makes what is subscribed what is wanted.
+func (c *connection) apply() error {
+	var on, off [shardTarget + 1][]string
+	c.sub.mu.Lock()
+	c.mu.Lock()
+	for t := range c.changes {
+		_, active := c.active[t]
+		switch wanted := c.sub.routes[t] != nil; {
+		case wanted && !active:
+			c.active[t] = struct{}{}
+			on[t.kind] = append(on[t.kind], t.name)
+		case !wanted && active:
+			delete(c.active, t)
+			c.leaving[t]++
+			off[t.kind] = append(off[t.kind], t.name)
+		}
+	}
+	clear(c.changes)
+	c.mu.Unlock()
+	c.sub.mu.Unlock()
+
+	ps := c.pubsub
+	for _, step := range []struct {
+		kind  targetKind
+		names []string
+		do    func(context.Context, ...string) error
+	}{
+		{patternTarget, on[patternTarget], ps.PSubscribe}, // before the channels by which nodes are counted
+		{channelTarget, on[channelTarget], ps.Subscribe},
+		{shardTarget, on[shardTarget], ps.SSubscribe},
+		{channelTarget, off[channelTarget], ps.Unsubscribe},
+		{patternTarget, off[patternTarget], ps.PUnsubscribe},
+		{shardTarget, off[shardTarget], ps.SUnsubscribe},
+	} {
+		for part := range c.parts(step.kind, step.names) {
+			if err := step.do(c.sub.ctx, part...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// parts splits names into those of one command each. In a Redis Cluster the
+// channels of one SSUBSCRIBE must share a slot.
+func (c *connection) parts(kind targetKind, names []string) func(func([]string) bool) {
+	if kind == shardTarget && c.address != "" {
+		return slices.Chunk(names, 1)
+	}
+	return slices.Chunk(names, subscribeAtOnce)
+}
+
+func (c *connection) read() {
+	for {
+		m, err := c.pubsub.Receive(c.sub.ctx)
+		if err != nil {
+			c.failed <- err
+			return
+		}
+		c.heard.Store(time.Now().UnixNano())
+		if err := c.handle(m); err != nil {
+			c.failed <- err
+			return
+		}
+	}
+}
+
+func (c *connection) handle(m any) error {
+	switch m := m.(type) {
+	case *redis.Message:
+		t := target{channelTarget, m.Channel}
+		switch {
+		case m.Pattern != "":
+			t = target{patternTarget, m.Pattern}
+		case c.sub.cluster.opts.Mode == Sharded:
+			t.kind = shardTarget
+		}
+		c.busy.Store(true)
+		c.sub.dispatch(t, m.Channel, m.Payload)
+		c.heard.Store(time.Now().UnixNano())
+		c.busy.Store(false)
+	case *redis.Subscription:
+		switch m.Kind {
+		case "subscribe":
+			c.sub.confirm(target{channelTarget, m.Channel})
+		case "psubscribe":
+			c.sub.confirm(target{patternTarget, m.Channel})
+		case "ssubscribe":
+			c.sub.confirm(target{shardTarget, m.Channel})
+		case "unsubscribe":
+			c.left(target{channelTarget, m.Channel})
+		case "punsubscribe":
+			c.left(target{patternTarget, m.Channel})
+		case "sunsubscribe":
+			// Redis Cluster says so unasked when a slot leaves the node.
+			if !c.left(target{shardTarget, m.Channel}) {
+				return fmt.Errorf("%w: %s", errMoved, m.Channel)
+			}
+		}
+	}
+	return nil
+}
+
+// left notes the end of a subscription. It reports false where nobody asked.
+func (c *connection) left(t target) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.leaving[t]
+	if n <= 1 {
+		delete(c.leaving, t)
+	} else {
+		c.leaving[t] = n - 1
+	}
+	return n > 0
+}

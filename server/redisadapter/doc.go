@@ -1,0 +1,35 @@
+// Package redisadapter connects the nodes of a cluster through Redis, in the
+// bytes of Node's adapters, so that Node servers with @socket.io/redis-adapter
+// 8.3 and backends with @socket.io/redis-emitter 5.1 are part of the cluster.
+//
+//	cluster, err := redisadapter.New(redisadapter.Options{URL: "redis://127.0.0.1:6379"})
+//	io := socketio.New(socketio.Options{Adapter: cluster.Factory()})
+//
+// # Parts
+//
+//	node        an adapter.Adapter: what messages mean; one per namespace
+//	protocol    how they look: classic, sharded; JSON and MessagePack
+//	publisher   one bounded queue, one goroutine, pipelined PUBLISH
+//	subscriber  the wanted subscriptions, and the connections that have them
+//
+// # Order and loss
+//
+// One connection publishes and one receives, so all messages of a node arrive
+// at each other in the order in which they were given. (With Redis Cluster and
+// the sharded protocol there is one per shard; the order holds per channel.)
+// Pub/sub delivers at most once: what is published while Redis or a node's
+// connection to it is away is lost for the nodes concerned, never repeated, and
+// counted where it was published.
+//
+// # Without Redis
+//
+// Nothing waits for Redis but requests, each up to its deadline. While it is
+// away messages are dropped at once with adapter.ErrUnavailable; while it is
+// slow, publishers wait up to Options.PublishWait when the queue is full.
+//
+// # Locks
+//
+// Order: the room table's lock of package socketio (RoomCreated, RoomDeleted),
+// subscriber.mu, connection.mu. The others are leaves, and nothing that can wait
+// is called while one is held.
+package redisadapter

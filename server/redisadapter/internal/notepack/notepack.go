@@ -1,0 +1,58 @@
+// Package notepack turns JSON with placeholders for attachments into MessagePack
+// and back, in the dialect of notepack.io, which Node's adapters and emitters
+// write and read.
+//
+//	JSON                               MessagePack
+//	{"_placeholder":true,"num":0}  ⇄  bin 8, 16 or 32 with attachment 0
+//	1, 1.0, 1e0                    →  fixint, uint or int: integral numbers below 2^64
+//	1.5, 1e300                     ⇄  float 64
+//	1                              ←  any int, uint, or float with an integral value
+//	null                           ←  nil, "undefined" (fixext 1 of type 0), NaN, ±Inf
+//	"2024-12-20T15:30:00.000Z"     ←  timestamps (ext -1, and fixext 8 of type 0)
+//	binary                         ←  ArrayBuffer (ext of type 0)
+//	[type,binary]                  ←  any other ext
+//
+// Texts and messages are walked through once, without building values of them.
+package notepack
+
+import (
+	"errors"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// MaxDepth bounds the nesting of arrays and objects.
+const MaxDepth = 1000
+
+// maxAttachments bounds the binary values of a message: each costs some memory
+// however short it is.
+const maxAttachments = 1 << 16
+
+// Errors of both directions.
+var (
+	ErrSyntax      = errors.New("notepack: malformed")
+	ErrDepth       = errors.New("notepack: nested too deeply")
+	ErrAttachments = errors.New("notepack: placeholders and attachments do not match")
+)
+
+// appendHeader puts the header of a container of n elements (of an array, or
+// pairs of a map) before its content, which is dst[at:].
+func appendHeader(dst []byte, at, n int, isMap bool) []byte {
+	size := 1
+	switch {
+	case n >= 1<<16:
+		size = 5
+	case n >= 16:
+		size = 3
+	}
+	var room [5]byte
+	end := len(dst)
+	dst = append(dst, room[:size]...)
+	copy(dst[at+size:], dst[at:end])
+	if isMap {
+		msgp.AppendMapHeader(dst[at:at], uint32(n))
+	} else {
+		msgp.AppendArrayHeader(dst[at:at], uint32(n))
+	}
+	return dst
+}

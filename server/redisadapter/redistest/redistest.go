@@ -1,0 +1,98 @@
+// Package redistest starts real Redis servers for tests.
+package redistest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Server is a redis-server of a test, on a free port of 127.0.0.1. Its methods
+// are for the goroutine of the test.
+type Server struct {
+	t    testing.TB
+	port int
+	args []string
+	cmd  *exec.Cmd
+}
+
+// Start starts a server that ends with the test, and skips the test where there
+// is no redis-server. Further arguments are redis-server's.
+func Start(t testing.TB, args ...string) *Server {
+	s := New(t, args...)
+	s.Up()
+	return s
+}
+
+// New is Start without starting: the port is reserved as well as one can.
+func New(t testing.TB, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := &Server{t: t, port: l.Addr().(*net.TCPAddr).Port, args: args}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Addr is the server's address, URL its URL.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// URL is the server's URL.
+func (s *Server) URL() string { return "redis://" + s.Addr() }
+
+// Up starts the server and waits until it answers.
+func (s *Server) Up() {
+	s.t.Helper()
+	s.cmd = exec.Command("redis-server", append([]string{
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--save", "", "--appendonly", "no", "--dir", s.t.TempDir(),
+	}, s.args...)...)
+	s.cmd.SysProcAttr = dieWithParent()
+	if os.Getenv("REDISTEST_LOG") != "" {
+		s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	client := s.Client()
+	defer client.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := client.Ping(context.Background()).Err(); err == nil {
+			return
+		} else if time.Now().After(deadline) {
+			s.t.Fatalf("redis-server does not answer: %v", err)
+		}
+	}
+}
+
+// Kill ends the server as kill -9 does. A server that is down stays so.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// Pause stops the server without ending it; Resume continues it.
+func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume continues a server that is paused.
+func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Client returns a client of the server. The caller closes it.
+func (s *Server) Client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1})
+}

@@ -1,0 +1,264 @@
+package redisadapter
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/puente-io/puente/server/redisadapter/internal/notepack"
+	"github.com/puente-io/puente/server/socketio/adapter"
+)
+
+// sharded is the protocol of createShardedAdapter in @socket.io/redis-adapter
+// 8.3, over the ClusterAdapter of socket.io-adapter 2.5.
+//
+//	PREFIX#NSP#        all nodes
+//	PREFIX#NSP#ROOM#   broadcasts to one room, where rooms have channels
+//	PREFIX#NSP#UID#    answers to a node
+//
+// A message is {type, data, uid, nsp}, in JSON, or in MessagePack where it has
+// binary values.
+type sharded struct {
+	nsp    string
+	prefix string
+	mode   Subscriptions
+}
+
+// Types of messages. 1, 2 and 13 are of adapters with heartbeats.
+const (
+	shardedBroadcast       = 3
+	shardedJoin            = 4
+	shardedLeave           = 5
+	shardedDisconnect      = 6
+	shardedFetch           = 7
+	shardedSockets         = 8
+	shardedServerSide      = 9
+	shardedServerSideReply = 10
+	shardedClientCount     = 11
+	shardedAck             = 12
+)
+
+func newSharded(o Options, nsp string) *sharded {
+	return &sharded{nsp: nsp, prefix: o.Prefix + "#" + nsp + "#", mode: o.Subscriptions}
+}
+
+func (s *sharded) id() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (s *sharded) targets(uid string) []target {
+	return []target{{shardTarget, s.prefix}, {shardTarget, s.channel(uid)}}
+}
+
+func (s *sharded) channel(name string) string { return s.prefix + name + "#" }
+
+func (s *sharded) counted() (string, bool) { return s.prefix, true }
+
+// room is always "": a room's channel is only subscribed to while it is wanted.
+func (s *sharded) room(string) string { return "" }
+
+// ownChannel reports whether broadcasts to one room have a channel. A name of 20
+// UTF-16 units passes for a socket's id.
+func (s *sharded) ownChannel(room string) bool {
+	switch s.mode {
+	case Static:
+		return false
+	case DynamicPrivate:
+		return true
+	}
+	return len(utf16.Encode([]rune(room))) != 20
+}
+
+func (s *sharded) encode(m *message, to string) (outgoing, error) {
+	channel := s.prefix
+	attachments := m.args.Attachments
+	text := []byte(`{"type":`)
+	typ := func(n int64) { text = append(strconv.AppendInt(text, n, 10), `,"data":{`...) }
+	field := func(key string) {
+		if text[len(text)-1] != '{' {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, '"'), key...), `":`...)
+	}
+	opts := func() { field("opts"); text = append(appendSelection(text, m.sel), `,"flags":{}}`...) }
+	value := func() {
+		if v := firstArg(m.args); v != nil {
+			field("packet")
+			text = append(text, v...)
+		}
+	}
+	switch m.kind {
+	case broadcast:
+		typ(shardedBroadcast)
+		field("packet")
+		text = appendPacket(text, m.packet, s.nsp)
+		field("opts")
+		text = appendOptions(text, m.sel, m.flags)
+		attachments = m.packet.Attachments
+		if m.requestID == "" && len(m.sel.Rooms) == 1 && s.ownChannel(m.sel.Rooms[0]) {
+			channel = s.channel(m.sel.Rooms[0])
+		}
+	case join, leave:
+		typ(map[kind]int64{join: shardedJoin, leave: shardedLeave}[m.kind])
+		opts()
+		field("rooms")
+		text = appendStrings(text, m.rooms)
+	case disconnect:
+		typ(shardedDisconnect)
+		opts()
+		field("close")
+		text = strconv.AppendBool(text, m.closeConn)
+	case fetch, allRooms: // there is no request for rooms
+		typ(shardedFetch)
+		opts()
+	case serverSideEmit:
+		typ(shardedServerSide)
+		field("packet")
+		text = appendEvent(text, m.event, m.args)
+	case clientCount:
+		typ(shardedClientCount)
+		field("clientCount")
+		text = strconv.AppendInt(text, int64(m.clients), 10)
+	case clientAck:
+		typ(shardedAck)
+		value()
+	case socketsAnswer:
+		typ(shardedSockets)
+		field("sockets")
+		text = appendSockets(text, m.sockets)
+	case emitAnswer:
+		typ(shardedServerSideReply)
+		value()
+	default:
+		return outgoing{}, errType
+	}
+	if m.kind.isAnswer() {
+		channel = s.channel(to)
+	}
+	if m.requestID != "" {
+		field("requestId")
+		text = appendString(text, m.requestID)
+	}
+	text = appendString(append(text, `},"uid":`...), m.uid)
+	text = append(appendString(append(text, `,"nsp":`...), s.nsp), '}')
+	if len(attachments) == 0 {
+		return outgoing{channel, text}, nil
+	}
+	msg, err := notepack.AppendJSON(make([]byte, 0, len(text)), text, attachments)
+	return outgoing{channel, msg}, err
+}
+
+// shardedMessage is any message, but for its data.
+type shardedMessage struct {
+	Type int            `json:"type"`
+	UID  string         `json:"uid"`
+	NSP  string         `json:"nsp"`
+	Data jsontext.Value `json:"data"`
+}
+
+// shardedData has the fields of all messages' data.
+type shardedData struct {
+	RequestID   string         `json:"requestId"`
+	Packet      jsontext.Value `json:"packet"`
+	Opts        *wireOptions   `json:"opts"`
+	Rooms       []name         `json:"rooms"`
+	Close       bool           `json:"close"`
+	ClientCount int            `json:"clientCount"`
+	Sockets     []wireSocket   `json:"sockets"`
+}
+
+func (s *sharded) decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
+	var w shardedMessage
+	// Descriptions of sockets have no attachments.
+	attachments, err := unmarshal(payload, false, &w)
+	if err != nil {
+		return nil, err
+	}
+	if w.UID == uid || w.NSP != s.nsp {
+		return nil, errForeign
+	}
+	if strings.HasSuffix(channel, "#"+uid+"#") != isShardedAnswer(w.Type) {
+		return nil, errType
+	}
+	if w.Type == shardedSockets && len(attachments) > 0 {
+		attachments, err = unmarshal(payload, true, &w)
+	}
+	var d shardedData
+	if err == nil {
+		err = json.Unmarshal(w.Data, &d, wireJSON)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.message(&w, &d, attachments, interested)
+}
+
+func isShardedAnswer(typ int) bool {
+	switch typ {
+	case shardedSockets, shardedServerSideReply, shardedClientCount, shardedAck:
+		return true
+	}
+	return false
+}
+
+func (s *sharded) message(w *shardedMessage, d *shardedData, attachments [][]byte, interested func(adapter.Selection) bool) (m *message, err error) {
+	m = &message{uid: w.UID, requestID: d.RequestID, rooms: stringsOf(d.Rooms), closeConn: d.Close}
+	if d.Opts != nil {
+		m.sel, m.flags = d.Opts.selection(), d.Opts.Flags.flags()
+	}
+	needsOpts, needsID := true, false
+	switch w.Type {
+	case shardedBroadcast:
+		m.kind = broadcast
+		if d.Opts == nil {
+			return nil, errMissing
+		}
+		if m.requestID == "" && !interested(m.sel) {
+			return nil, errForeign
+		}
+		var p wirePacket
+		if err := json.Unmarshal(d.Packet, &p, wireJSON); err != nil {
+			return nil, err
+		}
+		if m.packet, err = p.packet(attachments, s.nsp); err != nil {
+			return nil, err
+		}
+	case shardedJoin:
+		m.kind = join
+	case shardedLeave:
+		m.kind = leave
+	case shardedDisconnect:
+		m.kind = disconnect
+	case shardedFetch:
+		m.kind, needsID = fetch, true
+	case shardedServerSide:
+		m.kind, needsOpts = serverSideEmit, false
+		if m.event, m.args, err = eventOf(d.Packet, attachments); err != nil {
+			return nil, err
+		}
+	case shardedSockets:
+		m.kind, m.sockets, needsOpts, needsID = socketsAnswer, socketsOf(d.Sockets), false, true
+	case shardedServerSideReply:
+		m.kind, m.args, needsOpts, needsID = emitAnswer, valueOf(d.Packet, attachments), false, true
+	case shardedClientCount:
+		m.kind, m.clients, needsOpts, needsID = clientCount, d.ClientCount, false, true
+	case shardedAck:
+		m.kind, m.args, needsOpts, needsID = clientAck, valueOf(d.Packet, attachments), false, true
+	default:
+		return nil, errType
+	}
+	if needsOpts && d.Opts == nil || needsID && m.requestID == "" || m.clients < 0 {
+		return nil, errMissing
+	}
+	if m.kind <= disconnect && m.kind != broadcast {
+		m.requestID = "" // receipts are of the classic protocol
+	}
+	return m, nil
+}

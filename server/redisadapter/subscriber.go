@@ -1,0 +1,316 @@
+package redisadapter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
+)
+
+// targetKind is a way to subscribe.
+type targetKind uint8
+
+const (
+	channelTarget targetKind = iota // SUBSCRIBE
+	patternTarget                   // PSUBSCRIBE
+	shardTarget                     // SSUBSCRIBE
+)
+
+// target is what one subscribes to.
+type target struct {
+	kind targetKind
+	name string
+}
+
+// receiver takes messages, one at a time per connection.
+type receiver interface {
+	// active reports whether it still may be added; once false, it stays so.
+	active() bool
+	receive(from target, channel, payload string)
+}
+
+// route is a wanted subscription. Several receivers share one for the moment in
+// which a namespace is made anew while its predecessor is closing.
+type route struct {
+	receivers []receiver
+	confirmed bool
+}
+
+// subscriber keeps the subscriptions that are wanted. Changes are noted and
+// worked off by one goroutine, which gives each to the connection that serves
+// it: there is one, with Redis Cluster and shard channels one per shard. A
+// connection that fails is given up; what it served is noted as a change.
+type subscriber struct {
+	cluster *Cluster
+	ctx     context.Context // ends with close
+	cancel  context.CancelFunc
+	wake    chan struct{}
+	running sync.WaitGroup
+
+	mu        sync.Mutex
+	routes    map[target]*route
+	confirmed int // of routes
+	dirty     map[target]struct{}
+	conns     map[string]*connection
+	away      error         // Redis cannot be reached; nil before the first attempt has failed
+	failures  int           // of connections since the last confirmation
+	news      chan struct{} // closed at a change of confirmed, away or ctx; nil where nobody waits
+}
+
+func newSubscriber(c *Cluster) *subscriber {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &subscriber{
+		cluster: c, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
+		routes: make(map[target]*route), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
+	}
+	s.running.Go(s.run)
+	return s
+}
+
+// add notes that r wants messages. It does not wait.
+func (s *subscriber) add(r receiver, targets ...target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !r.active() {
+		return
+	}
+	for _, t := range targets {
+		rt := s.routes[t]
+		if rt == nil {
+			rt = &route{}
+			s.routes[t] = rt
+			s.dirty[t] = struct{}{}
+		}
+		rt.receivers = append(slices.Clip(rt.receivers), r)
+	}
+	s.signal()
+}
+
+// remove notes that r no longer wants messages.
+func (s *subscriber) remove(r receiver, targets ...target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range targets {
+		s.drop(r, t)
+	}
+	s.signal()
+}
+
+// removeAll notes that r no longer wants anything.
+func (s *subscriber) removeAll(r receiver) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := range s.routes {
+		s.drop(r, t)
+	}
+	s.signal()
+}
+
+// drop takes r off a route. s.mu is held.
+func (s *subscriber) drop(r receiver, t target) {
+	rt := s.routes[t]
+	if rt == nil || !slices.Contains(rt.receivers, r) {
+		return
+	}
+	rt.receivers = slices.DeleteFunc(slices.Clone(rt.receivers), func(o receiver) bool { return o == r })
+	if len(rt.receivers) > 0 {
+		return
+	}
+	if rt.confirmed {
+		s.confirmed--
+	}
+	delete(s.routes, t)
+	s.dirty[t] = struct{}{}
+}
+
+func (s *subscriber) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ready waits until Redis has confirmed the subscriptions. It returns
+// ErrUnavailable where Redis is away and ErrTimeout at the end of ctx.
+func (s *subscriber) ready(ctx context.Context, targets ...target) error {
+	for {
+		s.mu.Lock()
+		pending := slices.ContainsFunc(targets, func(t target) bool { return s.routes[t] == nil || !s.routes[t].confirmed })
+		away := s.away
+		if pending && s.news == nil {
+			s.news = make(chan struct{})
+		}
+		news := s.news
+		s.mu.Unlock()
+		switch {
+		case !pending:
+			return nil
+		case s.ctx.Err() != nil:
+			return adapter.ErrClosed
+		case away != nil:
+			return fmt.Errorf("%w: %w", adapter.ErrUnavailable, away)
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return adapter.ErrTimeout
+		}
+	}
+}
+
+// tell wakes those in ready. s.mu is held.
+func (s *subscriber) tell() {
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+}
+
+func (s *subscriber) run() {
+	for {
+		select {
+		case <-s.wake:
+		case <-s.ctx.Done():
+			return
+		}
+		if !s.pause() {
+			return
+		}
+		s.mu.Lock()
+		changed := s.dirty
+		s.dirty = make(map[target]struct{})
+		s.mu.Unlock()
+		s.place(changed)
+	}
+}
+
+// pause waits after failures, the longer the more there were in a row.
+func (s *subscriber) pause() bool {
+	s.mu.Lock()
+	n := s.failures
+	s.mu.Unlock()
+	if n == 0 {
+		return true
+	}
+	select {
+	case <-time.After(min(firstRetry<<min(n-1, 10), lastRetry)):
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// place gives changes to the connections that serve the targets.
+func (s *subscriber) place(changed map[target]struct{}) {
+	cluster, _ := s.cluster.client.(*redis.ClusterClient)
+	clients := map[string]pubsubber{"": s.cluster.client}
+	targets := make(map[string][]target)
+	for t := range changed {
+		address := ""
+		if cluster != nil && t.kind == shardTarget {
+			node, err := cluster.MasterForKey(s.ctx, t.name)
+			if err != nil {
+				s.fail(nil, err, t)
+				continue
+			}
+			address = node.Options().Addr
+			clients[address] = node
+		}
+		targets[address] = append(targets[address], t)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return
+	}
+	for address, list := range targets {
+		c := s.conns[address]
+		if c == nil {
+			c = newConnection(s, address, clients[address])
+			s.conns[address] = c
+			s.running.Go(c.run)
+		}
+		c.change(list)
+	}
+}
+
+// fail gives up a connection, where there is one, and has its targets, or the
+// given ones, placed again.
+func (s *subscriber) fail(c *connection, err error, targets ...target) {
+	if cluster, ok := s.cluster.client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(s.ctx)
+	}
+	s.mu.Lock()
+	if c != nil {
+		if s.conns[c.address] == c {
+			delete(s.conns, c.address)
+		}
+		targets = c.targets()
+	}
+	for _, t := range targets {
+		if rt := s.routes[t]; rt != nil {
+			if rt.confirmed {
+				rt.confirmed = false
+				s.confirmed--
+			}
+			s.dirty[t] = struct{}{}
+		}
+	}
+	s.failures++
+	s.away = err
+	s.tell()
+	s.signal()
+	closing := s.ctx.Err() != nil
+	s.mu.Unlock()
+	if !closing {
+		s.cluster.health.set(receiving, err)
+	}
+}
+
+// confirm notes that a subscription is active.
+func (s *subscriber) confirm(t target) {
+	s.mu.Lock()
+	rt := s.routes[t]
+	if rt == nil || rt.confirmed {
+		s.mu.Unlock()
+		return
+	}
+	rt.confirmed = true
+	s.confirmed++
+	s.failures = 0
+	recovered := s.confirmed == len(s.routes)
+	if recovered {
+		s.away = nil
+	}
+	s.tell()
+	s.mu.Unlock()
+	if recovered {
+		s.cluster.health.set(receiving, nil)
+	}
+}
+
+// dispatch gives a message to those that want it.
+func (s *subscriber) dispatch(t target, channel, payload string) {
+	s.mu.Lock()
+	var to []receiver
+	if rt := s.routes[t]; rt != nil {
+		to = rt.receivers
+	}
+	s.mu.Unlock()
+	for _, r := range to {
+		r.receive(t, channel, payload)
+	}
+}
+
+func (s *subscriber) close() {
+	s.cancel()
+	s.mu.Lock()
+	s.tell()
+	s.mu.Unlock()
+	s.running.Wait()
+}
