@@ -39,7 +39,7 @@ var layers = []layer{
 	{path: "server/socketio/adapter", may: []string{"server/socketio/adapter/...", "server/socketio/packet"}, never: []string{"redis"}},
 	{
 		path:  "server/socketio",
-		may:   []string{"server/socketio/...", "server/engineio"},
+		may:   []string{"server/socketio/...", "server/engineio", "server/engineio/engineiotest"},
 		never: []string{"redis", "prometheus", "zerolog", "jwt"},
 	},
 

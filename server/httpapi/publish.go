@@ -9,31 +9,22 @@ import (
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
-	"github.com/puente-io/puente/server/socketio"
 )
 
 // body reads a request's body as the argument of an event. It reports false
 // where it has answered with an error.
-func (a *api) body(w http.ResponseWriter, r *http.Request) (socketio.Value, bool) {
+func (a *api) body(w http.ResponseWriter, r *http.Request) (realtime.Value, bool) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.opts.MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		writeJSON(w, http.StatusRequestEntityTooLarge, realtime.Failure{Error: *realtime.Invalid("body", "smaller")})
-		return socketio.Value{}, false
+		return realtime.Value{}, false
 	case err != nil || !utf8.Valid(b): // clients would close the connection that brings them other text
 		writeError(w, realtime.Invalid("body", "JSON in UTF-8"))
-		return socketio.Value{}, false
+		return realtime.Value{}, false
 	}
-	return socketio.Value{JSON: trimSpace(b)}, true
-}
-
-// trimSpace takes the white space of JSON from the front.
-func trimSpace(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
-		b = b[1:]
-	}
-	return b
+	return realtime.Argument(b), true
 }
 
 func (a *api) publishNotification(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +99,7 @@ func (a *api) disconnectUser(w http.ResponseWriter, r *http.Request) {
 }
 
 // event reads {event, data}.
-func (a *api) event(w http.ResponseWriter, r *http.Request) (event string, data socketio.Value, ok bool) {
+func (a *api) event(w http.ResponseWriter, r *http.Request) (event string, data realtime.Value, ok bool) {
 	arg, ok := a.body(w, r)
 	if !ok {
 		return "", data, false

@@ -4,13 +4,12 @@ import (
 	"net/http"
 
 	"github.com/puente-io/puente/server/realtime"
-	"github.com/puente-io/puente/server/socketio"
 )
 
 // writeJSON answers with what a client would read as the argument of an event:
 // the same values are encoded in the same way.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, _, err := socketio.AppendArg(nil, nil, v)
+	body, err := realtime.Encode(v)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"success":false,"error":{"code":"internal","message":"Internal error"}}`)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/socketio"
-	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
 // Code tells a program what kind of error an [Error] is.
@@ -67,7 +66,7 @@ func Public(err error) *Error {
 		return &Error{Code: Code(se.Code), Message: se.Message}
 	case errors.Is(err, socketio.ErrDecode):
 		return Invalid("argument", "what the event takes")
-	case errors.Is(err, adapter.ErrUnavailable), errors.Is(err, auth.ErrUnavailable):
+	case errors.Is(err, socketio.ErrUnavailable), errors.Is(err, auth.ErrUnavailable):
 		return ErrUnavailable
 	}
 	return ErrInternal

@@ -13,7 +13,6 @@ import (
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/socketio"
-	"github.com/puente-io/puente/server/socketio/packet"
 )
 
 // ParseRoom decodes a room as clients name it: {roomId} or the bare id.
@@ -134,7 +133,7 @@ func allowed(t reflect.Type, field string) string {
 }
 
 // ParseEvent decodes and checks {event, data}, with which a backend sends an
-// event of its own. Names that clients give a meaning are refused.
+// event of its own.
 func ParseEvent(v socketio.Value) (event string, data socketio.Value, err error) {
 	in := struct {
 		Event string         `json:"event" validate:"name"`
@@ -142,9 +141,6 @@ func ParseEvent(v socketio.Value) (event string, data socketio.Value, err error)
 	}{}
 	if err := parse(v, &in); err != nil {
 		return "", data, err
-	}
-	if packet.Reserved(in.Event) {
-		return "", data, Invalid("event", "a name that has no meaning of its own")
 	}
 	return in.Event, in.Data, nil
 }

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/puente-io/puente/server/ident"
@@ -104,3 +105,16 @@ func (success) MarshalJSON() ([]byte, error) { return []byte("true"), nil }
 func appendTimestamp(dst []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(dst, `,"timestamp":"`...), socketio.ISOTime), '"')
 }
+
+// Encode encodes what backends read over HTTP in the way in which clients read
+// it as the argument of an event.
+func Encode(v any) ([]byte, error) {
+	body, _, err := socketio.AppendArg(nil, nil, v)
+	return body, err
+}
+
+// Value is an argument as it came, see [socketio.Value].
+type Value = socketio.Value
+
+// Argument is a body that a backend sent, as the argument of an event.
+func Argument(body []byte) Value { return Value{JSON: bytes.TrimLeft(body, " \t\r\n")} }

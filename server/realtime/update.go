@@ -7,7 +7,6 @@ import (
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/socketio"
-	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
 // Update is news of a room for everyone in it.
@@ -82,8 +81,10 @@ func (svc *Service) published(err error) error {
 	switch {
 	case err == nil:
 		svc.counters.published.Add(1)
-	case errors.Is(err, adapter.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, socketio.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return ErrUnavailable
+	case errors.Is(err, socketio.ErrReserved):
+		return Invalid("event", "a name that has no meaning of its own")
 	case errors.Is(err, socketio.ErrEncode):
 		return &Error{Code: CodeInvalid, Message: "payload must be a value that can be encoded as JSON"}
 	}
@@ -94,7 +95,7 @@ func (svc *Service) published(err error) error {
 // away count as published: the recipients on this node have it, health says
 // what is wrong, and the publisher can do nothing about it.
 func (svc *Service) clusterAway(err error) error {
-	if errors.Is(err, adapter.ErrAway) {
+	if errors.Is(err, socketio.ErrAway) {
 		svc.counters.dropped.Add(1)
 		return nil
 	}

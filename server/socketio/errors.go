@@ -3,6 +3,8 @@ package socketio
 import (
 	"errors"
 	"fmt"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
 // Errors of this package.
@@ -20,6 +22,14 @@ var (
 	ErrReplied = errors.New("socketio: event has been replied to")
 	// ErrPanic: a handler panicked; wrapped with the value and the stack.
 	ErrPanic = errors.New("socketio: handler panicked")
+	// ErrUnavailable: the cluster did not take a message in time; this
+	// server's sockets have it.
+	ErrUnavailable = adapter.ErrUnavailable
+	// ErrAway: the cluster is away, and did not get a message; this server's
+	// sockets have it.
+	ErrAway = adapter.ErrAway
+	// ErrTimeout: not all answers came in time.
+	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed: the server is closed.
 	ErrClosed = errors.New("socketio: server closed")
 )
