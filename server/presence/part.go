@@ -41,6 +41,13 @@ func (p *Part) Size() int {
 	return len(p.devices) + p.memberships
 }
 
+// Has reports whether the device is in the part.
+func (p *Part) Has(name string) bool {
+	p.view.mu.RLock()
+	defer p.view.mu.RUnlock()
+	return p.device(name) != nil
+}
+
 // Connect adds a device. It reports false where there is one with the name, of
 // this node or another.
 func (p *Part) Connect(name string, id ident.ID) bool {

@@ -1,0 +1,72 @@
+package redispresence
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// bus carries frames between nodes.
+type bus interface {
+	// publish sends the frames, in order. After an error some may have arrived.
+	publish(ctx context.Context, frames []frame) error
+	// receive subscribes to the channels, calls up when it has, and take for
+	// each message, until ctx ends, the subscription breaks, or nothing comes
+	// for the time idle. It returns why it ended.
+	receive(ctx context.Context, channels []string, idle time.Duration, up func(), take func(channel, payload string)) error
+}
+
+// redisBus is pub/sub of Redis.
+type redisBus struct{ client redis.UniversalClient }
+
+// publish waits for Redis' answers: what is published next comes after.
+func (b redisBus) publish(ctx context.Context, frames []frame) error {
+	var target interface{ Pipeline() redis.Pipeliner } = b.client
+	if cluster, ok := b.client.(*redis.ClusterClient); ok {
+		// PUBLISH has no key; for the order all must go to the same server.
+		master, err := cluster.MasterForKey(ctx, frames[0].channel)
+		if err != nil {
+			return err
+		}
+		target = master
+	}
+	pipe := target.Pipeline()
+	for _, f := range frames {
+		pipe.Publish(ctx, f.channel, f.payload)
+	}
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+var errIdle = errors.New("redispresence: nothing heard of Redis")
+
+func (b redisBus) receive(ctx context.Context, names []string, idle time.Duration, up func(), take func(channel, payload string)) error {
+	sub := b.client.Subscribe(ctx, names...)
+	defer sub.Close()
+	stop := context.AfterFunc(ctx, func() { sub.Close() })
+	defer stop()
+	confirmed := 0
+	for {
+		// A timeout may have cut a message in two: the connection is given up.
+		m, err := sub.ReceiveTimeout(ctx, idle)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *redis.Subscription:
+			if confirmed++; confirmed == len(names) {
+				up()
+			}
+			if confirmed > len(names) { // the library has reconnected by itself
+				return errIdle
+			}
+		case *redis.Message:
+			take(m.Channel, m.Payload)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package redispresence
+
+import (
+	"sync"
+	"time"
+)
+
+// Health says whether the node is part of its cluster.
+type Health struct {
+	// Degraded: it is not, wholly. It knows its own devices; what it knows of
+	// others may be old.
+	Degraded bool
+	// Reason says why, Since since when; both are zero where it is not degraded.
+	Reason string
+	Since  time.Time
+}
+
+const (
+	reasonConnecting = "connecting to Redis"
+	reasonAway       = "Redis is away"
+	reasonSilent     = "Redis does not deliver"
+)
+
+// health is what makes a node degraded: a connection that fails, at once, and
+// not hearing itself, which finds all other faults after a while.
+type health struct {
+	changed func(Health)
+
+	mu         sync.Mutex
+	now        Health
+	publishing bool // the last attempt went well
+	subscribed bool
+	hearing    bool
+	ever       bool // has been well
+}
+
+func newHealth(changed func(Health)) *health {
+	return &health{
+		changed: changed, publishing: true,
+		now: Health{Degraded: true, Reason: reasonConnecting, Since: time.Now()},
+	}
+}
+
+func (h *health) get() Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+// set changes what the health is made of.
+func (h *health) set(change func(*health)) {
+	h.mu.Lock()
+	before := h.now
+	change(h)
+	reason := ""
+	switch {
+	case !h.publishing, !h.subscribed:
+		reason = reasonAway
+	case !h.hearing:
+		reason = reasonSilent
+	}
+	switch {
+	case reason == "":
+		h.now = Health{}
+		h.ever = true
+	case !h.ever && h.publishing:
+		h.now.Reason = reasonConnecting
+	case !before.Degraded:
+		h.now = Health{Degraded: true, Reason: reason, Since: time.Now()}
+	default:
+		h.now.Reason = reason
+	}
+	after := h.now
+	h.mu.Unlock()
+	if h.changed != nil && after != before {
+		h.changed(after)
+	}
+}

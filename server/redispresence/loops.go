@@ -1,0 +1,200 @@
+package redispresence
+
+import (
+	"context"
+	"time"
+)
+
+// batchFrames bounds one pipeline, to 1 MiB or so.
+const batchFrames = 16
+
+// send publishes what the outbox has, as soon as there is something and the last
+// has been answered; so much of it goes together when Redis is slow. While Redis
+// is away it tries with a beat, and goes on when that has been taken.
+func (n *Node) send(ctx context.Context) {
+	defer n.cancel()
+	ticker := time.NewTicker(n.times.interval)
+	defer ticker.Stop()
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	<-retry.C
+	for away := false; ; {
+		select {
+		case <-n.stopping:
+			if !away {
+				n.farewell(ctx)
+			}
+			return
+		case <-ticker.C:
+			n.post(func(b *outbox) { b.beat = true })
+			continue
+		case <-retry.C:
+			away = !n.probe(ctx)
+		case <-n.wake:
+			if away {
+				continue
+			}
+		}
+		if !away {
+			away = !n.flush(ctx)
+		}
+		if away {
+			retry.Reset(n.times.retry)
+		}
+	}
+}
+
+// flush publishes all there is. It reports whether that went well.
+func (n *Node) flush(ctx context.Context) bool {
+	n.mu.Lock()
+	hello := n.outbox.hello
+	frames, lossy := n.outbox.take(n.part)
+	n.mu.Unlock()
+	for len(frames) > 0 {
+		k := min(len(frames), batchFrames)
+		if err := n.publish(ctx, frames[:k]); err != nil {
+			n.mu.Lock()
+			n.outbox.hello = n.outbox.hello || hello
+			if lossy {
+				n.outbox.lose()
+			}
+			n.mu.Unlock()
+			return false
+		}
+		frames = frames[k:]
+	}
+	return true
+}
+
+// probe tries whether Redis is there.
+func (n *Node) probe(ctx context.Context) bool {
+	n.mu.Lock()
+	f := n.outbox.alive()
+	n.mu.Unlock()
+	return n.publish(ctx, []frame{f}) == nil
+}
+
+func (n *Node) publish(ctx context.Context, frames []frame) error {
+	ctx, cancel := context.WithTimeout(ctx, n.times.publish)
+	defer cancel()
+	err := n.bus.publish(ctx, frames)
+	n.health.set(func(h *health) { h.publishing = err == nil })
+	if err != nil {
+		n.failed(err)
+		return err
+	}
+	n.stats.published.Add(uint64(len(frames)))
+	return nil
+}
+
+// farewell tells the last that happened, and that the node leaves.
+func (n *Node) farewell(ctx context.Context) {
+	if !n.flush(ctx) {
+		return
+	}
+	n.mu.Lock()
+	f := frame{n.channels.all, encode(bye, n.name, n.outbox.seq, 0)}
+	n.mu.Unlock()
+	n.publish(ctx, []frame{f})
+}
+
+// receive holds the subscription, and makes it anew where it breaks.
+func (n *Node) receive(ctx context.Context) {
+	names := []string{n.channels.all, n.channels.node(n.name)}
+	const first = 8 // part of the longest delay
+	delay := n.times.retry / first
+	for ctx.Err() == nil {
+		err := n.bus.receive(ctx, names, n.times.deaf,
+			func() {
+				delay = n.times.retry / first
+				n.hand(ctx, event{up: true})
+			},
+			func(channel, payload string) { n.hand(ctx, event{channel: channel, payload: payload}) })
+		if ctx.Err() != nil {
+			return
+		}
+		n.hand(ctx, event{err: err})
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
+		delay = min(2*delay, n.times.retry)
+	}
+}
+
+func (n *Node) hand(ctx context.Context, e event) {
+	select {
+	case n.incoming <- e:
+	case <-ctx.Done():
+	}
+}
+
+// apply owns the peers: it applies what comes, in its order, and what time
+// brings.
+func (n *Node) apply(ctx context.Context) {
+	ps := newPeers(n.name, n.view, n.times, n.opts.MaxEntries, time.Now())
+	ticker := time.NewTicker(n.times.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-n.incoming:
+			n.take(ps, e)
+		case <-ticker.C:
+			ps.tick(time.Now())
+			n.hearing(ps)
+		}
+		n.passOn(ps)
+	}
+}
+
+func (n *Node) take(ps *peers, e event) {
+	switch {
+	case e.up:
+		n.health.set(func(h *health) { h.subscribed = true })
+		n.post(func(b *outbox) { b.hello = true }) // what was missed meanwhile?
+	case e.err != nil:
+		n.health.set(func(h *health) { h.subscribed = false })
+		n.failed(e.err)
+	default:
+		m, err := decode([]byte(e.payload))
+		if err == nil {
+			n.stats.received.Add(1)
+			err = ps.take(m, time.Now())
+		}
+		if err != nil {
+			n.malformed(e.channel, err)
+		} else if m.from == n.name {
+			n.hearing(ps)
+		}
+	}
+}
+
+func (n *Node) hearing(ps *peers) {
+	heard := ps.hears(time.Now())
+	n.health.set(func(h *health) { h.hearing = heard })
+}
+
+// passOn tells what the peers have left to be told.
+func (n *Node) passOn(ps *peers) {
+	if len(ps.asks) > 0 || len(ps.want) > 0 || ps.hello {
+		n.stats.asked.Add(uint64(len(ps.asks)))
+		n.post(func(b *outbox) {
+			for _, node := range ps.asks {
+				b.asks[node] = true
+			}
+			for _, node := range ps.want {
+				b.wants[node] = true
+			}
+			b.beat = b.beat || ps.hello
+		})
+		ps.asks, ps.want, ps.hello = ps.asks[:0], ps.want[:0], false
+	}
+	if changes := ps.changes; len(changes) > 0 {
+		ps.changes = nil
+		if told := n.told.Load(); told != nil {
+			(*told)(changes)
+		}
+	}
+}

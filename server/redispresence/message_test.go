@@ -1,0 +1,113 @@
+package redispresence
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
+)
+
+func ops() []op {
+	return []op{
+		{connect, "d1", id("ann")},
+		{joinFirst, "d1", id(`a "room" of äöü`)},
+		{connect, "d2", ident.Must(ident.Int(42))},
+		{join, "d2", id("42")},
+		{leave, "d2", ident.Must(ident.Int(-7))},
+		{leaveLast, "d1", id(strings.Repeat("😀", 256))},
+		{disconnect, "d1", ident.ID{}},
+		{disconnect, "d2", ident.ID{}},
+	}
+}
+
+func pack(list []op) *packer {
+	p := new(packer)
+	for _, o := range list {
+		p.add(o)
+	}
+	return p
+}
+
+func TestMessageRoundTrip(t *testing.T) {
+	for _, want := range []message{
+		{kind: delta, from: "node", seq: 1 << 40, ops: ops()},
+		{kind: state, from: "node", seq: 8, index: 3, count: 4, ops: ops()},
+		{kind: beat, from: "n", seq: 0, index: 1},
+		{kind: bye, from: strings.Repeat("n", maxNodeName), seq: 1<<64 - 1},
+	} {
+		got, err := decode(pack(want.ops).message(want.kind, want.from, want.seq, want.index, want.count))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
+
+func TestMessageGolden(t *testing.T) {
+	got := pack([]op{{connect, "d", id("ann")}, {joinFirst, "d", ident.Must(ident.Int(7))}, {disconnect, "d", ident.ID{}}}).
+		message(delta, "N", 3, 0, 0)
+	want := "\x97\x01\xa1N\x01\x03\x00\x00\x98" + "\x00\xa1d\xa5\"ann\"" + "\x02\xc0\xa17" + "\x05\xc0"
+	if string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What is cut off anywhere is malformed, and never more than that.
+func TestMessageTruncated(t *testing.T) {
+	whole := pack(ops()).message(delta, "node", 8, 0, 0)
+	for i := range whole {
+		if _, err := decode(whole[:i]); err == nil {
+			t.Errorf("%d of %d bytes are a message", i, len(whole))
+		}
+	}
+	if _, err := decode(append(whole, 0)); err == nil {
+		t.Error("a byte too many is a message")
+	}
+}
+
+// A device in very many rooms does not make a message longer than is read.
+func TestStateIsCutIntoChunks(t *testing.T) {
+	p := presence.NewView().Part("node")
+	p.Connect("d", id("ann"))
+	for i := range 5000 {
+		p.Join("d", id(fmt.Sprint(i, strings.Repeat("é", 240))))
+	}
+	b := newOutbox("node", newChannels("p"))
+	frames := b.state(nil, p, "c")
+	total := 0
+	for i, f := range frames {
+		m, err := decode(f.payload)
+		if err != nil || m.index != uint64(i) || m.count != uint64(len(frames)) {
+			t.Fatalf("chunk %d: %v, %+v", i, err, m)
+		}
+		total += len(m.ops)
+	}
+	if total != 5001 || len(frames) < 20 {
+		t.Errorf("%d operations in %d chunks", total, len(frames))
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(pack(ops()).message(delta, "node", 8, 0, 0))
+	f.Add(pack(ops()[:2]).message(state, "node", 8, 1, 2))
+	f.Add(encode(beat, "node", 1, 1))
+	f.Add([]byte("\x97\x01\xa1N\x01\x03\x00\x00\xdd\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := decode(data)
+		if err != nil {
+			return
+		}
+		again := pack(m.ops).message(m.kind, m.from, m.seq, m.index, m.count)
+		m2, err := decode(again)
+		if err != nil || !reflect.DeepEqual(m, m2) {
+			t.Fatalf("%+v became %+v, %v", m, m2, err)
+		}
+		if !bytes.Equal(again, pack(m2.ops).message(m2.kind, m2.from, m2.seq, m2.index, m2.count)) {
+			t.Fatal("encoded in two ways")
+		}
+	})
+}

@@ -1,0 +1,540 @@
+package redispresence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
+)
+
+// The tests in this file run in fake time over a bus in memory that can be taken
+// away and that loses what it is told to lose.
+
+var errDown = errors.New("the bus is down")
+
+type memoryBus struct {
+	mu    sync.Mutex
+	down  bool
+	block bool // publish does not return before its context ends
+	subs  map[*memorySub]bool
+	lose  func(to string, m message) bool // to a subscriber, named by its node's channel
+	sent  []message
+}
+
+type memorySub struct {
+	names []string
+	queue []event
+	more  chan struct{}
+}
+
+func newMemoryBus() *memoryBus { return &memoryBus{subs: make(map[*memorySub]bool)} }
+
+func (b *memoryBus) publish(ctx context.Context, frames []frame) error {
+	b.mu.Lock()
+	block, down := b.block, b.down
+	b.mu.Unlock()
+	if block {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if down || ctx.Err() != nil {
+		return errDown
+	}
+	for _, f := range frames {
+		b.inject(f.channel, string(f.payload))
+	}
+	return nil
+}
+
+// inject publishes anything.
+func (b *memoryBus) inject(channel, payload string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m, err := decode([]byte(payload))
+	if err == nil {
+		b.sent = append(b.sent, m)
+	}
+	for s := range b.subs {
+		if !slices.Contains(s.names, channel) || b.lose != nil && err == nil && b.lose(s.names[1], m) {
+			continue
+		}
+		s.queue = append(s.queue, event{channel: channel, payload: payload})
+		s.signal()
+	}
+}
+
+func (s *memorySub) signal() {
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+func (b *memoryBus) receive(ctx context.Context, names []string, idle time.Duration, up func(), take func(channel, payload string)) error {
+	s := &memorySub{names: names, more: make(chan struct{}, 1)}
+	b.mu.Lock()
+	down := b.down
+	if !down {
+		b.subs[s] = true
+	}
+	b.mu.Unlock()
+	if down {
+		return errDown
+	}
+	defer func() { b.mu.Lock(); delete(b.subs, s); b.mu.Unlock() }()
+	up()
+	for {
+		b.mu.Lock()
+		queue := s.queue
+		s.queue = nil
+		up := b.subs[s]
+		b.mu.Unlock()
+		for _, e := range queue {
+			take(e.channel, e.payload)
+		}
+		if !up {
+			return errDown
+		}
+		select {
+		case <-s.more:
+		case <-time.After(idle):
+			return errIdle
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *memoryBus) set(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+	if down {
+		for s := range b.subs {
+			delete(b.subs, s)
+			s.signal()
+		}
+	}
+}
+
+func (b *memoryBus) losing(lose func(to string, m message) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lose = lose
+}
+
+func (b *memoryBus) count(k kind) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.sent {
+		if m.kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+// witness is a node that notes what it is told.
+type witness struct {
+	*Node
+	mu   sync.Mutex
+	told []string
+}
+
+func newWitness(b bus, opts Options) *witness {
+	w := &witness{Node: start(opts, b)}
+	w.Watch(func(changes []presence.Change) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, c := range changes {
+			verb := "left"
+			if c.Joined {
+				verb = "joined"
+			}
+			w.told = append(w.told, fmt.Sprint(c.User, " ", verb, " ", c.Room))
+		}
+		slices.Sort(w.told)
+	})
+	return w
+}
+
+func (w *witness) wants(t *testing.T, when string, told ...string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Equal(w.told, told) {
+		t.Errorf("%s: told of %q, want %q", when, w.told, told)
+	}
+	w.told = nil
+}
+
+// kill ends a node as kill -9 does.
+func (w *witness) kill() {
+	w.cancel()
+	w.Close()
+}
+
+func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+
+// enter connects a device and lets it join rooms.
+func enter(n presence.Presence, device, user string, rooms ...string) {
+	n.Connect(device, id(user))
+	for _, r := range rooms {
+		n.Join(device, id(r))
+	}
+}
+
+func settle() { time.Sleep(100 * time.Millisecond); synctest.Wait() }
+
+func wantIn(t *testing.T, n presence.Presence, when, user, room string, want bool) {
+	t.Helper()
+	if got := n.View().In(user, room); got != want {
+		t.Errorf("%s: %s in %s: %v, want %v", when, user, room, got, want)
+	}
+}
+
+func TestKilledNodeIsGoneWithin10s(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		x, y, z := newWitness(b, Options{}), newWitness(b, Options{}), newWitness(b, Options{})
+		defer x.Close()
+		defer z.Close()
+		settle()
+		enter(x, "a1", "ann", "r")
+		enter(y, "a2", "ann", "r", "s")
+		enter(y, "b1", "bob", "r")
+		settle()
+		if x.View().Nodes() != 3 {
+			t.Errorf("%d nodes, want 3", x.View().Nodes())
+		}
+		y.kill()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		wantIn(t, x, "before", "bob", "r", true)
+		x.wants(t, "before")
+		time.Sleep(5*time.Second - 100*time.Millisecond)
+		synctest.Wait()
+		for _, n := range []*witness{x, z} {
+			wantIn(t, n, "after", "bob", "r", false)
+			wantIn(t, n, "after", "ann", "s", false)
+			wantIn(t, n, "after", "ann", "r", true)
+			n.wants(t, "after", "ann left s", "bob left r")
+			if n.View().Nodes() != 2 || n.Health().Degraded {
+				t.Errorf("%d nodes, health %+v; want 2, well", n.View().Nodes(), n.Health())
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		x.wants(t, "a minute later")
+	})
+}
+
+func TestBusAwayAndBack(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		away time.Duration
+	}{{"briefly", 5 * time.Second}, {"long", time.Minute}} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newMemoryBus()
+				x, y := newWitness(b, Options{}), newWitness(b, Options{})
+				defer x.Close()
+				defer y.Close()
+				settle()
+				enter(x, "a1", "ann", "r")
+				enter(y, "b1", "bob", "r")
+				enter(y, "c1", "cat", "r")
+				settle()
+				since := time.Now()
+				b.set(true)
+				settle()
+				if h := x.Health(); !h.Degraded || h.Reason != reasonAway || h.Since.Sub(since) > time.Second {
+					t.Errorf("health is %+v", h)
+				}
+				y.Disconnect("b1")
+				enter(y, "d1", "dan", "r")
+				time.Sleep(tc.away)
+				synctest.Wait()
+				if tc.away < 10*time.Second {
+					wantIn(t, x, "away", "bob", "r", true)
+				} else {
+					wantIn(t, x, "away", "bob", "r", false)
+					x.wants(t, "away", "bob left r", "cat left r")
+				}
+				wantIn(t, x, "away", "ann", "r", true)
+				b.set(false)
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				wantIn(t, x, "back", "bob", "r", false)
+				wantIn(t, x, "back", "cat", "r", true)
+				wantIn(t, x, "back", "dan", "r", true)
+				wantIn(t, y, "back", "ann", "r", true)
+				if x.Health().Degraded || y.Health().Degraded {
+					t.Errorf("health is %+v, %+v", x.Health(), y.Health())
+				}
+				if tc.away < 10*time.Second {
+					x.wants(t, "back", "bob left r", "dan joined r")
+					y.wants(t, "back")
+				} else {
+					x.wants(t, "back", "cat joined r", "dan joined r")
+					y.wants(t, "back", "ann joined r", "ann left r")
+				}
+			})
+		})
+	}
+}
+
+func TestBusBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		x, y := newWitness(b, Options{}), newWitness(b, Options{})
+		settle()
+		b.mu.Lock()
+		b.block = true
+		b.mu.Unlock()
+		before := time.Now()
+		for i := range 3 * maxPending {
+			enter(x, fmt.Sprint("d", i), "ann", "r")
+		}
+		if took := time.Since(before); took != 0 {
+			t.Errorf("writing waited %v", took)
+		}
+		x.Node.mu.Lock()
+		pending := len(x.outbox.pending)
+		x.Node.mu.Unlock()
+		if pending > 6*maxPending {
+			t.Errorf("%d operations wait", pending)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if !x.Health().Degraded {
+			t.Error("not degraded")
+		}
+		b.mu.Lock()
+		b.block = false
+		b.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if got := len(y.View().Devices("ann")); got != 3*maxPending {
+			t.Errorf("%d devices arrived, want %d", got, 3*maxPending)
+		}
+		b.mu.Lock()
+		b.block = true
+		b.mu.Unlock()
+		before = time.Now()
+		x.Close()
+		y.Close()
+		if took := time.Since(before); took > 8*time.Second {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
+func TestLostMessagesAreMadeUpFor(t *testing.T) {
+	for _, lost := range []kind{beat, delta, state, want} {
+		t.Run(fmt.Sprint("kind ", lost), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newMemoryBus()
+				x, y := newWitness(b, Options{}), newWitness(b, Options{})
+				defer x.Close()
+				defer y.Close()
+				settle()
+				enter(x, "b1", "bob", "r")
+				settle()
+				b.losing(func(to string, m message) bool {
+					return to == y.channels.node(y.name) && (m.kind == lost || m.kind == delta) ||
+						lost == want && m.kind == want
+				})
+				enter(x, "a1", "ann", "r")
+				x.Disconnect("b1")
+				settle()
+				time.Sleep(3 * time.Second)
+				b.losing(nil)
+				time.Sleep(3 * time.Second)
+				synctest.Wait()
+				wantIn(t, y, "later", "ann", "r", true)
+				wantIn(t, y, "later", "bob", "r", false)
+				y.wants(t, "later", "ann joined r", "bob left r")
+			})
+		})
+	}
+}
+
+// A cluster at rest asks nobody for anything, also after all have been away.
+func TestNoStatesWithoutNeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		var nodes []*witness
+		for range 5 {
+			n := newWitness(b, Options{})
+			defer n.Close()
+			nodes = append(nodes, n)
+		}
+		settle()
+		for i, n := range nodes {
+			enter(n, fmt.Sprint("d", i), "ann", "r")
+		}
+		settle()
+		if got := len(nodes[0].View().Devices("ann")); got != 5 || b.count(state) != 0 {
+			t.Errorf("%d devices with %d states, want 5 with 0", got, b.count(state))
+		}
+		b.set(true)
+		time.Sleep(4 * time.Second)
+		b.set(false)
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if got := len(nodes[0].View().Devices("ann")); got != 5 || b.count(state) != 0 {
+			t.Errorf("back: %d devices with %d states, want 5 with 0", got, b.count(state))
+		}
+		late := newWitness(b, Options{})
+		defer late.Close()
+		settle()
+		if got := len(late.View().Devices("ann")); got != 5 || b.count(state) != 5 {
+			t.Errorf("late node: %d devices with %d states, want 5 with 5", got, b.count(state))
+		}
+	})
+}
+
+// What two nodes do with one user at the same time is told once, and right in
+// the end.
+func TestSameInstant(t *testing.T) {
+	three := func(t *testing.T, test func(b *memoryBus, x, y, z *witness)) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newMemoryBus()
+			x, y, z := newWitness(b, Options{}), newWitness(b, Options{}), newWitness(b, Options{})
+			defer x.Close()
+			defer y.Close()
+			defer z.Close()
+			settle()
+			enter(x, "a1", "ann", "r")
+			settle()
+			test(b, x, y, z)
+		})
+	}
+	t.Run("both leave", func(t *testing.T) {
+		three(t, func(b *memoryBus, x, y, z *witness) {
+			enter(y, "a2", "ann", "r")
+			settle()
+			_, last1 := x.Leave("a1", id("r"))
+			_, last2 := y.Leave("a2", id("r"))
+			if last1 || last2 {
+				t.Skip("not in the same instant")
+			}
+			settle()
+			for _, n := range []*witness{x, y, z} {
+				n.wants(t, "after", "ann left r")
+			}
+		})
+	})
+	t.Run("one disconnects as the other leaves", func(t *testing.T) {
+		three(t, func(b *memoryBus, x, y, z *witness) {
+			enter(y, "a2", "ann", "r")
+			settle()
+			x.Disconnect("a1")
+			y.Leave("a2", id("r"))
+			settle()
+			for _, n := range []*witness{x, y, z} {
+				n.wants(t, "after", "ann left r")
+			}
+		})
+	})
+	t.Run("one comes as the other leaves", func(t *testing.T) {
+		three(t, func(b *memoryBus, x, y, z *witness) {
+			y.Connect("a2", id("ann"))
+			settle()
+			_, first := y.Join("a2", id("r"))
+			_, last := x.Leave("a1", id("r"))
+			if first || !last {
+				t.Fatalf("first %v, last %v; want false, true", first, last)
+			}
+			settle()
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			for _, n := range []*witness{x, y, z} {
+				wantIn(t, n, "after", "ann", "r", true)
+				n.wants(t, "after", "ann joined r")
+			}
+		})
+	})
+}
+
+func TestHostileMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		x := newWitness(b, Options{MaxEntries: 1000})
+		y := newWitness(b, Options{MaxEntries: 1000})
+		defer x.Close()
+		defer y.Close()
+		enter(x, "a1", "ann", "r")
+		settle()
+		all := x.channels.all
+		var p packer
+		p.add(op{disconnect, "a1", ident.ID{}})
+		theft := p.message(delta, "thief", 1, 0, 0)
+		for i := range 2000 {
+			p.add(op{connect, fmt.Sprint("x", i), id("u")})
+		}
+		flood := p.message(delta, "flood", 2000, 0, 0)
+		p.add(op{join, "never", id("r")})
+		orphan := p.message(state, "orphan", 5, 0, 1)
+		for _, payload := range []string{
+			"", "x", "{}", "\xdd\xff\xff\xff\xff", "\x97\x01\xa1x\xff", string(theft), string(flood), string(orphan),
+			string(encode(kinds, "k", 1, 0)), string(encode(beat, "", 1, 0)), string(encode(beat, "a#b", 1, 0)),
+			string(make([]byte, 2*maxFrameBytes)), string(encode(beat, "ghost", 1<<63, 1)), string(encode(want, "ghost", 0, 0)),
+			string(encode(bye, "nobody", 0, 0)), string(encode(state, "short", 1, 0)),
+		} {
+			b.inject(all, payload)
+			b.inject(x.channels.node(x.name), payload)
+		}
+		for i := range 2 * maxPeers {
+			b.inject(all, string(encode(beat, fmt.Sprint("n", i), 0, 0)))
+		}
+		settle()
+		for _, n := range []*witness{x, y} {
+			wantIn(t, n, "after", "ann", "r", true)
+			if nodes := n.View().Nodes(); nodes > maxPeers+1 {
+				t.Errorf("%d nodes", nodes)
+			}
+			if n.View().Connected("u") {
+				t.Error("more entries than allowed")
+			}
+			if got := n.Stats().Malformed; got < 10 {
+				t.Errorf("%d malformed messages counted", got)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if got := x.View().Nodes(); got != 2 {
+			t.Errorf("%d nodes are left, want 2", got)
+		}
+		// Bounded however long nobody answers: a question every 8 s in the end.
+		if asked := x.Stats().Asked; asked > 60 {
+			t.Errorf("asked %d times", asked)
+		}
+		enter(y, "b1", "bob", "r")
+		settle()
+		wantIn(t, x, "later", "bob", "r", true)
+	})
+}
+
+// A process that was stopped does not take the others for dead when it goes on.
+func TestSleep(t *testing.T) {
+	now := time.Now()
+	v := presence.NewView()
+	ps := newPeers("self", v, newTimes(time.Second), 100, now)
+	if err := ps.take(message{kind: beat, from: "peer"}, now); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Minute)
+	ps.tick(now)
+	if len(ps.nodes) != 1 {
+		t.Error("the peer was dropped before it could be heard")
+	}
+}

@@ -1,0 +1,298 @@
+package redispresence
+
+import (
+	"errors"
+	"time"
+
+	"github.com/puente-io/puente/server/presence"
+)
+
+// maxPeers bounds the other nodes of a cluster.
+const maxPeers = 1024
+
+var (
+	errCrowded = errors.New("redispresence: message ignored: more nodes or devices than are held")
+	errOrder   = errors.New("redispresence: message ignored: not what can follow")
+)
+
+// peers is what this node holds of the others. It belongs to one goroutine.
+type peers struct {
+	self       string
+	view       *presence.View
+	times      times
+	maxEntries int
+
+	nodes  map[string]*peer
+	held   int       // entries of all peers, staged ones included
+	heard  time.Time // this node by itself, last
+	never  bool      // heard so far
+	ticked time.Time
+	doubts map[membership]doubt
+
+	// What a call leaves behind for the caller to pass on.
+	changes []presence.Change
+	asks    []string
+	want    []string // nodes that want this one's state
+	hello   bool     // a node wants to know who is there
+}
+
+// membership is a user in a room.
+type membership struct{ room, user string }
+
+// doubt is what the members of a room may have to be told.
+type doubt struct {
+	change presence.Change
+	since  time.Time
+}
+
+// peer is another node.
+type peer struct {
+	name   string
+	part   *presence.Part
+	heard  time.Time
+	seq    uint64 // what the part is true of, if synced
+	synced bool
+
+	askAt time.Time     // when to ask for the state (again)
+	delay time.Duration // until asking once more
+	held  int
+
+	staged    map[string]*presence.Entry // chunks of a state that has begun
+	stagedSeq uint64
+	chunks    uint64
+	entries   int // staged
+}
+
+func newPeers(self string, view *presence.View, t times, maxEntries int, now time.Time) *peers {
+	return &peers{
+		self: self, view: view, times: t, maxEntries: maxEntries,
+		nodes: make(map[string]*peer), doubts: make(map[membership]doubt), heard: now, never: true, ticked: now,
+	}
+}
+
+// take applies a message. Its error says why it was ignored.
+func (ps *peers) take(m message, now time.Time) error {
+	if m.from == ps.self {
+		if m.kind == beat {
+			ps.hear(now)
+		}
+		return nil
+	}
+	p := ps.nodes[m.from]
+	if p == nil {
+		if m.kind == bye {
+			return nil
+		}
+		if len(ps.nodes) >= maxPeers {
+			return errCrowded
+		}
+		p = &peer{name: m.from, part: ps.view.Part(m.from), delay: ps.times.ask}
+		ps.nodes[m.from] = p
+		// What has done nothing, or only what comes now, needs no asking.
+		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
+	}
+	p.heard = now
+	switch m.kind {
+	case beat:
+		ps.hello = ps.hello || m.index == 1
+		if !p.synced || p.seq < m.seq {
+			ps.miss(p, now)
+		}
+		return nil
+	case delta:
+		return ps.delta(p, m, now)
+	case state:
+		return ps.state(p, m, now)
+	case want:
+		ps.want = append(ps.want, m.from)
+		return nil
+	default:
+		ps.drop(p)
+		return nil
+	}
+}
+
+// hear notes that this node hears itself: Redis is there, both ways. Where it
+// was not, nobody could be heard, and the others get their time anew.
+func (ps *peers) hear(now time.Time) {
+	if now.Sub(ps.heard) > ps.times.deaf {
+		for _, p := range ps.nodes {
+			p.heard = now
+		}
+	}
+	ps.heard, ps.never = now, false
+}
+
+// hears reports whether this node has heard itself lately.
+func (ps *peers) hears(now time.Time) bool {
+	return !ps.never && now.Sub(ps.heard) <= ps.times.deaf
+}
+
+// miss notes that the part does not follow its node, and asks for the state; as
+// seldom as it is in vain.
+func (ps *peers) miss(p *peer, now time.Time) {
+	p.synced = false
+	ps.unstage(p)
+	if now.Before(p.askAt) {
+		return
+	}
+	ps.asks = append(ps.asks, p.name)
+	p.askAt = now.Add(p.delay)
+	p.delay = min(2*p.delay, ps.times.lastAsk)
+}
+
+func (ps *peers) delta(p *peer, m message, now time.Time) error {
+	if p.synced && m.seq <= p.seq {
+		return nil
+	}
+	if !p.synced || p.seq != m.seq-uint64(len(m.ops)) {
+		ps.miss(p, now)
+		return nil
+	}
+	if ps.held+len(m.ops) > ps.maxEntries {
+		ps.miss(p, now)
+		return errCrowded
+	}
+	for _, o := range m.ops {
+		ps.apply(p.part, o, now)
+	}
+	p.seq = m.seq
+	ps.count(p)
+	return nil
+}
+
+// apply does one operation. Where the view disagrees with what the node told
+// the members of the room, two nodes have been busy with one user at the same
+// time.
+func (ps *peers) apply(part *presence.Part, o op, now time.Time) {
+	switch o.code {
+	case connect:
+		part.Connect(o.device, o.id)
+	case join, joinFirst:
+		if _, first := part.Join(o.device, o.id); first && o.code == join {
+			ps.doubt(o, now) // the device that was before it has left meanwhile
+		}
+	case leave, leaveLast:
+		user, _ := ps.view.User(o.device)
+		left, last := part.Leave(o.device, o.id)
+		switch {
+		case last && o.code == leave: // the device that was to stay has left, too
+			ps.changes = append(ps.changes, presence.Change{Room: o.id, User: user})
+		case left && !last && o.code == leaveLast: // another has come
+			ps.doubt(o, now)
+		}
+	case disconnect:
+		for _, d := range part.Disconnect(o.device) {
+			if d.Last {
+				ps.changes = append(ps.changes, presence.Change{Room: d.Room, User: d.User})
+			}
+		}
+	}
+}
+
+// doubt notes a user who is in a room whose members have been told that he is
+// not. What they were told may be still on its way, so they are told otherwise
+// a moment later.
+func (ps *peers) doubt(o op, now time.Time) {
+	user, ok := ps.view.User(o.device)
+	if ok && len(ps.doubts) < maxPending {
+		change := presence.Change{Room: o.id, User: user, Joined: true}
+		ps.doubts[membership{o.id.Key(), user.Key()}] = doubt{change, now}
+	}
+}
+
+// state takes a chunk of a node's state, and with the last one the state.
+func (ps *peers) state(p *peer, m message, now time.Time) error {
+	if p.synced && m.seq <= p.seq {
+		return nil // others have asked for it
+	}
+	if m.index == 0 {
+		ps.unstage(p)
+		p.staged, p.stagedSeq = make(map[string]*presence.Entry), m.seq
+	}
+	if p.staged == nil || m.index != p.chunks || m.seq != p.stagedSeq {
+		ps.miss(p, now)
+		return nil
+	}
+	if ps.held+len(m.ops) > ps.maxEntries {
+		ps.miss(p, now)
+		return errCrowded
+	}
+	p.chunks++
+	p.entries += len(m.ops)
+	ps.held += len(m.ops)
+	for _, o := range m.ops {
+		e := p.staged[o.device]
+		switch {
+		case o.code == connect && e == nil:
+			p.staged[o.device] = &presence.Entry{Device: o.device, User: o.id}
+		case o.code == join && e != nil:
+			e.Rooms = append(e.Rooms, o.id)
+		default:
+			ps.miss(p, now)
+			return errOrder
+		}
+	}
+	if p.chunks < m.count {
+		return nil
+	}
+	entries := make([]presence.Entry, 0, len(p.staged))
+	for _, e := range p.staged {
+		entries = append(entries, *e)
+	}
+	ps.unstage(p)
+	ps.changes = append(ps.changes, p.part.Replace(entries)...)
+	p.seq, p.synced = m.seq, true
+	p.askAt, p.delay = time.Time{}, ps.times.ask
+	ps.count(p)
+	return nil
+}
+
+func (ps *peers) unstage(p *peer) {
+	ps.held -= p.entries
+	p.staged, p.chunks, p.entries = nil, 0, 0
+}
+
+func (ps *peers) count(p *peer) {
+	size := p.part.Size()
+	ps.held += size - p.held
+	p.held = size
+}
+
+func (ps *peers) drop(p *peer) {
+	ps.unstage(p)
+	ps.held -= p.held
+	delete(ps.nodes, p.name)
+	ps.changes = append(ps.changes, p.part.Drop()...)
+}
+
+// tick does what time brings: it drops nodes that are silent, asks again, and
+// resolves doubts. It is to be called once in an interval.
+func (ps *peers) tick(now time.Time) {
+	late := now.Sub(ps.ticked) > ps.times.deaf
+	ps.ticked = now
+	if late { // it was this process that slept: what the others said is not read yet
+		ps.heard = now
+		for _, p := range ps.nodes {
+			p.heard = now
+		}
+	}
+	silence, away := ps.times.dead, now.Sub(ps.heard)
+	for _, p := range ps.nodes {
+		switch {
+		case away > ps.times.away, away <= ps.times.deaf && now.Sub(p.heard) > silence:
+			ps.drop(p)
+		case !p.synced:
+			ps.miss(p, now)
+		}
+	}
+	for m, d := range ps.doubts {
+		if now.Sub(d.since) < ps.times.doubt {
+			continue
+		}
+		delete(ps.doubts, m)
+		if ps.view.In(m.user, m.room) {
+			ps.changes = append(ps.changes, d.change)
+		}
+	}
+}
