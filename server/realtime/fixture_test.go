@@ -30,8 +30,9 @@ type node struct {
 
 type options struct {
 	realtime.Options
-	io  socketio.Options
-	net net.Listener
+	io    socketio.Options
+	net   net.Listener
+	first func(context.Context, *socketio.Socket) error // the first of OnConnect
 }
 
 // start starts a node that stops with the test.
@@ -47,6 +48,9 @@ func start(t testing.TB, edits ...func(*options)) *node {
 	}
 	n := &node{t: t, io: socketio.New(opts.io)}
 	opts.Namespace = n.io.Namespace("/")
+	if opts.first != nil {
+		opts.Namespace.OnConnect(opts.first)
+	}
 	if n.Service, err = realtime.New(opts.Options); err != nil {
 		t.Fatal(err)
 	}

@@ -20,14 +20,11 @@ func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident
 	if room.IsZero() {
 		return RoomJoined{}, Invalid("roomId", ident.Allowed)
 	}
-	user, ok := svc.UserID(s.ID())
-	if !ok {
-		return RoomJoined{}, ErrUnauthenticated
-	}
-	if err := s.Join(ctx, roomName(room.Key())); err != nil {
+	user, first, err := svc.enter(ctx, s, room)
+	if err != nil {
 		return RoomJoined{}, err
 	}
-	if _, first := svc.presence.Join(s.ID(), room); first {
+	if first {
 		svc.announce(ctx, s, room, user, "user-joined", "online")
 	}
 	users, total := svc.UsersInRoom(room.Key(), maxUsersShown)
@@ -41,17 +38,57 @@ func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room iden
 	if room.IsZero() {
 		return RoomLeft{}, Invalid("roomId", ident.Allowed)
 	}
-	user, ok := svc.UserID(s.ID())
-	if !ok {
-		return RoomLeft{}, ErrUnauthenticated
-	}
-	if err := s.Leave(ctx, roomName(room.Key())); err != nil {
+	user, last, err := svc.exit(ctx, s, room)
+	if err != nil {
 		return RoomLeft{}, err
 	}
-	if _, last := svc.presence.Leave(s.ID(), room); last {
+	if last {
 		svc.announce(ctx, s, room, user, "user-left", "offline")
 	}
 	return RoomLeft{RoomID: room, Timestamp: time.Now()}, nil
+}
+
+// enter adds the socket to the room in the namespace and in the presence, as
+// one step for whoever else moves the socket.
+func (svc *Service) enter(ctx context.Context, s *socketio.Socket, room ident.ID) (user ident.ID, first bool, err error) {
+	user, unlock, err := svc.lockDevice(s)
+	if err != nil {
+		return user, false, err
+	}
+	defer unlock()
+	if err := s.Join(ctx, roomName(room.Key())); err != nil {
+		return user, false, err
+	}
+	_, first = svc.presence.Join(s.ID(), room)
+	return user, first, nil
+}
+
+func (svc *Service) exit(ctx context.Context, s *socketio.Socket, room ident.ID) (user ident.ID, last bool, err error) {
+	user, unlock, err := svc.lockDevice(s)
+	if err != nil {
+		return user, false, err
+	}
+	defer unlock()
+	if err := s.Leave(ctx, roomName(room.Key())); err != nil {
+		return user, false, err
+	}
+	_, last = svc.presence.Leave(s.ID(), room)
+	return user, last, nil
+}
+
+// lockDevice keeps others from moving the socket, which must have a user.
+func (svc *Service) lockDevice(s *socketio.Socket) (user ident.ID, unlock func(), err error) {
+	sess := sessionOf(s)
+	if sess == nil {
+		return user, nil, ErrUnauthenticated
+	}
+	sess.mu.Lock()
+	user, ok := svc.UserID(s.ID())
+	if !ok {
+		sess.mu.Unlock()
+		return user, nil, ErrUnauthenticated
+	}
+	return user, sess.mu.Unlock, nil
 }
 
 // announce tells the others in a room that a user has come or gone. In a

@@ -9,14 +9,21 @@ import (
 
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/socketio"
 )
 
 // session is what the service keeps with a socket.
 type session struct {
 	since time.Time
-	pings window // owned by the socket's handlers
 
+	// Owned by the goroutine that runs the socket's handlers.
+	pings   window
+	counted bool // as a connection
+
+	// mu guards all below, and holds the socket's user and rooms together in
+	// the presence and in the Socket.IO namespace. It is taken before any lock
+	// of these.
 	mu     sync.Mutex
 	claims auth.Claims // of no user until the socket has one
 	timer  *time.Timer // ends the connection: not authenticated in time, or token expired
@@ -46,10 +53,9 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 		Token socketio.Value `json:"token"`
 	}
 	if err := s.Handshake().Auth.Decode(&handshake); err != nil {
-		return refusal("token_invalid")
+		return svc.refuse(s, auth.ErrTokenInvalid)
 	}
-	text := string(handshake.Token.JSON)
-	if handshake.Token.IsNull() || text == `""` {
+	if handshake.Token.IsNull() || string(handshake.Token.JSON) == `""` {
 		if svc.opts.AuthRequired {
 			return svc.refuse(s, auth.ErrTokenMissing)
 		}
@@ -68,10 +74,6 @@ func (svc *Service) refuse(s *socketio.Socket, err error) error {
 	if f := svc.opts.Audit.Refused; f != nil {
 		f(s, code, err)
 	}
-	return refusal(code)
-}
-
-func refusal(code string) error {
 	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": code}}
 }
 
@@ -93,11 +95,13 @@ func (svc *Service) connected(_ context.Context, s *socketio.Socket) error {
 		f(s)
 	}
 	sess := sessionOf(s)
-	if sess.claims.UserID.IsZero() {
+	sess.counted = true
+	claims := svc.Claims(s)
+	if claims.UserID.IsZero() {
 		svc.awaitAuthentication(s, sess)
 		return nil
 	}
-	reply, err := svc.RegisterUser(s, sess.claims)
+	reply, err := svc.RegisterUser(s, claims)
 	if err != nil {
 		return err
 	}
@@ -110,7 +114,13 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 	}
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
+	if sess.ended || !sess.claims.UserID.IsZero() {
+		return
+	}
 	sess.timer = time.AfterFunc(svc.opts.AuthTimeout, func() {
+		if !svc.Claims(s).UserID.IsZero() {
+			return // in the last moment
+		}
 		if f := svc.opts.Audit.Expired; f != nil {
 			f(s, ident.ID{})
 		}
@@ -148,34 +158,43 @@ func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authen
 	if sess == nil || claims.UserID.IsZero() {
 		return Authenticated{}, ErrInternal
 	}
+	user, fresh, err := svc.register(s, sess, claims)
+	if err != nil {
+		return Authenticated{}, err
+	}
+	if f := svc.opts.Audit.Authenticated; f != nil && fresh {
+		f(s, user)
+	}
+	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
+}
+
+// register reports whether the socket had no user.
+func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims) (user ident.ID, fresh bool, err error) {
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
 	user, has := svc.presence.View().User(s.ID())
-	if has && !user.Equal(claims.UserID) {
-		return Authenticated{}, authenticationFailed("token_invalid")
-	}
-	if sess.ended {
-		return Authenticated{}, socketio.ErrDisconnected
-	}
-	if has {
-		claims.UserID = user // as it was sent first
+	switch {
+	case has && !user.Equal(claims.UserID):
+		return user, false, authenticationFailed("token_invalid")
+	case sess.ended:
+		return user, false, socketio.ErrDisconnected
+	case has:
+		user = sess.claims.UserID // as the socket's first token has it
+		claims.UserID = user
+	default:
+		user = claims.UserID
+		if err := s.Join(s.Context(), userRoom(user.Key())); err != nil {
+			return user, false, err
+		}
+		svc.presence.Connect(s.ID(), user)
+		sess.events = svc.limits.user(user.Key())
+		if s.Data() == nil {
+			s.SetData(SocketData{UserID: user})
+		}
 	}
 	sess.claims = claims
 	svc.expire(s, sess)
-	if !has {
-		if err := s.Join(s.Context(), userRoom(claims.UserID.Key())); err != nil {
-			return Authenticated{}, err
-		}
-		svc.presence.Connect(s.ID(), claims.UserID)
-		sess.events = svc.limits.user(claims.UserID.Key())
-		if s.Data() == nil {
-			s.SetData(SocketData{UserID: claims.UserID})
-		}
-		if f := svc.opts.Audit.Authenticated; f != nil {
-			f(s, claims.UserID)
-		}
-	}
-	return Authenticated{UserID: claims.UserID, SocketID: s.ID(), Timestamp: time.Now()}, nil
+	return user, !has, nil
 }
 
 // expire sets the timer for the end of the claims. session.mu is held.
@@ -213,27 +232,31 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	if sess == nil {
 		return
 	}
-	sess.mu.Lock()
-	user := sess.claims.UserID
-	if sess.timer != nil {
-		sess.timer.Stop()
-	}
-	events := sess.events
-	sess.claims, sess.events = auth.Claims{}, new(window)
-	sess.mu.Unlock()
-	if user.IsZero() {
-		return
-	}
-	if _, has := svc.presence.View().User(s.ID()); has {
-		svc.limits.release(events)
-	}
-	for _, d := range svc.presence.Disconnect(s.ID()) {
-		s.Leave(ctx, roomName(d.Room.Key()))
+	user, departures := svc.unregister(ctx, s, sess)
+	for _, d := range departures {
 		if d.Last {
 			svc.announce(ctx, s, d.Room, user, "user-left", "offline")
 		}
 	}
-	s.Leave(ctx, userRoom(user.Key()))
+}
+
+func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *session) (ident.ID, []presence.Departure) {
+	sess.mu.Lock()
+	defer sess.mu.Unlock()
+	if sess.timer != nil {
+		sess.timer.Stop()
+	}
+	user, has := svc.presence.View().User(s.ID())
+	if has {
+		svc.limits.release(sess.events)
+		s.Leave(ctx, userRoom(user.Key()))
+	}
+	sess.claims, sess.events = auth.Claims{}, new(window)
+	departures := svc.presence.Disconnect(s.ID())
+	for _, d := range departures {
+		s.Leave(ctx, roomName(d.Room.Key()))
+	}
+	return user, departures
 }
 
 // disconnected runs after the socket's last handler.
@@ -244,6 +267,9 @@ func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	user := sess.claims.UserID
 	sess.mu.Unlock()
 	svc.UnregisterUser(context.Background(), s)
+	if !sess.counted {
+		return // another function of OnConnect refused it before the service knew
+	}
 	svc.counters.disconnections.Add(1)
 	if f := svc.opts.Audit.Disconnected; f != nil {
 		f(s, user, reason, time.Since(sess.since))

@@ -1,0 +1,240 @@
+package realtime_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// inMemory is the option for tests whose time is synctest's.
+func inMemory(o *options) { o.net = newMemoryNet() }
+
+func TestHandshakeRefusesTokens(t *testing.T) {
+	other, err := auth.Sign([]byte("another secret than the server's"), auth.Grant{UserID: id("ana")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := start(t)
+	for name, tc := range map[string]struct {
+		auth any
+		code string
+	}{
+		"badly signed":    {map[string]any{"token": other}, "token_invalid"},
+		"no string":       {map[string]any{"token": 42}, "token_invalid"},
+		"million dots":    {map[string]any{"token": strings.Repeat(".", 900_000)}, "token_invalid"}, // HARDENING: Tokens
+		"over 16 KiB":     {map[string]any{"token": strings.Repeat("a", auth.MaxTokenLength+1)}, "token_invalid"},
+		"unsigned":        {map[string]any{"token": "eyJhbGciOiJub25lIn0.eyJ1c2VySWQiOiJhbmEifQ."}, "token_invalid"},
+		"null characters": {map[string]any{"token": "\x00\x00"}, "token_invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.t = t
+			_, refusal := raw.Try(t, n.url, raw.Options{Auth: tc.auth})
+			if want := `{"message":"Authentication failed","data":{"code":"` + tc.code + `"}}`; refusal != want {
+				t.Errorf("got %s, want %s", refusal, want)
+			}
+		})
+	}
+	if s := n.Stats(); s.Connections != 0 || s.ConnectedUsers != 0 {
+		t.Errorf("refused connections count: %+v", s)
+	}
+}
+
+func TestHandshakeTokenExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory)
+		token := sign(t, id("ana"), auth.Grant{TTL: time.Second})
+		time.Sleep(2 * time.Second)
+		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]any{"token": token}, NetDial: n.dial})
+		if want := `{"message":"Authentication failed","data":{"code":"token_expired"}}`; refusal != want {
+			t.Errorf("got %s, want %s", refusal, want)
+		}
+	})
+}
+
+func TestAuthRequired(t *testing.T) {
+	n := start(t, func(o *options) { o.AuthRequired = true })
+	for _, auth := range []any{nil, map[string]any{}, map[string]any{"token": ""}, map[string]any{"token": nil}} {
+		_, refusal := raw.Try(t, n.url, raw.Options{Auth: auth})
+		if want := `{"message":"Authentication failed","data":{"code":"token_missing"}}`; refusal != want {
+			t.Errorf("auth %v: got %s, want %s", auth, refusal, want)
+		}
+	}
+	n.device("ana")
+}
+
+func TestAuthenticateRefuses(t *testing.T) {
+	n := start(t)
+	c := n.anonymous()
+	mustFail(t, c.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
+	const failed = `{"success":false,"error":{"code":"unauthenticated","message":"Authentication failed","reason":"token_invalid"}}`
+	want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": "ben"}), failed)
+	want(t, c.Ask("authenticate", map[string]any{"token": "x"}), failed)
+	mustFail(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": 1.5}), "invalid", "userId must be "+ident.Allowed)
+	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": "ana"}))
+	want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ben"))}), failed) // of another user
+	if user, _ := n.UserID(c.ID()); user.Key() != "ana" {
+		t.Errorf("user %v", user)
+	}
+}
+
+// User ids that are integers name the same user as their text, and are told as
+// they were sent.
+func TestIntegerUser(t *testing.T) {
+	n := start(t)
+	number := n.connect(map[string]any{"token": sign(t, ident.Must(ident.Int(42)))})
+	want(t, number.Next("authenticated"), authenticated(number, "42"))
+	text := n.device("42")
+	if got := n.ConnectedUsersCount(); got != 1 {
+		t.Errorf("%d users", got)
+	}
+	mustSucceed(t, text.Ask("publish-notification", map[string]any{"targetUserId": 42, "type": "INFO", "title": "Hi"}))
+	want(t, number.Next("notification"), `{"type":"INFO","title":"Hi","message":"","payload":null,"priority":"normal","from":"42","timestamp":T}`)
+	mustSucceed(t, number.Ask("join-room", 7))
+	mustSucceed(t, number.Ask("publish-update", map[string]any{"roomId": "7", "type": "x"}))
+	want(t, number.Next("update"), `{"roomId":"7","type":"x","payload":null,"from":42,"timestamp":T}`)
+	want(t, text.Ask("authenticate", map[string]any{"token": sign(t, ident.Must(ident.Int(42))), "userId": "42"}), authenticated(text, `"42"`))
+}
+
+func TestAuthTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory, func(o *options) { o.AuthTimeout = 10 * time.Second })
+		silent, late := n.anonymous(), n.anonymous()
+		time.Sleep(10*time.Second - time.Nanosecond)
+		mustSucceed(t, late.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
+		if got := n.Stats().ActiveConnections; got != 2 {
+			t.Errorf("%d connections before the timeout", got)
+		}
+		time.Sleep(time.Nanosecond)
+		silent.Disconnected()
+		time.Sleep(time.Minute)
+		mustSucceed(t, late.Ask("join-room", "r"))
+	})
+}
+
+func TestTokenExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory)
+		ana, ben := n.device("ana", auth.Grant{TTL: time.Minute}), n.device("ben", auth.Grant{TTL: time.Minute})
+		time.Sleep(30 * time.Second)
+		mustSucceed(t, ben.Ask("authenticate", map[string]any{"token": sign(t, id("ben"), auth.Grant{TTL: time.Minute})}))
+		time.Sleep(30 * time.Second)
+		e := ana.Next("error")
+		if e.Arg(0) != `"Authentication failed"` ||
+			e.Arg(1) != `{"code":"unauthenticated","message":"Authentication failed","reason":"token_expired","event":"authenticate"}` {
+			t.Errorf("error %s", e.Args)
+		}
+		ana.Disconnected()
+		mustSucceed(t, ben.Ask("join-room", "r")) // a fresh token
+		time.Sleep(30 * time.Second)
+		ben.Disconnected()
+		synctest.Wait()
+		if got := n.ConnectedUsersCount(); got != 0 {
+			t.Errorf("%d users are left", got)
+		}
+	})
+}
+
+// A fresh token brings its own rights.
+func TestFreshTokenReplacesClaims(t *testing.T) {
+	n := start(t)
+	c := n.device("ana", auth.Grant{Rooms: []string{"order-*"}})
+	mustFail(t, c.Ask("join-room", "lobby"), "unauthorized", "Unauthorized")
+	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
+	mustSucceed(t, c.Ask("join-room", "lobby"))
+}
+
+func TestUnregisterUser(t *testing.T) {
+	n := start(t)
+	watcher, c := n.member("watcher", "r"), n.member("ana", "r")
+	watcher.Next("user-joined")
+	watcher.Next("user-presence")
+	s := n.socket(c)
+	n.UnregisterUser(t.Context(), s)
+	n.UnregisterUser(t.Context(), s) // again
+	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
+	watcher.Next("user-presence")
+	if n.IsUserConnected("ana") || len(s.Rooms()) != 1 || !s.Connected() {
+		t.Errorf("rooms %v, connected %v", s.Rooms(), s.Connected())
+	}
+	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("r"), Type: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	mustFail(t, c.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
+	nothing(t, c)
+	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ben"))})) // another user may
+	watcher.Next("update")
+	nothing(t, watcher)
+}
+
+// However a socket is moved, presence and Socket.IO rooms agree in the end.
+func TestRegisterAndMoveConcurrently(t *testing.T) {
+	n := start(t)
+	c := n.anonymous()
+	s := n.socket(c)
+	var movers sync.WaitGroup
+	for i := range 4 {
+		movers.Go(func() {
+			for range 200 {
+				switch i {
+				case 0:
+					n.RegisterUser(s, claimsOf("ana"))
+				case 1:
+					n.UnregisterUser(context.Background(), s)
+				case 2:
+					n.JoinRoom(context.Background(), s, id("r"))
+				case 3:
+					n.LeaveRoom(context.Background(), s, id("r"))
+				}
+			}
+		})
+	}
+	movers.Wait()
+	if n.IsUserConnected("ana") != s.In("user:ana") || n.IsUserInRoom("ana", "r") != s.In("room:r") {
+		t.Errorf("presence: connected %v, in room %v; socket's rooms %v",
+			n.IsUserConnected("ana"), n.IsUserInRoom("ana", "r"), s.Rooms())
+	}
+	n.UnregisterUser(t.Context(), s)
+	if rooms := s.Rooms(); len(rooms) != 1 {
+		t.Errorf("rooms of a socket without a user: %v", rooms)
+	}
+}
+
+func TestRegisterUserErrors(t *testing.T) {
+	n := start(t)
+	c := n.device("ana")
+	s := n.socket(c)
+	var e *realtime.Error
+	if _, err := n.RegisterUser(s, claimsOf("ben")); !errors.As(err, &e) || e.Code != realtime.CodeUnauthenticated {
+		t.Errorf("another user: %v", err)
+	}
+	c.Close()
+	n.settled(0)
+	if _, err := n.RegisterUser(s, claimsOf("ana")); !errors.Is(err, socketio.ErrDisconnected) {
+		t.Errorf("on a socket that has gone: %v", err)
+	}
+	if n.IsUserConnected("ana") {
+		t.Error("a socket that has gone was registered")
+	}
+}
+
+// A program's own OnConnect may refuse a socket before the service has seen
+// it; that is no disconnection.
+func TestOnConnectRefusesFirst(t *testing.T) {
+	n := start(t, func(o *options) { o.first = func(context.Context, *socketio.Socket) error { return errors.New("no") } })
+	n.connect(nil).Disconnected()
+	eventually(t, func() bool { return n.io.Namespace("/").Count() == 0 })
+	n.io.Close(t.Context())
+	if s := n.Stats(); s.Connections != 0 || s.Disconnections != 0 {
+		t.Errorf("%+v", s)
+	}
+}
