@@ -1,0 +1,84 @@
+package realtime_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+)
+
+func TestDefaultPolicyUpdates(t *testing.T) {
+	n := start(t)
+	member, outsider := n.member("ana", "r"), n.device("ben")
+	update := map[string]any{"roomId": "r", "type": "x"}
+	mustFail(t, outsider.Ask("publish-update", update), "unauthorized", "Unauthorized")
+	nothing(t, member)
+	for _, admin := range []auth.Grant{{Roles: []string{"admin"}}, {Roles: []string{"user", "admin"}}} {
+		mustSucceed(t, n.device("root", admin).Ask("publish-update", update))
+		want(t, member.Next("update"), `{"roomId":"r","type":"x","payload":null,"from":"root","timestamp":T}`)
+	}
+	for _, no := range []auth.Grant{{Roles: []string{"Admin"}}, {Roles: []string{"administrator"}}} {
+		mustFail(t, n.device("cid", no).Ask("publish-update", update), "unauthorized", "Unauthorized")
+	}
+	// Membership is the user's: ana's second device may.
+	mustSucceed(t, n.device("ana").Ask("publish-update", update))
+}
+
+func TestDefaultPolicyRooms(t *testing.T) {
+	n := start(t)
+	c := n.device("ana", auth.Grant{Rooms: []string{"order-*", "lobby", "42"}})
+	for _, room := range []any{"order-1", "order-", "lobby", 42, "42"} {
+		mustSucceed(t, c.Ask("join-room", room))
+	}
+	for _, room := range []any{"my-order-1", "order", "lobby2", "Lobby", 421} {
+		mustFail(t, c.Ask("join-room", room), "unauthorized", "Unauthorized")
+	}
+	mustFail(t, n.device("ben", auth.Grant{Rooms: []string{}}).Ask("join-room", "lobby"), "unauthorized", "Unauthorized")
+	mustSucceed(t, n.device("cid", auth.Grant{Rooms: []string{"*"}}).Ask("join-room", "anything"))
+}
+
+func TestNotifyPolicyAdmin(t *testing.T) {
+	n := start(t, func(o *options) { o.Policy = realtime.DefaultPolicy{NotifyAdminOnly: true} })
+	note := map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"}
+	mustFail(t, n.device("ana").Ask("publish-notification", note), "unauthorized", "Unauthorized")
+	mustSucceed(t, n.device("root", auth.Grant{Roles: []string{"admin"}}).Ask("publish-notification", note))
+}
+
+// ownPolicy is a program's.
+type ownPolicy struct{}
+
+func (ownPolicy) JoinRoom(_ context.Context, user auth.Claims, room ident.ID) error {
+	if room.Key() != user.UserID.Key() {
+		return &realtime.Error{Code: "not_yours", Message: "This is not your room"}
+	}
+	return nil
+}
+
+func (ownPolicy) PublishUpdate(_ context.Context, _ auth.Claims, member bool, u *realtime.Update) error {
+	if u.Type == "secret" || member != (u.RoomID.Key() == "ana") {
+		return errors.New("a reason that is no client's business")
+	}
+	return nil
+}
+
+func (ownPolicy) PublishNotification(ctx context.Context, _ auth.Claims, _ *realtime.Notification) error {
+	return realtime.ErrUnauthorized
+}
+
+func TestPolicyIsReplaced(t *testing.T) {
+	n := start(t, func(o *options) { o.Policy = ownPolicy{} })
+	c := n.device("ana")
+	mustFail(t, c.Ask("join-room", "ben"), "not_yours", "This is not your room")
+	mustSucceed(t, c.Ask("join-room", "ana"))
+	mustSucceed(t, c.Ask("publish-update", map[string]any{"roomId": "ana", "type": "x"}))
+	mustSucceed(t, c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"}))
+	mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "ana", "type": "secret"}), "internal", "Internal error")
+	mustFail(t, c.Ask("publish-notification", map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"}), "unauthorized", "Unauthorized")
+	// Programs ask nobody.
+	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("ana"), Type: "secret"}); err != nil {
+		t.Error(err)
+	}
+}
