@@ -70,17 +70,35 @@ func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (N
 		return NotificationSent{}, err
 	}
 	now := time.Now()
-	delivered, err := svc.SendToUser(ctx, n.TargetUserID, "notification", struct {
-		Type      string    `json:"type"`
-		Title     string    `json:"title"`
-		Message   string    `json:"message"`
-		Payload   any       `json:"payload"`
-		Priority  string    `json:"priority"`
-		From      ident.ID  `json:"from"`
-		Timestamp time.Time `json:"timestamp"`
-	}{n.Type, n.Title, n.Message, n.Payload, n.Priority, n.From, now})
+	delivered, err := svc.SendToUser(ctx, n.TargetUserID, "notification", notificationEvent{n, now})
 	if err != nil {
 		return NotificationSent{}, err
 	}
 	return NotificationSent{Delivered: delivered, Timestamp: now}, nil
+}
+
+// notificationEvent is the argument of the event notification. It encodes
+// itself, since encoders by reflection reformat the payload's white space.
+type notificationEvent struct {
+	*Notification
+	at time.Time
+}
+
+func (e notificationEvent) AppendArg(dst []byte, attachments [][]byte) (_ []byte, _ [][]byte, err error) {
+	for _, field := range []struct {
+		name  string
+		value any
+	}{
+		{`{"type":`, e.Type},
+		{`,"title":`, e.Title},
+		{`,"message":`, e.Message},
+		{`,"payload":`, e.Payload},
+		{`,"priority":`, e.Priority},
+	} {
+		if dst, attachments, err = socketio.AppendArg(append(dst, field.name...), attachments, field.value); err != nil {
+			return nil, nil, err
+		}
+	}
+	dst = e.From.AppendJSON(append(dst, `,"from":`...))
+	return append(appendTimestamp(dst, e.at), '}'), attachments, nil
 }
