@@ -214,6 +214,8 @@ func testNodeGone(t *testing.T, c Cluster) {
 		defer mu.Unlock()
 		gone = append(gone, c...)
 	})
+	// What was there before a node learned of it is told, too.
+	eventually(t, "they know each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
 	a.Connect("a1", id("ann"))
 	a.Join("a1", id("r"))
 	b.Connect("a2", id("ann"))
