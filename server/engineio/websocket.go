@@ -25,6 +25,7 @@ type websocketConn struct {
 	// Owned by the reading goroutine.
 	reader  frameReader
 	probing bool // is not the session's transport yet
+	thrown  int  // bytes that came when nothing counted any more
 
 	// Guarded by Session.mu.
 	timer   *time.Timer // ends a probe that takes too long, and later the linger time
@@ -130,8 +131,12 @@ func (c *websocketConn) readConn() error {
 
 // feed handles what was read and reports whether to go on reading.
 func (c *websocketConn) feed(b []byte) bool {
-	if len(b) == 0 || c.deaf {
+	if len(b) == 0 {
 		return true
+	}
+	if c.deaf {
+		c.thrown += len(b)
+		return c.thrown <= c.reader.limit
 	}
 	s := c.session
 	s.reading.Lock()
@@ -171,14 +176,15 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 			if c.probing {
 				return c.handleProbe(packet.Packet{})
 			}
-			c.session.close(ReasonParseError, err)
-			return true // until the client has read our close frame
+			return c.lastWords(ReasonParseError, err, closeNormal)
 		}
 	}
 	if c.probing {
 		return c.handleProbe(pkt)
 	}
-	c.session.receive(pkt)
+	if !c.session.receive(pkt) && c.session.closed() {
+		return c.lastWords(ReasonTransportClose, nil, closeNormal)
+	}
 	return true
 }
 
@@ -200,6 +206,7 @@ func (c *websocketConn) sendControl(frame []byte) {
 	s.mu.Unlock()
 	if slow {
 		s.close(ReasonSlowConsumer, nil)
+		c.shutdown()
 		return
 	}
 	s.scheduleFlush()
@@ -233,8 +240,9 @@ func (c *websocketConn) fail(v violation) bool {
 
 // lastWords closes the session where only a close frame is left to be said. It
 // reports true where that is still to be written: the connection is read until
-// the client ends it, or the linger time does, because closing it with bytes
-// unread would reset it, and take the close frame from the client.
+// the client ends it, or the linger time does, or it has sent another message's
+// worth of bytes, because closing it with bytes unread would reset it, and take
+// the close frame from the client.
 func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (more bool) {
 	s := c.session
 	s.mu.Lock()

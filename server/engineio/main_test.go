@@ -1,0 +1,212 @@
+package engineio
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// recorder is a handler that writes down what it is told, and echoes where it
+// is asked to.
+type recorder struct {
+	echo     bool
+	messages chan string
+	closed   chan string // reasons
+	session  *Session
+
+	mu     sync.Mutex
+	closes int
+}
+
+func newRecorder(s *Session, echo bool) *recorder {
+	return &recorder{echo: echo, session: s, messages: make(chan string, 10_000), closed: make(chan string, 1)}
+}
+
+func (r *recorder) HandleMessage(s *Session, data []byte, binary bool) {
+	if r.echo {
+		if binary {
+			s.Send(BinaryFrame(data))
+		} else {
+			s.Send(TextFrame(data))
+		}
+	}
+	r.messages <- string(data)
+}
+
+func (r *recorder) HandleReadEnd(*Session) {}
+
+func (r *recorder) HandleClose(_ *Session, reason Reason, _ error) {
+	r.mu.Lock()
+	r.closes++
+	r.mu.Unlock()
+	r.closed <- string(reason) // a second one would block, and be a leak
+}
+
+// message returns the next message that the session's client has sent.
+func (r *recorder) message(t testing.TB) string {
+	t.Helper()
+	return receive(t, r.messages, "a message")
+}
+
+func (r *recorder) reason(t testing.TB) Reason {
+	t.Helper()
+	return Reason(receive(t, r.closed, "the session's end"))
+}
+
+func receive[T any](t testing.TB, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(engineiotest.Wait):
+		t.Fatalf("%s does not come", what)
+		panic("unreachable")
+	}
+}
+
+// endpoint is a server on a socket, whose sessions are recorded.
+type endpoint struct {
+	*Server
+	url      string
+	tls      *tls.Config
+	sessions chan *recorder
+}
+
+// next is the recorder of the next new session.
+func (e *endpoint) next(t testing.TB) *recorder {
+	t.Helper()
+	return receive(t, e.sessions, "a session")
+}
+
+func (e *endpoint) dial(t testing.TB, polling bool) (*engineiotest.Conn, *recorder) {
+	t.Helper()
+	c := engineiotest.Dial(t, e.url, engineiotest.Options{Polling: polling, TLS: e.tls})
+	return c, e.next(t)
+}
+
+// serve starts a server that echoes.
+func serve(t testing.TB, opts Options) *endpoint { return serveOn(t, opts, false) }
+
+func serveOn(t testing.TB, opts Options, overTLS bool) *endpoint {
+	e := &endpoint{sessions: make(chan *recorder, 20_000)}
+	e.Server = New(opts, func(s *Session, _ *http.Request) Handler {
+		r := newRecorder(s, true)
+		e.sessions <- r
+		return r
+	})
+	start := httptest.NewServer
+	if overTLS {
+		start = httptest.NewTLSServer
+	}
+	hs := start(e.Server)
+	e.url = hs.URL + "/engine.io/"
+	if overTLS {
+		e.tls = &tls.Config{InsecureSkipVerify: true}
+	}
+	t.Cleanup(func() {
+		shut(t, e.Server)
+		hs.CloseClientConnections()
+		hs.Close()
+	})
+	return e
+}
+
+// shut closes a server and checks that nothing of it is left.
+func shut(t testing.TB, srv *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), engineiotest.Wait)
+	defer cancel()
+	if err := srv.Close(ctx); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if n := srv.Count(); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+	f := srv.flusher
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.crowded != 0 || f.running != 0 {
+		t.Errorf("the flusher counts %d crowded sessions and %d goroutines", f.crowded, f.running)
+	}
+	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.lingers} {
+		if q.head != nil || q.tail != nil {
+			t.Error("a session waits in a queue of deadlines")
+		}
+	}
+}
+
+// request sends a request and returns status, body and headers.
+func request(t testing.TB, method, url string, header http.Header, body io.Reader) (int, string, http.Header) {
+	t.Helper()
+	r, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	tr := &http.Transport{DisableCompression: true}
+	defer tr.CloseIdleConnections()
+	resp, err := tr.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b), resp.Header
+}
+
+// open opens a polling session by hand.
+func open(t testing.TB, e *endpoint) (url string, r *recorder) {
+	t.Helper()
+	status, body, _ := request(t, "GET", e.url+"?EIO=4&transport=polling", nil, nil)
+	_, rest, ok := strings.Cut(body, `"sid":"`)
+	if status != 200 || !ok {
+		t.Fatalf("handshake: %d %s", status, body)
+	}
+	return e.url + "?EIO=4&transport=polling&sid=" + rest[:20], e.next(t)
+}
+
+// eventually waits for a condition that no event tells of.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(engineiotest.Wait); time.Now().Before(end); <-tick.C {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("%s: never", what)
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// accepting makes sessions that do not echo.
+func accepting(sessions chan<- *recorder) func(*Session, *http.Request) Handler {
+	return func(s *Session, _ *http.Request) Handler {
+		r := newRecorder(s, false)
+		sessions <- r
+		return r
+	}
+}

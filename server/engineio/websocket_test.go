@@ -1,0 +1,148 @@
+package engineio
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+func TestWebSocketEcho(t *testing.T) {
+	for _, overTLS := range []bool{false, true} {
+		e := serveOn(t, Options{}, overTLS)
+		c, r := e.dial(t, false)
+		big := strings.Repeat("é", 400_000)
+		for _, msg := range []string{"", "a", strings.Repeat("b", 126), strings.Repeat("c", 70_000), big} {
+			c.SendText(msg)
+			if got := c.Text(); got != msg {
+				t.Errorf("TLS %v: %d bytes became %d", overTLS, len(msg), len(got))
+			}
+			r.message(t)
+		}
+		c.SendBinary([]byte{0, 1, 255})
+		if m := c.Next(); !m.Binary || !bytes.Equal(m.Data, []byte{0, 1, 255}) {
+			t.Errorf("binary: %+v", m)
+		}
+		if r.session.Request().Secure != overTLS {
+			t.Error("Secure is wrong")
+		}
+		r.session.Send(TextFrame([]byte("last")))
+		r.session.Close()
+		if got, end := c.Text(), c.End(); got != "last" || end.Code != 1005 {
+			t.Errorf("TLS %v: at the end %q, then %+v", overTLS, got, end)
+		}
+		if got := r.reason(t); got != ReasonForcedClose {
+			t.Errorf("reason %q", got)
+		}
+	}
+}
+
+// The close code must reach the client although more of its bytes come, which
+// a connection that is simply closed answers with a reset.
+func TestWebSocketViolations(t *testing.T) {
+	frame := func(op ws.OpCode, fin bool, payload string) string { return string(clientFrame(op, fin, payload)) }
+	for _, tc := range []struct {
+		name, in string
+		code     int
+		reason   Reason
+	}{
+		{"RSV", "\xc1\x80\x00\x00\x00\x00", 1002, ReasonTransportError},
+		{"reserved opcode", "\x83\x80\x00\x00\x00\x00", 1002, ReasonTransportError},
+		{"unmasked", "\x81\x024x", 1002, ReasonTransportError},
+		{"high bit of the length", "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00", 1009, ReasonTransportError},
+		{"control frame over 125 bytes", frame(ws.OpPing, true, strings.Repeat("x", 126)), 1002, ReasonTransportError},
+		{"131,072 fragments", frame(ws.OpText, false, "4") + strings.Repeat(frame(ws.OpContinuation, false, "x"), 131_072), 1008, ReasonTransportError},
+		{"not UTF-8", frame(ws.OpText, true, "4\xff"), 1007, ReasonTransportError},
+		{"over the limit", frame(ws.OpText, true, strings.Repeat("4", 1_000_001)), 1009, ReasonTransportError},
+		{"over the limit in fragments", strings.Repeat(frame(ws.OpContinuation, false, strings.Repeat("4", 100_000)), 11), 1009, ReasonTransportError},
+		{"close frame of one byte", frame(ws.OpClose, true, "\x03"), 1002, ReasonTransportError},
+		{"close frame with a reserved status", frame(ws.OpClose, true, "\x03\xed"), 1002, ReasonTransportError},
+		{"close frame that is not UTF-8", frame(ws.OpClose, true, "\x03\xe8\xff"), 1007, ReasonTransportError},
+		{"close frame", frame(ws.OpClose, true, "\x03\xe8bye"), 1000, ReasonTransportClose},
+		{"not a packet", frame(ws.OpText, true, "x"), 1005, ReasonParseError},
+		{"empty packet", frame(ws.OpText, true, ""), 1005, ReasonParseError},
+		{"ping of the client", frame(ws.OpText, true, "2"), 1005, ReasonTransportError},
+		{"close packet", frame(ws.OpText, true, "1"), 1005, ReasonTransportClose},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := serve(t, Options{})
+			other, _ := e.dial(t, false)
+			c, r := e.dial(t, false)
+			in := tc.in
+			if strings.HasPrefix(tc.name, "over the limit in") { // the first fragment is the message's
+				in = frame(ws.OpText, false, "4") + in
+			}
+			c.WriteRaw([]byte(in))
+			c.WriteRaw(bytes.Repeat(clientFrame(ws.OpText, true, "4more"), 1000))
+			if end := c.End(); end.Code != tc.code {
+				t.Errorf("closed with %+v, want %d", end, tc.code)
+			}
+			if got := r.reason(t); got != tc.reason {
+				t.Errorf("reason %q, want %q", got, tc.reason)
+			}
+			other.SendText("still here")
+			if got := other.Text(); got != "still here" {
+				t.Errorf("the other client got %q", got)
+			}
+		})
+	}
+}
+
+// Pongs that nobody asked for change nothing, pings are answered.
+func TestWebSocketControlFlood(t *testing.T) {
+	e := serve(t, Options{})
+	c, r := e.dial(t, false)
+	c.WriteRaw(bytes.Repeat(clientFrame(ws.OpPong, true, "x"), 100_000))
+	c.WriteRaw(bytes.Repeat(clientFrame(ws.OpText, true, "3"), 100_000))
+	c.WriteRaw(bytes.Repeat(clientFrame(ws.OpPing, true, "x"), 1000))
+	c.SendText("still here")
+	if got := c.Text(); got != "still here" {
+		t.Errorf("got %q", got)
+	}
+	r.session.mu.Lock()
+	defer r.session.mu.Unlock()
+	if r.session.waiting.in != e.pings {
+		t.Error("the session does not wait for its ping")
+	}
+}
+
+// Who sends pings and reads no pongs is cut off.
+func TestWebSocketPingFlood(t *testing.T) {
+	e := serve(t, Options{})
+	conn := rawWebSocket(t, e, "")
+	r := e.next(t)
+	flood := bytes.Repeat(clientFrame(ws.OpPing, true, strings.Repeat("x", 125)), 1000)
+	for {
+		if _, err := conn.Write(flood); err != nil {
+			break
+		}
+	}
+	if got := r.reason(t); got != ReasonSlowConsumer {
+		t.Errorf("reason %q", got)
+	}
+}
+
+func TestWebSocketBrokenConnection(t *testing.T) {
+	e := serve(t, Options{})
+	c, r := e.dial(t, false)
+	c.Break()
+	if got := r.reason(t); got != ReasonTransportClose && got != ReasonTransportError {
+		t.Errorf("reason %q", got)
+	}
+	eventually(t, "the session is forgotten", func() bool { return e.Count() == 0 })
+}
+
+// Sixty-four KiB of blanks in a header must not cost more than reading them.
+func TestWebSocketProtocolHeader(t *testing.T) {
+	e := serve(t, Options{})
+	h := wsHeader.Clone()
+	h.Set("Sec-Websocket-Protocol", "a"+strings.Repeat(" ", 64<<10)+"b")
+	status, _, _ := request(t, "GET", e.url+"?EIO=4&transport=polling", h, nil)
+	if status == 200 {
+		t.Errorf("answered %d", status)
+	}
+	c, _ := e.dial(t, false)
+	c.SendText("still here")
+	c.Text()
+}
