@@ -3,11 +3,14 @@ package server
 import (
 	"errors"
 
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/redisadapter"
+	"github.com/puente-io/puente/server/redispresence"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
@@ -19,10 +22,72 @@ type cluster struct {
 	close    func() error
 }
 
-func newCluster(cfg config.Config, _ zerolog.Logger) (*cluster, error) {
-	if cfg.RedisURL.IsSet() {
-		return nil, errors.New("server: REDIS_HOST, REDIS_URL: clusters are not supported yet")
+// newCluster does not wait for Redis: its error is one of the configuration.
+func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
+	if !cfg.RedisURL.IsSet() {
+		p := presence.NewMemory().Node()
+		return &cluster{presence: p, close: p.Close}, nil
 	}
-	p := presence.NewMemory().Node()
-	return &cluster{presence: p, close: p.Close}, nil
+	logging.Disable() // the library's own, of the whole process: what fails is told to the hooks
+	client, err := newRedisClient(cfg.RedisURL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	opts := redisadapter.Options{URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log)}
+	if cfg.RedisAdapter == "sharded" {
+		opts.Mode = redisadapter.Sharded
+	}
+	nodes, err := redisadapter.New(opts)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	users, err := redispresence.New(redispresence.Options{Redis: client, Prefix: cfg.RedisPrefix, Hooks: presenceHooks(log)})
+	if err != nil {
+		return nil, errors.Join(err, nodes.Close(), client.Close())
+	}
+	return &cluster{
+		adapter:  nodes.Factory(),
+		presence: users,
+		degraded: func() realtime.Degradation {
+			if h := nodes.Health(); h.Degraded {
+				return realtime.Degradation(h)
+			}
+			return realtime.Degradation(users.Health())
+		},
+		// Presence first: its last word is that the users have gone.
+		close: func() error { return errors.Join(users.Close(), nodes.Close(), client.Close()) },
+	}, nil
+}
+
+// adapterHooks logs what a cluster does to messages, and when it comes and goes.
+func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
+	drops, foreign := sampled(log), sampled(log)
+	return redisadapter.Hooks{
+		Dropped: func(n int, err error) {
+			drops.Warn().Int("messages", n).Err(err).Msg("messages have not reached the other nodes")
+		},
+		Malformed: func(channel string, err error) {
+			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
+		},
+		Health: func(h redisadapter.Health) { logHealth(log, "messages", h.Degraded, h.Reason) },
+	}
+}
+
+func presenceHooks(log zerolog.Logger) redispresence.Hooks {
+	failures, foreign := sampled(log), sampled(log)
+	return redispresence.Hooks{
+		Failed: func(err error) { failures.Debug().Err(err).Msg("presence does not reach Redis") },
+		Malformed: func(channel string, err error) {
+			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
+		},
+		Health: func(h redispresence.Health) { logHealth(log, "presence", h.Degraded, h.Reason) },
+	}
+}
+
+func logHealth(log zerolog.Logger, part string, degraded bool, reason string) {
+	if degraded {
+		log.Warn().Str("part", part).Str("reason", reason).Msg("cluster degraded: this node serves its own clients")
+		return
+	}
+	log.Info().Str("part", part).Msg("cluster connected")
 }

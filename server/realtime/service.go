@@ -63,13 +63,14 @@ type Audit struct {
 
 // Service is the documented service. Its methods are safe for concurrent use.
 type Service struct {
-	opts     Options
-	ns       *socketio.Namespace
-	presence presence.Presence
-	policy   Policy
-	limits   *limiter
-	counters counters
-	started  time.Time
+	opts      Options
+	ns        *socketio.Namespace
+	presence  presence.Presence
+	policy    Policy
+	limits    *limiter
+	strangers strangers
+	counters  counters
+	started   time.Time
 }
 
 // New returns a service and installs in the namespace what it needs: a
@@ -122,13 +123,14 @@ func userRoom(user string) string { return "user:" + user }
 func roomName(room string) string { return "room:" + room }
 
 // SendToUser sends an event to every device of the user, on any node. delivered
-// tells whether the user has one. For errors see [Service.PublishUpdate].
+// tells whether the user has one; where the cluster has servers without presence
+// they are asked, for 500 ms at most. For errors see [Service.PublishUpdate].
 func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string, args ...any) (delivered bool, err error) {
 	delivered = svc.presence.View().Connected(user.Key())
 	if err := svc.emit(ctx, userRoom(user.Key()), event, args...); err != nil {
 		return false, err
 	}
-	return delivered, nil
+	return delivered || svc.elsewhere(ctx, user.Key()), nil
 }
 
 // EmitToRoom sends an event to everyone in the room.
