@@ -250,6 +250,13 @@ func (c *Client) Names() []string {
 	return names
 }
 
+// Clear forgets the events that have come and have not been taken.
+func (c *Client) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = nil
+}
+
 // Disconnected waits for DISCONNECT.
 func (c *Client) Disconnected() {
 	c.tb.Helper()

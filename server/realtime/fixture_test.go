@@ -12,6 +12,7 @@ import (
 	"github.com/puente-io/puente/handlers"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -21,9 +22,10 @@ const secret = "a secret of the tests, 32 bytes or more"
 // node is a server with the service and the documented events.
 type node struct {
 	*realtime.Service
-	t   testing.TB
-	io  *socketio.Server
-	url string
+	t     testing.TB
+	io    *socketio.Server
+	users presence.Presence
+	url   string
 	// dial connects to the node; nil: over TCP.
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -46,7 +48,10 @@ func start(t testing.TB, edits ...func(*options)) *node {
 	for _, edit := range edits {
 		edit(&opts)
 	}
-	n := &node{t: t, io: socketio.New(opts.io)}
+	if opts.Presence == nil {
+		opts.Presence = presence.NewMemory().Node()
+	}
+	n := &node{t: t, io: socketio.New(opts.io), users: opts.Presence}
 	opts.Namespace = n.io.Namespace("/")
 	if opts.first != nil {
 		opts.Namespace.OnConnect(opts.first)

@@ -81,7 +81,7 @@ func (svc *Service) published(err error) error {
 	switch {
 	case err == nil:
 		svc.counters.published.Add(1)
-	case errors.Is(err, socketio.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, socketio.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return ErrUnavailable
 	case errors.Is(err, socketio.ErrReserved):
 		return Invalid("event", "a name that has no meaning of its own")

@@ -1,0 +1,116 @@
+package realtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// failing is an adapter whose cluster does not take events.
+type failing struct {
+	adapter.Adapter
+	err error
+}
+
+func (f failing) Broadcast(context.Context, *packet.Packet, adapter.Selection, adapter.Flags) error {
+	return f.err
+}
+
+func (f failing) Disconnect(context.Context, adapter.Selection, bool) error { return f.err }
+
+// without is the option of a cluster that does not take events.
+func without(err error) func(*options) {
+	return func(o *options) {
+		memory := adapter.NewMemory().Factory()
+		o.io.Adapter = func(l adapter.Local) adapter.Adapter { return failing{memory(l), err} }
+	}
+}
+
+// With the cluster away the members here get the update, the publisher is told
+// that it was published, and the drop is counted.
+func TestClusterAway(t *testing.T) {
+	n := start(t, without(adapter.ErrAway))
+	ana, ben := n.member("ana", "r"), n.member("ben", "r")
+	drops := n.ClusterDrops()
+	mustSucceed(t, ana.Ask("publish-update", map[string]any{"roomId": "r", "type": "x"}))
+	ben.Next("update")
+	if got := n.ClusterDrops() - drops; got != 1 {
+		t.Errorf("%d drops counted", got)
+	}
+	if devices, err := n.DisconnectUser(t.Context(), id("ben"), "x"); devices != 1 || err != nil {
+		t.Errorf("%d devices, %v", devices, err)
+	}
+	ben.Disconnected()
+}
+
+// A cluster that is too slow makes the publisher hear of it; the members here
+// have the update all the same.
+func TestClusterSlow(t *testing.T) {
+	for _, err := range []error{
+		adapter.ErrUnavailable, fmt.Errorf("wrapped: %w", adapter.ErrUnavailable), context.DeadlineExceeded, context.Canceled,
+	} {
+		n := start(t, without(err))
+		c := n.member("ana", "r")
+		mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "r", "type": "x"}), "unavailable", "Service unavailable")
+		c.Next("update")
+		if _, err := n.SendToUser(t.Context(), id("ana"), "x"); !errors.Is(err, realtime.ErrUnavailable) {
+			t.Errorf("SendToUser: %v", err)
+		}
+		if got := n.Stats().MessagesPublished; got != 0 {
+			t.Errorf("%d published", got)
+		}
+	}
+}
+
+func TestHealthOfADegradedNode(t *testing.T) {
+	since := time.Now()
+	degraded := func() realtime.Degradation {
+		return realtime.Degradation{Degraded: true, Reason: "redis: connection refused", Since: since}
+	}
+	for _, required := range []bool{false, true} {
+		h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = degraded, required }).HealthCheck()
+		if h.Degraded == nil || h.Degraded.Reason != "redis: connection refused" || !h.Degraded.Since.Equal(since) {
+			t.Errorf("degraded %+v", h.Degraded)
+		}
+		if h.Healthy == required || (h.Reason != "") != required {
+			t.Errorf("required %v: healthy %v, reason %q", required, h.Healthy, h.Reason)
+		}
+	}
+}
+
+// Users of the cluster: devices on several nodes are one user's.
+func TestUserOnSeveralNodes(t *testing.T) {
+	a, b := cluster(t)
+	phone := a.member("ana", "r")
+	laptop := b.member("ana", "r")
+	watcher := b.member("ben", "r")
+	phone.Next("user-joined")
+	phone.Next("user-presence")
+	if got := a.UserSockets("ana"); len(got) != 2 {
+		t.Errorf("sockets %v", got)
+	}
+	mustSucceed(t, phone.Ask("leave-room", "r"))
+	nothing(t, watcher)
+	if sent, err := a.PublishNotification(t.Context(), &realtime.Notification{TargetUserID: id("ben"), Type: "INFO", Title: "Hi"}); err != nil || !sent.Delivered {
+		t.Errorf("%+v, %v", sent, err)
+	}
+	watcher.Next("notification")
+	laptop.Next("user-joined")
+	laptop.Next("user-presence")
+	if devices, err := a.DisconnectUser(t.Context(), id("ana"), "bye"); devices != 2 || err != nil {
+		t.Errorf("%d devices, %v", devices, err)
+	}
+	want(t, laptop.Next("force-disconnect"), `{"reason":"bye"}`)
+	laptop.Disconnected()
+	phone.Disconnected()
+	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
+	if a.IsUserConnected("ana") || !a.IsUserConnected("ben") {
+		t.Errorf("users %v", a.ConnectedUsers())
+	}
+}

@@ -1,0 +1,160 @@
+package realtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+)
+
+func TestPresenceMax(t *testing.T) {
+	n := start(t, func(o *options) { o.PresenceMax = 3 })
+	a := n.member("a", "r")
+	n.member("b", "r")
+	n.member("c", "r")
+	for _, user := range []string{"b", "c"} {
+		want(t, a.Next("user-joined"), `{"userId":"`+user+`","roomId":"r","timestamp":T}`)
+		a.Next("user-presence")
+	}
+	fourth := n.device("d")
+	want(t, fourth.Ask("join-room", "r"), `{"success":true,"roomId":"r","users":["a","b","c","d"],"total":4,"timestamp":T}`)
+	n.member("e", "r").Ask("leave-room", "r") // four are left
+	nothing(t, a)
+	mustSucceed(t, fourth.Ask("leave-room", "r"))
+	want(t, a.Next("user-left"), `{"userId":"d","roomId":"r","timestamp":T}`)
+}
+
+func TestPresenceMaxOfNone(t *testing.T) {
+	n := start(t, func(o *options) { o.PresenceMax = -1 })
+	a := n.member("a", "r")
+	mustSucceed(t, n.member("b", "r").Ask("leave-room", "r"))
+	nothing(t, a)
+}
+
+// The answer to a join names 1,000 users and counts all.
+func TestUsersShown(t *testing.T) {
+	n := start(t)
+	s := n.socket(n.member("someone", "r"))
+	for i := range 1005 {
+		// Devices without a connection, as those of another node are.
+		n.users.Connect(fmt.Sprint("device-", i), ident.Must(ident.Int(int64(i))))
+		n.users.Join(fmt.Sprint("device-", i), id("r"))
+	}
+	joined, err := n.JoinRoom(t.Context(), s, id("r"))
+	if err != nil || len(joined.Users) != 1000 || joined.Total != 1006 {
+		t.Errorf("%d users of %d, %v", len(joined.Users), joined.Total, err)
+	}
+}
+
+// The updates that one publisher sends to a room arrive in their order,
+// whatever others do there.
+func TestUpdatesInOrder(t *testing.T) {
+	const publishers, each = 4, 200
+	n := start(t)
+	reader := n.member("reader", "r")
+	var all errgroup.Group
+	for p := range publishers {
+		all.Go(func() error {
+			for i := range each {
+				u := &realtime.Update{RoomID: id("r"), Type: fmt.Sprint(p), Payload: i}
+				if _, err := n.PublishUpdate(context.Background(), u); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	next := map[string]int{}
+	for range publishers * each {
+		var u struct {
+			Type    string
+			Payload int
+		}
+		if err := json.Unmarshal(reader.Next("update").Args[0], &u); err != nil {
+			t.Fatal(err)
+		}
+		if u.Payload != next[u.Type] {
+			t.Fatalf("publisher %s: update %d came where %d was due", u.Type, u.Payload, next[u.Type])
+		}
+		next[u.Type]++
+	}
+}
+
+// After a socket has been told that it has left a room, no update of the room
+// follows.
+func TestNoUpdateAfterRoomLeft(t *testing.T) {
+	n := start(t, func(o *options) { o.RateLimit = -1 })
+	c := n.device("ana")
+	stop := make(chan struct{})
+	var publishers sync.WaitGroup
+	defer publishers.Wait()
+	defer close(stop)
+	for range 2 {
+		publishers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := n.PublishUpdate(context.Background(), &realtime.Update{RoomID: id("r"), Type: "x"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	updates := 0
+	for range 30 {
+		mustSucceed(t, c.Ask("join-room", "r"))
+		c.Emit("leave-room", "r") // the reply event comes in line with the updates
+		before, after := split(c.Names(), "room-left")
+		updates += len(before)
+		if len(after) > 0 {
+			t.Fatalf("after room-left came %v", after)
+		}
+		c.Clear()
+	}
+	if updates == 0 {
+		t.Error("no update came while the socket was in the room: nothing was tested")
+	}
+}
+
+// split returns the names before the first that is at, and those behind it.
+func split(names []string, at string) (before, after []string) {
+	for i, name := range names {
+		if name == at {
+			return names[:i], names[i+1:]
+		}
+	}
+	return names, nil
+}
+
+// Room and user ids appear in room names as they are, so no id may stand for
+// another's room.
+func TestRoomNamesDoNotMix(t *testing.T) {
+	n := start(t)
+	victim := n.member("ana", "r")
+	thief := n.device("ben")
+	for _, room := range []string{"user:ana", "room:r", victim.ID(), "ana", strings.ToUpper("r")} {
+		mustSucceed(t, thief.Ask("join-room", room))
+	}
+	if _, err := n.SendToUser(t.Context(), id("ana"), "private"); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.EmitToRoom(t.Context(), id("r"), "internal"); err != nil {
+		t.Fatal(err)
+	}
+	nothing(t, thief)
+	victim.Next("private")
+	victim.Next("internal")
+}
