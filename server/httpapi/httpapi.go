@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/puente-io/puente/server/realtime"
 )
@@ -59,7 +60,22 @@ func New(svc *realtime.Service, opts Options) http.Handler {
 	backend("GET /api/ws/rooms/{id}", a.room)
 
 	mux.HandleFunc("/", notFound)
-	return mux
+	return bounded(mux)
+}
+
+// bodyTimeout is how long the body of a request may take, also one that nobody
+// wants to read.
+const bodyTimeout = 45 * time.Second
+
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			// Where the server cannot, it has a timeout of its own. The deadline
+			// ends with the request.
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // authorized lets requests with the API key pass. The comparison takes the same

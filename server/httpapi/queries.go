@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,17 +27,26 @@ type page struct {
 // answered with an error.
 func paged(w http.ResponseWriter, r *http.Request, all []ident.ID) ([]ident.ID, page, bool) {
 	p := page{Total: len(all), Limit: defaultLimit, Timestamp: time.Now()}
-	for name, v := range map[string]*int{"offset": &p.Offset, "limit": &p.Limit} {
-		text := r.URL.Query().Get(name)
+	for _, param := range []struct {
+		name    string
+		value   *int
+		least   int
+		most    int
+		allowed string
+	}{
+		{"offset", &p.Offset, 0, math.MaxInt, "a whole number from 0 on"},
+		{"limit", &p.Limit, 1, maxLimit, "a whole number from 1 to 1000"},
+	} {
+		text := r.URL.Query().Get(param.name)
 		if text == "" {
 			continue
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 || name == "limit" && (n < 1 || n > maxLimit) {
-			writeError(w, realtime.Invalid(name, "a whole number, limit at most 1000"))
+		if err != nil || n < param.least || n > param.most {
+			writeError(w, realtime.Invalid(param.name, param.allowed))
 			return nil, p, false
 		}
-		*v = n
+		*param.value = n
 	}
 	start := min(p.Offset, len(all))
 	return all[start:min(start+p.Limit, len(all))], p, true
