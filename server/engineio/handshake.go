@@ -188,7 +188,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.flush(false)
-	if !srv.spawn(func() { c.run(early) }) {
+	if !srv.serve(c, early) {
 		c.conn.Close()
 	}
 }

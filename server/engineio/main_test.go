@@ -47,7 +47,7 @@ func (r *recorder) HandleMessage(s *Session, data []byte, binary bool) {
 	r.messages <- string(data)
 }
 
-func (r *recorder) HandleReadEnd(*Session) {}
+func (r *recorder) HandleReadEnd(*Session) Task { return nil }
 
 func (r *recorder) HandleClose(_ *Session, reason Reason, _ error) {
 	r.mu.Lock()
@@ -209,4 +209,9 @@ func accepting(sessions chan<- *recorder) func(*Session, *http.Request) Handler 
 		sessions <- r
 		return r
 	}
+}
+
+// acceptFuncs gives all sessions the same handler.
+func acceptFuncs(h Handler) func(*Session, *http.Request) Handler {
+	return func(*Session, *http.Request) Handler { return h }
 }

@@ -296,7 +296,9 @@ func (s *Session) receivePayload(body []byte) error {
 		body, _ = unicode.UTF8.NewDecoder().Bytes(body)
 	}
 	s.reading.Lock()
-	defer s.reading.Unlock()
-	defer s.handler.HandleReadEnd(s)
-	return packet.DecodePayload(body, s.receive)
+	err := packet.DecodePayload(body, s.receive)
+	task := s.handler.HandleReadEnd(s)
+	s.reading.Unlock()
+	s.server.do(task)
+	return err
 }

@@ -16,7 +16,11 @@ type Server struct {
 
 	pings, pongs, lingers *deadlines
 
-	goroutines sync.WaitGroup
+	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
+	pollers    struct {
+		sync.Once
+		*poller // made for the first WebSocket; nil where there can be none
+	}
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
@@ -101,6 +105,32 @@ func (srv *Server) spawn(f func()) bool {
 	return true
 }
 
+// poller returns the poller, or nil where there is none: then each WebSocket has
+// a goroutine that reads.
+func (srv *Server) poller() *poller {
+	srv.pollers.Do(func() { srv.pollers.poller, _ = newPoller() })
+	return srv.pollers.poller
+}
+
+// enter counts a WebSocket for which Close waits. It reports false on a closed
+// server.
+func (srv *Server) enter() bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	if srv.closed {
+		return false
+	}
+	srv.goroutines.Add(1)
+	return true
+}
+
+// do runs a task, if there is one, on a goroutine of its own.
+func (srv *Server) do(t Task) {
+	if t != nil && !srv.spawn(t.Run) {
+		t.Run()
+	}
+}
+
 // write has a connection written to: here, or elsewhere where it may block.
 func (srv *Server) write(c *websocketConn) {
 	if c.raw != nil {
@@ -154,6 +184,10 @@ func (srv *Server) Close(ctx context.Context) error {
 			q.busy.Wait()
 		}
 		srv.goroutines.Wait()
+		srv.pollers.Do(func() {})
+		if srv.pollers.poller != nil {
+			srv.pollers.close()
+		}
 		close(done)
 	}()
 	select {

@@ -15,13 +15,17 @@ type Handler interface {
 	// HandleMessage receives a message. data is valid until it returns. While
 	// it blocks nothing is read from the client, and the heartbeat waits.
 	HandleMessage(s *Session, data []byte, binary bool)
-	// HandleReadEnd tells that what arrived together has been delivered: the
-	// place to start work that had better see all of it.
-	HandleReadEnd(s *Session)
+	// HandleReadEnd tells that what arrived together has been delivered. It
+	// may return work that had better see all of it: that is run once, by a
+	// goroutine that may block without holding up the reading.
+	HandleReadEnd(s *Session) Task
 	// HandleClose tells that the session has ended. err, where not nil, is
 	// what the reason does not say.
 	HandleClose(s *Session, reason Reason, err error)
 }
+
+// Task is work that a handler has.
+type Task interface{ Run() }
 
 // HandlerFuncs makes a [Handler] of functions; those that are nil do nothing.
 type HandlerFuncs struct {
@@ -37,7 +41,7 @@ func (h HandlerFuncs) HandleMessage(s *Session, data []byte, binary bool) {
 }
 
 // HandleReadEnd does nothing.
-func (h HandlerFuncs) HandleReadEnd(*Session) {}
+func (h HandlerFuncs) HandleReadEnd(*Session) Task { return nil }
 
 // HandleClose calls h.Close.
 func (h HandlerFuncs) HandleClose(s *Session, reason Reason, err error) {

@@ -39,9 +39,11 @@ func (c *websocketConn) readRaw() error {
 			n, err := syscall.Read(int(fd), buf[:])
 			switch {
 			case n > 0:
-				more := c.feed(buf[:n])
+				more, task := c.feed(buf[:n])
 				readBuffers.Put(buf)
+				c.session.server.do(task)
 				if !more {
+					end = errEnded
 					return true
 				}
 				continue

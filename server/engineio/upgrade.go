@@ -34,7 +34,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.giveUp)
 	}
 	s.mu.Unlock()
-	if !ok || !srv.spawn(func() { c.run(early) }) {
+	if !ok || !srv.serve(c, early) {
 		c.writeDirect(appendClose(nil, closeNormal))
 		c.close()
 	}

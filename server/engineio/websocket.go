@@ -14,15 +14,17 @@ import (
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
-// websocketConn is the WebSocket transport of one session: one goroutine reads,
-// and whoever flushes the session writes. Until an upgrade is complete it is not
+// websocketConn is the WebSocket transport of one session: the poller has it
+// read, and whoever flushes the session writes. Until an upgrade is complete it is not
 // the session's transport yet, and answers only the probe.
 type websocketConn struct {
 	session *Session
 	conn    net.Conn
 	raw     syscall.RawConn // nil where the connection is not a plain socket
 
-	// Owned by the reading goroutine.
+	// Owned by the goroutine that reads.
+	poll    pollEntry
+	polled  bool // by the poller; or else a goroutine of its own reads
 	reader  frameReader
 	probing bool // is not the session's transport yet
 	thrown  int  // bytes that came when nothing counted any more
@@ -86,22 +88,62 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	}, early, nil
 }
 
-// run reads until the connection ends, and closes it.
-func (c *websocketConn) run(early []byte) {
-	err := error(nil)
-	if c.feed(early) {
-		if c.raw != nil {
-			err = c.readRaw()
-		} else {
-			err = c.readConn()
-		}
+// serve has the connection read until it ends, beginning with what has been
+// read already. It reports false, and does nothing, on a closed server.
+func (srv *Server) serve(c *websocketConn, early []byte) bool {
+	if !srv.enter() {
+		return false
 	}
+	more, task := c.feed(early)
+	srv.do(task)
+	switch {
+	case !more:
+		c.ended(errEnded)
+	case c.raw != nil && srv.poll(c):
+	case !srv.spawn(c.read):
+		c.ended(ErrClosed)
+	}
+	return true
+}
+
+// poll reports whether the poller reads the connection.
+func (srv *Server) poll(c *websocketConn) bool {
+	p := srv.poller()
+	if p == nil {
+		return false
+	}
+	c.polled = true
+	if p.add(c) != nil {
+		c.polled = false
+	}
+	return c.polled
+}
+
+// read reads until the connection ends.
+func (c *websocketConn) read() {
+	if c.raw != nil {
+		c.ended(c.readRaw())
+		return
+	}
+	c.ended(c.readConn())
+}
+
+// errEnded tells that nothing more is to be read, for a reason that has been
+// dealt with.
+var errEnded = errors.New("engineio: ended")
+
+// ended closes a connection of which nothing more is to be read.
+func (c *websocketConn) ended(err error) {
 	reason := ReasonTransportError
-	if err == nil || errors.Is(err, io.EOF) {
+	if err == errEnded || err == io.EOF {
 		reason, err = ReasonTransportClose, nil
 	}
 	c.gone(reason, err)
+	if c.polled {
+		c.session.server.poller().remove(c)
+	}
 	c.close()
+	c.session.server.goroutines.Done()
 }
 
 // close ends a connection that nobody reads any more.
@@ -120,8 +162,12 @@ func (c *websocketConn) readConn() error {
 	buf := make([]byte, 2048)
 	for {
 		n, err := c.conn.Read(buf)
-		if n > 0 && !c.feed(buf[:n]) {
-			return nil
+		if n > 0 {
+			more, task := c.feed(buf[:n])
+			c.session.server.do(task)
+			if !more {
+				return errEnded
+			}
 		}
 		if err != nil {
 			return err
@@ -129,30 +175,31 @@ func (c *websocketConn) readConn() error {
 	}
 }
 
-// feed handles what was read and reports whether to go on reading.
-func (c *websocketConn) feed(b []byte) bool {
+// feed handles what was read. more tells whether to go on reading, task what
+// there is to do when the reading has been let go of.
+func (c *websocketConn) feed(b []byte) (more bool, task Task) {
 	if len(b) == 0 {
-		return true
+		return true, nil
 	}
 	if c.deaf {
 		c.thrown += len(b)
-		return c.thrown <= c.reader.limit
+		return c.thrown <= c.reader.limit, nil
 	}
 	s := c.session
 	s.reading.Lock()
-	more := true
+	more = true
 	err := c.reader.feed(b, func(op ws.OpCode, p []byte) bool {
 		more = c.handleFrame(op, p)
 		return more
 	})
-	s.handler.HandleReadEnd(s)
+	task = s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
 	if err != nil {
 		var v violation
 		errors.As(err, &v)
-		return c.fail(v)
+		more = c.fail(v)
 	}
-	return more
+	return more, task
 }
 
 func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {

@@ -96,11 +96,16 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 }
 
 // HandleReadEnd implements engineio.Handler.
-func (c *client) HandleReadEnd(*engineio.Session) {
-	if s := c.touched; s != nil {
-		c.touched = nil
-		s.work()
+func (c *client) HandleReadEnd(*engineio.Session) engineio.Task {
+	s := c.touched
+	if s == nil {
+		return nil
 	}
+	c.touched = nil
+	if !s.claim() {
+		return nil
+	}
+	return dispatch{s}
 }
 
 // HandleClose implements engineio.Handler.

@@ -62,16 +62,26 @@ func (s *Socket) receive(p packet.Packet) {
 
 // work makes sure that a goroutine works on what there is to do.
 func (s *Socket) work() {
-	s.mu.Lock()
-	start := !s.working && s.pending()
-	if start {
-		s.working = true
-	}
-	s.mu.Unlock()
-	if start {
+	if s.claim() {
 		s.client.server.spawn(s.dispatch)
 	}
 }
+
+// claim reports whether there is something to do that nobody works on. The
+// caller must see to it that dispatch is run then.
+func (s *Socket) claim() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claimed := !s.working && s.pending()
+	s.working = s.working || claimed
+	return claimed
+}
+
+// dispatch is the work on a socket, as the engine runs it.
+type dispatch struct{ socket *Socket }
+
+// Run implements engineio.Task.
+func (d dispatch) Run() { d.socket.dispatch() }
 
 // pending reports whether there is something to do. Socket.mu is held.
 func (s *Socket) pending() bool {

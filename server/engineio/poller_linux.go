@@ -1,0 +1,260 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for readability on behalf of all WebSockets that are plain
+// sockets, so that a silent one costs its state and no goroutine: a parked
+// goroutine's stack would be as large as everything else together.
+//
+//	epoll ──► watch (one goroutine) ──► line of ready connections ──► workers
+//
+// The poller has an epoll instance of its own, which the runtime's in turn
+// watches. Workers take a connection from the line, read what there is, let go
+// of it, and then do the work that reading has brought, which may block: there
+// is always a worker for the next connection.
+type poller struct {
+	epfd  int
+	file  *os.File // the epoll instance
+	ended sync.WaitGroup
+
+	mu         sync.Mutex
+	slots      []*websocketConn // by the number that epoll tells
+	free       []int32
+	head, tail *websocketConn // the line, linked by pollEntry.next
+	idle       int            // workers that wait for the line
+	more       sync.Cond      // signalled when the line has one
+	closed     bool
+}
+
+// pollEntry is a connection's part in the poller.
+type pollEntry struct {
+	fd    int
+	slot  int32
+	next  *websocketConn // the poller's lock
+	state atomic.Uint32
+}
+
+// The bits of pollEntry.state. Who sets busy owns the reading until he clears
+// it, which he can only do while again is not set.
+const (
+	pollBusy  = 1 << iota // in line, or being read
+	pollAgain             // something has come since
+	pollHup               // the client has closed its side: what comes last is EOF
+)
+
+// maxIdleWorkers is how many workers wait for work; others end without it.
+const maxIdleWorkers = 32
+
+func newPoller() (*poller, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(epfd, true); err != nil { // or os would not wait for it
+		unix.Close(epfd)
+		return nil, err
+	}
+	p := &poller{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
+	p.more.L = &p.mu
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		p.file.Close()
+		return nil, err
+	}
+	p.ended.Go(func() { p.watch(raw) })
+	return p, nil
+}
+
+// watch puts ready connections in line until the poller is closed.
+func (p *poller) watch(raw syscall.RawConn) {
+	events := make([]unix.EpollEvent, 256)
+	// The callback is not left between two waits: readiness that the runtime
+	// was told of in between would be lost.
+	raw.Read(func(fd uintptr) bool {
+		for {
+			n, err := unix.EpollWait(int(fd), events, 0)
+			if err != nil && err != unix.EINTR {
+				return true
+			}
+			if n > 0 {
+				p.push(events[:n])
+			}
+			if n < len(events) && err == nil {
+				return false
+			}
+		}
+	})
+}
+
+func (p *poller) push(events []unix.EpollEvent) {
+	p.mu.Lock()
+	for _, ev := range events {
+		c := p.slots[ev.Fd]
+		if c == nil {
+			continue
+		}
+		bits := uint32(pollBusy | pollAgain)
+		if ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			bits |= pollHup
+		}
+		if c.poll.state.Or(bits)&pollBusy != 0 {
+			continue
+		}
+		if p.tail != nil {
+			p.tail.poll.next = c
+		} else {
+			p.head = c
+		}
+		p.tail = c
+	}
+	p.callWorker()
+	p.mu.Unlock()
+}
+
+// callWorker has a worker come to the line where there is one. p.mu is held.
+func (p *poller) callWorker() {
+	switch {
+	case p.head == nil || p.closed:
+	case p.idle > 0:
+		p.more.Signal()
+	default:
+		p.ended.Go(p.work)
+	}
+}
+
+// work takes connections from the line and serves them.
+func (p *poller) work() {
+	for {
+		p.mu.Lock()
+		for p.head == nil {
+			if p.closed || p.idle >= maxIdleWorkers {
+				p.mu.Unlock()
+				return
+			}
+			p.idle++
+			p.more.Wait()
+			p.idle--
+		}
+		c := p.head
+		p.head, c.poll.next = c.poll.next, nil
+		if p.head == nil {
+			p.tail = nil
+		}
+		p.callWorker() // for the next; this one may block
+		p.mu.Unlock()
+		c.readReady()
+	}
+}
+
+// add has the connection read from now on.
+func (p *poller) add(c *websocketConn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	if n := len(p.free); n > 0 {
+		c.poll.slot, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		c.poll.slot = int32(len(p.slots))
+		p.slots = append(p.slots, nil)
+	}
+	p.slots[c.poll.slot] = c
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: c.poll.slot}
+	var ctlErr error
+	err := c.raw.Control(func(fd uintptr) {
+		c.poll.fd = int(fd)
+		ctlErr = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(fd), &ev)
+	})
+	if err = errors.Join(err, ctlErr); err != nil {
+		p.release(c)
+	}
+	return err
+}
+
+// remove forgets a connection that is about to be closed. An event of it that
+// has been fetched already may reach the slot's next owner, who then looks in
+// vain for something to read.
+func (p *poller) remove(c *websocketConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, c.poll.fd, nil)
+	p.release(c)
+}
+
+func (p *poller) release(c *websocketConn) {
+	p.slots[c.poll.slot] = nil
+	p.free = append(p.free, c.poll.slot)
+}
+
+// close ends the goroutines. No connection may be left.
+func (p *poller) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.more.Broadcast()
+	p.mu.Unlock()
+	p.file.Close()
+	p.ended.Wait()
+}
+
+// readReady reads what there is, by the goroutine that owns the reading, and
+// then does the work that it brings.
+func (c *websocketConn) readReady() {
+	for {
+		c.poll.state.And(^uint32(pollAgain))
+		task, err := c.drain()
+		if err != nil {
+			if task != nil {
+				defer task.Run()
+			}
+			c.ended(err)
+			return
+		}
+		state := c.poll.state.Load()
+		if state&pollAgain == 0 && c.poll.state.CompareAndSwap(state, state&^pollBusy) {
+			if task != nil {
+				task.Run()
+			}
+			return
+		}
+		c.session.server.do(task)
+	}
+}
+
+// drain reads until nothing is left. A read that does not fill the buffer was
+// the last: what comes later will be told. Only of an EOF behind the data
+// nothing will be told any more, so that is waited for.
+func (c *websocketConn) drain() (task Task, err error) {
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	for {
+		n, err := syscall.Read(c.poll.fd, buf[:])
+		switch {
+		case n > 0:
+			c.session.server.do(task)
+			var more bool
+			if more, task = c.feed(buf[:n]); !more {
+				return task, errEnded
+			}
+			if n < len(buf) && c.poll.state.Load()&pollHup == 0 {
+				return task, nil
+			}
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return task, nil
+		case err == nil:
+			return task, io.EOF
+		default:
+			return task, err
+		}
+	}
+}
