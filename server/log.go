@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"io"
 	"log"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,16 +59,28 @@ func audit(l zerolog.Logger) realtime.Audit {
 		},
 		Failed: func(s *socketio.Socket, event string, err error) {
 			e := failures.Debug()
-			if realtime.Public(err) == realtime.ErrInternal {
+			if realtime.Public(err) == realtime.ErrInternal && !errors.Is(err, socketio.ErrDisconnected) {
 				e = failures.Error()
 			}
-			e.Str("socket", s.ID()).Str("event", event).Err(err).Msg("event failed")
+			e.Str("socket", s.ID()).Str("event", clip(event)).Err(err).Msg("event failed")
 		},
 	}
 }
 
-// maxUnhandledNames bounds the names of unhandled events that are remembered.
-const maxUnhandledNames = 1000
+// maxUnhandledNames bounds the names of unhandled events that are remembered,
+// and maxNameLength, in bytes, what is remembered and logged of each: clients
+// choose them.
+const (
+	maxUnhandledNames = 1000
+	maxNameLength     = 64
+)
+
+func clip(name string) string {
+	if len(name) <= maxNameLength {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameLength], "") + "…"
+}
 
 // hooks logs what the service does not see.
 func hooks(l zerolog.Logger) socketio.Hooks {
@@ -75,7 +89,8 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
 		PacketError: func(_ string, err error) { packets.Warn().Err(err).Msg("packet refused") },
-		Unhandled: func(_ *socketio.Socket, event string) {
+		Unhandled: func(_ *socketio.Socket, name string) {
+			event := clip(name)
 			mu.Lock()
 			defer mu.Unlock()
 			if unhandled[event] || len(unhandled) >= maxUnhandledNames {

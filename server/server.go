@@ -37,6 +37,10 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
+// minCloseTime is what handlers have to return when everything is closed, also
+// where SHUTDOWN_TIMEOUT is 0.
+const minCloseTime = 100 * time.Millisecond
+
 // Server is one node.
 type Server struct {
 	cfg      config.Config
@@ -63,6 +67,11 @@ func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
 // when Run is called. It logs to log. It does not wait for Redis.
 func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	srv := &Server{cfg: cfg, log: newLogger(cfg, log)}
+	defer func() {
+		if err != nil {
+			srv.close(context.Background()) // the error that matters is the first
+		}
+	}()
 	for _, warning := range cfg.Warnings() {
 		srv.log.Warn().Msg(warning)
 	}
@@ -92,7 +101,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		AuthTimeout:     cfg.AuthTimeout,
 		RateLimit:       orNone(cfg.RateLimit, cfg.RateWindow),
 		RateWindow:      cfg.RateWindow,
-		PresenceMax:     cfg.PresenceMax,
+		PresenceMax:     orNever(cfg.PresenceMax),
 		Degraded:        srv.cluster.degraded,
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
@@ -108,7 +117,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 	}))
 	srv.http = &http.Server{
-		Handler:           mux,
+		Handler:           forwarded(cfg.TrustedProxies, mux),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -131,8 +140,9 @@ func (srv *Server) Service() *realtime.Service { return srv.service }
 func (srv *Server) SocketIO() *socketio.Server { return srv.io }
 
 // Run serves until ctx ends, and then ends in order, within SHUTDOWN_TIMEOUT:
-// readiness fails, new sessions are refused, clients are closed spread over most
-// of the time, requests in flight finish. It returns nil where that went well.
+// readiness fails, new sessions are refused, clients are closed spread over half
+// of the time, and requests in flight have another quarter to finish before they
+// are cut off. It returns nil where that went well.
 func (srv *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.http.Serve(srv.listener) }()
@@ -145,22 +155,35 @@ func (srv *Server) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("server: %w", err), srv.close(context.Background()))
 	case <-ctx.Done():
 	}
-	srv.log.Info().Dur("within", srv.cfg.ShutdownTimeout).Msg("draining")
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), srv.cfg.ShutdownTimeout)
+	timeout := srv.cfg.ShutdownTimeout
+	srv.log.Info().Dur("within", timeout).Msg("draining")
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout*3/4)
 	defer cancel()
 	srv.draining.Store(true)
-	srv.io.Drain(end, srv.cfg.ShutdownTimeout/2)
-	err := srv.http.Shutdown(end)
+	srv.io.Drain(finish, timeout/2)
+	if err := srv.http.Shutdown(finish); err != nil {
+		srv.log.Warn().Err(err).Msg("requests cut off")
+		srv.http.Close()
+	}
 	<-failed
-	err = errors.Join(err, srv.close(end))
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(timeout/4, minCloseTime))
+	defer cancel()
+	err := srv.close(end)
 	srv.log.Info().Msg("stopped")
 	return err
 }
 
-func (srv *Server) close(ctx context.Context) error {
-	err := srv.io.Close(ctx)
-	err = errors.Join(err, srv.cluster.close())
-	srv.verifier.Close()
+// close closes the parts that there are.
+func (srv *Server) close(ctx context.Context) (err error) {
+	if srv.io != nil {
+		err = srv.io.Close(ctx)
+	}
+	if srv.cluster != nil {
+		err = errors.Join(err, srv.cluster.close())
+	}
+	if srv.verifier != nil {
+		srv.verifier.Close()
+	}
 	return err
 }
 
@@ -215,6 +238,14 @@ func orNone(limit int, window time.Duration) int {
 		return -1
 	}
 	return limit
+}
+
+// orNever does the same for WS_PRESENCE_MAX.
+func orNever(users int) int {
+	if users == 0 {
+		return -1
+	}
+	return users
 }
 
 func engineOptions(cfg config.Config) engineio.Options {

@@ -2,13 +2,13 @@ package httpapi_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/httpapi"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
@@ -155,10 +155,14 @@ func TestIncompleteBody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client, server := net.Pipe()
+			network := raw.NewNetwork()
 			srv := &http.Server{Handler: httpapi.New(svc, httpapi.Options{APIKey: apiKey})}
 			served := make(chan struct{})
-			go func() { defer close(served); srv.Serve(&oneConn{conn: server, done: make(chan struct{})}) }()
+			go func() { defer close(served); srv.Serve(network) }()
+			client, err := network.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
 			began := time.Now()
 			if _, err := client.Write([]byte("POST /api/ws/updates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + "\r\nContent-Length: 100\r\n\r\n{")); err != nil {
 				t.Fatal(err)
@@ -176,21 +180,3 @@ func TestIncompleteBody(t *testing.T) {
 		})
 	}
 }
-
-// oneConn is a listener of one connection.
-type oneConn struct {
-	conn net.Conn
-	done chan struct{}
-}
-
-func (l *oneConn) Accept() (net.Conn, error) {
-	if c := l.conn; c != nil {
-		l.conn = nil
-		return c, nil
-	}
-	<-l.done
-	return nil, net.ErrClosed
-}
-
-func (l *oneConn) Close() error   { close(l.done); return nil }
-func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }

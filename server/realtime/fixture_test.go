@@ -65,7 +65,7 @@ func start(t testing.TB, edits ...func(*options)) *node {
 			t.Fatal(err)
 		}
 	} else {
-		n.dial = opts.net.(*memoryNet).dial
+		n.dial = opts.net.(*raw.Network).Dial
 	}
 	n.url = "http://" + opts.net.Addr().String()
 	srv := &http.Server{Handler: n.io}
@@ -194,44 +194,3 @@ func nothing(t testing.TB, c *raw.Client) {
 		t.Errorf("events nobody expected: %v", names)
 	}
 }
-
-// memoryNet is a network in memory, so that tests can have time of their own:
-// what waits for a TCP connection does not let the time of testing/synctest
-// pass.
-type memoryNet struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func newMemoryNet() *memoryNet {
-	return &memoryNet{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (m *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case m.conns <- server:
-		return client, nil
-	case <-m.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (m *memoryNet) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memoryNet) Close() error   { close(m.done); return nil }
-func (m *memoryNet) Addr() net.Addr { return memoryAddr{} }
-
-type memoryAddr struct{}
-
-func (memoryAddr) Network() string { return "memory" }
-func (memoryAddr) String() string  { return "memory.test" }

@@ -17,7 +17,7 @@ import (
 )
 
 // inMemory is the option for tests whose time is synctest's.
-func inMemory(o *options) { o.net = newMemoryNet() }
+func inMemory(o *options) { o.net = raw.NewNetwork() }
 
 func TestHandshakeRefusesTokens(t *testing.T) {
 	other, err := auth.Sign([]byte("another secret than the server's"), auth.Grant{UserID: id("ana")})

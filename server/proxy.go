@@ -1,0 +1,54 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// forwarded gives requests that come through trusted proxies the address of
+// their client, which the proxies append to X-Forwarded-For. What stands there
+// before the first address that is not a trusted proxy's anybody can write.
+func forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
+	if len(trusted) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		client := clientAddr(trusted, peer.Addr(), r.Header.Values("X-Forwarded-For"))
+		own := *r
+		own.RemoteAddr = net.JoinHostPort(client.String(), "0")
+		next.ServeHTTP(w, &own)
+	})
+}
+
+// clientAddr goes back through the proxies as long as they are trusted.
+func clientAddr(trusted []netip.Prefix, peer netip.Addr, header []string) netip.Addr {
+	hops := strings.Split(strings.Join(header, ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(peer.Unmap().WithZone("")) }) {
+			break
+		}
+		before, ok := parseHop(strings.TrimSpace(hop))
+		if !ok {
+			break
+		}
+		peer = before
+	}
+	return peer
+}
+
+// parseHop reads an address, which some proxies write with the port.
+func parseHop(s string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return addr, true
+	}
+	ap, err := netip.ParseAddrPort(s)
+	return ap.Addr(), err == nil
+}
