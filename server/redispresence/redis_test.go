@@ -3,12 +3,8 @@ package redispresence
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +12,7 @@ import (
 
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/presence/presencetest"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 // patience is how long a test waits for what must happen.
@@ -31,75 +28,21 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
-// redisServer is a redis-server of the test's own on a free port.
-type redisServer struct {
-	t    testing.TB
-	port string
-	args []string
-	cmd  *exec.Cmd
-}
-
-// newRedis reserves a port; the server is not started.
-func newRedis(t testing.TB, args ...string) *redisServer {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	r := &redisServer{t: t, port: port, args: args}
-	t.Cleanup(r.kill)
-	return r
-}
-
-func startRedis(t testing.TB, args ...string) *redisServer {
-	t.Helper()
-	r := newRedis(t, args...)
-	r.start()
-	return r
-}
-
-func (r *redisServer) addr() string { return "127.0.0.1:" + r.port }
-
-func (r *redisServer) start() {
-	r.t.Helper()
-	r.cmd = exec.Command("redis-server", append([]string{
-		"--port", r.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir(), "--loglevel", "warning",
-	}, r.args...)...)
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: r.addr()})
-	defer client.Close()
-	for end := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatal("redis-server does not answer")
-		}
-	}
-}
-
-func (r *redisServer) kill() {
-	if r.cmd == nil {
-		return
-	}
-	r.cmd.Process.Kill()
-	r.cmd.Wait()
-	r.cmd = nil
-}
-
-func (r *redisServer) signal(s syscall.Signal) { r.cmd.Process.Signal(s) }
-
-func (r *redisServer) client() redis.UniversalClient {
+// client is a client as the options want it.
+func client(t testing.TB, r *redistest.Server) redis.UniversalClient {
 	c := redis.NewClient(&redis.Options{
-		Addr: r.addr(), Protocol: 2, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		Addr: r.Addr(), Protocol: 2, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
 	})
-	r.t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+func do(t testing.TB, r *redistest.Server, args ...any) {
+	t.Helper()
+	if err := client(t, r).Do(context.Background(), args...).Err(); err != nil {
+		t.Errorf("%v: %v", args, err)
+	}
 }
 
 var prefixes atomic.Int64
@@ -108,28 +51,28 @@ var prefixes atomic.Int64
 // to be in time.
 const interval = 250 * time.Millisecond
 
-func (r *redisServer) node(prefix string) *witness {
-	r.t.Helper()
-	w := newWitness(redisBus{r.client()}, Options{Prefix: prefix, Interval: interval})
-	r.t.Cleanup(func() { w.Close() })
+func node(t testing.TB, r *redistest.Server) *witness {
+	t.Helper()
+	w := newWitness(redisBus{client(t, r)}, Options{Prefix: "p", Interval: interval})
+	t.Cleanup(func() { w.Close() })
 	return w
 }
 
 type redisCluster struct {
-	server *redisServer
+	server *redistest.Server
 	prefix string
 }
 
-func (c redisCluster) Node(*testing.T) presence.Presence {
-	n, err := New(Options{Redis: c.server.client(), Prefix: c.prefix, Interval: interval})
+func (c redisCluster) Node(t *testing.T) presence.Presence {
+	n, err := New(Options{Redis: client(t, c.server), Prefix: c.prefix, Interval: interval})
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return n
 }
 
 func TestSuite(t *testing.T) {
-	server := startRedis(t)
+	server := redistest.Start(t)
 	presencetest.Run(t, func(*testing.T) presencetest.Cluster {
 		return redisCluster{server, fmt.Sprint("p", prefixes.Add(1))}
 	})
@@ -147,23 +90,23 @@ func wellAll(t *testing.T, nodes ...*witness) {
 func TestRedisFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		fault func(r *redisServer)
-		heal  func(r *redisServer)
+		fault func(r *redistest.Server)
+		heal  func(r *redistest.Server)
 		away  bool // the nodes notice
 	}{
-		{"killed and restarted", (*redisServer).kill, (*redisServer).start, true},
-		{"paused", func(r *redisServer) { r.signal(syscall.SIGSTOP) }, func(r *redisServer) { r.signal(syscall.SIGCONT) }, true},
-		{"clients killed", func(r *redisServer) {
-			r.do("CLIENT", "KILL", "TYPE", "normal")
-			r.do("CLIENT", "KILL", "TYPE", "pubsub")
-		}, func(*redisServer) {}, false},
-		{"flushed", func(r *redisServer) { r.do("FLUSHALL") }, func(*redisServer) {}, false},
-		{"full", func(r *redisServer) { r.do("CONFIG", "SET", "maxmemory", "1") }, func(*redisServer) {}, false},
+		{"killed and restarted", (*redistest.Server).Kill, (*redistest.Server).Up, true},
+		{"paused", (*redistest.Server).Pause, (*redistest.Server).Resume, true},
+		{"clients killed", func(r *redistest.Server) {
+			do(t, r, "CLIENT", "KILL", "TYPE", "normal")
+			do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
+		}, func(*redistest.Server) {}, false},
+		{"flushed", func(r *redistest.Server) { do(t, r, "FLUSHALL") }, func(*redistest.Server) {}, false},
+		{"full", func(r *redistest.Server) { do(t, r, "CONFIG", "SET", "maxmemory", "1") }, func(*redistest.Server) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := startRedis(t)
-			x, y := r.node("p"), r.node("p")
+			r := redistest.Start(t)
+			x, y := node(t, r), node(t, r)
 			wellAll(t, x, y)
 			enter(x, "a1", "ann", "r")
 			enter(y, "b1", "bob", "r")
@@ -189,31 +132,24 @@ func TestRedisFaults(t *testing.T) {
 	}
 }
 
-func (r *redisServer) do(args ...any) {
-	r.t.Helper()
-	if err := r.client().Do(context.Background(), args...).Err(); err != nil {
-		r.t.Errorf("%v: %v", args, err)
-	}
-}
-
 func TestRedisComesLater(t *testing.T) {
-	r := newRedis(t)
-	x, y := r.node("p"), r.node("p")
+	r := redistest.New(t)
+	x, y := node(t, r), node(t, r)
 	enter(x, "a1", "ann", "r")
 	wantIn(t, x, "alone", "ann", "r", true)
 	eventually(t, "x says why", func() bool { return x.Health().Reason == reasonAway })
-	r.start()
+	r.Up()
 	wellAll(t, x, y)
 	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 }
 
 // A password that is changed away and back: what is refused is like Redis away.
 func TestRedisRefuses(t *testing.T) {
-	r := startRedis(t)
-	x, y := r.node("p"), r.node("p")
+	r := redistest.Start(t)
+	x, y := node(t, r), node(t, r)
 	wellAll(t, x, y)
-	r.do("CONFIG", "SET", "requirepass", "secret")
-	admin := redis.NewClient(&redis.Options{Addr: r.addr(), Password: "secret", MaxRetries: -1})
+	do(t, r, "CONFIG", "SET", "requirepass", "secret")
+	admin := redis.NewClient(&redis.Options{Addr: r.Addr(), Password: "secret", MaxRetries: -1})
 	defer admin.Close()
 	for _, kind := range []string{"normal", "pubsub"} {
 		if err := admin.ClientKillByFilter(t.Context(), "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
@@ -230,8 +166,8 @@ func TestRedisRefuses(t *testing.T) {
 }
 
 func TestKilledOnRedis(t *testing.T) {
-	r := startRedis(t)
-	x, y := r.node("p"), r.node("p")
+	r := redistest.Start(t)
+	x, y := node(t, r), node(t, r)
 	wellAll(t, x, y)
 	enter(y, "b1", "bob", "r")
 	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
@@ -242,12 +178,12 @@ func TestKilledOnRedis(t *testing.T) {
 }
 
 func TestForeignMessagesOnRedis(t *testing.T) {
-	r := startRedis(t)
-	x, y := r.node("p"), r.node("p")
+	r := redistest.Start(t)
+	x, y := node(t, r), node(t, r)
 	wellAll(t, x, y)
 	for _, payload := range []string{"", "hello", `{"uid":"x"}`, strings.Repeat("x", 1<<20), "\x97\x01\xa1x\x01"} {
-		r.do("PUBLISH", "p-presence#", payload)
-		r.do("PUBLISH", x.channels.node(x.name), payload)
+		do(t, r, "PUBLISH", "p-presence#", payload)
+		do(t, r, "PUBLISH", x.channels.node(x.name), payload)
 	}
 	eventually(t, "all are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
 	enter(y, "b1", "bob", "r")
@@ -255,13 +191,13 @@ func TestForeignMessagesOnRedis(t *testing.T) {
 }
 
 func TestLargeState(t *testing.T) {
-	r := startRedis(t)
-	x := r.node("p")
+	r := redistest.Start(t)
+	x := node(t, r)
 	for i := range 10_000 {
 		enter(x, fmt.Sprint("device-of-a-user-", i), fmt.Sprint("user", i%5000), "all", fmt.Sprint("room", i%100))
 	}
 	wellAll(t, x)
-	y := r.node("p")
+	y := node(t, r)
 	wellAll(t, x, y)
 	eventually(t, "the late node knows all", func() bool {
 		users, rooms := y.View().Counts()

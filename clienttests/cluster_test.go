@@ -1,0 +1,275 @@
+package clienttests_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(nodeVariable) != "" {
+		os.Exit(runNode())
+	}
+	os.Exit(m.Run())
+}
+
+// modes are the adapters that nodes may speak.
+func modes(t *testing.T, test func(t *testing.T, mode string)) {
+	for _, mode := range []string{"classic", "sharded"} {
+		t.Run(mode, func(t *testing.T) { test(t, "REDIS_ADAPTER="+mode) })
+	}
+}
+
+func TestClusterNotification(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		n := startCluster(t, startRedis(t), 2, mode)
+		ann := n[0].device("ann")
+		phone, laptop := n[1].device("bob"), n[1].device("bob")
+		eventually(t, "node 0 sees bob", func() bool { return n[0].users() == 2 })
+		if !notify(t, ann, "bob") {
+			t.Error("not delivered to a user on another node")
+		}
+		for _, c := range []*raw.Client{phone, laptop} {
+			if got := text(c.Next("notification")); !strings.Contains(got, `"title":"hello"`) || !strings.Contains(got, `"from":"ann"`) {
+				t.Errorf("got %s", got)
+			}
+		}
+		phone.Close()
+		laptop.Close()
+		eventually(t, "node 0 sees bob gone", func() bool { return n[0].users() == 1 })
+		if notify(t, ann, "bob") {
+			t.Error("delivered to a user who has gone")
+		}
+	})
+}
+
+// A user with devices on two nodes comes once and goes once, for members on
+// every node.
+func TestClusterRoomsCountUsers(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		n := startCluster(t, startRedis(t), 3, mode)
+		var members []*raw.Client
+		for i, node := range n {
+			members = append(members, node.device(fmt.Sprint("member", i), "r"))
+		}
+		for _, m := range members {
+			eventually(t, "all members are there", func() bool { return ask(t, m, "join-room", "r").Total == 3 })
+		}
+		forget(t, members)
+
+		phone := n[0].device("bob", "r")
+		for _, m := range members {
+			if got := text(m.Next("user-joined")); got != `{"userId":"bob","roomId":"r"}` {
+				t.Errorf("user-joined %s", got)
+			}
+			if got := text(m.Next("user-presence")); got != `{"userId":"bob","roomId":"r","status":"online"}` {
+				t.Errorf("user-presence %s", got)
+			}
+		}
+		eventually(t, "node 1 sees bob", func() bool { return ask(t, members[1], "join-room", "r").Total == 4 })
+		laptop := n[1].device("bob")
+		joined := ask(t, laptop, "join-room", "r")
+		slices.Sort(joined.Users)
+		if want := []string{"bob", "member0", "member1", "member2"}; !slices.Equal(joined.Users, want) || joined.Total != 4 {
+			t.Errorf("users %v of %d, want %v", joined.Users, joined.Total, want)
+		}
+		quiet(t, members)
+
+		eventually(t, "node 0 sees both", func() bool { return n[0].users() == 4 })
+		ask(t, phone, "leave-room", "r")
+		quiet(t, members)
+		laptop.Close()
+		for _, m := range members {
+			if got := text(m.Next("user-left")); got != `{"userId":"bob","roomId":"r"}` {
+				t.Errorf("user-left %s", got)
+			}
+			m.Next("user-presence")
+		}
+		quiet(t, members)
+	})
+}
+
+// quiet checks that the members of a room have got nothing that the test has
+// not taken.
+func quiet(t *testing.T, members []*raw.Client) {
+	t.Helper()
+	flush(t, members)
+	for i, m := range members {
+		if names := m.Names(); len(names) > 0 {
+			t.Errorf("member %d got %v", i, names)
+		}
+	}
+	forget(t, members)
+}
+
+// forget drops what the members have got.
+func forget(t *testing.T, members []*raw.Client) {
+	t.Helper()
+	flush(t, members)
+	for _, m := range members {
+		m.Clear()
+	}
+}
+
+// flush lets an update go around from each member to all: what their nodes have
+// announced before has come when it has.
+func flush(t *testing.T, members []*raw.Client) {
+	t.Helper()
+	for _, from := range members {
+		ask(t, from, "publish-update", map[string]any{"roomId": "r", "type": "flush"})
+		for _, m := range members {
+			m.Next("update")
+		}
+	}
+}
+
+func TestClusterNodeKilled(t *testing.T) {
+	redis := startRedis(t)
+	n := startCluster(t, redis, 2)
+	victim := startProcess(t, "REDIS_URL="+redis.url())
+	ann, cat := n[0].device("ann", "r"), n[1].device("cat", "r")
+	both := n[0].device("both", "r")
+	victim.device("bob", "r")
+	victim.device("both", "r")
+	for _, c := range []*raw.Client{ann, cat} {
+		eventually(t, "bob is in", func() bool { return ask(t, c, "join-room", "r").Total == 4 })
+	}
+	forget(t, []*raw.Client{ann, cat})
+	victim.kill()
+	killed := time.Now()
+	for _, c := range []*raw.Client{ann, cat} {
+		if got := text(c.Next("user-left")); got != `{"userId":"bob","roomId":"r"}` {
+			t.Errorf("user-left %s", got)
+		}
+		c.Next("user-presence")
+	}
+	// Twice the bound, for a machine that is busy: what is measured is logged.
+	took := time.Since(killed)
+	t.Logf("user-left came after %v", took.Round(10*time.Millisecond))
+	if took > 20*time.Second {
+		t.Errorf("user-left came after %v", took)
+	}
+	quiet(t, []*raw.Client{ann, cat})
+	if a := ask(t, ann, "join-room", "r"); a.Total != 3 {
+		t.Errorf("%d users in the room, want 3", a.Total)
+	}
+	if notify(t, ann, "bob") {
+		t.Error("delivered to a user of the killed node")
+	}
+	if !notify(t, cat, "both") {
+		t.Error("not delivered to a user who has a device left")
+	}
+	both.Next("notification")
+}
+
+// Nodes are replaced one after the other; the clients come back to the others.
+func TestClusterRollingRestart(t *testing.T) {
+	redis := startRedis(t)
+	nodes := startCluster(t, redis, 2)
+	witness := nodes[1].device("witness", "r")
+	for i := range 10 {
+		nodes[0].device(fmt.Sprint("u", i), "r")
+	}
+	eventually(t, "all are in", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
+	nodes[0].stop()
+	for range 10 {
+		witness.Next("user-left")
+	}
+	next := startNode(t, "REDIS_URL="+redis.url())
+	eventually(t, "the new node is connected", func() bool { return !next.degraded() })
+	var members []*raw.Client
+	for i := range 10 {
+		members = append(members, next.device(fmt.Sprint("u", i), "r"))
+	}
+	eventually(t, "all are back", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
+	witness.Close()
+	eventually(t, "the witness is gone", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
+	nodes[1].stop()
+	last := startNode(t, "REDIS_URL="+redis.url())
+	late := last.device("late")
+	eventually(t, "the last node knows all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
+	if !notify(t, late, "u3") {
+		t.Error("not delivered")
+	}
+	members[3].Next("notification")
+}
+
+func TestClusterHealth(t *testing.T) {
+	redis := newRedis(t)
+	n := startNode(t, "REDIS_URL="+redis.url())
+	strict := startNode(t, "REDIS_URL="+redis.url(), "REDIS_REQUIRED=true")
+	ill := func(what string) {
+		t.Helper()
+		eventually(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() })
+		for _, path := range []string{"/readyz", "/api/ws/health"} {
+			status, body := n.get(path)
+			reason, _ := body["degraded"].(map[string]any)
+			since, err := time.Parse(time.RFC3339, fmt.Sprint(reason["since"]))
+			if status != http.StatusOK || fmt.Sprint(reason["reason"]) == "" || err != nil || time.Since(since) > time.Minute {
+				t.Errorf("%s: %s answers %d %v", what, path, status, body)
+			}
+			if status, body := strict.get(path); status != http.StatusServiceUnavailable || fmt.Sprint(body["reason"]) == "" {
+				t.Errorf("%s: %s answers %d %v where Redis is required", what, path, status, body)
+			}
+		}
+	}
+	well := func(what string) {
+		t.Helper()
+		eventually(t, what+": well", func() bool { return !n.degraded() && !strict.degraded() })
+		for _, path := range []string{"/readyz", "/api/ws/health"} {
+			if status, body := strict.get(path); status != http.StatusOK {
+				t.Errorf("%s: %s answers %d %v", what, path, status, body)
+			}
+		}
+	}
+	ill("Redis not started")
+	redis.up()
+	well("Redis started")
+	redis.kill()
+	ill("Redis killed")
+	redis.up()
+	well("Redis restarted")
+	redis.pause()
+	ill("Redis paused")
+	redis.resume()
+	well("Redis resumed")
+}
+
+// With Redis paused each publisher has an answer within a bound: success, or
+// unavailable where the cluster did not take more.
+func TestClusterRedisPaused(t *testing.T) {
+	redis := startRedis(t)
+	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
+	ann, near := n[0].device("ann", "r"), n[0].device("near", "r")
+	payload := strings.Repeat("x", 900_000)
+	redis.pause()
+	defer redis.resume()
+	const updates = 40
+	start := time.Now()
+	for i := range updates {
+		before := time.Now()
+		a := parseAnswer(t, ann.Ask("publish-update", map[string]any{"roomId": "r", "type": fmt.Sprint(i), "payload": payload}))
+		if took := time.Since(before); took > 5*time.Second {
+			t.Errorf("update %d was answered after %v", i, took)
+		}
+		if !a.Success && a.Error.Code != "unavailable" {
+			t.Errorf("update %d: error %s", i, a.Error.Code)
+		}
+		var u struct{ Type string }
+		if json.Unmarshal([]byte(near.Next("update").Arg(0)), &u); u.Type != fmt.Sprint(i) {
+			t.Errorf("near got update %s, want %d", u.Type, i)
+		}
+		ann.Clear()
+	}
+	t.Logf("%d updates of %d bytes in %v", updates, len(payload), time.Since(start).Round(time.Millisecond))
+	redis.resume()
+	far := n[1].device("far")
+	eventually(t, "the nodes are together again", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
+}

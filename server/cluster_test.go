@@ -1,0 +1,142 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server"
+	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/redisadapter"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// startNode starts a node of a cluster, which stops with the test.
+func startNode(t *testing.T, url string) *server.Server {
+	t.Helper()
+	vars := map[string]string{"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "REDIS_URL": url}
+	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(cmd.Config, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("node: %v", err)
+		}
+	})
+	return srv
+}
+
+func notify(t *testing.T, srv *server.Server, user string) bool {
+	t.Helper()
+	sent, err := srv.Service().PublishNotification(t.Context(), &realtime.Notification{
+		TargetUserID: ident.Must(ident.String(user)), Type: "INFO", Title: "hello",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sent.Delivered
+}
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(raw.Timeout); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// Servers of the cluster that have no part in the presence, as Node's, are asked
+// whether a user is there.
+func TestDeliveredByServersWithoutPresence(t *testing.T) {
+	r := redistest.Start(t)
+	srv := startNode(t, r.URL())
+	eventually(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
+	if notify(t, srv, "bob") {
+		t.Error("delivered to nobody")
+	}
+
+	cluster, err := redisadapter.New(redisadapter.Options{URL: r.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := socketio.New(socketio.Options{Adapter: cluster.Factory()})
+	stranger.Namespace("/").OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		if err := s.Join(ctx, "user:bob"); err != nil {
+			return err
+		}
+		return s.Emit("ready")
+	})
+	web := httptest.NewServer(stranger)
+	defer func() {
+		stranger.Close(context.Background())
+		cluster.Close()
+		web.Close()
+	}()
+	bob := raw.Connect(t, web.URL, raw.Options{})
+	bob.Next("ready")
+	eventually(t, "delivered by the stranger", func() bool { return notify(t, srv, "bob") })
+	bob.Next("notification")
+	if notify(t, srv, "nobody") {
+		t.Error("delivered to nobody")
+	}
+	bob.Close()
+	eventually(t, "not delivered once bob is gone", func() bool { return !notify(t, srv, "bob") })
+}
+
+// A server that does not answer is not waited for without end.
+func TestDeliveredIsBounded(t *testing.T) {
+	r := redistest.Start(t)
+	srv := startNode(t, r.URL())
+	eventually(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
+	client := redis.NewClient(&redis.Options{Addr: r.Addr(), Protocol: 2})
+	defer client.Close()
+	silent := client.Subscribe(t.Context(), "socket.io-request#/#")
+	defer silent.Close()
+	if _, err := silent.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan bool)
+	go func() {
+		defer close(asked)
+		for m := range silent.Channel() {
+			if m != nil {
+				return
+			}
+		}
+	}()
+	for end := time.Now().Add(raw.Timeout); ; {
+		before := time.Now()
+		if notify(t, srv, "bob") {
+			t.Fatal("delivered to nobody")
+		}
+		if took := time.Since(before); took > 5*time.Second {
+			t.Fatalf("the answer took %v", took)
+		}
+		select {
+		case <-asked:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatal("the other server was never asked")
+		}
+	}
+}
