@@ -1,0 +1,250 @@
+package server
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/puente-io/puente/clienttests/raw"
+)
+
+func TestPortInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	// With a key set, so that there is something to be left behind.
+	keys := httptest.NewServer(http.NotFoundHandler())
+	defer keys.Close()
+	_, err = New(env{"HTTP_PORT": port, "JWT_JWKS_URL": keys.URL}.parse(t), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "HTTP_PORT") || !strings.Contains(err.Error(), "127.0.0.1:"+port) ||
+		!strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("error %v", err)
+	}
+}
+
+var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
+
+// Without a source of keys the log shows a token that connects.
+func TestDevelopmentSecret(t *testing.T) {
+	n := start(t, env{"JWT_SECRET": ""})
+	n.do("GET", "/healthz", "") // it serves, so it has greeted
+	var token string
+	for range 1000 {
+		if token = jwt.FindString(n.log.String()); token != "" {
+			break
+		}
+		n.do("GET", "/healthz", "")
+	}
+	c := raw.Connect(t, n.url, raw.Options{Auth: map[string]string{"token": token}})
+	if e := c.Next("authenticated"); !strings.Contains(e.Arg(0), `"userId":"demo"`) {
+		t.Errorf("authenticated %s", e.Arg(0))
+	}
+	_, port, _ := net.SplitHostPort(n.Addr().String())
+	if !strings.Contains(n.log.String(), "http://localhost:"+port) {
+		t.Errorf("the command does not name the port: %s", n.log)
+	}
+	// The secret of one run is not that of the next.
+	_, refusal := raw.Try(t, start(t, env{"JWT_SECRET": ""}).url, raw.Options{Auth: map[string]string{"token": token}})
+	if !strings.Contains(refusal, "token_invalid") {
+		t.Errorf("another run's token: %s", refusal)
+	}
+}
+
+// HARDENING, tokens: tokens and secrets never reach a log; neither do payloads.
+func TestLogHasNoSecrets(t *testing.T) {
+	for _, production := range []string{"production", ""} {
+		n := start(t, env{"SHUTDOWN_TIMEOUT": "400", "LOG_LEVEL": "trace", "NODE_ENV": production, "JWT_SECRET_PREVIOUS": "the previous secret, long enough too"})
+		const marker = "WHAT-USERS-SAY"
+		c := n.device("ana")
+		c.Ask("join-room", "r")
+		c.Ask("authenticate", map[string]string{"token": n.token("ana")})
+		c.Ask("authenticate", map[string]string{"token": n.token("ben")})
+		c.Ask("authenticate", map[string]string{"token": "not.a." + marker})
+		c.Ask("authenticate", marker)
+		c.Ask("publish-update", map[string]any{"roomId": "r", "type": "x", "payload": marker})
+		c.Ask("publish-update", map[string]any{"roomId": "r", "type": 7, "payload": marker})
+		c.Ask("publish-update", map[string]any{"roomId": []string{marker}, "type": "x"})
+		c.Ask("publish-notification", map[string]any{"targetUserId": "ana", "type": "INFO", "title": marker, "message": marker, "priority": marker})
+		c.Emit("nobody-handles-this", marker)
+		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]string{"token": n.token("ana")[:40] + marker}})
+		if refusal == "" {
+			t.Error("a broken token was accepted")
+		}
+		n.do("POST", "/api/ws/updates", `{"roomId":"r","type":"x","payload":"`+marker+`"}`, "Authorization: Bearer "+apiKey)
+		n.do("POST", "/api/ws/updates", marker, "Authorization: Bearer "+apiKey)
+		n.do("POST", "/api/ws/updates", marker, "Authorization: Bearer "+marker)
+		n.do("GET", polling+"&token="+marker, "")
+		broken := n.device("ana")
+		broken.Send(`42["` + marker + `"`)
+		broken.Ended()
+		n.stop()
+		if err := <-n.ran; err != nil {
+			t.Error(err)
+		}
+		text := n.log.String()
+		for _, secret := range []string{marker, jwtSecret, apiKey, "the previous secret", n.token("ana")[:20], "eyJ"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the log has %q: %s", secret, text)
+			}
+		}
+		for _, line := range []string{"connected", "authenticated", "token refused", "event failed", "packet refused", "nobody-handles-this", "disconnected"} {
+			if !strings.Contains(text, line) {
+				t.Errorf("the log has no %q: %s", line, text)
+			}
+		}
+		if production == "" {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("a line in production is not JSON: %s", line)
+			}
+		}
+	}
+}
+
+// Names of events come from clients: the log takes little of each.
+func TestLogClipsNames(t *testing.T) {
+	n := start(t, nil)
+	c := n.device("ana")
+	c.Emit(strings.Repeat("é", 100_000))
+	c.Emit(strings.Repeat("é", 100_000))
+	c.Ask("ping")
+	text := n.log.String()
+	if got := strings.Count(text, "nobody handles"); got != 1 || len(text) > 10_000 {
+		t.Errorf("%d lines, %d bytes", got, len(text))
+	}
+}
+
+func TestPresenceMaxZero(t *testing.T) {
+	n := start(t, env{"WS_PRESENCE_MAX": "0"})
+	a := n.device("a")
+	a.Ask("join-room", "r")
+	n.device("b").Ask("join-room", "r")
+	if names := a.Names(); len(names) > 0 {
+		t.Errorf("events %v", names)
+	}
+}
+
+func TestRateLimitZero(t *testing.T) {
+	for _, e := range []env{{"WS_RATE_LIMIT": "0"}, {"WS_RATE_WINDOW": "0"}} {
+		c := start(t, e).device("ana")
+		for range 150 {
+			c.Emit("leave-room", "r")
+		}
+		if a := c.Ask("join-room", "r"); !strings.Contains(a.Arg(0), `"success":true`) {
+			t.Errorf("%v: %s", e, a.Arg(0))
+		}
+	}
+}
+
+// HARDENING, browsers: no CORS header unless an origin is configured; with one,
+// on errors and preflights too.
+func TestCORS(t *testing.T) {
+	const good, evil = "https://app.example", "https://evil.example"
+	for _, tc := range []struct{ origins, from, allowed string }{
+		{"", good, ""},
+		{good, good, good},
+		{good + "," + evil, evil, evil},
+		{good, evil, ""},
+	} {
+		n := start(t, env{"WS_CORS_ORIGINS": tc.origins})
+		for _, r := range []struct{ method, path string }{{"GET", polling}, {"GET", polling + "&sid=unknown"}, {"OPTIONS", polling}} {
+			_, _, h := n.do(r.method, r.path, "", "Origin: "+tc.from, "Access-Control-Request-Method: POST")
+			if got := h.Get("Access-Control-Allow-Origin"); got != tc.allowed {
+				t.Errorf("origins %q, %s %s from %s: allowed %q, want %q", tc.origins, r.method, r.path, tc.from, got, tc.allowed)
+			}
+			if credentials := h.Get("Access-Control-Allow-Credentials"); tc.origins == "" && credentials != "" {
+				t.Errorf("no origins, %s %s: credentials %q", r.method, r.path, credentials)
+			}
+		}
+	}
+}
+
+// HARDENING, browsers: a WebSocket from a foreign origin is refused where
+// origins are configured.
+func TestWebSocketOrigin(t *testing.T) {
+	const good, evil = "https://app.example", "https://evil.example"
+	for _, tc := range []struct {
+		origins, from string
+		status        int
+	}{
+		{"", evil, 101},
+		{good, good, 101},
+		{good, "", 101},
+		{good, "http://HOST", 101},
+		{good, evil, 400},
+		{good, "null", 400},
+		{good, good + ".evil.example", 400},
+		{"*", evil, 101},
+	} {
+		n := start(t, env{"WS_CORS_ORIGINS": tc.origins})
+		headers := []string{
+			"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+		}
+		if tc.from != "" {
+			headers = append(headers, "Origin: "+strings.Replace(tc.from, "HOST", n.Addr().String(), 1))
+		}
+		if got := n.upgrade(headers); got != tc.status {
+			t.Errorf("origins %q, from %q: status %d, want %d", tc.origins, tc.from, got, tc.status)
+		}
+	}
+}
+
+// upgrade asks for a WebSocket and returns the status.
+func (n *node) upgrade(headers []string) int {
+	n.t.Helper()
+	r, err := http.NewRequest("GET", n.url+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	res, err := n.http.Do(r)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+func TestTrustedProxies(t *testing.T) {
+	for _, tc := range []struct{ trusted, header, want string }{
+		{"", "203.0.113.9", "127.0.0.1"},
+		{"10.0.0.0/8", "203.0.113.9", "127.0.0.1"},
+		{"127.0.0.1", "203.0.113.9", "203.0.113.9"},
+		{"127.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"},
+		{"127.0.0.1,10.0.0.0/8", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9"},
+		{"127.0.0.1,10.0.0.0/8", "10.0.0.1", "10.0.0.1"},
+		{"127.0.0.1", "203.0.113.9:4711", "203.0.113.9"},
+		{"127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
+		{"127.0.0.1", "2001:db8::1", "2001:db8::1"},
+		{"127.0.0.1", "unknown", "127.0.0.1"},
+		{"127.0.0.1", "", "127.0.0.1"},
+	} {
+		n := start(t, env{"TRUSTED_PROXIES": tc.trusted})
+		c := raw.Connect(t, n.url, raw.Options{Header: http.Header{"X-Forwarded-For": {tc.header}}})
+		if got := n.SocketIO().Namespace("/").Socket(c.ID()).Handshake().Address; got != tc.want {
+			t.Errorf("trusted %q, X-Forwarded-For %q: %s, want %s", tc.trusted, tc.header, got, tc.want)
+		}
+	}
+}
+
+func TestForwardedThroughMappedAddress(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	if got := clientAddr(trusted, netip.MustParseAddr("::ffff:10.1.1.1"), []string{"203.0.113.9"}); got.String() != "203.0.113.9" {
+		t.Errorf("client %v", got)
+	}
+}
