@@ -56,6 +56,17 @@ func (f Frame) Uncompressed() Frame {
 	return f
 }
 
+// base64 is the frame for a client that takes binary messages as text.
+func (f Frame) base64() Frame {
+	if f.text {
+		return f
+	}
+	b := make([]byte, frameRoom, frameRoom+1+4*(len(f.payload())+2)/3)
+	out := seal(packet.AppendBinary(b, f.payload()), ws.OpText)
+	out.plain = f.plain
+	return out
+}
+
 // Len is the length of the frame on a WebSocket, in bytes.
 func (f Frame) Len() int { return len(f.wire) }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -26,6 +27,15 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, refused, upgrade)
 		return
 	}
+	if upgrade {
+		if wrong := checkWebSocket(r); wrong != "" {
+			if strings.Contains(wrong, "Version") {
+				w.Header().Set("Sec-WebSocket-Version", "13, 8")
+			}
+			writeError(w, &HandshakeError{Code: CodeBadRequest, Message: wrong}, true)
+			return
+		}
+	}
 	if s == nil && srv.opts.InitialHeaders != nil {
 		srv.opts.InitialHeaders(w.Header(), r)
 	}
@@ -38,14 +48,30 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s != nil:
 		srv.servePolling(w, r, s)
 	case upgrade:
-		srv.openWebSocket(w, r)
+		srv.openWebSocket(w, r, query("transport") == "websocket")
 	default:
 		srv.openPolling(w, r)
 	}
 }
 
 func isUpgrade(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	return r.Header.Get("Upgrade") != "" && strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade")
+}
+
+var webSocketKey = regexp.MustCompile(`^[+/0-9A-Za-z]{22}==$`)
+
+// checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and
+// reports what is wrong in the words of Node's server.
+func checkWebSocket(r *http.Request) (wrong string) {
+	switch {
+	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		return "Invalid Upgrade header"
+	case !webSocketKey.MatchString(r.Header.Get("Sec-WebSocket-Key")):
+		return "Missing or invalid Sec-WebSocket-Key header"
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return "Missing or invalid Sec-WebSocket-Version header"
+	}
+	return ""
 }
 
 // lastValues decodes the query; of a repeated parameter the last counts.
@@ -87,7 +113,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	switch {
 	case r.Method != http.MethodGet:
 		return nil, refuse(CodeBadHandshakeMethod, nil)
-	case (transport == "websocket") != upgrade:
+	case transport == "websocket" && !upgrade:
 		return nil, refuse(CodeBadRequest, nil)
 	}
 	if srv.opts.AllowRequest != nil {
@@ -117,7 +143,7 @@ func newID() string {
 }
 
 func (srv *Server) newSession(r *http.Request) *Session {
-	return &Session{server: srv, id: newID(), request: encodeRequest(r)}
+	return &Session{server: srv, id: newID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != ""}
 }
 
 // openPacket is the data of the open packet (section "Handshake").
@@ -172,9 +198,16 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+// openWebSocket opens a session, or, as Node does with a request for polling
+// that asks for an upgrade, only the WebSocket.
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, wanted bool) {
 	c, early, err := srv.acceptWebSocket(w, r)
 	if err != nil {
+		return
+	}
+	if !wanted {
+		c.writeDirect(appendClose(nil, closeNormal))
+		c.conn.Close()
 		return
 	}
 	s := srv.newSession(r)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -166,11 +167,19 @@ func appendPacket(buf *bytes.Buffer, f Frame) {
 	buf.Write(packet.AppendBinary(buf.AvailableBuffer(), f.payload()))
 }
 
+// pollingHeaders sets the headers of all answers of the transport.
+func pollingHeaders(h http.Header, r *http.Request) {
+	h.Set("Cache-Control", "no-store")
+	if ua := r.UserAgent(); strings.Contains(ua, ";MSIE") || strings.Contains(ua, "Trident/") {
+		h.Set("X-XSS-Protection", "0") // old browsers take the body for an attack
+	}
+}
+
 // writePayload answers a poll.
 func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []byte, compress bool) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	h.Set("Cache-Control", "no-store")
+	pollingHeaders(h, r)
 	if compress && srv.opts.CompressionThreshold >= 0 && len(body) >= srv.opts.CompressionThreshold {
 		if enc := negotiateEncoding(r.Header.Get("Accept-Encoding")); enc != "" {
 			h.Set("Content-Encoding", enc)
@@ -244,7 +253,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html") // text/plain makes some browsers offer a download
 	h.Set("Content-Length", "2")
-	h.Set("Cache-Control", "no-store")
+	pollingHeaders(h, r)
 	io.WriteString(w, "ok")
 }
 

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/puente-io/puente/server/engineio/packet"
@@ -66,6 +67,7 @@ type Session struct {
 	id      string
 	request requestBlock
 	handler Handler // set once, before anything is read
+	base64  bool    // the client takes binary messages as text only
 
 	reading sync.Mutex // held while packets are delivered to the handler
 
@@ -228,6 +230,12 @@ func (s *Session) enqueue(frames []Frame) (push bool, err error) {
 	}
 	if s.queue.bytes > s.server.opts.MaxQueueBytes {
 		return false, ErrSlowConsumer
+	}
+	if s.base64 {
+		frames = slices.Clone(frames)
+		for i, f := range frames {
+			frames[i] = f.base64()
+		}
 	}
 	s.queue.push(frames...)
 	if s.queue.bytes > s.server.opts.MaxQueueBytes/4 && !s.crowded && s.ws != nil && !s.ws.blocked {

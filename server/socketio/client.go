@@ -211,7 +211,7 @@ func (c *client) connect(p packet.Packet) {
 		c.fail(errNamespaces)
 		return
 	}
-	c.server.spawn(s.run)
+	s.begin()
 }
 
 // remove forgets a socket; byServer tells that packets may still come for it.

@@ -19,18 +19,35 @@ func publicError(err error) *Error {
 	return &Error{Code: "internal", Message: "internal error"}
 }
 
+// begin has the socket's connection decided about. Where nothing can block that
+// is done here, so that a client that connects to several namespaces at once
+// gets the answers in the order of its questions.
+func (s *Socket) begin() {
+	srv := s.client.server
+	s.ns = srv.known(s)
+	switch {
+	case s.ns == nil || len(s.ns.Handlers.set.Load().middleware) > 0:
+		srv.spawn(s.run)
+	case !s.connect():
+		srv.release(s.ns)
+	default:
+		srv.spawn(s.serveEvents)
+	}
+}
+
 // run decides about a socket's connection, answers it, and goes on to serve its
 // events.
 func (s *Socket) run() {
 	srv := s.client.server
-	ns := srv.acquire(s)
+	if s.ns == nil {
+		s.ns = srv.matching(s)
+	}
+	ns := s.ns
 	if ns == nil {
 		s.refuse(&ConnectError{Message: "Invalid namespace"})
 		return
 	}
-	s.ns = ns
-	set := ns.Handlers.set.Load()
-	for _, m := range set.middleware {
+	for _, m := range ns.Handlers.set.Load().middleware {
 		if err := s.guard(func() error { return m(&s.ctx, s) }); err != nil {
 			if f := srv.opts.Hooks.Refused; f != nil {
 				f(s, err)
@@ -44,9 +61,14 @@ func (s *Socket) run() {
 		srv.release(ns)
 		return
 	}
-	for _, f := range set.connect {
+	s.serveEvents()
+}
+
+// serveEvents tells the program of a connected socket, and then of its events.
+func (s *Socket) serveEvents() {
+	for _, f := range s.ns.Handlers.set.Load().connect {
 		if err := s.guard(func() error { return f(&s.ctx, s) }); err != nil {
-			if f := srv.opts.Hooks.HandlerError; f != nil {
+			if f := s.client.server.opts.Hooks.HandlerError; f != nil {
 				f(s, "", err)
 			}
 			s.disconnect()

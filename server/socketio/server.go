@@ -116,25 +116,13 @@ func (p *Pattern) Namespaces() []*Namespace {
 	return slices.DeleteFunc(p.server.Namespaces(), func(ns *Namespace) bool { return ns.pattern != p })
 }
 
-// acquire returns the namespace that a socket connects to and counts the socket;
-// nil where there is none.
-func (srv *Server) acquire(s *Socket) *Namespace {
-	get := func(p *Pattern) *Namespace {
-		srv.mu.Lock()
-		defer srv.mu.Unlock()
-		ns := srv.namespaces[s.nsName]
-		if ns == nil && p != nil {
-			ns = srv.newNamespace(s.nsName, p.Handlers, p)
-			srv.namespaces[s.nsName] = ns
-		}
-		if ns != nil {
-			ns.refs++
-		}
-		return ns
-	}
-	if ns := get(nil); ns != nil {
-		return ns
-	}
+// known returns the namespace that a socket connects to and counts the socket;
+// nil where there is none yet.
+func (srv *Server) known(s *Socket) *Namespace { return srv.acquire(s, nil) }
+
+// matching is known that asks the patterns, which may block, and makes the
+// namespace where one matches.
+func (srv *Server) matching(s *Socket) *Namespace {
 	srv.mu.RLock()
 	patterns := srv.patterns
 	srv.mu.RUnlock()
@@ -142,10 +130,24 @@ func (srv *Server) acquire(s *Socket) *Namespace {
 		matched := false
 		s.guard(func() error { matched = p.match(&s.ctx, s.nsName, s.auth); return nil })
 		if matched {
-			return get(p)
+			return srv.acquire(s, p)
 		}
 	}
 	return nil
+}
+
+func (srv *Server) acquire(s *Socket, p *Pattern) *Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	ns := srv.namespaces[s.nsName]
+	if ns == nil && p != nil {
+		ns = srv.newNamespace(s.nsName, p.Handlers, p)
+		srv.namespaces[s.nsName] = ns
+	}
+	if ns != nil {
+		ns.refs++
+	}
+	return ns
 }
 
 // release counts a socket out, and removes a pattern's namespace with its last.

@@ -13,8 +13,8 @@
 //	6              noop      server → client, ends a poll
 //
 // Binary messages have no type character. A WebSocket carries them in binary
-// frames as they are; long-polling, whose bodies are text, carries them as "b"
-// followed by standard base64. A long-polling body (a payload) is a list of
+// frames as they are; long-polling, whose bodies are text, and WebSockets of
+// clients that ask for it carry them as "b" followed by standard base64. A long-polling body (a payload) is a list of
 // packets joined by the record separator, U+001E.
 //
 // The package knows nothing of HTTP, time or goroutines; its functions are
@@ -80,11 +80,19 @@ type Packet struct {
 	Data []byte
 }
 
-// DecodeText decodes a packet that came in a text frame.
-// It returns ErrEmpty or ErrUnknownType for what is not a packet.
+// DecodeText decodes a packet that came as text: in a payload, or in a text
+// frame, where clients that cannot send binary frames send base64 too.
+// It returns ErrEmpty, ErrUnknownType or ErrBase64 for what is not a packet.
 func DecodeText(b []byte) (Packet, error) {
 	if len(b) == 0 {
 		return Packet{}, ErrEmpty
+	}
+	if b[0] == binaryMarker {
+		data, err := decodeBase64(b[1:])
+		if err != nil {
+			return Packet{}, err
+		}
+		return Packet{Type: Message, Binary: true, Data: data}, nil
 	}
 	if b[0] < byte(Open) || b[0] > byte(Noop) {
 		return Packet{}, ErrUnknownType

@@ -23,7 +23,8 @@ func TestDecodeText(t *testing.T) {
 		{"6", Packet{Type: Noop}, nil},
 		{"", Packet{}, ErrEmpty},
 		{"7", Packet{}, ErrUnknownType},
-		{"bAQID", Packet{}, ErrUnknownType}, // base64 belongs to payloads
+		{"bAQID", Packet{Type: Message, Binary: true, Data: []byte{1, 2, 3}}, nil},
+		{"b!", Packet{}, ErrBase64},
 		{"abc", Packet{}, ErrUnknownType},
 	} {
 		got, err := DecodeText([]byte(tc.in))

@@ -23,7 +23,7 @@ func DecodePayload(body []byte, yield func(Packet) bool) error {
 			return ErrTooMany
 		}
 		one, rest, more := bytes.Cut(body, []byte{separator})
-		p, err := decodePolled(one)
+		p, err := DecodeText(one)
 		if err != nil {
 			return err
 		}
@@ -32,17 +32,6 @@ func DecodePayload(body []byte, yield func(Packet) bool) error {
 		}
 		body = rest
 	}
-}
-
-func decodePolled(b []byte) (Packet, error) {
-	if len(b) == 0 || b[0] != binaryMarker {
-		return DecodeText(b)
-	}
-	data, err := decodeBase64(b[1:])
-	if err != nil {
-		return Packet{}, err
-	}
-	return Packet{Type: Message, Binary: true, Data: data}, nil
 }
 
 // decodeBase64 takes padded and unpadded text: the browser's client pads, some
