@@ -1,0 +1,26 @@
+package handlers_test
+
+import "fmt"
+
+// Who is in a room is told when they come and go, and can be asked for.
+func Example_presence() {
+	svc, io := newService()
+
+	site := serve(io, io)
+	defer site.stop()
+	ana, ben := site.client("ana"), site.client("ben")
+	ana.Ask("join-room", "lobby")
+	ben.Ask("join-room", "lobby")
+	show(ana.Next("user-presence"))
+	users, _ := svc.UsersInRoom("lobby", 10)
+	fmt.Println(users, svc.IsUserConnected("ben"))
+	ben.Close()
+	show(ana.Next("user-presence"))
+	users, _ = svc.UsersInRoom("lobby", 10)
+	fmt.Println(users, svc.IsUserConnected("ben"))
+	// Output:
+	// user-presence {"userId":"ben","roomId":"lobby","status":"online"}
+	// [ana ben] true
+	// user-presence {"userId":"ben","roomId":"lobby","status":"offline"}
+	// [ana] false
+}
