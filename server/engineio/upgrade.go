@@ -32,9 +32,16 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	if ok {
 		s.probe = c
 		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.giveUp)
+	} else {
+		c.deaf = true
+		c.timer = time.AfterFunc(lingerTime, c.shutdown)
 	}
 	s.mu.Unlock()
-	if !ok || !srv.serve(c, early) {
+	if !ok { // says so, and waits for the client to have read it
+		c.writeDirect(appendClose(nil, closeNormal))
+		c.closeWrite()
+	}
+	if !srv.serve(c, early) {
 		c.writeDirect(appendClose(nil, closeNormal))
 		c.close()
 	}
