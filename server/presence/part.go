@@ -108,10 +108,10 @@ func (p *Part) Join(name string, id ident.ID) (joined, first bool) {
 	if r == nil {
 		r = &room{id: id, byUser: make(map[*user]*member)}
 		v.rooms[id.Key()] = r
-	} else if slices.Contains(d.rooms, r) {
+	} else if d.room(r) >= 0 {
 		return false, false
 	}
-	d.rooms = append(d.rooms, r)
+	d.enter(r)
 	p.memberships++
 	m := r.byUser[d.user]
 	if m == nil {
@@ -133,11 +133,11 @@ func (p *Part) Leave(name string, id ident.ID) (left, last bool) {
 	if d == nil || r == nil {
 		return false, false
 	}
-	i := slices.Index(d.rooms, r)
+	i := d.room(r)
 	if i < 0 {
 		return false, false
 	}
-	d.rooms = slices.Delete(d.rooms, i, i+1)
+	d.exit(i)
 	p.memberships--
 	return true, v.leave(d, r)
 }

@@ -26,6 +26,7 @@ type device struct {
 	index int // in part.devices
 	user  *user
 	rooms []*room
+	where map[*room]int // in rooms, once there are many
 }
 
 type user struct {
@@ -44,6 +45,45 @@ type member struct {
 	user    *user
 	devices int
 	index   int
+}
+
+// manyRooms is from how many rooms on a device looks them up.
+const manyRooms = 32
+
+// room returns the index of the room among the device's, or -1.
+func (d *device) room(r *room) int {
+	if d.where == nil {
+		return slices.Index(d.rooms, r)
+	}
+	if i, ok := d.where[r]; ok {
+		return i
+	}
+	return -1
+}
+
+func (d *device) enter(r *room) {
+	d.rooms = append(d.rooms, r)
+	switch {
+	case d.where != nil:
+		d.where[r] = len(d.rooms) - 1
+	case len(d.rooms) == manyRooms:
+		d.where = make(map[*room]int, 2*manyRooms)
+		for i, r := range d.rooms {
+			d.where[r] = i
+		}
+	}
+}
+
+func (d *device) exit(i int) {
+	last := len(d.rooms) - 1
+	if d.where != nil {
+		delete(d.where, d.rooms[i])
+		if i != last {
+			d.where[d.rooms[last]] = i
+		}
+	}
+	d.rooms[i], d.rooms[last] = d.rooms[last], nil
+	d.rooms = d.rooms[:last]
 }
 
 // NewView returns an empty view.

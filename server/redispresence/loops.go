@@ -29,7 +29,7 @@ func (n *Node) send(ctx context.Context) {
 			n.post(func(b *outbox) { b.beat = true })
 			continue
 		case <-retry.C:
-			away = !n.probe(ctx)
+			away = away && !n.probe(ctx)
 		case <-n.wake:
 			if away {
 				continue
@@ -38,7 +38,7 @@ func (n *Node) send(ctx context.Context) {
 		if !away {
 			away = !n.flush(ctx)
 		}
-		if away {
+		if away || n.wanted() {
 			retry.Reset(n.times.retry)
 		}
 	}
@@ -66,6 +66,13 @@ func (n *Node) flush(ctx context.Context) bool {
 	return true
 }
 
+// wanted reports whether a state that was asked for waits.
+func (n *Node) wanted() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.outbox.wants) > 0
+}
+
 // probe tries whether Redis is there.
 func (n *Node) probe(ctx context.Context) bool {
 	n.mu.Lock()
@@ -89,6 +96,8 @@ func (n *Node) publish(ctx context.Context, frames []frame) error {
 
 // farewell tells the last that happened, and that the node leaves.
 func (n *Node) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, n.times.interval)
+	defer cancel()
 	if !n.flush(ctx) {
 		return
 	}

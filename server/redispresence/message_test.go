@@ -75,7 +75,7 @@ func TestStateIsCutIntoChunks(t *testing.T) {
 	for i := range 5000 {
 		p.Join("d", id(fmt.Sprint(i, strings.Repeat("é", 240))))
 	}
-	b := newOutbox("node", newChannels("p"))
+	b := newOutbox("node", newChannels("p"), 0)
 	frames := b.state(nil, p, "c")
 	total := 0
 	for i, f := range frames {

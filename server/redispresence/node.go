@@ -65,7 +65,7 @@ func start(opts Options, b bus) *Node {
 		wake: make(chan struct{}, 1), incoming: make(chan event, 256), stopping: make(chan struct{}), cancel: cancel,
 	}
 	n.part = n.view.Part(n.name)
-	n.outbox = newOutbox(n.name, n.channels)
+	n.outbox = newOutbox(n.name, n.channels, n.times.retry)
 	n.joined.Go(func() { n.send(ctx) })
 	n.joined.Go(func() { n.receive(ctx) })
 	n.joined.Go(func() { n.apply(ctx) })
@@ -165,8 +165,8 @@ func (n *Node) post(change func(*outbox)) {
 }
 
 // Close leaves the cluster: the others drop this node's devices at once. It
-// takes some intervals at most where Redis does not answer, and waits for all
-// goroutines.
+// waits for all goroutines, and where Redis does not answer for an interval and
+// the client's timeouts.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	closed := n.closed

@@ -3,6 +3,7 @@ package redispresence
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/puente-io/puente/server/presence"
 )
@@ -24,10 +25,13 @@ type outbox struct {
 	asks    map[string]bool // nodes whose state this one wants
 	hello   bool            // the others are to tell that they are there
 	beat    bool
+
+	pause time.Duration // between two states that were asked for
+	told  time.Time     // when the last was
 }
 
-func newOutbox(self string, c channels) outbox {
-	return outbox{self: self, channels: c, wants: make(map[string]bool), asks: make(map[string]bool)}
+func newOutbox(self string, c channels, pause time.Duration) outbox {
+	return outbox{self: self, channels: c, pause: pause, wants: make(map[string]bool), asks: make(map[string]bool)}
 }
 
 // record notes an operation.
@@ -50,7 +54,8 @@ func (b *outbox) lose() {
 }
 
 // take returns all there is to tell, in order, as the frames to publish.
-// lossy reports whether the others miss something if they do not arrive.
+// lossy reports whether the others miss something if they do not arrive. States
+// that are asked for wait where one has just been told: many ask together.
 func (b *outbox) take(part *presence.Part) (frames []frame, lossy bool) {
 	if b.whole {
 		frames = b.state(frames, part, b.channels.all)
@@ -60,16 +65,17 @@ func (b *outbox) take(part *presence.Part) (frames []frame, lossy bool) {
 	}
 	lossy = len(frames) > 0
 	b.pending, b.whole = nil, false
-	switch len(b.wants) {
-	case 0:
-	case 1:
-		for node := range b.wants {
-			frames = b.state(frames, part, b.channels.node(node))
+	if now := time.Now(); len(b.wants) > 0 && now.Sub(b.told) >= b.pause {
+		channel := b.channels.all // one for all: those who have it do not decode it
+		if len(b.wants) == 1 {
+			for node := range b.wants {
+				channel = b.channels.node(node)
+			}
 		}
-	default: // one for all: those who have it do not decode it
-		frames = b.state(frames, part, b.channels.all)
+		frames = b.state(frames, part, channel)
+		b.told = now
+		clear(b.wants)
 	}
-	clear(b.wants)
 	for _, node := range slices.Sorted(maps.Keys(b.asks)) {
 		frames = append(frames, frame{b.channels.node(node), encode(want, b.self, b.seq, 0)})
 	}

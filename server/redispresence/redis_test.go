@@ -208,3 +208,23 @@ func TestLargeState(t *testing.T) {
 		t.Errorf("user7 has %d devices, want 2", got)
 	}
 }
+
+func TestRedisCluster(t *testing.T) {
+	servers := redistest.Cluster(t, 3)
+	var nodes []*witness
+	for _, s := range servers {
+		c := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: []string{s.Addr()}, Protocol: 2, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+		})
+		n := newWitness(redisBus{c}, Options{Interval: interval})
+		t.Cleanup(func() { n.Close(); c.Close() })
+		nodes = append(nodes, n)
+	}
+	wellAll(t, nodes...)
+	for i, n := range nodes {
+		enter(n, fmt.Sprint("d", i), "ann", "r")
+	}
+	for i, n := range nodes {
+		eventually(t, fmt.Sprint("node ", i, " sees all"), func() bool { return len(n.View().Devices("ann")) == 3 })
+	}
+}

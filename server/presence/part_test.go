@@ -1,0 +1,106 @@
+package presence
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/puente-io/puente/server/ident"
+)
+
+func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+
+func entry(device, user string, rooms ...string) Entry {
+	e := Entry{Device: device, User: id(user)}
+	for _, r := range rooms {
+		e.Rooms = append(e.Rooms, id(r))
+	}
+	return e
+}
+
+func sortedEntries(p *Part) []Entry {
+	entries := p.Entries()
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Device, b.Device) })
+	for _, e := range entries {
+		sorted(e.Rooms)
+	}
+	return entries
+}
+
+func changes(list []Change) (out []string) {
+	for _, c := range list {
+		out = append(out, fmt.Sprint(c.User, " ", c.Joined, " ", c.Room))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestReplace(t *testing.T) {
+	v := NewView()
+	other := v.Part("other")
+	other.Connect("o1", id("ann"))
+	other.Join("o1", id("r"))
+	p := v.Part("p")
+	got := p.Replace([]Entry{entry("a1", "ann", "r", "s"), entry("b1", "bob", "r"), entry("c1", "cat", "r"), entry("o1", "thief", "r")})
+	if want := []string{"ann true s", "bob true r", "cat true r"}; !slices.Equal(changes(got), want) {
+		t.Errorf("first: %q, want %q", changes(got), want)
+	}
+	if size := p.Size(); size != 7 {
+		t.Errorf("size %d, want 7", size)
+	}
+	got = p.Replace([]Entry{entry("b2", "bob", "r", "s"), entry("c1", "dan", "r"), entry("a1", "ann", "s")})
+	if want := []string{"bob true s", "cat false r", "dan true r"}; !slices.Equal(changes(got), want) {
+		t.Errorf("then: %q, want %q", changes(got), want)
+	}
+	if users, total := v.Members("r", 10); total != 3 {
+		t.Errorf("r has %v", users)
+	}
+	if got, want := changes(p.Drop()), []string{"ann false s", "bob false r", "bob false s", "dan false r"}; !slices.Equal(got, want) {
+		t.Errorf("dropped: %q, want %q", got, want)
+	}
+	if v.Nodes() != 1 || !v.In("ann", "r") {
+		t.Errorf("%d nodes, ann in r: %v", v.Nodes(), v.In("ann", "r"))
+	}
+}
+
+// A part that is replaced by what another has become by single steps is the
+// same, and so are the views.
+func TestReplaceFollowsSteps(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	v, replica := NewView(), NewView()
+	p, copied := v.Part("p"), replica.Part("p")
+	for round := range 200 {
+		for range rnd.IntN(60) {
+			device, room := fmt.Sprint("d", rnd.IntN(5)), id(fmt.Sprint("r", rnd.IntN(3*manyRooms)))
+			switch rnd.IntN(12) {
+			case 0:
+				p.Disconnect(device)
+			case 1, 2:
+				p.Connect(device, id(fmt.Sprint("u", rnd.IntN(3))))
+			case 3, 4, 5:
+				p.Leave(device, room)
+			default:
+				p.Join(device, room)
+			}
+		}
+		copied.Replace(p.Entries())
+		if a, b := sortedEntries(p), sortedEntries(copied); !reflect.DeepEqual(a, b) {
+			t.Fatalf("round %d: %v, want %v", round, b, a)
+		}
+		if p.Size() != copied.Size() || !reflect.DeepEqual(v.Rooms(), replica.Rooms()) || !reflect.DeepEqual(v.Users(), replica.Users()) {
+			t.Fatalf("round %d: the views differ", round)
+		}
+		for _, r := range v.Rooms() {
+			if a, b := v.MemberCount(r.Key()), replica.MemberCount(r.Key()); a != b || a == 0 {
+				t.Fatalf("round %d: %s has %d and %d members", round, r, a, b)
+			}
+		}
+	}
+	p.Drop()
+	if users, rooms := v.Counts(); users+rooms != 0 {
+		t.Errorf("%d users and %d rooms are left", users, rooms)
+	}
+}
