@@ -181,7 +181,10 @@ func (s *sharded) decode(channel string, payload []byte, uid string, interested 
 	if err != nil {
 		return nil, err
 	}
-	if w.UID == uid || w.NSP != s.nsp {
+	switch {
+	case w.NSP == "":
+		return nil, errMissing
+	case w.UID == uid || w.NSP != s.nsp:
 		return nil, errForeign
 	}
 	if strings.HasSuffix(channel, "#"+uid+"#") != isShardedAnswer(w.Type) {

@@ -1,0 +1,96 @@
+package redisadapter_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redisadapter"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
+)
+
+// In the end the channels are those of the rooms that are left, however often
+// rooms came and went.
+func TestShardedRoomChannels(t *testing.T) {
+	server := redistest.Start(t)
+	n := adaptertest.Start(t, start(t, redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded}).Factory(), "/")
+	s := n.Connect("s")
+	for i := range 3000 {
+		s.Join(fmt.Sprint("r", i))
+		if i%3 > 0 {
+			s.Leave(fmt.Sprint("r", i))
+		}
+		if i%3 > 1 {
+			s.Join(fmt.Sprint("r", i))
+		}
+	}
+	client := server.Client()
+	defer client.Close()
+	count := func(pattern string, want int) func() bool {
+		return func() bool {
+			list, err := client.PubSubShardChannels(t.Context(), pattern).Result()
+			return err == nil && len(list) == want
+		}
+	}
+	adaptertest.Eventually(t, "2000 rooms have channels", count("c#/#r*", 2000))
+	n.Adapter.Close()
+	adaptertest.Eventually(t, "no channel is left", count("*", 0))
+}
+
+func TestShardedDynamicPrivate(t *testing.T) {
+	server := redistest.Start(t)
+	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate}
+	p := startTwo(t, opts)
+	id := "abcdefghijklmnopqrst"
+	s := p.nodes[1].Connect(id)
+	p.nodes[1].Adapter.(redisadapter.SocketObserver).SocketAdded(id)
+	client := server.Client()
+	defer client.Close()
+	channels := func() []string {
+		list, err := client.PubSubShardChannels(t.Context(), "c#/#"+id+"#").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	adaptertest.Eventually(t, "the socket has a channel", func() bool { return slices.Equal(channels(), []string{"c#/#" + id + "#"}) })
+	if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["e"]`), adapter.Selection{Rooms: []string{id}}, adapter.Flags{}); err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.Eventually(t, "the socket is reached", func() bool { return s.Len() == 1 })
+	p.nodes[1].Adapter.(redisadapter.SocketObserver).SocketRemoved(id)
+	adaptertest.Eventually(t, "the socket has no channel", func() bool { return len(channels()) == 0 })
+}
+
+// A namespace that is made anew while its predecessor closes keeps its channels.
+func TestNamespaceMadeAnew(t *testing.T) {
+	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		server.Up()
+		p := startTwo(t, opts)
+		p.works(t, "the start")
+		factory := p.clusters[1].Factory()
+		for range 10 {
+			old := p.nodes[1]
+			p.nodes[1] = adaptertest.Start(t, factory, "/")
+			p.socket = p.nodes[1].Connect("s", "r")
+			old.Adapter.Close()
+			p.works(t, "another namespace")
+		}
+	})
+}
+
+// A Redis Cluster: the contract once more, with channels on both masters.
+func TestContractRedisCluster(t *testing.T) {
+	servers := redistest.Cluster(t, 2)
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			opts := opts
+			opts.Redis = &redis.UniversalOptions{Addrs: []string{servers[0].Addr(), servers[1].Addr()}, IsClusterMode: true}
+			contract(t, opts)
+		})
+	}
+}
