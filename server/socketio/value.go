@@ -10,7 +10,9 @@ import (
 
 // Value is one argument as it came or will go: its JSON, and the attachments
 // that placeholders in the JSON name by number. It is immutable, and may be
-// emitted again, to anyone, as it is. The zero Value is emitted as null.
+// emitted again, to anyone, as it is: byte for byte as an argument or by an
+// [ArgAppender], without its white space as a part of other Go values. The zero
+// Value is emitted as null.
 type Value struct {
 	JSON        []byte
 	Attachments [][]byte

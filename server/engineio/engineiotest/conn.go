@@ -1,6 +1,7 @@
 package engineiotest
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ type Options struct {
 	Query url.Values
 	// TLS, where not nil, is for a server at an https URL.
 	TLS *tls.Config
+	// Dial, where not nil, makes the network connections.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Handshake is what the server said in its open packet.
@@ -70,10 +73,11 @@ type Conn struct {
 	ended      chan struct{}
 	news       chan struct{} // a token tells that inbox has grown
 
-	mu     sync.Mutex
-	inbox  []Message
-	end    *End
-	closed bool // by this side
+	mu      sync.Mutex
+	inbox   []Message
+	end     *End
+	closed  bool // by this side
+	stopped bool // reads no more
 
 	sending sync.Mutex
 	ws      *webSocket // nil while the transport is polling
@@ -100,7 +104,7 @@ func dial(t testing.TB, endpoint string, opts Options) (*Conn, error) {
 	}
 	c := &Conn{
 		t: t, url: *u, opts: opts,
-		http:     &http.Client{Timeout: 2 * Wait, Transport: &http.Transport{TLSClientConfig: opts.TLS, DisableCompression: true}},
+		http:     &http.Client{Timeout: 2 * Wait, Transport: &http.Transport{TLSClientConfig: opts.TLS, DialContext: opts.Dial, DisableCompression: true}},
 		ended:    make(chan struct{}),
 		news:     make(chan struct{}, 1),
 		polled:   make(chan struct{}),

@@ -27,7 +27,7 @@ func (e errClosed) Error() string { return fmt.Sprintf("engineiotest: closed wit
 func (c *Conn) dialWebSocket() (*webSocket, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Wait)
 	defer cancel()
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(c.opts.Header), TLSConfig: c.opts.TLS}
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(c.opts.Header), TLSConfig: c.opts.TLS, NetDial: c.opts.Dial}
 	conn, r, _, err := d.Dial(ctx, "ws"+strings.TrimPrefix(c.target("websocket"), "http"))
 	if err != nil {
 		return nil, err
@@ -104,6 +104,7 @@ func (c *Conn) readWebSocket() {
 	w := c.ws
 	defer w.conn.Close()
 	for {
+		c.stopHere()
 		op, p, err := w.read()
 		var closed errClosed
 		switch {
@@ -162,4 +163,22 @@ func (c *Conn) WriteRaw(b []byte) error {
 	c.ws.conn.SetWriteDeadline(time.Now().Add(Wait))
 	_, err := c.ws.conn.Write(b)
 	return err
+}
+
+// StopReading makes a client of a WebSocket that no longer takes what it is
+// sent, though its connection stays. At most one more message is read.
+func (c *Conn) StopReading() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+}
+
+// stopHere waits for the connection to end where reading was stopped.
+func (c *Conn) stopHere() {
+	c.mu.Lock()
+	stopped := c.stopped
+	c.mu.Unlock()
+	if stopped {
+		<-c.ended
+	}
 }

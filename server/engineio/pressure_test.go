@@ -1,0 +1,327 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+)
+
+// quiet is an endpoint whose sessions do not echo.
+func quiet(t testing.TB, opts Options, overTLS bool) *endpoint {
+	e := serveOn(t, opts, overTLS)
+	e.accept = accepting(e.sessions)
+	return e
+}
+
+// A tight loop of sends to clients that read: it is held up rather than running
+// their queues over, and all arrives in order.
+func TestBackpressure(t *testing.T) {
+	for _, overTLS := range []bool{false, true} {
+		frames, clients := 20_000, 50
+		if testing.Short() || raceEnabled {
+			frames, clients = 5000, 10
+		}
+		if overTLS {
+			clients = 5
+		}
+		e := quiet(t, Options{MaxQueueBytes: 64 << 10}, overTLS)
+		var readers sync.WaitGroup
+		var all []*Session
+		for range clients {
+			c, r := e.dial(t, false)
+			all = append(all, r.session)
+			readers.Go(func() {
+				for i := range frames {
+					m, err := c.Receive()
+					if err != nil || len(m.Data) != 40 || int(binary.BigEndian.Uint32(m.Data)) != i {
+						t.Errorf("TLS %v: message %d is %q, %v", overTLS, i, m.Data, err)
+						return
+					}
+				}
+			})
+		}
+		for i := range frames {
+			b := make([]byte, 40)
+			binary.BigEndian.PutUint32(b, uint32(i))
+			f := BinaryFrame(b)
+			for _, s := range all {
+				s.Enqueue(f)
+			}
+			e.Flush()
+		}
+		readers.Wait()
+	}
+}
+
+// A client that stops reading is cut off with a reason, and nobody waits for it.
+func TestSlowConsumer(t *testing.T) {
+	for _, overTLS := range []bool{false, true} {
+		e := quiet(t, Options{}, overTLS)
+		good, goodEnd := e.dial(t, false)
+		c, slow := e.dial(t, false)
+		c.StopReading()
+		payload := bytes.Repeat([]byte("x"), 32<<10)
+		sent := 0
+		for i := 0; slow.session.Open(); i++ {
+			if i > 10_000 {
+				t.Fatal("the queue has no bound")
+			}
+			slow.session.Send(TextFrame(payload))
+			goodEnd.session.Send(TextFrame([]byte(strconv.Itoa(i))))
+			sent++
+		}
+		if got := slow.reason(t); got != ReasonSlowConsumer {
+			t.Errorf("reason %q", got)
+		}
+		for i := range sent {
+			if got := good.Text(); got != strconv.Itoa(i) {
+				t.Fatalf("the good client got %q for message %d", got, i)
+			}
+		}
+		if err := slow.session.Send(TextFrame(payload)); err != ErrClosed {
+			t.Errorf("Send after the end: %v", err)
+		}
+	}
+}
+
+// The send that goes beyond the bound is taken, whatever its size.
+func TestQueueBound(t *testing.T) {
+	e := quiet(t, Options{MaxQueueBytes: 1000}, false)
+	url, r := open(t, e)
+	big := TextFrame(bytes.Repeat([]byte("x"), 5000))
+	if err := r.session.Send(TextFrame([]byte("a"))); err != nil {
+		t.Error(err)
+	}
+	if err := r.session.Send(big, big); err != nil {
+		t.Errorf("beyond the bound: %v", err)
+	}
+	if _, body, _ := request(t, "GET", url, nil, nil); len(body) != 2+2*5002 {
+		t.Errorf("the poll brought %d bytes", len(body))
+	}
+	r.session.Send(big)
+	if err := r.session.Send(big); err != ErrSlowConsumer {
+		t.Errorf("over the bound: %v", err)
+	}
+	if got := r.reason(t); got != ReasonSlowConsumer {
+		t.Errorf("reason %q", got)
+	}
+}
+
+func TestVolatile(t *testing.T) {
+	e := quiet(t, Options{MaxQueueBytes: 64 << 20}, false)
+	f := TextFrame([]byte("v"))
+
+	c, r := e.dial(t, false)
+	if !r.session.EnqueueVolatile(f) {
+		t.Error("dropped although the client takes it")
+	}
+	e.Flush()
+	if got := c.Text(); got != "v" {
+		t.Errorf("got %q", got)
+	}
+	c.StopReading()
+	big := TextFrame(bytes.Repeat([]byte("x"), 1<<20))
+	eventually(t, "the client's buffers are full", func() bool {
+		r.session.Send(big)
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return r.session.ws.blocked
+	})
+	if r.session.EnqueueVolatile(f) {
+		t.Error("queued to a client that does not read")
+	}
+	r.session.Close()
+	if r.session.EnqueueVolatile(f) {
+		t.Error("queued to a session that is closed")
+	}
+
+	url, r := open(t, e)
+	if r.session.EnqueueVolatile(f) {
+		t.Error("queued although no poll waits")
+	}
+	got := make(chan string)
+	go func() { _, body, _ := request(t, "GET", url, nil, nil); got <- body }()
+	waitForPoll(t, r.session)
+	if !r.session.EnqueueVolatile(f) {
+		t.Error("dropped although a poll waits")
+	}
+	if body := receive(t, got, "the poll's answer"); body != "4v" {
+		t.Errorf("the poll brought %q", body)
+	}
+}
+
+// One session whose publisher never tires must not keep the flusher from others.
+func TestFlusherIsFair(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	e.flusher.limit = 1
+	busy, busyEnd := e.dial(t, false)
+	other, otherEnd := e.dial(t, false)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			f := TextFrame(bytes.Repeat([]byte("x"), 4000))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					busyEnd.session.Send(f)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for {
+			if _, err := busy.Receive(); err != nil {
+				return
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	for i := range 20 {
+		otherEnd.session.Send(TextFrame([]byte(strconv.Itoa(i))))
+		if got := other.Text(); got != strconv.Itoa(i) {
+			t.Errorf("got %q for message %d", got, i)
+		}
+	}
+	close(stop)
+	busyEnd.session.Send(TextFrame([]byte("end")))
+	wg.Wait()
+}
+
+// Sends from many goroutines by all three ways, with closes, breaks, upgrades
+// and slow readers among them: what counts the crowded returns to zero (shut
+// checks it), and nobody hangs.
+func TestChaos(t *testing.T) {
+	e := serve(t, Options{MaxQueueBytes: 16 << 10})
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	var wg sync.WaitGroup
+	for i := range rounds {
+		c, r := e.dial(t, i%3 == 0)
+		f := TextFrame([]byte(strings.Repeat("x", 100+i*50)))
+		for way := range 3 {
+			wg.Go(func() {
+				for range 200 {
+					switch way {
+					case 0:
+						r.session.Send(f)
+					case 1:
+						r.session.SendNow(f)
+					case 2:
+						r.session.Enqueue(f)
+						r.session.EnqueueVolatile(f)
+						e.Flush()
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			switch i % 6 {
+			case 0:
+				r.session.Close()
+			case 1:
+				c.Break()
+			case 2:
+				c.StopReading()
+			case 3: // upgrade, or be closed meanwhile
+				conn, err := net.Dial("tcp", strings.Split(e.url, "/")[2])
+				if err == nil {
+					conn.Close()
+				}
+			case 4:
+				c.Close()
+			case 5:
+				r.session.CloseWithReason(ReasonShutdown, nil)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(engineiotest.Wait):
+		t.Fatal("somebody hangs")
+	}
+}
+
+// A handler that sends when it is told of the end must not stop the flusher,
+// whose goroutine finds out that a connection is broken.
+func TestSendInHandleClose(t *testing.T) {
+	e := serve(t, Options{MaxQueueBytes: 16 << 10})
+	e.flusher.limit = 1
+	c, r := e.dial(t, false)
+	victim, v := e.dial(t, false)
+	told := make(chan struct{})
+	v.session.mu.Lock()
+	v.session.handler = HandlerFuncs{Close: func(*Session, Reason, error) {
+		for range 1000 {
+			r.session.Send(TextFrame(make([]byte, 1000)))
+		}
+		close(told)
+	}}
+	v.session.mu.Unlock()
+	victim.Break()
+	for v.session.Open() {
+		v.session.Send(TextFrame([]byte("x")))
+	}
+	receive(t, told, "the end of the handler")
+	for range 1000 {
+		c.Text()
+	}
+}
+
+// A queue that is never empty does not grow for ever.
+func TestQueueForgets(t *testing.T) {
+	var q queue
+	f := TextFrame([]byte("x"))
+	q.push(f, f)
+	buf := make([]byte, 0, f.Len()) // for one frame
+	for range 100_000 {
+		q.push(f)
+		if packed, _ := q.pack(buf); len(packed) != f.Len() {
+			t.Fatalf("packed %d bytes", len(packed))
+		}
+	}
+	if n := cap(*q.frames); n > 256 {
+		t.Errorf("room for %d frames, and there are 2", n)
+	}
+	if len(q.all()) != 2 || q.bytes != 2*f.Len() {
+		t.Errorf("%d frames, %d bytes", len(q.all()), q.bytes)
+	}
+	if _, large := q.pack(make([]byte, 0, 1)); len(large) != f.Len() {
+		t.Errorf("a large frame came as %d bytes", len(large))
+	}
+}
+
+// Fragments and control frames between them, message by message, in order.
+func TestInterleavedFrames(t *testing.T) {
+	e := serve(t, Options{})
+	c, _ := e.dial(t, false)
+	for i := range 100 {
+		c.WriteRaw(join(
+			clientFrame(ws.OpText, false, "4"), clientFrame(ws.OpPing, true, "p"),
+			clientFrame(ws.OpContinuation, true, strconv.Itoa(i))))
+	}
+	for i := range 100 {
+		if got := c.Text(); got != strconv.Itoa(i) {
+			t.Fatalf("got %q for message %d", got, i)
+		}
+	}
+}

@@ -1,0 +1,321 @@
+package engineio
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// inBubble runs f with a server under the clock of testing/synctest.
+func inBubble(t *testing.T, opts Options, f func(t *testing.T, srv *Server, sessions chan *recorder)) {
+	synctest.Test(t, func(t *testing.T) {
+		sessions := make(chan *recorder, 100)
+		srv := New(opts, accepting(sessions))
+		f(t, srv, sessions)
+		shut(t, srv)
+	})
+}
+
+func TestHeartbeat(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		start := time.Now()
+		c := dialPipe(t, srv, "")
+		r := <-sessions
+		if open := <-c.got; !strings.HasPrefix(open, "0{") {
+			t.Fatalf("got %q", open)
+		}
+		for i := 1; i <= 3; i++ {
+			c.want(t, "2")
+			if got := time.Since(start); got != time.Duration(i)*25*time.Second {
+				t.Errorf("ping %d came after %v", i, got)
+			}
+			c.send("3")
+			synctest.Wait()
+		}
+		c.want(t, "2")
+		c.want(t, "close 1005")
+		c.want(t, "eof")
+		if got := time.Since(start); got < 120*time.Second || got > 120*time.Second+lingerTime {
+			t.Errorf("closed after %v", got)
+		}
+		if got := <-r.closed; got != string(ReasonPingTimeout) {
+			t.Errorf("reason %q", got)
+		}
+	})
+}
+
+// Pongs that answer no ping do not put the next one off.
+func TestHeartbeatUnsolicitedPongs(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		start := time.Now()
+		c := dialPipe(t, srv, "")
+		<-c.got
+		for range 24 {
+			time.Sleep(time.Second)
+			c.send("3")
+		}
+		c.want(t, "2")
+		if got := time.Since(start); got != 25*time.Second {
+			t.Errorf("the ping came after %v", got)
+		}
+	})
+}
+
+func TestHeartbeatPolling(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		id := r.session.ID()
+		if _, body := pollOnce(srv, "GET", id, ""); body != "2" {
+			t.Errorf("got %q", body)
+		}
+		pollOnce(srv, "POST", id, "3")
+		start := time.Now()
+		if _, body := pollOnce(srv, "GET", id, ""); body != "2" || time.Since(start) != 25*time.Second {
+			t.Errorf("got %q after %v", body, time.Since(start))
+		}
+		if _, body := pollOnce(srv, "GET", id, ""); body != "1" || time.Since(start) != 45*time.Second {
+			t.Errorf("got %q after %v", body, time.Since(start))
+		}
+		if got := <-r.closed; got != string(ReasonPingTimeout) {
+			t.Errorf("reason %q", got)
+		}
+		if status, body := pollOnce(srv, "GET", id, ""); status != 400 || !strings.Contains(body, `"code":1`) {
+			t.Errorf("the session is still there: %d %s", status, body)
+		}
+	})
+}
+
+// A busy handler keeps the answer from being read: the heartbeat waits, but not
+// for ever.
+func TestHeartbeatBusyHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := make(chan time.Duration)
+		closed := make(chan Reason, 1)
+		srv := New(Options{}, acceptFuncs(HandlerFuncs{
+			Message: func(*Session, []byte, bool) { time.Sleep(<-busy) },
+			Close:   func(_ *Session, reason Reason, _ error) { closed <- reason },
+		}))
+		c := dialPipe(t, srv, "")
+		<-c.got
+		go c.send("4work")
+		busy <- time.Minute
+		c.want(t, "2")
+		go c.send("3")
+		time.Sleep(40 * time.Second)
+		select {
+		case r := <-closed:
+			t.Fatalf("closed while the handler was busy: %s", r)
+		default:
+		}
+		go c.send("4work")
+		busy <- time.Hour
+		start := time.Now()
+		if r := <-closed; r != ReasonPingTimeout {
+			t.Errorf("reason %q", r)
+		}
+		if got := time.Since(start); got > 2*time.Minute {
+			t.Errorf("closed after %v", got)
+		}
+		time.Sleep(time.Hour)
+		shut(t, srv)
+	})
+}
+
+func TestUpgradeTimeout(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		start := time.Now()
+		c := dialPipe(t, srv, r.session.ID())
+		c.send("2probe")
+		c.want(t, "3probe")
+		c.want(t, "close 1005")
+		c.want(t, "eof")
+		if got := time.Since(start); got != 10*time.Second {
+			t.Errorf("closed after %v", got)
+		}
+		r.session.Send(TextFrame([]byte("alive")))
+		if _, body := pollOnce(srv, "GET", r.session.ID(), ""); body != "4alive" {
+			t.Errorf("got %q", body)
+		}
+	})
+}
+
+// A poll that comes while a WebSocket is probed is released soon.
+func TestUpgradeReleasesPolls(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		c := dialPipe(t, srv, r.session.ID())
+		c.send("2probe")
+		c.want(t, "3probe")
+		synctest.Wait()
+		start := time.Now()
+		if _, body := pollOnce(srv, "GET", r.session.ID(), ""); body != "6" || time.Since(start) != noopAfter {
+			t.Errorf("got %q after %v", body, time.Since(start))
+		}
+		// A poll that waited before is released by the probe.
+		c.conn.Close()
+		synctest.Wait()
+		got := make(chan string)
+		go func() { _, body := pollOnce(srv, "GET", r.session.ID(), ""); got <- body }()
+		synctest.Wait()
+		c = dialPipe(t, srv, r.session.ID())
+		start = time.Now()
+		c.send("2probe")
+		c.want(t, "3probe")
+		if body := <-got; body != "6" || time.Since(start) != 0 {
+			t.Errorf("got %q after %v", body, time.Since(start))
+		}
+		c.send("5")
+		synctest.Wait()
+		r.session.Send(TextFrame([]byte("here")))
+		c.want(t, "4here")
+	})
+}
+
+// Session.Close while an upgrade completes: what is queued goes out over the
+// WebSocket, and the poll does not tell the client of the end before.
+func TestCloseDuringUpgrade(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		c := dialPipe(t, srv, r.session.ID())
+		c.send("2probe")
+		c.want(t, "3probe")
+		r.session.Send(TextFrame([]byte("last")))
+		r.session.Close()
+		c.send("5")
+		c.want(t, "4last")
+		c.want(t, "close 1005")
+	})
+}
+
+// A client that does not take what is queued cannot keep its session for
+// longer than CloseTimeout, nor can one that does not answer our close frame.
+func TestCloseTimeouts(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		r.session.Send(TextFrame([]byte("x")))
+		r.session.Close()
+		time.Sleep(30*time.Second - 1)
+		if srv.Count() != 1 {
+			t.Error("ended too early")
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if srv.Count() != 0 {
+			t.Error("polling: the session does not end")
+		}
+
+		start := time.Now()
+		c := dialPipe(t, srv, "")
+		r = <-sessions
+		<-c.got
+		r.session.Close()
+		c.want(t, "close 1005")
+		c.want(t, "eof")
+		if got := time.Since(start); got != lingerTime {
+			t.Errorf("the connection ended after %v", got)
+		}
+		synctest.Wait()
+		if srv.Count() != 0 {
+			t.Error("WebSocket: the session does not end")
+		}
+	})
+}
+
+// One close frame answers one close frame.
+func TestOneCloseFrame(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		c := dialPipe(t, srv, "")
+		r := <-sessions
+		<-c.got
+		r.session.Close()
+		c.want(t, "close 1005")
+		c.conn.Write(clientFrame(ws.OpClose, true, "\x03\xe8"))
+		c.want(t, "eof")
+		if n := r.closes; n != 1 {
+			t.Errorf("HandleClose was called %d times", n)
+		}
+	})
+}
+
+func TestDrain(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		start := time.Now()
+		ends := make(chan time.Duration, 10)
+		for range 10 {
+			c := dialPipe(t, srv, "")
+			go func() {
+				for m := range c.got {
+					if strings.HasPrefix(m, "close") {
+						ends <- time.Since(start)
+						c.conn.Close()
+					}
+					if m == "eof" {
+						return
+					}
+				}
+			}()
+		}
+		synctest.Wait()
+		drained := make(chan bool)
+		go func() { srv.Drain(t.Context(), 10*time.Second); drained <- true }()
+		synctest.Wait()
+		if status, _ := pollOnce(srv, "GET", "", ""); status != 503 {
+			t.Errorf("a new session was answered %d", status)
+		}
+		for i := range 10 {
+			if got := <-ends; got != time.Duration(i)*time.Second {
+				t.Errorf("connection %d was closed after %v", i, got)
+			}
+			r := <-sessions
+			if got := <-r.closed; got != string(ReasonShutdown) {
+				t.Errorf("reason %q", got)
+			}
+		}
+		<-drained
+		synctest.Wait()
+		if n := srv.Count(); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+	})
+}
+
+func TestDrainEndsWithContext(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		pollOnce(srv, "GET", "", "")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		srv.Drain(ctx, time.Hour)
+		if n := len(sessions); n != 2 {
+			t.Errorf("%d sessions", n)
+		}
+	})
+}
+
+// Close waits for a handler, and not for longer than it is told.
+func TestCloseBusyHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := New(Options{}, acceptFuncs(HandlerFuncs{Message: func(*Session, []byte, bool) { time.Sleep(time.Minute) }}))
+		c := dialPipe(t, srv, "")
+		<-c.got
+		c.send("4x")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := srv.Close(ctx); err != context.DeadlineExceeded {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Minute)
+		shut(t, srv)
+	})
+}

@@ -1,0 +1,181 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/socketiotest"
+)
+
+func TestConnect(t *testing.T) {
+	for _, opts := range []socketiotest.Options{{}, {Polling: true}, {Upgrade: true}} {
+		srv := serve(t, socketio.Options{})
+		opts.Auth = map[string]any{"token": "abc"}
+		opts.Query = map[string][]string{"x": {"1", "2"}}
+		srv.IO.Namespace("/").Handle("echo", echo)
+		c, s := pair(t, srv, opts)
+		h := s.Handshake()
+		if string(h.Auth.JSON) != `{"token":"abc"}` || h.Query["x"] != "2" || h.Address != "127.0.0.1" || h.Secure {
+			t.Errorf("handshake %+v", h)
+		}
+		if got := text(c.EmitAck("echo", 1, "a", nil)); got != `[1,"a",null]` {
+			t.Errorf("%+v: got %s", opts, got)
+		}
+	}
+}
+
+func TestConnectOverTLS(t *testing.T) {
+	io := socketio.New(socketio.Options{})
+	io.Namespace("/").Handle("echo", echo)
+	srv := socketiotest.NewTLSServer(io)
+	defer srv.Close()
+	c := socketiotest.Dial(t, srv.URL, socketiotest.Options{TLS: srv.Client().Transport.(*http.Transport).TLSClientConfig})
+	if got := text(c.EmitAck("echo", "a")); got != `["a"]` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	refused := make(chan error, 10)
+	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{Refused: func(_ *socketio.Socket, err error) { refused <- err }}})
+	ns := srv.IO.Namespace("/")
+	left := disconnects(ns.Handlers)
+	ns.Use(func(_ context.Context, s *socketio.Socket) error {
+		var auth struct{ How string }
+		if err := s.Handshake().Auth.Decode(&auth); err != nil {
+			return err
+		}
+		switch auth.How {
+		case "plain":
+			return errors.New(`not "today"`)
+		case "data":
+			return &socketio.ConnectError{Message: "no", Data: map[string]any{"code": 7}}
+		case "panic":
+			panic("a secret")
+		}
+		return nil
+	})
+	ns.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	for how, want := range map[string]string{
+		"plain": `{"message":"not \"today\""}`,
+		"data":  `{"message":"no","data":{"code":7}}`,
+		"panic": `{"message":"internal error"}`,
+	} {
+		_, got := socketiotest.Join(t, conn, "/", map[string]string{"how": how})
+		if string(got) != want {
+			t.Errorf("%s: got %s, want %s", how, got, want)
+		}
+		if err := receive(t, refused, "the hook's news"); how == "panic" && !errors.Is(err, socketio.ErrPanic) {
+			t.Errorf("the hook was told %v", err)
+		}
+	}
+	if _, got := socketiotest.Join(t, conn, "/nowhere", nil); string(got) != `{"message":"Invalid namespace"}` {
+		t.Errorf("got %s", got)
+	}
+	c, refusal := socketiotest.Join(t, conn, "/", map[string]string{}) // and after all that, a connection
+	if refusal != nil {
+		t.Fatalf("refused: %s", refusal)
+	}
+	c.Expect("welcome")
+	if n := ns.Count(); n != 1 {
+		t.Errorf("%d sockets", n)
+	}
+	c.Leave()
+	if got := receive(t, left, "the disconnect"); got != socketio.ReasonClientDisconnect || len(left) != 0 {
+		t.Errorf("reason %q, and %d more", got, len(left))
+	}
+}
+
+// No event reaches a handler before OnConnect has returned, and none that was
+// sent meanwhile is lost.
+func TestEventsWaitForOnConnect(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ns := srv.IO.Namespace("/")
+	release := make(chan struct{})
+	var connected atomic.Bool
+	ns.OnConnect(func(context.Context, *socketio.Socket) error {
+		<-release
+		connected.Store(true)
+		return nil
+	})
+	ns.Handle("e", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) (int, error) {
+		if !connected.Load() {
+			t.Error("an event came too early")
+		}
+		return n, nil
+	}))
+	c := dial(t, srv)
+	for i := range 100 {
+		c.Emit("e", i)
+	}
+	close(release)
+	if got := text(c.EmitAck("e", 100)); got != `[100]` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestOnConnectError(t *testing.T) {
+	failed := make(chan string, 1)
+	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{HandlerError: func(_ *socketio.Socket, event string, err error) { failed <- event + err.Error() }}})
+	ns := srv.IO.Namespace("/")
+	left := disconnects(ns.Handlers)
+	ns.OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	ns.Handle("e", socketio.HandlerFunc(func(context.Context, *socketio.Socket, *socketio.Event) error {
+		t.Error("an event was handled")
+		return nil
+	}))
+	c := dial(t, srv)
+	c.Emit("e")
+	c.ExpectDisconnect()
+	if got := receive(t, failed, "the hook's news"); got != "no" {
+		t.Errorf("the hook was told %q", got)
+	}
+	if got := receive(t, left, "the disconnect"); got != socketio.ReasonServerDisconnect {
+		t.Errorf("reason %q", got)
+	}
+}
+
+func TestMaxNamespaces(t *testing.T) {
+	srv := serve(t, socketio.Options{MaxNamespaces: 3})
+	srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { return true })
+	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	for _, name := range []string{"/", "/a", "/b"} {
+		if _, refusal := socketiotest.Join(t, conn, name, nil); refusal != nil {
+			t.Errorf("%s: refused %s", name, refusal)
+		}
+	}
+	conn.SendText("0/c,")
+	conn.End()
+}
+
+// A client that goes while the middleware decides was never connected.
+func TestGoneWhileConnecting(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ns := srv.IO.Namespace("/")
+	left := disconnects(ns.Handlers)
+	waiting, gone := make(chan struct{}), make(chan error, 1)
+	ns.Use(func(ctx context.Context, _ *socketio.Socket) error {
+		close(waiting)
+		<-ctx.Done()
+		gone <- context.Cause(ctx)
+		return nil
+	})
+	ns.OnConnect(func(context.Context, *socketio.Socket) error { t.Error("connected"); return nil })
+	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	conn.SendText("0")
+	receive(t, waiting, "the middleware")
+	conn.Break()
+	if err := receive(t, gone, "the end of the context"); err != socketio.ErrDisconnected {
+		t.Errorf("cause %v", err)
+	}
+	srv.Close()
+	if len(left) != 0 || ns.Count() != 0 {
+		t.Errorf("%d disconnects, %d sockets", len(left), ns.Count())
+	}
+}

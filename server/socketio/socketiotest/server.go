@@ -1,0 +1,42 @@
+package socketiotest
+
+import (
+	"context"
+	"net/http/httptest"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// Server is a Socket.IO server that listens on a loopback address.
+type Server struct {
+	*httptest.Server
+	// IO is the server that was given to NewServer.
+	IO *socketio.Server
+}
+
+// closeTimeout bounds the waiting for handlers when a server is closed.
+const closeTimeout = 30 * time.Second
+
+// NewServer starts a server. All paths are the endpoint's. The caller closes
+// it.
+func NewServer(io *socketio.Server) *Server {
+	return &Server{Server: httptest.NewServer(io), IO: io}
+}
+
+// NewTLSServer is NewServer over TLS.
+func NewTLSServer(io *socketio.Server) *Server {
+	return &Server{Server: httptest.NewTLSServer(io), IO: io}
+}
+
+// Close closes all connections, waits up to 30 s for the handlers of their
+// sockets and stops listening. It panics where handlers are still running then.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := s.IO.Close(ctx); err != nil {
+		panic("socketiotest: handlers do not return: " + err.Error())
+	}
+	s.Server.CloseClientConnections()
+	s.Server.Close()
+}
