@@ -190,15 +190,17 @@ func (p *Part) Entries() []Entry {
 // are not kept waiting until all is done. Devices of other nodes are left alone.
 func (p *Part) Replace(entries []Entry) (changes []Change) {
 	type place struct{ device, room string }
-	wanted := make(map[string]ident.ID, len(entries))
+	wanted := make(map[string]ident.ID)
 	in := make(map[place]bool)
-	for _, e := range entries {
-		wanted[e.Device] = e.User
-		for _, r := range e.Rooms {
-			in[place{e.Device, r.Key()}] = true
+	before := p.Entries()
+	if len(before) > 0 {
+		for _, e := range entries {
+			wanted[e.Device] = e.User
+			for _, r := range e.Rooms {
+				in[place{e.Device, r.Key()}] = true
+			}
 		}
 	}
-	before := p.Entries()
 	for _, e := range before {
 		if user, ok := wanted[e.Device]; ok && !user.Equal(e.User) { // a device has one user at a time
 			changes = appendLeft(changes, p.Disconnect(e.Device))
