@@ -19,7 +19,6 @@ var (
 	errBody        = errors.New("engineio: body incomplete")
 	errDirection   = errors.New("engineio: invalid heartbeat direction")
 	errContentType = errors.New("engineio: binary body in protocol 4")
-	errBadProbe    = errors.New("engineio: invalid packet during upgrade")
 	errNotText     = errors.New("engineio: text message is not valid UTF-8")
 	errTooLarge    = errors.New("engineio: message too large")
 	errFragments   = errors.New("engineio: too many fragments")

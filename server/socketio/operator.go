@@ -109,9 +109,7 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 		remote, _, remoteErr = o.ns.adapter.BroadcastWithAck(ctx, p, o.sel, o.flags)
 	}
 	answers, err := c.wait(ctx)
-	for _, a := range remote {
-		answers = append(answers, a)
-	}
+	answers = append(answers, remote...)
 	out := make([]any, len(answers))
 	for i, a := range answers {
 		out[i] = firstValue(a)
