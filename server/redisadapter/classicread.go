@@ -43,18 +43,13 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 	if b, err = msgp.Skip(b); err != nil {
 		return nil, err
 	}
-	d := notepack.Decoder{InText: true}
-	if b, err = d.Value(b); err != nil {
+	body = body[:len(body)-len(b)]
+	if m.sel, m.flags, b, err = packedOptions(b); err != nil {
 		return nil, err
 	}
 	if n > 3 || len(b) > 0 {
 		return nil, errTrailing
 	}
-	var opts wireOptions
-	if err := json.Unmarshal(d.JSON, &opts, wireJSON); err != nil {
-		return nil, err
-	}
-	m.sel, m.flags = opts.selection(), opts.Flags.flags()
 	if !interested(m.sel) {
 		return nil, errForeign
 	}
@@ -64,43 +59,36 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 
 // packet reads the map of a packet.
 func (c *classic) packet(b []byte) (*packet.Packet, error) {
-	n, b, err := msgp.ReadMapHeaderBytes(b)
-	if err != nil {
-		return nil, err
-	}
 	var (
 		typ  int64
-		d    notepack.Decoder
 		nsp  = packet.Root
-		data = -1 // where it starts in d.JSON
+		d    = notepack.Decoder{JSON: make([]byte, 0, len(b)+len(b)/4)}
+		data bool
 	)
-	for range n {
-		var key []byte
-		if key, b, err = msgp.ReadMapKeyZC(b); err != nil {
-			return nil, err
-		}
-		switch string(key) {
+	_, err := eachField(b, func(key string, b []byte) (_ []byte, err error) {
+		switch key {
 		case "type":
 			typ, b, err = msgp.ReadInt64Bytes(b)
 		case "nsp":
 			nsp, b, err = msgp.ReadStringBytes(b)
 		case "data":
-			if data >= 0 {
+			if data {
 				return nil, errPacket
 			}
-			data = len(d.JSON)
+			data = true
 			b, err = d.Value(b)
 		default:
 			b, err = msgp.Skip(b)
 		}
-		if err != nil {
-			return nil, err
-		}
+		return b, err
+	})
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case nsp != c.nsp:
 		return nil, errForeign
-	case data < 0:
+	case !data:
 		return nil, errMissing
 	}
 	return newPacket(typ, d.JSON, d.Attachments, c.nsp)
@@ -115,14 +103,14 @@ type classicRequest struct {
 	Rooms     []name         `json:"rooms"`
 	Close     bool           `json:"close"`
 	Data      jsontext.Value `json:"data"`
-	Packet    wirePacket     `json:"packet"`
+	Packet    jsontext.Value `json:"packet"`
 	SID       string         `json:"sid"`  // legacy
 	Room      *name          `json:"room"` // legacy
 }
 
 func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 	var r classicRequest
-	attachments, err := unmarshal(payload, false, &r)
+	attachments, err := unmarshal(payload, &r)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +158,7 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 		if r.Opts == nil {
 			return nil, errMissing
 		}
-		if m.packet, err = r.Packet.packet(attachments, c.nsp); err != nil {
+		if m.packet, err = packetOf(r.Packet, attachments, c.nsp); err != nil {
 			return nil, err
 		}
 	default:
@@ -195,7 +183,7 @@ type classicAnswer struct {
 
 func (c *classic) decodeAnswer(payload []byte) (*message, error) {
 	var a classicAnswer
-	attachments, err := unmarshal(payload, false, &a)
+	attachments, err := unmarshal(payload, &a)
 	if err != nil {
 		return nil, err
 	}

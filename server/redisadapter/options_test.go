@@ -21,7 +21,9 @@ func TestOptions(t *testing.T) {
 		{"unix:///run/redis.sock?db=1", func(u *redis.UniversalOptions) bool { return u.Addrs[0] == "/run/redis.sock" && u.DB == 1 }},
 		{"redis://h:7000?addr=h2:7001&addr=h3:7002", func(u *redis.UniversalOptions) bool { return u.IsClusterMode && len(u.Addrs) == 3 }},
 		{"redis://h:26379?master_name=m&addr=h2:26379", func(u *redis.UniversalOptions) bool { return u.MasterName == "m" && len(u.Addrs) == 2 }},
-		{"redis://h?read_timeout=3s", func(u *redis.UniversalOptions) bool { return u.ReadTimeout == 3*time.Second && u.WriteTimeout == time.Second }},
+		{"redis://h?read_timeout=3s", func(u *redis.UniversalOptions) bool {
+			return u.ReadTimeout == 3*time.Second && u.WriteTimeout == time.Second
+		}},
 	} {
 		u, err := Options{URL: tc.url}.redisOptions()
 		if err != nil || !tc.check(u) {

@@ -4,14 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/puente-io/puente/server/redisadapter/internal/notepack"
-	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
 // sharded is the protocol of createShardedAdapter in @socket.io/redis-adapter
@@ -153,115 +148,4 @@ func (s *sharded) encode(m *message, to string) (outgoing, error) {
 	}
 	msg, err := notepack.AppendJSON(make([]byte, 0, len(text)), text, attachments)
 	return outgoing{channel, msg}, err
-}
-
-// shardedMessage is any message, but for its data.
-type shardedMessage struct {
-	Type int            `json:"type"`
-	UID  string         `json:"uid"`
-	NSP  string         `json:"nsp"`
-	Data jsontext.Value `json:"data"`
-}
-
-// shardedData has the fields of all messages' data.
-type shardedData struct {
-	RequestID   string         `json:"requestId"`
-	Packet      jsontext.Value `json:"packet"`
-	Opts        *wireOptions   `json:"opts"`
-	Rooms       []name         `json:"rooms"`
-	Close       bool           `json:"close"`
-	ClientCount int            `json:"clientCount"`
-	Sockets     []wireSocket   `json:"sockets"`
-}
-
-func (s *sharded) decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
-	var w shardedMessage
-	// Descriptions of sockets have no attachments.
-	attachments, err := unmarshal(payload, false, &w)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case w.NSP == "":
-		return nil, errMissing
-	case w.UID == uid || w.NSP != s.nsp:
-		return nil, errForeign
-	}
-	if strings.HasSuffix(channel, "#"+uid+"#") != isShardedAnswer(w.Type) {
-		return nil, errType
-	}
-	if w.Type == shardedSockets && len(attachments) > 0 {
-		attachments, err = unmarshal(payload, true, &w)
-	}
-	var d shardedData
-	if err == nil {
-		err = json.Unmarshal(w.Data, &d, wireJSON)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.message(&w, &d, attachments, interested)
-}
-
-func isShardedAnswer(typ int) bool {
-	switch typ {
-	case shardedSockets, shardedServerSideReply, shardedClientCount, shardedAck:
-		return true
-	}
-	return false
-}
-
-func (s *sharded) message(w *shardedMessage, d *shardedData, attachments [][]byte, interested func(adapter.Selection) bool) (m *message, err error) {
-	m = &message{uid: w.UID, requestID: d.RequestID, rooms: stringsOf(d.Rooms), closeConn: d.Close}
-	if d.Opts != nil {
-		m.sel, m.flags = d.Opts.selection(), d.Opts.Flags.flags()
-	}
-	needsOpts, needsID := true, false
-	switch w.Type {
-	case shardedBroadcast:
-		m.kind = broadcast
-		if d.Opts == nil {
-			return nil, errMissing
-		}
-		if m.requestID == "" && !interested(m.sel) {
-			return nil, errForeign
-		}
-		var p wirePacket
-		if err := json.Unmarshal(d.Packet, &p, wireJSON); err != nil {
-			return nil, err
-		}
-		if m.packet, err = p.packet(attachments, s.nsp); err != nil {
-			return nil, err
-		}
-	case shardedJoin:
-		m.kind = join
-	case shardedLeave:
-		m.kind = leave
-	case shardedDisconnect:
-		m.kind = disconnect
-	case shardedFetch:
-		m.kind, needsID = fetch, true
-	case shardedServerSide:
-		m.kind, needsOpts = serverSideEmit, false
-		if m.event, m.args, err = eventOf(d.Packet, attachments); err != nil {
-			return nil, err
-		}
-	case shardedSockets:
-		m.kind, m.sockets, needsOpts, needsID = socketsAnswer, socketsOf(d.Sockets), false, true
-	case shardedServerSideReply:
-		m.kind, m.args, needsOpts, needsID = emitAnswer, valueOf(d.Packet, attachments), false, true
-	case shardedClientCount:
-		m.kind, m.clients, needsOpts, needsID = clientCount, d.ClientCount, false, true
-	case shardedAck:
-		m.kind, m.args, needsOpts, needsID = clientAck, valueOf(d.Packet, attachments), false, true
-	default:
-		return nil, errType
-	}
-	if needsOpts && d.Opts == nil || needsID && m.requestID == "" || m.clients < 0 {
-		return nil, errMissing
-	}
-	if m.kind <= disconnect && m.kind != broadcast {
-		m.requestID = "" // receipts are of the classic protocol
-	}
-	return m, nil
 }

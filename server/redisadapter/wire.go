@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -172,17 +171,10 @@ func (o wireOptions) selection() adapter.Selection {
 
 func (f wireFlags) flags() adapter.Flags {
 	flags := adapter.Flags{Volatile: string(f.Volatile) == "true", Uncompressed: string(f.Compress) == "false"}
-	if ms, err := strconv.ParseFloat(string(f.Timeout), 64); err == nil && ms > 0 {
-		flags.Timeout = time.Duration(min(ms, 1e9) * float64(time.Millisecond))
+	if ms, err := strconv.ParseFloat(string(f.Timeout), 64); err == nil {
+		flags.Timeout = milliseconds(ms)
 	}
 	return flags
-}
-
-// wirePacket is an event's packet. Its data stays as it is.
-type wirePacket struct {
-	Type jsontext.Value `json:"type"`
-	Data jsontext.Value `json:"data"`
-	NSP  string         `json:"nsp"`
 }
 
 // newPacket checks that data is an event, and makes its packet.
@@ -197,16 +189,31 @@ func newPacket(typ int64, data []byte, attachments [][]byte, nsp string) (*packe
 	return &packet.Packet{Type: packet.Event, Namespace: nsp, Data: data, Attachments: attachments}, nil
 }
 
-func (w wirePacket) packet(attachments [][]byte, nsp string) (*packet.Packet, error) {
-	typ, err := strconv.ParseInt(string(w.Type), 10, 64)
+// packetOf makes a packet of the JSON object of one, whose memory it shares.
+func packetOf(text jsontext.Value, all [][]byte, nsp string) (*packet.Packet, error) {
+	typ, name, data := 0, nsp, jsontext.Value(nil) // Node's sharded adapter leaves the namespace out
+	err := readJSON(text, func(r *jsonReader) error {
+		return r.object(func(field string) (err error) {
+			switch field {
+			case `"type"`:
+				return r.integer(&typ)
+			case `"nsp"`:
+				return r.str(&name)
+			case `"data"`:
+				data, err = r.raw()
+				return err
+			}
+			return r.skip()
+		})
+	})
 	if err != nil {
-		return nil, errPacket
+		return nil, err
 	}
-	if w.NSP != "" && w.NSP != nsp { // Node's sharded adapter leaves it out
+	if name != nsp {
 		return nil, errForeign
 	}
-	data, attachments := own(w.Data, attachments)
-	return newPacket(typ, data, attachments, nsp)
+	event, attachments := own(data, all)
+	return newPacket(int64(typ), event, attachments, nsp)
 }
 
 // own gives a part of a message the attachments that it names, out of all.
@@ -253,22 +260,28 @@ func socketsOf(list []wireSocket) []adapter.SocketInfo {
 
 var wireJSON = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// unmarshal reads a message that is JSON or MessagePack. What is binary in it is
-// returned aside, or as text where inText says so.
-func unmarshal(payload []byte, inText bool, into any) (attachments [][]byte, err error) {
-	text := payload
-	if len(payload) == 0 || payload[0] != '{' {
-		d := notepack.Decoder{InText: inText}
-		rest, err := d.Value(payload)
-		if err != nil {
-			return nil, err
+// textOf returns the JSON of a message that is JSON or MessagePack. What is
+// binary in it is returned aside, or as text where inText says so.
+func textOf(payload []byte, inText bool) (text []byte, attachments [][]byte, err error) {
+	if len(payload) > 0 && payload[0] == '{' {
+		if tooDeep(payload) {
+			return nil, nil, errDepth
 		}
-		if len(rest) > 0 {
-			return nil, errTrailing
-		}
-		text, attachments = d.JSON, d.Attachments
-	} else if tooDeep(text) {
-		return nil, errDepth
+		return payload, nil, nil
+	}
+	d := notepack.Decoder{InText: inText}
+	rest, err := d.Value(payload)
+	if err == nil && len(rest) > 0 {
+		err = errTrailing
+	}
+	return d.JSON, d.Attachments, err
+}
+
+// unmarshal reads a message that is JSON or MessagePack.
+func unmarshal(payload []byte, into any) (attachments [][]byte, err error) {
+	text, attachments, err := textOf(payload, false)
+	if err != nil {
+		return nil, err
 	}
 	return attachments, json.Unmarshal(text, into, wireJSON)
 }
