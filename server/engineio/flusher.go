@@ -13,6 +13,7 @@ import (
 // leaves the line and waits on a goroutine of its own.
 type flusher struct {
 	spawn func(func()) bool // starts a goroutine that the server joins
+	work  func()            // run, made a function value once
 
 	mu         sync.Mutex
 	head, tail *Session // linked by Session.nextFlush
@@ -24,7 +25,7 @@ type flusher struct {
 
 func newFlusher(spawn func(func()) bool) *flusher {
 	f := &flusher{spawn: spawn, limit: runtime.GOMAXPROCS(0)}
-	f.relief.L = &f.mu
+	f.work, f.relief.L = f.run, &f.mu
 	return f
 }
 
@@ -49,7 +50,7 @@ func (f *flusher) wake() {
 		f.running++
 	}
 	f.mu.Unlock()
-	if start && !f.spawn(f.run) {
+	if start && !f.spawn(f.work) {
 		f.mu.Lock()
 		f.running--
 		f.mu.Unlock()

@@ -156,9 +156,10 @@ func (c *client) find(namespace string) (s *Socket, is socketState, stale bool) 
 	for _, s := range c.sockets {
 		if s.nsName == namespace {
 			s.mu.Lock()
-			defer s.mu.Unlock()
+			is = s.state
+			s.mu.Unlock()
 			// One that has just been disconnected is about to be removed.
-			return s, s.state, s.state == disconnected
+			return s, is, is == disconnected
 		}
 	}
 	return nil, disconnected, slices.Contains(c.left, namespace)

@@ -1,0 +1,58 @@
+//go:build !race
+
+package socketio_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/puente-io/puente/server/socketio"
+)
+
+// A recipient more costs no allocation.
+func TestAllocsPerRecipient(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ns := srv.IO.Namespace("/")
+	measure := func(n int) float64 {
+		for ns.Count() < n {
+			dialRaw(t, srv).discard()
+		}
+		emit := func() {
+			if err := ns.Emit(context.Background(), "update", "payload"); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 200 { // fill the pools
+			emit()
+		}
+		return testing.AllocsPerRun(1000, emit)
+	}
+	few, many := measure(20), measure(220)
+	t.Logf("%.1f allocations for 20 recipients, %.1f for 220", few, many)
+	if per := (many - few) / 200; per > 0.02 {
+		t.Errorf("%.3f allocations per recipient, want 0", per)
+	}
+}
+
+// An event that is acknowledged with what it brought: the bytes of the packet,
+// the event, what the handler decodes, the list of events, the reply, its
+// frame and the list of frames.
+func TestAllocsPerEcho(t *testing.T) {
+	const most = 10 // 9, and one for pools that a collection has emptied
+	srv := serve(t, socketio.Options{})
+	srv.IO.Namespace("/").Handle("echo", socketio.Func(func(_ context.Context, _ *socketio.Socket, in string) (string, error) { return in, nil }))
+	c := dialRaw(t, srv)
+	frame := rawFrame(`420["echo","some text"]`)
+	echo := func() {
+		c.write(t, frame)
+		c.skip(t)
+	}
+	for range 200 {
+		echo()
+	}
+	got := testing.AllocsPerRun(2000, echo)
+	t.Logf("%.1f allocations per echo", got)
+	if got > most {
+		t.Errorf("%.1f allocations per echo, want at most %d", got, most)
+	}
+}
