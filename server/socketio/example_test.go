@@ -1,0 +1,87 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/puente-io/puente/server/socketio"
+)
+
+type message struct {
+	Room string `json:"room"`
+	Text string `json:"text"`
+}
+
+type receipt struct {
+	At time.Time `json:"at"`
+}
+
+// A chat: clients join rooms and say something there.
+func Example() {
+	io := socketio.New(socketio.Options{})
+	chat := io.Namespace("/chat")
+	chat.Use(func(_ context.Context, s *socketio.Socket) error {
+		if s.Handshake().Auth.IsNull() {
+			return errors.New("who are you?") // the client's connect_error
+		}
+		return nil
+	})
+	chat.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		return s.Join(ctx, "lobby")
+	})
+	chat.Handle("join", socketio.Do(func(ctx context.Context, s *socketio.Socket, room string) error {
+		return s.Join(ctx, room)
+	}))
+	chat.Handle("say", socketio.Func(func(ctx context.Context, s *socketio.Socket, in message) (receipt, error) {
+		if !s.In(in.Room) {
+			return receipt{}, &socketio.Error{Code: "unauthorized", Message: "join the room first"}
+		}
+		return receipt{At: time.Now()}, s.To(in.Room).Emit(ctx, "said", in.Text)
+	}))
+	http.Handle("/socket.io/", io)
+	log.Fatal(http.ListenAndServe("localhost:3000", nil))
+}
+
+// A handler may wait for its client's answer.
+func ExampleSocket_EmitWithAck() {
+	io := socketio.New(socketio.Options{})
+	io.Namespace("/").Handle("delete", socketio.Do(func(ctx context.Context, s *socketio.Socket, id int) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		answer, err := s.EmitWithAck(ctx, "sure?", id)
+		if err != nil {
+			return err
+		}
+		var sure bool
+		if len(answer) == 0 || answer[0].(socketio.Value).Decode(&sure) != nil || !sure {
+			return &socketio.Error{Code: "cancelled", Message: "not deleted"}
+		}
+		return nil
+	}))
+}
+
+// All clients are asked, those that answer within a second are counted.
+func ExampleOperator_EmitWithAck() {
+	io := socketio.New(socketio.Options{})
+	answers, err := io.Namespace("/").To("voters").Timeout(time.Second).EmitWithAck(context.Background(), "vote", "tea or coffee?")
+	fmt.Println(len(answers), err)
+	// Output: 0 <nil>
+}
+
+// An argument stays the JSON that it was where nobody looks into it.
+func ExampleValue() {
+	type update struct {
+		Payload socketio.Value `json:"payload"`
+	}
+	v := socketio.Value{JSON: []byte(`{"payload":{"n":1.50}}`)}
+	var u update
+	if err := v.Decode(&u); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", u.Payload.JSON)
+	// Output: {"n":1.50}
+}
