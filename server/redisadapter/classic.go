@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/puente-io/puente/server/redisadapter/internal/notepack"
 )
 
@@ -82,16 +84,17 @@ func (c *classic) encode(m *message, to string) (outgoing, error) {
 }
 
 func (c *classic) encodeBroadcast(m *message) (outgoing, error) {
-	text := make([]byte, 0, 256+len(m.packet.Data))
-	text = append(appendString(append(text, '['), m.uid), ',')
-	text = append(appendPacket(text, m.packet, c.nsp), ',')
-	text = append(appendOptions(text, m.sel, m.flags), ']')
-	msg, err := notepack.AppendJSON(make([]byte, 0, len(text)), text, m.packet.Attachments)
+	b := make([]byte, 0, 128+len(m.packet.Data))
+	b = msgp.AppendString(append(b, 0x93), m.uid)
+	b = msgp.AppendInt64(msgp.AppendString(append(b, 0x83), "type"), eventType)
+	b, err := notepack.AppendJSON(msgp.AppendString(b, "data"), m.packet.Data, m.packet.Attachments)
+	b = msgp.AppendString(msgp.AppendString(b, "nsp"), c.nsp)
+	b = appendPackedOptions(b, m.sel, m.flags)
 	channel := c.prefix
 	if len(m.sel.Rooms) == 1 {
 		channel += m.sel.Rooms[0] + "#"
 	}
-	return outgoing{channel, msg}, err
+	return outgoing{channel, b}, err
 }
 
 func (c *classic) encodeRequest(m *message) (outgoing, error) {

@@ -21,6 +21,10 @@
 // connection to it is away is lost for the nodes concerned, never repeated, and
 // counted where it was published.
 //
+// Redis cuts off a subscriber that is too far behind (client-output-buffer-limit,
+// 32 MB by default); a node that this happens to connects again and has lost what
+// was published meanwhile.
+//
 // # Without Redis
 //
 // Nothing waits for Redis but requests, each up to its deadline. While it is

@@ -28,6 +28,33 @@ func packedOptions(b []byte) (sel adapter.Selection, flags adapter.Flags, rest [
 	return sel, flags, rest, err
 }
 
+// appendPackedOptions appends what packedOptions reads.
+func appendPackedOptions(b []byte, sel adapter.Selection, flags adapter.Flags) []byte {
+	names := func(key string, list []string) {
+		b = msgp.AppendArrayHeader(msgp.AppendString(b, key), uint32(len(list)))
+		for _, s := range list {
+			b = msgp.AppendString(b, s)
+		}
+	}
+	b = msgp.AppendMapHeader(b, 3)
+	names("rooms", sel.Rooms)
+	names("except", sel.Except)
+	count := uint32(0)
+	for _, set := range [...]bool{flags.Volatile, flags.Uncompressed} {
+		if set {
+			count++
+		}
+	}
+	b = msgp.AppendMapHeader(msgp.AppendString(b, "flags"), count)
+	if flags.Volatile {
+		b = msgp.AppendBool(msgp.AppendString(b, "volatile"), true)
+	}
+	if flags.Uncompressed {
+		b = msgp.AppendBool(msgp.AppendString(b, "compress"), false)
+	}
+	return b
+}
+
 // eachField calls f for each field of the map that b starts with. f takes the
 // field's value off b.
 func eachField(b []byte, f func(key string, b []byte) ([]byte, error)) ([]byte, error) {
