@@ -36,7 +36,7 @@ type clusterNode struct {
 
 func configure(t testing.TB, env ...string) config.Config {
 	t.Helper()
-	vars := map[string]string{"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": secret, "LOG_LEVEL": "debug", "SHUTDOWN_TIMEOUT": "4000"}
+	vars := map[string]string{"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": secret, "LOG_LEVEL": "warn", "SHUTDOWN_TIMEOUT": "4000"}
 	for _, v := range env {
 		name, value, _ := strings.Cut(v, "=")
 		vars[name] = value
