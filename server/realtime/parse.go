@@ -71,6 +71,11 @@ func check(v any) error {
 	return err
 }
 
+// notAllowed is the error of a field of the struct T.
+func notAllowed[T any](field string) error {
+	return Invalid(field, allowed(reflect.TypeFor[T](), field))
+}
+
 // rules is the validator, made once: it caches what it learns of types.
 var rules = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())

@@ -12,29 +12,50 @@ import (
 // Update is news of a room for everyone in it.
 type Update struct {
 	// RoomID names the room.
-	RoomID ident.ID `json:"roomId" validate:"id"`
+	RoomID ident.ID
 	// Type says what kind of update it is: 1 to 256 characters without control
 	// characters.
-	Type string `json:"type" validate:"name"`
+	Type string
 	// Payload is any value that can be encoded as JSON; a socketio.Value is
 	// passed on as it is.
-	Payload any `json:"payload" validate:"-"`
+	Payload any
 	// From is the publishing user, the zero ID for a backend.
-	From ident.ID `json:"-"`
+	From ident.ID
+}
+
+// updateFields are the fields of an update, with the rules by which errors tell
+// what is allowed.
+type updateFields struct {
+	RoomID  ident.ID       `json:"roomId" validate:"id"`
+	Type    string         `json:"type" validate:"name"`
+	Payload socketio.Value `json:"payload"`
 }
 
 // ParseUpdate decodes and checks an update as a client sends it:
 // {roomId, type, payload?}. Errors are [*Error].
 func ParseUpdate(v socketio.Value) (*Update, error) {
-	in := struct {
-		RoomID  ident.ID       `json:"roomId" validate:"id"`
-		Type    string         `json:"type" validate:"name"`
-		Payload socketio.Value `json:"payload"`
-	}{}
-	if err := parse(v, &in); err != nil {
+	var in updateFields
+	if err := DecodeObject(v, &in); err != nil {
 		return nil, err
 	}
-	return &Update{RoomID: in.RoomID, Type: in.Type, Payload: in.Payload}, nil
+	u := &Update{RoomID: in.RoomID, Type: in.Type, Payload: in.Payload}
+	if err := u.check(); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// check checks by hand what check does by reflection: there is an update for
+// each that passes through, and it is checked twice, since who parses one is
+// not who publishes it.
+func (u *Update) check() error {
+	switch {
+	case u.RoomID.IsZero():
+		return notAllowed[updateFields]("roomId")
+	case !isName(u.Type):
+		return notAllowed[updateFields]("type")
+	}
+	return nil
 }
 
 // PublishUpdate sends the update to everyone in the room, on any node. It
@@ -42,7 +63,7 @@ func ParseUpdate(v socketio.Value) (*Update, error) {
 // accepted it for the others, or is away; ErrUnavailable where the cluster did
 // not take it in time, and another [*Error] for an update that is not valid.
 func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublished, error) {
-	if err := check(u); err != nil {
+	if err := u.check(); err != nil {
 		return UpdatePublished{}, err
 	}
 	now := time.Now()
