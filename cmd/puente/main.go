@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/puente-io/puente/server"
@@ -16,6 +17,12 @@ import (
 )
 
 func main() {
+	// What stays in memory is connections, thousands of small things, and little
+	// is allocated besides: collecting twice as often as by default costs less
+	// than the room that is kept otherwise.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
