@@ -223,14 +223,15 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 			if c.probing {
 				return c.handleProbe(packet.Packet{})
 			}
-			return c.lastWords(ReasonParseError, err, closeNormal)
+			c.lastWords(ReasonParseError, err, closeNormal)
+			return true
 		}
 	}
 	if c.probing {
 		return c.handleProbe(pkt)
 	}
 	if !c.session.receive(pkt) && c.session.closed() {
-		return c.lastWords(ReasonTransportClose, nil, closeNormal)
+		c.lastWords(ReasonTransportClose, nil, closeNormal)
 	}
 	return true
 }
@@ -274,7 +275,7 @@ func (c *websocketConn) closedByPeer(code closeCode) bool {
 		c.abandon(code)
 		return false
 	}
-	return c.lastWords(ReasonTransportClose, nil, code)
+	return !c.lastWords(ReasonTransportClose, nil, code)
 }
 
 func (c *websocketConn) fail(v violation) bool {
@@ -282,22 +283,26 @@ func (c *websocketConn) fail(v violation) bool {
 		c.abandon(v.code)
 		return false
 	}
-	return c.lastWords(ReasonTransportError, v.error, v.code)
+	c.lastWords(ReasonTransportError, v.error, v.code)
+	return true
 }
 
-// lastWords closes the session where only a close frame is left to be said. It
-// reports true where that is still to be written: the connection is read until
-// the client ends it, or the linger time does, or it has sent another message's
+// lastWords closes the session where only a close frame is left to be said, and
+// reports whether it had been already. The connection is read on until the
+// client ends it, or the linger time does, or it has sent another message's
 // worth of bytes, because closing it with bytes unread would reset it, and take
 // the close frame from the client.
-func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (more bool) {
+func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (said bool) {
 	s := c.session
 	s.mu.Lock()
 	c.deaf = true
-	said := c.left && !s.writing
+	said = c.left && !s.writing
 	s.mu.Unlock()
+	if said {
+		c.closeWrite()
+	}
 	s.finish(reason, err, closeFrame, code)
-	return !said
+	return said
 }
 
 // gone tells the session that the connection has ended.
