@@ -28,7 +28,8 @@ import (
 const patience = 20 * time.Second
 
 // Run tests the adapters of a cluster. newCluster makes a cluster without nodes
-// and returns what makes the factory of each node; both end with the test.
+// and returns what makes the factory of each node; both end with the test. The
+// tests run in parallel, each with a cluster of its own.
 func Run(t *testing.T, newCluster func(t *testing.T) func() adapter.Factory) {
 	for _, tc := range []struct {
 		name string
@@ -58,6 +59,7 @@ func Run(t *testing.T, newCluster func(t *testing.T) func() adapter.Factory) {
 		{"Concurrency", concurrency},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel() // most of them wait
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			tc.test(t, &cluster{t: t, ctx: ctx, node: newCluster(t)})
