@@ -21,7 +21,8 @@
 //
 // A node that starts is at 0, so that nobody needs to ask; one that subscribes
 // anew, after Redis was away, hears by the beats whose state it has missed
-// something of. If several want a state it goes to all at once.
+// something of. Where several want a state within a quarter of an interval it
+// goes to all at once.
 //
 // There are no keys in Redis. Nothing in it can be lost by a flush, be left over
 // by a node that was killed, be evicted, or expire in the wrong moment, and a
