@@ -18,24 +18,44 @@ import (
 
 const plotName = "results.svg"
 
-func runCompare(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	fs := flag.NewFlagSet("puente-bench compare", flag.ContinueOnError)
+// comparison is a sub-command that starts servers and compares them.
+type comparison struct {
+	name           string
+	servers, quick string // default of -servers
+	plan           func(quick bool) []load.Spec
+	files          string // what -out writes
+	write          func(rep *compare.Report, dir string, stdout io.Writer) error
+}
+
+var comparisons = []comparison{
+	{
+		name: "compare", servers: "node,bun,zishang520,puente", quick: "node,puente", plan: compare.Plan,
+		files: "RESULTS.md, " + plotName + " and results.json instead of printing the page alone", write: writeResults,
+	},
+	{
+		name: "cluster", servers: "node,puente", quick: "node,puente", plan: compare.Cluster,
+		files: "CLUSTER.md besides printing it", write: writeCluster,
+	},
+}
+
+func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("puente-bench "+c.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	quick := fs.Bool("quick", false, "fewer workloads, short, one round, Node and Puente: a minute and a half")
-	names := fs.String("servers", "", "servers, separated by commas (default node,bun,zishang520,puente)")
+	quick := fs.Bool("quick", false, "fewer workloads, short, one round, Node and Puente")
+	names := fs.String("servers", "", "servers, separated by commas (default "+c.servers+")")
 	only := fs.String("only", "", "run only workloads whose name this regular `expression` matches")
 	rounds := fs.Int("rounds", 0, "how often everything is run (default 3, quick 1)")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")
 	binary := fs.String("puente", "bin/puente", "Puente's `executable`")
-	out := fs.String("out", "", "`directory` for RESULTS.md, "+plotName+" and results.json (default: print the page alone)")
+	out := fs.String("out", "", "write into this `directory` "+c.files)
 	quiet := fs.Bool("quiet", false, "show no progress")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if *names == "" {
-		*names = "node,bun,zishang520,puente"
+		*names = c.servers
 		if *quick {
-			*names = "node,puente"
+			*names = c.quick
 		}
 	}
 	if *rounds == 0 {
@@ -53,7 +73,7 @@ func runCompare(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	var specs []load.Spec
-	for _, s := range compare.Plan(*quick) {
+	for _, s := range c.plan(*quick) {
 		if match.MatchString(s.Name) {
 			specs = append(specs, s)
 		}
@@ -70,10 +90,18 @@ func runCompare(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		},
 	})
 	bar.clear()
+	if errors.Is(err, compare.ErrNoRedis) {
+		fmt.Fprintln(stderr, "skipped: clusters need redis-server, which is not installed")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if *out == "" {
+	return c.write(rep, *out, stdout)
+}
+
+func writeResults(rep *compare.Report, dir string, stdout io.Writer) error {
+	if dir == "" {
 		_, err := io.WriteString(stdout, rep.Markdown(""))
 		return err
 	}
@@ -82,9 +110,20 @@ func runCompare(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	return errors.Join(
-		os.MkdirAll(*out, 0o755),
-		os.WriteFile(filepath.Join(*out, "RESULTS.md"), []byte(rep.Markdown(plotName)), 0o644),
-		os.WriteFile(filepath.Join(*out, plotName), []byte(rep.SVG()), 0o644),
-		os.WriteFile(filepath.Join(*out, "results.json"), append(raw, '\n'), 0o644),
+		os.MkdirAll(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "RESULTS.md"), []byte(rep.Markdown(plotName)), 0o644),
+		os.WriteFile(filepath.Join(dir, plotName), []byte(rep.SVG()), 0o644),
+		os.WriteFile(filepath.Join(dir, "results.json"), append(raw, '\n'), 0o644),
+	)
+}
+
+func writeCluster(rep *compare.Report, dir string, stdout io.Writer) error {
+	page := rep.ClusterMarkdown()
+	if _, err := io.WriteString(stdout, page); err != nil || dir == "" {
+		return err
+	}
+	return errors.Join(
+		os.MkdirAll(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "CLUSTER.md"), []byte(page), 0o644),
 	)
 }

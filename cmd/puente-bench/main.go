@@ -19,6 +19,7 @@ const usage = `puente-bench puts a load on a Socket.IO server that speaks Puente
 
   puente-bench WORKLOAD [flags]    one workload against a running server
   puente-bench compare [flags]     all workloads against several servers that it starts itself
+  puente-bench cluster [flags]     fan-out and a burst over two nodes of each server and a Redis, which it starts itself
 
 Workloads, and what counts as one message:
   echo      ping, answered by pong
@@ -28,6 +29,7 @@ Workloads, and what counts as one message:
   polling   round trip of an acknowledged event over long-polling
   connect   WebSocket handshake and CONNECT with a token
   idle      memory per connection, before and after traffic (needs -pid)
+  burst     one delivery; one member of a room publishes 20,000 updates in a tight loop
 
 Example, for a server on this machine:
   JWT_SECRET=… puente-bench echo -url http://127.0.0.1:3001 -pid $(pidof puente)
@@ -53,8 +55,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, err := io.WriteString(stdout, usage)
 		return err
 	}
-	if args[0] == "compare" {
-		return runCompare(ctx, args[1:], stdout, stderr)
+	for _, c := range comparisons {
+		if args[0] == c.name {
+			return c.run(ctx, args[1:], stdout, stderr)
+		}
 	}
 	return runWorkload(ctx, load.Kind(args[0]), args[1:], getenv, stdout, stderr)
 }

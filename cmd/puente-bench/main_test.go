@@ -39,6 +39,8 @@ func TestArgumentsThatAreWrong(t *testing.T) {
 		"echo -conns 0":           "at least one connection",
 		"compare -servers apache": "unknown server",
 		"compare -only nothing":   "no workload matches",
+		"cluster -only nothing":   "no workload matches",
+		"burst -updates -1":       "has -1 updates",
 		"idle":                    "process id",
 	} {
 		err := run(t.Context(), strings.Fields(args), noEnv, io.Discard, io.Discard)
@@ -48,6 +50,17 @@ func TestArgumentsThatAreWrong(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"echo", "-h"}, noEnv, io.Discard, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: got %v", err)
+	}
+}
+
+func TestClusterWithoutRedisIsSkipped(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var out, log bytes.Buffer
+	if err := run(t.Context(), []string{"cluster", "-quick"}, noEnv, &out, &log); err != nil {
+		t.Fatal(err)
+	}
+	if out.Len() > 0 || !strings.Contains(log.String(), "skipped: clusters need redis-server") {
+		t.Errorf("printed %q and %q", out.String(), log.String())
 	}
 }
 

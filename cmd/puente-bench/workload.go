@@ -15,7 +15,7 @@ import (
 
 // conns is the default number of connections.
 var conns = map[load.Kind]int{
-	load.Echo: 64, load.Publish: 64, load.Fanout: 1000, load.Rooms: 1000, load.Polling: 64, load.Connect: 3000, load.Idle: 5000,
+	load.Echo: 64, load.Publish: 64, load.Fanout: 1000, load.Rooms: 1000, load.Polling: 64, load.Connect: 3000, load.Idle: 5000, load.Burst: 50,
 }
 
 // inFlight is the default number of messages under way per client.
@@ -53,15 +53,17 @@ func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func
 	var timing load.Timing
 	fs := flag.NewFlagSet("puente-bench "+string(kind), flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&t.URL, "url", "http://127.0.0.1:3001/socket.io/", "`address` of the server: http or https, with the path if it is not /socket.io/")
+	var node load.Node
+	fs.StringVar(&node.URL, "url", "http://127.0.0.1:3001/socket.io/", "`address` of the server: http or https, with the path if it is not /socket.io/")
 	fs.StringVar(&t.Token, "token", "", "JWT of every client; without it each is a user of its own, by -secret")
 	fs.StringVar(&t.Secret, "secret", getenv("JWT_SECRET"), "secret that signs the clients' tokens, HS256 (default $JWT_SECRET)")
 	fs.Lookup("secret").DefValue = ""
 	fs.BoolVar(&t.Insecure, "insecure", false, "accept any certificate of the server")
-	fs.IntVar(&t.PID, "pid", 0, "process `id` of a server on this machine, whose CPU and memory are then measured")
+	fs.IntVar(&node.PID, "pid", 0, "process `id` of a server on this machine, whose CPU and memory are then measured")
 	fs.IntVar(&s.Conns, "conns", conns[kind], "connections")
 	fs.IntVar(&s.InFlight, "inflight", inFlight[kind], "messages under way per client (fanout: of the publisher; connect: handshakes)")
 	fs.Float64Var(&s.Rate, "rate", 0, "messages begun per second over all clients, however late the answers (0: as -inflight allows)")
+	fs.IntVar(&s.Updates, "updates", 20_000, "burst: updates published")
 	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: payload sizes in `bytes`, separated by commas, sent in turn (default 64)")
 	fs.BoolVar(&s.Binary, "binary", false, "publish: send the payload as a binary attachment")
 	fs.BoolVar(&s.Browser, "browser", false, "send the headers of a browser")
@@ -76,6 +78,7 @@ func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func
 	if fs.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
+	t.Nodes = []load.Node{node}
 	bar := newProgress(stderr, *quiet)
 	res, err := load.Run(ctx, t, s, timing, bar.at(string(kind)))
 	bar.clear()
@@ -99,6 +102,9 @@ func printResult(w io.Writer, r load.Result) error {
 	line("workload", "%s, %d connections", r.Spec.Name, r.Spec.Conns)
 	line("messages", "%d in %.2f s", r.Messages, r.Seconds)
 	line("messages/s", "%.0f", r.PerSecond)
+	if r.Spec.Kind == load.Burst {
+		line("faults", "%d lost, %d twice, %d out of order", r.Lost, r.Twice, r.Late)
+	}
 	line("latency ms", "p50 %.3f  p99 %.3f  p99.9 %.3f  max %.3f", r.Latency.P50, r.Latency.P99, r.Latency.P999, r.Latency.Max)
 	if r.RSS > 0 {
 		line("server CPU µs/message", "%.2f", r.CPU)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -27,6 +29,11 @@ type Options struct {
 // so that a slow hour of the machine is everyone's, and every second round takes them in the opposite order. Each run has a fresh
 // process. What a server cannot do is reported, and not tried again.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	if slices.ContainsFunc(o.Specs, func(s load.Spec) bool { return s.Nodes > 1 }) {
+		if _, err := exec.LookPath(redisServer); err != nil {
+			return nil, ErrNoRedis
+		}
+	}
 	for _, s := range o.Servers {
 		o.Log("preparing %s", s.Title)
 		if err := s.prepare(ctx, s); err != nil {
@@ -67,18 +74,44 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return rep, nil
 }
 
-// once is one workload on a fresh process.
+// once is one workload on fresh processes: a server, or a cluster with its Redis.
 func once(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
 	runtime.GC() // of the run before
-	p, err := s.start(ctx)
-	if err != nil {
-		return load.Result{}, err
+	target := load.Target{Secret: secret}
+	var env []string
+	nodes := max(spec.Nodes, 1)
+	var broker *process
+	if nodes > 1 {
+		var err error
+		if broker, err = startRedis(ctx); err != nil {
+			return load.Result{}, err
+		}
+		defer broker.stop()
+		target.BrokerPID = broker.cmd.Process.Pid
+		env = append(env, "REDIS_URL=redis://"+broker.addr)
 	}
-	defer p.stop()
-	target := load.Target{URL: p.url, Secret: secret, PID: p.cmd.Process.Pid}
+	var processes []*process
+	for range nodes {
+		p, err := s.start(ctx, env...)
+		if err != nil {
+			return load.Result{}, err
+		}
+		defer p.stop()
+		processes = append(processes, p)
+		target.Nodes = append(target.Nodes, load.Node{URL: "http://" + p.addr, PID: p.cmd.Process.Pid})
+	}
+	if broker != nil {
+		if err := assembled(ctx, broker.addr, nodes); err != nil {
+			return load.Result{}, err
+		}
+	}
 	res, err := load.Run(ctx, target, spec, timing, progress)
-	if err != nil && p.exited() {
-		err = errors.Join(fmt.Errorf("the server's process ended: %.300s", p.log), err)
+	if err != nil {
+		for _, p := range processes {
+			if p.exited() {
+				err = errors.Join(fmt.Errorf("the server's process ended: %.300s", p.log), err)
+			}
+		}
 	}
 	return res, err
 }
@@ -86,6 +119,10 @@ func once(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, pr
 func brief(r load.Result) string {
 	if r.Spec.Kind == load.Idle {
 		return fmt.Sprintf("%.2f KiB per connection idle, %.2f after traffic", r.IdleKiB, r.UsedKiB)
+	}
+	if r.Spec.Kind == load.Burst {
+		return fmt.Sprintf("%d delivered in %.2f s, %d lost, %d twice, %d late, CPU %.2f µs, %.0f MiB at most",
+			r.Messages, r.Seconds, r.Lost, r.Twice, r.Late, r.CPU, float64(r.Peak)/(1<<20))
 	}
 	return fmt.Sprintf("%.0f/s, CPU %.2f µs (own %.2f), p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, %.0f MiB", r.PerSecond, r.CPU, r.ClientCPU,
 		r.Latency.P50, r.Latency.P99, r.Latency.P999, float64(r.RSS)/(1<<20))

@@ -4,12 +4,15 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 	"github.com/puente-io/puente/cmd/puente-bench/internal/stats"
+	"github.com/redis/go-redis/v9"
 )
 
 // sample has two servers, of which one broke off in one workload and was twice as good in the rest.
@@ -112,6 +115,93 @@ func TestMarkdown(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(page)
+	}
+}
+
+// clusterSample has two servers, of which Node lost messages in one round of three and the other took a quarter of the CPU.
+func clusterSample() *Report {
+	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Cluster(true),
+		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente", "v2"}}, Cells: map[string]map[string]*Cell{}}
+	for _, spec := range r.Specs {
+		for i, s := range r.Servers {
+			for round := range 3 {
+				c := r.cell(s.Name, spec.Name)
+				c.Runs = append(c.Runs, load.Result{Spec: spec, CPU: []float64{20, 5}[i], BrokerCPU: 0.5, Peak: int64(300-200*i) << 20,
+					Seconds: 2, Lost: int64((1 - i) * (round % 2) * 1234)})
+			}
+		}
+	}
+	return r
+}
+
+func TestClusterMarkdown(t *testing.T) {
+	page := clusterSample().ClusterMarkdown()
+	for _, want := range []string{
+		"| fan-out over two nodes | 20.0 | 5.00 (0.25×) |\n",
+		"| both nodes, several updates in flight | 1 | pass (0.25×) |\n",
+		"| deliveries lost, repeated, out of order | **fail** (1,234) | pass (0) |\n",
+		"MiB | **fail** (300) | pass (100) |\n",
+		"| Puente | 2.00 (1.00×) | 0.00 | 5.00 (0.25×) | 0.50 (1.00×) | 0 | 0 | 0 | 100 (0.33×) |\n",
+		"1,000 members over 2 nodes, updates in flight: 4.",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(page)
+	}
+}
+
+func TestClusterTargetsNameWorkloadsOfThePlan(t *testing.T) {
+	for _, target := range clusterTargets {
+		if !slices.ContainsFunc(Cluster(true), func(s load.Spec) bool { return s.Name == target.spec }) {
+			t.Errorf("target %q is judged by %q, which is not planned", target.title, target.spec)
+		}
+	}
+	r := clusterSample()
+	r.cell("puente", specCluster).Runs[1].CPU = 6
+	r.cell("puente", specCluster).Runs[2].CPU = 6
+	if got := r.verdict("puente", clusterTargets[0]); got != "**fail** (0.30×)" {
+		t.Errorf("verdict %q on 6 of 20 µs", got)
+	}
+}
+
+func TestClustersNeedRedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Run(t.Context(), Options{Specs: Cluster(true)}); !errors.Is(err, ErrNoRedis) {
+		t.Errorf("got %v, want ErrNoRedis", err)
+	}
+}
+
+// The nodes are counted by who listens on the channel of requests.
+func TestAssembled(t *testing.T) {
+	if _, err := exec.LookPath(redisServer); err != nil {
+		t.Skip("needs redis-server")
+	}
+	p, err := startRedis(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	client := redis.NewClient(&redis.Options{Addr: p.addr, Protocol: 2})
+	defer client.Close()
+	done := make(chan error, 1)
+	go func() { done <- assembled(t.Context(), p.addr, 2) }()
+	for range 2 {
+		select {
+		case err := <-done:
+			t.Fatalf("assembled before both were there: %v", err)
+		default:
+		}
+		sub := client.Subscribe(t.Context(), requests)
+		defer sub.Close()
+		if _, err := sub.Receive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,21 +11,25 @@ import (
 // Markdown returns the report as a page; plot, where not empty, is the address of its plot.
 func (r *Report) Markdown(plot string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmark\n\n%s, %s. Medians of %d round%s.\n\n", r.Date, r.Machine, r.Rounds, plural(r.Rounds))
-	for _, s := range r.Servers {
-		fmt.Fprintf(&b, "- **%s**: %s\n", s.Title, s.Version)
-	}
-	b.WriteString("\n" + reading + "\n")
+	r.head(&b, "Benchmark", reading)
 	if plot != "" {
 		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to Node](%s)\n\n", plot)
 	}
-	r.overview(&b)
-	r.targetTable(&b)
+	r.overview(&b, "CPU µs per message, KiB per connection")
+	r.targetTable(&b, "The specification's targets", targets)
 	for _, spec := range r.Specs {
 		r.detail(&b, spec)
 	}
 	r.failures(&b)
 	return b.String()
+}
+
+func (r *Report) head(b *strings.Builder, title, reading string) {
+	fmt.Fprintf(b, "# %s\n\n%s, %s. Medians of %d round%s.\n\n", title, r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	for _, s := range r.Servers {
+		fmt.Fprintf(b, "- **%s**: %s\n", s.Title, s.Version)
+	}
+	b.WriteString("\n" + reading + "\n")
 }
 
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
@@ -47,8 +51,8 @@ func (r *Report) titles() (titles []string) {
 }
 
 // overview is the one figure per workload that decides.
-func (r *Report) overview(b *strings.Builder) {
-	b.WriteString("## Overview: CPU µs per message, KiB per connection\n\n")
+func (r *Report) overview(b *strings.Builder, of string) {
+	fmt.Fprintf(b, "## Overview: %s\n\n", of)
 	r.header(b, "workload", r.titles())
 	for _, spec := range r.Specs {
 		for _, m := range headline(spec) {
@@ -62,8 +66,8 @@ func (r *Report) overview(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-func (r *Report) targetTable(b *strings.Builder) {
-	b.WriteString("## The specification's targets\n\n")
+func (r *Report) targetTable(b *strings.Builder, title string, targets []target) {
+	fmt.Fprintf(b, "## %s\n\n", title)
 	r.header(b, "target", append([]string{"judged by"}, r.titles()...))
 	for _, t := range targets {
 		fmt.Fprintf(b, "| %s | %s |", t.title, t.by)
@@ -116,10 +120,18 @@ func (r *Report) figures(server, spec string, m metric) string {
 		return "–"
 	}
 	ratio, ok := r.ratio(server, spec, m)
-	if !ok || server == Baseline {
-		return figure(v)
+	if !ok || server == Baseline || m.fault {
+		return m.print(v)
 	}
-	return fmt.Sprintf("%s (%.2f×)", figure(v), ratio)
+	return fmt.Sprintf("%s (%.2f×)", m.print(v), ratio)
+}
+
+// print prints a value of the metric.
+func (m metric) print(v float64) string {
+	if m.fault {
+		return thousands(int(v))
+	}
+	return figure(v)
 }
 
 // figure prints a number with about three digits.

@@ -15,6 +15,8 @@ const (
 	specFanout  = "fan-out to 1,000"
 	specConnect = "connect storm"
 	specIdle    = "5,000 connections"
+	specCluster = "fan-out over two nodes"
+	specBurst   = "burst of 20,000"
 )
 
 // Plan returns the workloads, in the order in which they run and are shown.
@@ -52,6 +54,19 @@ func Plan(quick bool) []load.Spec {
 	}
 }
 
+// Cluster returns the workloads of two nodes over one Redis.
+func Cluster(quick bool) []load.Spec {
+	fanout := func(name string, inFlight int, rate float64) load.Spec {
+		return load.Spec{Name: name, Kind: load.Fanout, Conns: 1000, InFlight: inFlight, Rate: rate, Nodes: 2}
+	}
+	burst := load.Spec{Name: specBurst, Kind: load.Burst, Conns: 50, Updates: 20_000, Nodes: 2}
+	specs := []load.Spec{fanout(specCluster, 4, 0), fanout("fan-out over two nodes, one at a time", 1, 0)}
+	if !quick {
+		specs = append(specs, fanout("fan-out over two nodes at 10/s", 0, 10))
+	}
+	return append(specs, burst)
+}
+
 // Timing returns how long the phases of each run are.
 func Timing(quick bool) load.Timing {
 	if quick {
@@ -77,10 +92,16 @@ func describe(s load.Spec) string {
 		}
 		return fmt.Sprintf("`publish-update` to a room of one's own, received back and acknowledged; %s; %d connections, %d in flight on each", what, s.Conns, s.InFlight)
 	case load.Fanout:
-		if s.Rate > 0 {
-			return fmt.Sprintf("a message is one delivery; one publisher, %s members, %g updates per second", thousands(s.Conns), s.Rate)
+		members := thousands(s.Conns) + " members"
+		if s.Nodes > 1 {
+			members += fmt.Sprintf(" over %d nodes", s.Nodes)
 		}
-		return fmt.Sprintf("a message is one delivery; one publisher, %s members, updates in flight: %d", thousands(s.Conns), s.InFlight)
+		if s.Rate > 0 {
+			return fmt.Sprintf("a message is one delivery; one publisher, %s, %g updates per second", members, s.Rate)
+		}
+		return fmt.Sprintf("a message is one delivery; one publisher, %s, updates in flight: %d", members, s.InFlight)
+	case load.Burst:
+		return fmt.Sprintf("a message is one delivery; one publisher, %d members over %d nodes, %s updates published in a tight loop", s.Conns, s.Nodes, thousands(s.Updates))
 	case load.Rooms:
 		return fmt.Sprintf("a message is one delivery; %d rooms, every member publishes, one update in flight each", s.Conns/10)
 	case load.Polling:

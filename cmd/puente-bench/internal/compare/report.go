@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -54,23 +55,35 @@ func (r *Report) cell(server, spec string) *Cell {
 type metric struct {
 	title string
 	of    func(load.Result) float64
+	fault bool // a number of faults: it stands for itself, not beside Node's, and the worst round counts
 }
 
 var (
-	perSecond = metric{"messages/s", func(r load.Result) float64 { return r.PerSecond }}
-	cpu       = metric{"CPU µs/message", func(r load.Result) float64 { return r.CPU }}
-	p50       = metric{"p50 ms", func(r load.Result) float64 { return r.Latency.P50 }}
-	p99       = metric{"p99 ms", func(r load.Result) float64 { return r.Latency.P99 }}
-	p999      = metric{"p99.9 ms", func(r load.Result) float64 { return r.Latency.P999 }}
-	rss       = metric{"memory MiB", func(r load.Result) float64 { return float64(r.RSS) / (1 << 20) }}
-	idleKiB   = metric{"KiB/connection idle", func(r load.Result) float64 { return r.IdleKiB }}
-	usedKiB   = metric{"KiB/connection after traffic", func(r load.Result) float64 { return r.UsedKiB }}
+	perSecond = metric{title: "messages/s", of: func(r load.Result) float64 { return r.PerSecond }}
+	cpu       = metric{title: "CPU µs/message", of: func(r load.Result) float64 { return r.CPU }}
+	p50       = metric{title: "p50 ms", of: func(r load.Result) float64 { return r.Latency.P50 }}
+	p99       = metric{title: "p99 ms", of: func(r load.Result) float64 { return r.Latency.P99 }}
+	p999      = metric{title: "p99.9 ms", of: func(r load.Result) float64 { return r.Latency.P999 }}
+	seconds   = metric{title: "seconds", of: func(r load.Result) float64 { return r.Seconds }}
+	brokerCPU = metric{title: "Redis CPU µs/message", of: func(r load.Result) float64 { return r.BrokerCPU }}
+	lost      = metric{title: "lost", of: func(r load.Result) float64 { return float64(r.Lost) }, fault: true}
+	twice     = metric{title: "twice", of: func(r load.Result) float64 { return float64(r.Twice) }, fault: true}
+	late      = metric{title: "out of order", of: func(r load.Result) float64 { return float64(r.Late) }, fault: true}
+	peak      = metric{title: "memory at most MiB", of: func(r load.Result) float64 { return float64(r.Peak) / (1 << 20) }}
+	rss       = metric{title: "memory MiB", of: func(r load.Result) float64 { return float64(r.RSS) / (1 << 20) }}
+	idleKiB   = metric{title: "KiB/connection idle", of: func(r load.Result) float64 { return r.IdleKiB }}
+	usedKiB   = metric{title: "KiB/connection after traffic", of: func(r load.Result) float64 { return r.UsedKiB }}
 )
 
 // metrics returns what is shown of a workload.
 func metrics(s load.Spec) []metric {
-	if s.Kind == load.Idle {
+	switch {
+	case s.Kind == load.Idle:
 		return []metric{idleKiB, usedKiB, rss}
+	case s.Kind == load.Burst:
+		return []metric{seconds, perSecond, cpu, brokerCPU, lost, twice, late, peak}
+	case s.Nodes > 1:
+		return []metric{perSecond, cpu, brokerCPU, p50, p99, p999, rss}
 	}
 	return []metric{perSecond, cpu, p50, p99, p999, rss}
 }
@@ -91,7 +104,7 @@ func headlineTitle(s load.Spec, m metric) string {
 	return s.Name
 }
 
-// value returns the median of a metric over the rounds, and false where the workload was not measured, or broke off in any round.
+// value returns the median of a metric over the rounds, or the worst where it is a fault, and false where the workload was not measured, or broke off in any round.
 func (r *Report) value(server, spec string, m metric) (float64, bool) {
 	c := r.cell(server, spec)
 	if len(c.Runs) == 0 || c.Failure != "" {
@@ -100,6 +113,9 @@ func (r *Report) value(server, spec string, m metric) (float64, bool) {
 	var values []float64
 	for _, run := range c.Runs {
 		values = append(values, m.of(run))
+	}
+	if m.fault {
+		return slices.Max(values), true
 	}
 	return stats.Median(values), true
 }

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -109,7 +107,7 @@ func prepareNode(ctx context.Context, s *Server) error {
 		return err
 	}
 	s.command = []string{"node", filepath.Join(s.dir, "server.mjs")}
-	s.version, err = versions(s.dir, "Node "+v, "socket.io", "engine.io", "ws")
+	s.version, err = versions(s.dir, "Node "+v, "socket.io", "engine.io", "ws", "@socket.io/redis-adapter", "redis")
 	return err
 }
 
@@ -177,23 +175,8 @@ func preparePuente(_ context.Context, s *Server) error {
 	return nil
 }
 
-// process is a running server.
-type process struct {
-	cmd  *exec.Cmd
-	url  string
-	log  *tail
-	gone chan struct{} // closed when it has exited
-}
-
-// start runs the server on a free port and waits until it accepts connections.
-func (s *Server) start(ctx context.Context) (*process, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := ln.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	ln.Close()
+// start runs the server on a free port, with env beside what every server gets, and waits until it accepts connections.
+func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	command, err := filepath.Abs(s.command[0])
 	if !strings.ContainsRune(s.command[0], filepath.Separator) {
 		command, err = exec.LookPath(s.command[0])
@@ -201,66 +184,11 @@ func (s *Server) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, command, s.command[1:]...), url: "http://" + addr, log: &tail{}, gone: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT="+port, "JWT_SECRET="+secret,
-		"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10")
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { // joined by stop
-		_ = p.cmd.Wait()
-		close(p.gone)
-	}()
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			c.Close()
-			return p, nil
-		}
-		select {
-		case <-p.gone:
-			return nil, fmt.Errorf("%w: %s exited: %s", ErrStart, s.Title, p.log)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	p.stop()
-	return nil, fmt.Errorf("%w: %s accepted no connection in %v: %s", ErrStart, s.Title, startLimit, p.log)
-}
-
-// stop ends the process at once: it holds nothing that a graceful end would save.
-func (p *process) stop() {
-	_ = p.cmd.Process.Kill()
-	<-p.gone
-}
-
-// exited reports whether the process has ended by itself.
-func (p *process) exited() bool {
-	select {
-	case <-p.gone:
-		return true
-	case <-time.After(200 * time.Millisecond): // what closed the connections may still be on its way out
-		return false
-	}
-}
-
-// tail is a writer that remembers the last few KiB.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if n := len(t.b) - 4096; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.b))
+	return launch(s.Title, func(port string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, command, s.command[1:]...)
+		cmd.Env = append(os.Environ(), "NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT="+port, "JWT_SECRET="+secret,
+			"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10")
+		cmd.Env = append(cmd.Env, env...)
+		return cmd
+	})
 }

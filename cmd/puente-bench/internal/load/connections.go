@@ -74,7 +74,7 @@ func (r *run) connect() (Result, error) {
 // idle runs the workload Idle.
 func (r *run) idle() (Result, error) {
 	res := Result{Spec: r.spec}
-	if r.target.PID == 0 {
+	if r.target.Nodes[0].PID == 0 {
 		return res, fmt.Errorf("load: %s needs the process id of a server on this machine", r.spec.Name)
 	}
 	if err := r.warm(); err != nil {

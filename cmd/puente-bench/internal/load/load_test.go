@@ -25,11 +25,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is a server of just the events of the workloads over WebSocket; fault makes it misbehave.
 type fake struct {
 	t     *testing.T
-	fault string // "", "lose" updates, "refuse" publishing, "repeat" updates, "hang up" after some packets
+	fault string // "", "lose" updates, "refuse" publishing, "repeat" or "swap" updates, "hang up" after some packets
 
 	mu    sync.Mutex
 	rooms map[string]map[*fakeConn]bool
 	seen  int
+	held  string // an update that is sent after the next
 }
 
 type fakeConn struct {
@@ -133,8 +134,18 @@ func (f *fake) publish(c *fakeConn, s, attachment string) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.fault == "swap" {
+		if f.held == "" {
+			f.held = payload
+			c.say("43" + id + `[{"success":true}]`)
+			return
+		}
+		defer func() { f.held = "" }()
+	}
 	for member := range f.rooms[room] {
 		switch {
+		case f.fault == "swap":
+			member.say(`42["update",{"payload":`+payload+`}]`, `42["update",{"payload":`+f.held+`}]`)
 		case f.fault == "lose" && f.seen%97 == 96:
 		case attachment != "":
 			member.say(`451-["update",{"payload":`+payload+`}]`, attachment)
@@ -153,13 +164,17 @@ var short = Timing{Warmup: time.Millisecond, Measure: 100 * time.Millisecond, Se
 func measure(t *testing.T, f *fake, s Spec) (Result, error) {
 	t.Helper()
 	f.t = t
-	server := httptest.NewServer(f)
-	defer server.Close()
 	pid := 0
 	if runtime.GOOS == "linux" {
 		pid = os.Getpid()
 	}
-	return Run(context.Background(), Target{URL: server.URL, Secret: "secret", PID: pid}, s, short, func(string, float64) {})
+	var nodes []Node
+	for range max(s.Nodes, 1) { // two servers that share their rooms are a cluster
+		server := httptest.NewServer(f)
+		defer server.Close()
+		nodes = append(nodes, Node{server.URL, pid})
+	}
+	return Run(context.Background(), Target{Nodes: nodes, Secret: "secret"}, s, short, func(string, float64) {})
 }
 
 func TestWorkloads(t *testing.T) {
@@ -170,6 +185,7 @@ func TestWorkloads(t *testing.T) {
 		{Name: "binary", Kind: Publish, Conns: 3, InFlight: 2, Sizes: []int{1, 300}, Binary: true},
 		{Name: "fan-out", Kind: Fanout, Conns: 20, InFlight: 2},
 		{Name: "paced fan-out", Kind: Fanout, Conns: 20, Rate: 100},
+		{Name: "fan-out over two", Kind: Fanout, Conns: 20, InFlight: 2, Nodes: 2},
 		{Name: "rooms", Kind: Rooms, Conns: 20},
 		{Name: "connect", Kind: Connect, Conns: 50, InFlight: 4},
 	} {
@@ -225,10 +241,45 @@ func TestWrongsAreNoticed(t *testing.T) {
 	}
 }
 
+func TestBurst(t *testing.T) {
+	const updates, conns = 300, 6
+	for _, c := range []struct {
+		fault             string
+		lost, twice, late bool
+	}{{}, {fault: "lose", lost: true}, {fault: "repeat", twice: true}, {fault: "swap", late: true}} {
+		t.Run(c.fault, func(t *testing.T) {
+			r, err := measure(t, &fake{fault: c.fault}, Spec{Kind: Burst, Conns: conns, Updates: updates, Nodes: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Messages+r.Lost != updates*conns {
+				t.Errorf("%d delivered and %d lost of %d", r.Messages, r.Lost, updates*conns)
+			}
+			if (r.Lost > 0) != c.lost || (r.Twice > 0) != c.twice || (r.Late > 0) != c.late {
+				t.Errorf("lost %d, twice %d, late %d", r.Lost, r.Twice, r.Late)
+			}
+			if runtime.GOOS == "linux" && r.Peak < r.RSS/2 {
+				t.Errorf("peak %d, at the end %d", r.Peak, r.RSS)
+			}
+		})
+	}
+	if _, err := measure(t, &fake{fault: "refuse"}, Spec{Kind: Burst, Conns: 2, Updates: 3}); !errors.Is(err, ErrBrokeOff) {
+		t.Errorf("refused: got %v", err)
+	}
+}
+
+func TestNodesThatAreNotThere(t *testing.T) {
+	_, err := Run(t.Context(), Target{Nodes: []Node{{URL: "http://127.0.0.1:1"}}}, Spec{Kind: Fanout, Conns: 2, Nodes: 2}, short, nil)
+	if err == nil || !strings.Contains(err.Error(), "for 2 nodes, there are 1") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSpecsThatCannotBe(t *testing.T) {
 	for _, s := range []Spec{
 		{Kind: "flood", Conns: 1}, {Kind: Echo}, {Kind: Rooms, Conns: 15}, {Kind: Connect, Conns: 1, Rate: 5},
 		{Kind: Publish, Conns: 1, Sizes: []int{-1}}, {Kind: Echo, Conns: 1, Rate: -1},
+		{Kind: Burst, Conns: 1, Updates: -1}, {Kind: Burst, Conns: 1, Rate: 1},
 	} {
 		if _, err := s.withDefaults(); err == nil {
 			t.Errorf("%+v was accepted", s)

@@ -30,14 +30,22 @@ const (
 
 // Target is the server under load.
 type Target struct {
-	// URL is http://host:port/socket.io/ or https://…; the path may be left out.
-	URL string
+	// Nodes are the server's processes: client i connects to the node i modulo their number. All have URLs of one scheme.
+	Nodes []Node
+	// BrokerPID is the process on this machine through which the nodes talk to each other, or 0.
+	BrokerPID int
 	// Token, where set, is every client's token; else each gets its own user and a token made with Secret; else none.
 	Token, Secret string
-	// PID is the server's process on this machine, or 0.
-	PID int
 	// Insecure skips the verification of the server's certificate.
 	Insecure bool
+}
+
+// Node is one process of a server.
+type Node struct {
+	// URL is http://host:port/socket.io/ or https://…; the path may be left out.
+	URL string
+	// PID is the process on this machine, or 0.
+	PID int
 }
 
 // Progress tells how far a run is. It is called often, from the goroutine that runs the load, and must be quick.
@@ -49,41 +57,51 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 	if err != nil {
 		return Result{}, err
 	}
-	u, err := url.Parse(t.URL)
-	if err != nil {
-		return Result{}, err
+	if len(t.Nodes) != s.Nodes {
+		return Result{}, fmt.Errorf("load: %s is for %d nodes, there are %d", s.Name, s.Nodes, len(t.Nodes))
 	}
+	var addrs []string
+	var options []sio.Options
 	var config *tls.Config
-	port := "80"
-	switch u.Scheme {
-	case "http", "ws":
-	case "https", "wss":
-		config = &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: t.Insecure}
-		port = "443"
-	default:
-		return Result{}, fmt.Errorf("load: scheme of %q is not http, https, ws or wss", t.URL)
+	for i, n := range t.Nodes {
+		u, err := url.Parse(n.URL)
+		if err != nil {
+			return Result{}, err
+		}
+		port := "80"
+		switch u.Scheme {
+		case "http", "ws":
+		case "https", "wss":
+			config = &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: t.Insecure}
+			port = "443"
+		default:
+			return Result{}, fmt.Errorf("load: scheme of %q is not http, https, ws or wss", n.URL)
+		}
+		if u.Port() != "" {
+			port = u.Port()
+		}
+		if u.Path == "/" {
+			u.Path = "" // the default
+		}
+		addrs = append(addrs, net.JoinHostPort(u.Hostname(), port))
+		options = append(options, sio.Options{Node: i, Host: u.Host, Path: u.Path, Browser: s.Browser})
 	}
-	if u.Port() != "" {
-		port = u.Port()
-	}
-	l, err := loop.New(net.JoinHostPort(u.Hostname(), port), config)
+	l, err := loop.New(addrs, config)
 	if err != nil {
 		return Result{}, err
 	}
 	defer l.Close()
 	r := &run{
 		ctx: ctx, target: t, spec: s, timing: timing.withDefaults(), progress: progress, loop: l,
-		options: sio.Options{Host: u.Host, Path: u.Path, Browser: s.Browser},
-		latency: stats.NewRecorder(), start: time.Now(),
-	}
-	if u.Path == "" || u.Path == "/" {
-		r.options.Path = "/socket.io/"
+		options: options, latency: stats.NewRecorder(), start: time.Now(),
 	}
 	switch s.Kind {
 	case Connect:
 		return r.connect()
 	case Idle:
 		return r.idle()
+	case Burst:
+		return r.burst()
 	case Echo:
 		r.workload = &echo{run: r, waiting: make([]fifo, s.Conns)}
 	case Publish:
@@ -121,7 +139,7 @@ type run struct {
 	timing   Timing
 	progress Progress
 	loop     loop.Loop
-	options  sio.Options
+	options  []sio.Options // by node
 	workload workload
 	clients  []sio.Client
 	latency  *stats.Recorder
@@ -171,10 +189,11 @@ func (r *run) dial(i int, h sio.Handler) sio.Client {
 			r.fail(err)
 		}
 	}
+	options := &r.options[i%len(r.options)]
 	if r.spec.Kind == Polling {
-		return sio.DialPolling(r.loop, &r.options, i, token, h)
+		return sio.DialPolling(r.loop, options, i, token, h)
 	}
-	return sio.DialWebSocket(r.loop, &r.options, i, token, h)
+	return sio.DialWebSocket(r.loop, options, i, token, h)
 }
 
 // wait drives the loop until done, or for the whole of limit where done is nil.
@@ -219,8 +238,9 @@ func (r *run) measure(f func() error) (Result, error) {
 	r.count = 0
 	r.latency.Reset()
 	server, err := r.serverCPU()
+	broker, err1 := r.brokerCPU()
 	own, err2 := cpuOrNone(os.Getpid())
-	if err := errors.Join(err, err2); err != nil {
+	if err := errors.Join(err, err1, err2); err != nil {
 		return res, err
 	}
 	began := time.Now()
@@ -232,16 +252,18 @@ func (r *run) measure(f func() error) (Result, error) {
 		return res, err
 	}
 	server2, err := r.serverCPU()
+	broker2, err1 := r.brokerCPU()
 	own2, err2 := cpuOrNone(os.Getpid())
 	res.Messages = r.count
 	res.PerSecond = float64(r.count) / res.Seconds
 	res.CPU = micros(server2-server, r.count)
+	res.BrokerCPU = micros(broker2-broker, r.count)
 	res.ClientCPU = micros(own2-own, r.count)
 	res.Latency = r.latency.Latency()
 	if r.count == 0 {
 		err = errors.Join(err, fmt.Errorf("%w: nothing was completed in %.1f s", ErrBrokeOff, res.Seconds))
 	}
-	return res, errors.Join(err, err2)
+	return res, errors.Join(err, err1, err2)
 }
 
 // steady runs a workload that goes on for as long as it is let.
@@ -294,19 +316,36 @@ func (r *run) begin() (stop func()) {
 	})
 }
 
-func (r *run) serverCPU() (time.Duration, error) {
-	if r.target.PID == 0 {
-		return 0, nil
+// sum adds up a figure over the nodes whose process is known.
+func (r *run) sum(of func(pid int) (int64, error)) (total int64, err error) {
+	for _, n := range r.target.Nodes {
+		if n.PID != 0 {
+			v, err := of(n.PID)
+			if err != nil {
+				return 0, err
+			}
+			total += v
+		}
 	}
-	return proc.CPU(r.target.PID)
+	return total, nil
 }
 
-func (r *run) rss() (int64, error) {
-	if r.target.PID == 0 {
+func (r *run) serverCPU() (time.Duration, error) {
+	ns, err := r.sum(func(pid int) (int64, error) {
+		d, err := proc.CPU(pid)
+		return d.Nanoseconds(), err
+	})
+	return time.Duration(ns), err
+}
+
+func (r *run) brokerCPU() (time.Duration, error) {
+	if r.target.BrokerPID == 0 {
 		return 0, nil
 	}
-	return proc.RSS(r.target.PID)
+	return proc.CPU(r.target.BrokerPID)
 }
+
+func (r *run) rss() (int64, error) { return r.sum(proc.RSS) }
 
 // cpuOrNone is proc.CPU where there is a /proc.
 func cpuOrNone(pid int) (time.Duration, error) {

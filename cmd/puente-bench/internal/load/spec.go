@@ -31,6 +31,9 @@ const (
 	// Idle: memory of connections that do nothing, before and after each has joined a room, published three updates of
 	// 1 KiB there and left it.
 	Idle Kind = "idle"
+	// Burst: one member of a room publishes Updates in a tight loop, and waits for nothing. One message is one delivery. What is
+	// lost, comes twice or comes after a later one is counted; it does not break the run off.
+	Burst Kind = "burst"
 )
 
 const roomSize = 10 // of Rooms
@@ -53,6 +56,10 @@ type Spec struct {
 	Sizes []int `json:"sizes,omitempty"`
 	// Binary makes Publish's payloads attachments.
 	Binary bool `json:"binary,omitempty"`
+	// Updates is how many updates Burst publishes. Default 20,000.
+	Updates int `json:"updates,omitempty"`
+	// Nodes is how many nodes of the server the clients spread over, in turn; a publisher alone is on the first. Default 1.
+	Nodes int `json:"nodes,omitempty"`
 	// Browser adds a browser's headers to the handshake.
 	Browser bool `json:"browser,omitempty"`
 }
@@ -63,18 +70,24 @@ func (s Spec) withDefaults() (Spec, error) {
 		s.Name = string(s.Kind)
 	}
 	s.InFlight = max(s.InFlight, 1)
+	s.Nodes = max(s.Nodes, 1)
+	if s.Kind == Burst && s.Updates == 0 {
+		s.Updates = 20_000
+	}
 	if len(s.Sizes) == 0 {
 		s.Sizes = []int{64}
 	}
 	switch {
-	case !slices.Contains([]Kind{Echo, Publish, Fanout, Rooms, Polling, Connect, Idle}, s.Kind):
+	case !slices.Contains([]Kind{Echo, Publish, Fanout, Rooms, Polling, Connect, Idle, Burst}, s.Kind):
 		return s, fmt.Errorf("load: unknown workload %q", s.Kind)
 	case s.Conns < 1:
 		return s, fmt.Errorf("load: %s needs at least one connection", s.Name)
 	case s.Kind == Rooms && s.Conns%roomSize != 0:
 		return s, fmt.Errorf("load: %s needs a multiple of %d connections", s.Name, roomSize)
-	case s.Rate < 0 || s.Rate > 0 && (s.Kind == Connect || s.Kind == Idle):
+	case s.Rate < 0 || s.Rate > 0 && (s.Kind == Connect || s.Kind == Idle || s.Kind == Burst):
 		return s, fmt.Errorf("load: %s cannot have a rate of %g", s.Name, s.Rate)
+	case s.Updates < 0:
+		return s, fmt.Errorf("load: %s has %d updates", s.Name, s.Updates)
 	case slices.Min(s.Sizes) < 0:
 		return s, fmt.Errorf("load: %s has a negative size", s.Name)
 	}

@@ -22,7 +22,7 @@ const (
 // epoll is the Loop of one thread. Nothing in it is shared, so nothing is locked.
 type epoll struct {
 	fd    int
-	addr  unix.Sockaddr
+	addrs []unix.Sockaddr
 	conns []*epollConn // by file descriptor
 	dirty []*epollConn // have queued output since the last flush
 	ticks map[int32]func()
@@ -42,37 +42,37 @@ type epollConn struct {
 	blocked bool // the socket took less than all; EPOLLOUT is awaited
 }
 
-func newPlain(addr string) (Loop, error) {
-	tcp, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return nil, err
+func newPlain(addrs []string) (Loop, error) {
+	l := &epoll{ticks: map[int32]func(){}, buf: make([]byte, readBuffer)}
+	for _, addr := range addrs {
+		tcp, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			return nil, err
+		}
+		if ip := tcp.IP.To4(); ip != nil {
+			l.addrs = append(l.addrs, &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip)})
+		} else {
+			l.addrs = append(l.addrs, &unix.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())})
+		}
 	}
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	l := &epoll{fd: fd, ticks: map[int32]func(){}, buf: make([]byte, readBuffer)}
-	if ip := tcp.IP.To4(); ip != nil {
-		l.addr = &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(ip)}
-	} else {
-		l.addr = &unix.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
-	}
-	return l, nil
+	var err error
+	l.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	return l, err
 }
 
-func (l *epoll) Dial(h Handler) Conn {
+func (l *epoll) Dial(addr int, h Handler) Conn {
 	l.born++
 	c := &epollConn{loop: l, handler: h, fd: -1, born: l.born}
-	if err := l.connect(c); err != nil {
+	if err := l.connect(c, l.addrs[addr]); err != nil {
 		c.drop()
 		h.OnClose(err)
 	}
 	return c
 }
 
-func (l *epoll) connect(c *epollConn) (err error) {
+func (l *epoll) connect(c *epollConn, addr unix.Sockaddr) (err error) {
 	family := unix.AF_INET
-	if _, six := l.addr.(*unix.SockaddrInet6); six {
+	if _, six := addr.(*unix.SockaddrInet6); six {
 		family = unix.AF_INET6
 	}
 	if c.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -84,7 +84,7 @@ func (l *epoll) connect(c *epollConn) (err error) {
 	if err := unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 		return err
 	}
-	if err := unix.Connect(c.fd, l.addr); err != nil && err != unix.EINPROGRESS {
+	if err := unix.Connect(c.fd, addr); err != nil && err != unix.EINPROGRESS {
 		return err
 	}
 	for len(l.conns) <= c.fd {

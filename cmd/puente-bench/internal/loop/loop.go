@@ -42,8 +42,9 @@ type Conn interface {
 
 // Loop owns connections and time. It is driven by Run; Dial and Tick follow the rule of Conn's methods.
 type Loop interface {
-	// Dial starts a connection to the loop's address. The outcome arrives at h, a failure possibly before Dial returns.
-	Dial(h Handler) Conn
+	// Dial starts a connection to the loop's address of an index. The outcome arrives at h, a failure possibly before Dial
+	// returns.
+	Dial(addr int, h Handler) Conn
 	// Tick calls f every period with the nominal time of the tick, once for each period that passed, so that lateness of
 	// this process counts as latency and is not hidden. It returns what stops it.
 	Tick(period time.Duration, f func(nominal time.Time)) (stop func())
@@ -54,10 +55,10 @@ type Loop interface {
 	Close() error
 }
 
-// New returns a loop whose connections go to addr (host:port): over TLS where config is not nil.
-func New(addr string, config *tls.Config) (Loop, error) {
+// New returns a loop whose connections go to addrs (host:port each): over TLS where config is not nil.
+func New(addrs []string, config *tls.Config) (Loop, error) {
 	if config != nil {
-		return newPortable(addr, config), nil
+		return newPortable(addrs, config), nil
 	}
-	return newPlain(addr)
+	return newPlain(addrs)
 }

@@ -19,9 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // both runs f against each Loop, with a server that handles every connection by serve.
 func both(t *testing.T, serve func(net.Conn), f func(*testing.T, Loop)) {
-	makers := map[string]func(string) (Loop, error){
+	makers := map[string]func([]string) (Loop, error){
 		"plain":    newPlain,
-		"portable": func(addr string) (Loop, error) { return newPortable(addr, nil), nil },
+		"portable": func(addrs []string) (Loop, error) { return newPortable(addrs, nil), nil },
 	}
 	for name, make := range makers {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func both(t *testing.T, serve func(net.Conn), f func(*testing.T, Loop)) {
 					wg.Go(func() { defer c.Close(); serve(c) })
 				}
 			})
-			l, err := make(ln.Addr().String())
+			l, err := make([]string{ln.Addr().String()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func (r *recorder) OnClose(err error) { r.err = err }
 func TestEchoLargerThanAnySocketBuffer(t *testing.T) {
 	both(t, func(c net.Conn) { io.Copy(c, c) }, func(t *testing.T, l Loop) {
 		r := &recorder{send: bytes.Repeat([]byte("0123456789abcdef"), 1<<19)}
-		r.conn = l.Dial(r)
+		r.conn = l.Dial(0, r)
 		if err := l.Run(context.Background(), patience, func() bool { return len(r.got) >= len(r.send) }); err != nil {
 			t.Fatalf("after %d bytes: %v", len(r.got), err)
 		}
@@ -80,7 +80,7 @@ func TestEchoLargerThanAnySocketBuffer(t *testing.T) {
 func TestCloseByServerIsReported(t *testing.T) {
 	both(t, func(c net.Conn) {}, func(t *testing.T, l Loop) {
 		r := &recorder{}
-		r.conn = l.Dial(r)
+		r.conn = l.Dial(0, r)
 		if err := l.Run(context.Background(), patience, func() bool { return r.err != nil }); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestCloseByUsIsSilent(t *testing.T) {
 	}
 	both(t, serve, func(t *testing.T, l Loop) {
 		r := &recorder{send: []byte("x")}
-		r.conn = l.Dial(r)
+		r.conn = l.Dial(0, r)
 		if err := l.Run(context.Background(), patience, func() bool { return len(r.got) == 1 }); err != nil {
 			t.Fatal(err)
 		}
@@ -123,13 +123,13 @@ func TestRefusedConnection(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	l, err := New(addr, nil)
+	l, err := New([]string{addr}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	r := &recorder{}
-	r.conn = l.Dial(r)
+	r.conn = l.Dial(0, r)
 	if err := l.Run(context.Background(), patience, func() bool { return r.err != nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -2,4 +2,4 @@
 
 package loop
 
-func newPlain(addr string) (Loop, error) { return newPortable(addr, nil), nil }
+func newPlain(addrs []string) (Loop, error) { return newPortable(addrs, nil), nil }

@@ -13,7 +13,7 @@ import (
 // portable is the Loop for TLS and for systems without epoll: a goroutine per connection reads, and mu serialises
 // handlers, ticks and the code between calls of Run, which holds mu except while it waits.
 type portable struct {
-	addr   string
+	addrs  []string
 	config *tls.Config
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -35,18 +35,18 @@ type portableConn struct {
 	closed bool
 }
 
-func newPortable(addr string, config *tls.Config) *portable {
+func newPortable(addrs []string, config *tls.Config) *portable {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &portable{addr: addr, config: config, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
+	l := &portable{addrs: addrs, config: config, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
 		conns: map[*portableConn]struct{}{}}
 	l.mu.Lock()
 	return l
 }
 
-func (l *portable) Dial(h Handler) Conn {
+func (l *portable) Dial(addr int, h Handler) Conn {
 	c := &portableConn{loop: l, handler: h, ready: make(chan struct{}, 1)}
 	l.conns[c] = struct{}{}
-	l.wg.Go(c.run)
+	l.wg.Go(func() { c.run(l.addrs[addr]) })
 	return c
 }
 
@@ -118,8 +118,8 @@ func (l *portable) Close() error {
 	return nil
 }
 
-func (c *portableConn) run() {
-	nc, err := c.loop.dial()
+func (c *portableConn) run(addr string) {
+	nc, err := c.loop.dial(addr)
 	opened := false
 	c.loop.do(func() {
 		switch {
@@ -141,8 +141,8 @@ func (c *portableConn) run() {
 	c.read(nc)
 }
 
-func (l *portable) dial() (net.Conn, error) {
-	nc, err := (&net.Dialer{}).DialContext(l.ctx, "tcp", l.addr)
+func (l *portable) dial(addr string) (net.Conn, error) {
+	nc, err := (&net.Dialer{}).DialContext(l.ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -51,12 +51,22 @@ func RSS(pid int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return parseRollup(b)
+	return parseKiB(b, "Rss")
 }
 
-func parseRollup(b []byte) (int64, error) {
+// Peak returns the most resident memory that a process has had, in bytes.
+func Peak(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseKiB(b, "VmHWM")
+}
+
+// parseKiB takes the line "name: number kB" (proc_pid_status(5), proc_pid_smaps(5)) and returns bytes.
+func parseKiB(b []byte, name string) (int64, error) {
 	for line := range bytes.Lines(b) {
-		if rest, ok := bytes.CutPrefix(line, []byte("Rss:")); ok {
+		if rest, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
 			fields := bytes.Fields(rest)
 			if len(fields) != 2 || string(fields[1]) != "kB" {
 				break
@@ -68,5 +78,5 @@ func parseRollup(b []byte) (int64, error) {
 			return kib << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: smaps_rollup %.60q", ErrFormat, b)
+	return 0, fmt.Errorf("%w: no %s in %.60q", ErrFormat, name, b)
 }

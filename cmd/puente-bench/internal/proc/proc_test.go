@@ -20,12 +20,12 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestParseRollup(t *testing.T) {
-	if got, err := parseRollup([]byte("00400000-7ffe ---p 0 [rollup]\nRss:               51234 kB\nPss: 1 kB\n")); err != nil || got != 51234<<10 {
+func TestParseKiB(t *testing.T) {
+	if got, err := parseKiB([]byte("00400000-7ffe ---p 0 [rollup]\nRss:               51234 kB\nPss: 1 kB\n"), "Rss"); err != nil || got != 51234<<10 {
 		t.Errorf("got %d, %v", got, err)
 	}
 	for _, in := range []string{"", "Pss: 1 kB\n", "Rss: x kB\n", "Rss: 5 MB\n"} {
-		if _, err := parseRollup([]byte(in)); !errors.Is(err, ErrFormat) {
+		if _, err := parseKiB([]byte(in), "Rss"); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: got %v, want ErrFormat", in, err)
 		}
 	}
@@ -37,6 +37,9 @@ func TestOfThisProcess(t *testing.T) {
 	}
 	if rss, err := RSS(os.Getpid()); err != nil || rss < 1<<20 {
 		t.Errorf("RSS %d, %v", rss, err)
+	}
+	if peak, err := Peak(os.Getpid()); err != nil || peak < 1<<20 {
+		t.Errorf("peak %d, %v", peak, err)
 	}
 	if _, err := CPU(os.Getpid()); err != nil {
 		t.Error(err)

@@ -57,6 +57,8 @@ type Client interface {
 
 // Options says how clients of a run connect.
 type Options struct {
+	// Node is the index of the server's address among the loop's.
+	Node int
 	// Host is the value of the Host header.
 	Host string
 	// Path is the path of the endpoint. Default "/socket.io/".

@@ -173,7 +173,7 @@ func (ch *channel) request(b []byte) {
 		ch.conn.Write(b)
 	default:
 		ch.want = b
-		ch.conn = ch.client.loop.Dial(ch)
+		ch.conn = ch.client.loop.Dial(ch.client.options.Node, ch)
 	}
 }
 

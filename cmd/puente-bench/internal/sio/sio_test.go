@@ -34,7 +34,7 @@ func run(t *testing.T, h http.Handler, dial func(loop.Loop, *Options, int, strin
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	l, err := loop.New(server.Listener.Addr().String(), nil)
+	l, err := loop.New([]string{server.Listener.Addr().String()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func DialWebSocket(l loop.Loop, o *Options, index int, token string, h Handler) 
 	for i := range c.mask {
 		c.mask[i] = byte(1 + rand.IntN(255))
 	}
-	c.conn = l.Dial(c)
+	c.conn = l.Dial(o.Node, c)
 	return c
 }
 
