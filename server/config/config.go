@@ -39,7 +39,7 @@ type Config struct {
 
 	// The wire.
 
-	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: every origin
+	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: no CORS headers, and WebSockets of every origin; *: every origin
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes

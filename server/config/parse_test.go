@@ -87,7 +87,7 @@ func TestEachSetting(t *testing.T) {
 		{"REDIS_PREFIX", "shop", func(c config.Config) any { return c.RedisPrefix }, "shop"},
 		{"REDIS_ADAPTER", "sharded", func(c config.Config) any { return c.RedisAdapter }, "sharded"},
 		{"WS_CORS_ORIGINS", "https://A.example:443 , http://b.example:80,http://c:8080,", func(c config.Config) any { return c.CORSOrigins }, []string{"https://a.example", "http://b.example", "http://c:8080"}},
-		{"WS_CORS_ORIGINS", "*", func(c config.Config) any { return len(c.CORSOrigins) }, 0},
+		{"WS_CORS_ORIGINS", "*", func(c config.Config) any { return c.CORSOrigins }, []string{"*"}},
 		{"WS_PING_INTERVAL", "25e3", func(c config.Config) any { return c.PingInterval }, 25 * time.Second},
 		{"WS_PING_TIMEOUT", "20s", func(c config.Config) any { return c.PingTimeout }, 20 * time.Second},
 		{"WS_MAX_HTTP_BUFFER_SIZE", "1E5", func(c config.Config) any { return c.MaxHTTPBufferSize }, 100_000},

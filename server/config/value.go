@@ -165,6 +165,7 @@ func prefixes(into *[]netip.Prefix) value {
 func origins(into *[]string) value {
 	return value{"list", "origins such as https://example.com, without a path, separated by commas, or *", false, func(s string) bool {
 		if s == "*" {
+			*into = []string{"*"}
 			return true
 		}
 		for item := range items(s) {
