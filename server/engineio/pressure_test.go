@@ -159,48 +159,76 @@ func TestVolatile(t *testing.T) {
 	}
 }
 
-// One session whose publisher never tires must not keep the flusher from others.
+// A session that has much to write goes back to the end of the line after its
+// turn, so that a tireless publisher does not keep the flusher from others.
 func TestFlusherIsFair(t *testing.T) {
 	e := quiet(t, Options{}, false)
-	e.flusher.limit = 1
-	busy, busyEnd := e.dial(t, false)
-	other, otherEnd := e.dial(t, false)
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			f := TextFrame(bytes.Repeat([]byte("x"), 4000))
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					busyEnd.session.Send(f)
-				}
-			}
-		})
-	}
-	wg.Go(func() {
-		for {
-			if _, err := busy.Receive(); err != nil {
-				return
-			}
-			select {
-			case <-stop:
-				return
-			default:
-			}
-		}
+	_, r := e.dial(t, false)
+	s := r.session
+	eventually(t, "the open packet is written", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.queue.empty() && !s.writing && !s.inLine
 	})
-	for i := range 20 {
-		otherEnd.session.Send(TextFrame([]byte(strconv.Itoa(i))))
-		if got := other.Text(); got != strconv.Itoa(i) {
-			t.Errorf("got %q for message %d", got, i)
+	e.flusher.mu.Lock()
+	e.flusher.limit = 0 // this goroutine is the flusher's
+	e.flusher.mu.Unlock()
+	for range 100 {
+		s.Enqueue(TextFrame(make([]byte, 5000)))
+	}
+	e.flusher.mu.Lock()
+	e.flusher.head, e.flusher.tail = nil, nil
+	e.flusher.mu.Unlock()
+	s.flush(true)
+	s.mu.Lock()
+	left, again := s.queue.bytes, s.inLine
+	s.mu.Unlock()
+	e.flusher.mu.Lock()
+	again = again && e.flusher.head == s
+	e.flusher.limit = 1
+	e.flusher.mu.Unlock()
+	if left == 0 || left > 500_000-turn*chunkSize/2 || !again {
+		t.Errorf("after a turn %d of 500,000 bytes are left, in line again: %v", left, again)
+	}
+	e.Flush()
+}
+
+// However a session that holds publishers up ends or goes on, they are let go.
+func TestCrowdEnds(t *testing.T) {
+	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){
+		"flush":   func(e *endpoint, _ *engineiotest.Conn, _ *Session) { e.flusher.wake() },
+		"now":     func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Flush() },
+		"close":   func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Close() },
+		"at once": func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Overrun() },
+		"gone":    func(_ *endpoint, c *engineiotest.Conn, _ *Session) { c.Break() },
+		"blocked": func(e *endpoint, c *engineiotest.Conn, s *Session) {
+			c.StopReading()
+			for range 300 { // more than the buffers of both sides take
+				s.mu.Lock()
+				s.queue.push(TextFrame(make([]byte, 100_000)))
+				s.mu.Unlock()
+			}
+			e.flusher.wake()
+		},
+	} {
+		for _, overTLS := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				e := quiet(t, Options{}, overTLS)
+				c, r := e.dial(t, false)
+				r.session.Enqueue(TextFrame(make([]byte, 600_000)))
+				e.flusher.mu.Lock()
+				crowded := e.flusher.crowded
+				e.flusher.mu.Unlock()
+				if crowded != 1 {
+					t.Fatalf("%d sessions are crowded, want 1", crowded)
+				}
+				end(e, c, r.session)
+				free := make(chan struct{})
+				go func() { e.flusher.wait(); close(free) }()
+				receive(t, free, "the relief")
+			})
 		}
 	}
-	close(stop)
-	busyEnd.session.Send(TextFrame([]byte("end")))
-	wg.Wait()
 }
 
 // Sends from many goroutines by all three ways, with closes, breaks, upgrades

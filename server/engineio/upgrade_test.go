@@ -67,9 +67,11 @@ func TestUpgrade(t *testing.T) {
 	if a, b := c.Text(), c.Text(); a != "before" || b != "after" {
 		t.Errorf("got %q, %q", a, b)
 	}
-	if r.session.Transport() != "websocket" {
-		t.Error("still polling")
+	r.session.mu.Lock()
+	if r.session.ws == nil || r.session.probe != nil {
+		t.Error("the upgrade is not complete")
 	}
+	r.session.mu.Unlock()
 	if status, body, _ := request(t, "GET", e.url+"?EIO=4&transport=polling&sid="+c.Handshake.SID, nil, nil); status != 400 || !strings.Contains(body, `"code":3`) {
 		t.Errorf("a poll after the upgrade: %d %s", status, body)
 	}

@@ -78,7 +78,10 @@ func TestEventsAfterServerDisconnect(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
 	handled := make(chan string, 10_000)
-	ns.Handle("kick", socketio.HandlerFunc(func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	ns.Handle("kick", socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		if _, err := s.EmitWithAck(ctx, "ready"); err != nil {
+			t.Error(err)
+		}
 		s.Disconnect(false)
 		if err := e.Reply(1); err != socketio.ErrDisconnected {
 			t.Errorf("a reply after the disconnect: %v", err)
@@ -89,12 +92,14 @@ func TestEventsAfterServerDisconnect(t *testing.T) {
 		handled <- e.Name
 		return nil
 	}))
-	for range 200 {
+	for range 50 {
 		c := dial(t, srv)
 		c.SendText(`20["kick"]`)
+		ready := c.Expect("ready")
 		for range 10 {
 			c.Emit("e")
 		}
+		c.Ack(ready) // overtakes the events, which wait for the handler
 		c.ExpectDisconnect()
 		again, refusal := socketiotest.Join(t, c.Conn, "/", nil)
 		if refusal != nil {
