@@ -24,16 +24,18 @@ type Server struct {
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
-	refusing bool // no new sessions
-	closing  bool // no patience with those that are left
-	closed   bool // no new goroutines
+	// WebSockets that have said all and wait for the client to end them.
+	lingering map[*websocketConn]struct{}
+	refusing  bool // no new sessions
+	closing   bool // no patience with those that are left
+	closed    bool // no new goroutines
 }
 
 // New returns a server. accept is called for each new session, with the request
 // that opens it, before any message of it is delivered; it returns the
 // session's handler. What it sends follows the handshake.
 func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
-	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session)}
+	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
 	srv.flusher = newFlusher(srv.spawn)
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
@@ -171,6 +173,7 @@ func (srv *Server) Close(ctx context.Context) error {
 	for _, s := range srv.Sessions() {
 		s.close(ReasonShutdown, nil)
 	}
+	srv.hurryUp()
 	queues := []*deadlines{srv.pings, srv.pongs, srv.lingers}
 	for _, q := range queues {
 		q.stop()

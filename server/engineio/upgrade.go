@@ -34,7 +34,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.giveUp)
 	} else {
 		c.deaf = true
-		c.timer = time.AfterFunc(lingerTime, c.shutdown)
+		srv.linger(c)
 	}
 	s.mu.Unlock()
 	if !ok { // says so, and waits for the client to have read it

@@ -3,8 +3,10 @@ package engineio
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -43,6 +45,8 @@ type websocketConn struct {
 const (
 	// lingerTime is how long a connection may last after our close frame.
 	lingerTime = 5 * time.Second
+	// hurry is the linger time on a server that is being closed.
+	hurry = 50 * time.Millisecond
 	// patience is how long a write that cannot be done without waiting may
 	// take before its client counts as one that does not read.
 	patience = 50 * time.Millisecond
@@ -51,14 +55,37 @@ const (
 	turn = 16
 )
 
-// linger is lingerTime, and less on a server that is being closed.
-func (srv *Server) linger() time.Duration {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
+// linger has a connection that has nothing more to say end after lingerTime, or
+// soon on a server that is being closed. Session.mu is held.
+func (srv *Server) linger(c *websocketConn) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	d := lingerTime
 	if srv.closing {
-		return lingerTime / 20
+		d = hurry
 	}
-	return lingerTime
+	c.timer = time.AfterFunc(d, c.shutdown)
+	srv.lingering[c] = struct{}{}
+}
+
+// hurryUp has the connections that linger end soon.
+func (srv *Server) hurryUp() {
+	srv.mu.RLock()
+	conns := slices.Collect(maps.Keys(srv.lingering))
+	srv.mu.RUnlock()
+	for _, c := range conns {
+		c.session.mu.Lock()
+		if c.timer.Stop() {
+			c.timer.Reset(hurry)
+		}
+		c.session.mu.Unlock()
+	}
+}
+
+func (srv *Server) forget(c *websocketConn) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.lingering, c)
 }
 
 // acceptWebSocket answers the WebSocket handshake. Where that fails it has
@@ -153,6 +180,7 @@ func (c *websocketConn) close() {
 		c.timer.Stop()
 	}
 	c.session.mu.Unlock()
+	c.session.server.forget(c)
 	c.conn.Close()
 }
 
@@ -416,7 +444,7 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	if c.leaving && s.queue.empty() && cap(buf)-len(buf) > 8 {
 		c.leaving, c.left = false, true
 		buf = appendClose(buf, c.goodbye)
-		c.timer = time.AfterFunc(s.server.linger(), c.shutdown)
+		s.server.linger(c)
 	}
 	if len(buf) == 0 {
 		s.writing = false
