@@ -1,0 +1,207 @@
+package hardening_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// CVE-2023-31125: names of JavaScript's prototype, and none, are no transports,
+// neither for a request nor for an upgrade.
+func TestTransportNames(t *testing.T) {
+	n := start(t)
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	for _, name := range []string{"", "__proto__", "constructor", "prototype", "toString", "polling%00", "POLLING", "%ff"} {
+		path := "/socket.io/?EIO=4&transport=" + name
+		if status, body := n.do("GET", path, nil); status != http.StatusBadRequest || body != `{"code":0,"message":"Transport unknown"}` {
+			t.Errorf("%q: %d %s", name, status, body)
+		}
+		if status, body := n.do("GET", path, nil, upgrade...); status != http.StatusBadRequest || body != "Transport unknown" {
+			t.Errorf("%q over an upgrade: %d %s", name, status, body)
+		}
+	}
+	if got := n.SocketIO().Engine().Count(); got != 0 {
+		t.Errorf("%d sessions", got)
+	}
+	n.user("ana").alive()
+}
+
+// Packets with nothing after their head, at which other servers' processes end.
+func TestTruncatedPackets(t *testing.T) {
+	n := start(t)
+	bystander := n.user("bystander")
+	for _, p := range []string{"42", "421", "4212", "43", "431", "430", "43123456789", "451-", "4510-", "45", "461-", "461-1", "40", "41", "44", "4", "47", "42/", "42/,", "42/,1", "40/", "43/,1"} {
+		c := n.user("ana")
+		if c.send(p) == nil {
+			c.send(`42["ping"]`) // where the connection lives on it is still in order
+		}
+		c.conn.Close()
+		c = n.open() // and before CONNECT
+		c.send(p)
+		c.conn.Close()
+		if s := n.session(); p != "40" {
+			n.do("POST", s, strings.NewReader("40"))
+			n.do("POST", s, strings.NewReader(p))
+		}
+		bystander.alive()
+		n.user("next").alive()
+	}
+}
+
+// CVE-2020-36049: digits are read in linear time. Ten times as many take ten
+// times as long, a hundred times where they are read in quadratic time.
+func TestDigitsInLinearTime(t *testing.T) {
+	n := start(t, "WS_MAX_HTTP_BUFFER_SIZE=2000000")
+	for _, form := range []string{`42%s["x"]`, `45%s-["x"]`, `43%s[]`, `40/%s,`, `42["ping",%s]`} {
+		best := func(digits int) time.Duration {
+			packet := fmt.Sprintf(form, strings.Repeat("1", digits))
+			least := time.Hour
+			for range 5 {
+				c := n.user("ana")
+				start := time.Now()
+				c.send(packet, `421["ping"]`)
+				for {
+					p, err := c.read()
+					if err != nil || strings.HasPrefix(p, "431[") {
+						break
+					}
+				}
+				least = min(least, time.Since(start))
+				c.conn.Close()
+			}
+			return least
+		}
+		best(1000)
+		few, many := best(100_000), best(1_000_000)
+		t.Logf("%s: %v and %v", form, few, many)
+		// Below the floor it is the round trip that is measured.
+		if floor := time.Millisecond; many > 50*max(few, floor) {
+			t.Errorf("%s: 1e5 digits took %v, 1e6 %v", form, few, many)
+		}
+	}
+	n.user("ana").alive()
+}
+
+// Node's process ends when a payload nested 5,000 deep is sent on. Wherever it
+// stands, it is an error of the connection that sent it, or passed through.
+func TestDeepNesting(t *testing.T) {
+	n := start(t)
+	member := n.user("member", "r")
+	for _, depth := range []int{500, 5_000, 10_000, 400_000} {
+		for open, end := range map[string]string{"[": "]", `{"a":`: "}"} {
+			if len(open+end)*depth > 900_000 {
+				continue
+			}
+			deep := strings.Repeat(open, depth) + "1" + strings.Repeat(end, depth)
+			for _, form := range []string{`421["publish-update",{"roomId":"r","type":"x","payload":%s}]`, `421["ping",%s]`, `431[%s]`, `40%s`, `40{"token":%s}`, `421["authenticate",%s]`} {
+				c := n.user("ana", "r")
+				passed := false
+				c.send(fmt.Sprintf(form, deep), `429["ping"]`)
+				for {
+					p, err := c.read()
+					if err != nil {
+						break
+					}
+					passed = passed || strings.HasPrefix(p, `42["update"`) && strings.Contains(p, `"payload":`+deep+`,`)
+					if strings.HasPrefix(p, "439[") {
+						if strings.Contains(form, "payload") && !passed {
+							t.Errorf("%d deep: neither refused nor passed through", depth)
+						}
+						break
+					}
+				}
+				if passed {
+					if got := member.until(`42["update"`); !strings.Contains(got, deep) {
+						t.Errorf("%d deep: the member got %.100s", depth, got)
+					}
+				}
+				c.conn.Close()
+			}
+		}
+	}
+	member.alive()
+}
+
+// What JSON can say and few programs hold passes through unchanged, byte for
+// byte; what is no JSON ends the connection.
+func TestUnusualJSON(t *testing.T) {
+	n := start(t)
+	member := n.user("member", "r")
+	c := n.user("ana", "r")
+	for _, payload := range []string{
+		`{"a":1,"a":2}`, `{"roomId":"x","roomId":"y"}`, `"\ud800"`, `"\udc00\ud800"`, `"\u0000"`, "\"\u2028\"",
+		strings.Repeat("9", 400), "-" + strings.Repeat("9", 400) + ".5e400", `1e400`, `-0`, `1E+2`, `0.10`,
+		`{"__proto__":{"x":1},"constructor":1}`, `{"":{"":[]}}`, `[ 1 , 2 ]`, `"<script>&"`,
+	} {
+		c.send(`42["publish-update",{"roomId":"r","type":"x","payload":` + payload + `}]`)
+		if got := member.until(`42["update"`); !strings.Contains(got, `"payload":`+payload+`,"from"`) {
+			t.Errorf("%.50s became %.200s", payload, got)
+		}
+	}
+	c.alive()
+	for _, payload := range []string{`NaN`, `Infinity`, `-Infinity`, `undefined`, `01`, `1.`, `.5`, `+1`, `0x1`, `'a'`, `[1,]`, `{a:1}`, `"\x"`, "\"\n\"", `{"a":1`, `//`} {
+		c := n.user("ana")
+		c.send(`42["publish-update",{"roomId":"r","type":"x","payload":` + payload + `}]`)
+		c.ends()
+	}
+	// Duplicate keys of the event itself: whichever counts, there is one answer.
+	if a := c.ask(`"publish-update",{"roomId":"nowhere","roomId":"r","type":1,"type":"x"}`); !strings.Contains(a, `"success":`) {
+		t.Errorf("answer %s", a)
+	}
+	member.alive()
+}
+
+// CVE-2022-2421: placeholders that stand for no attachment.
+func TestPlaceholders(t *testing.T) {
+	n := start(t)
+	member := n.user("member", "r")
+	for _, num := range []string{`"splice"`, `"length"`, `-1`, `1.5`, `999`, `null`, `true`, `[]`, `{}`, `1e99`, `18446744073709551616`} {
+		c := n.user("ana", "r")
+		c.send(`451-["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":` + num + `}}]`)
+		c.ends()
+	}
+	for _, packet := range []string{
+		`42["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":0}}]`, // announces none
+		`4511-["x"]`, `45999999999-["x"]`, `45-1-["x"]`, `451.5-["x"]`, `45["x"]`,
+	} {
+		c := n.user("ana", "r")
+		c.send(packet)
+		c.ends()
+	}
+	member.without(`42["update"`)
+}
+
+// CVE-2026-48802: pongs that nobody asked for start no heartbeats.
+func TestUnsolicitedPongs(t *testing.T) {
+	const interval = 100 * time.Millisecond
+	n := start(t, fmt.Sprintf("WS_PING_INTERVAL=%d", interval.Milliseconds()), "WS_PING_TIMEOUT=60000")
+	check := n.unchanged()
+	began := time.Now()
+	c := n.open()
+	flood := make([]string, 10_000)
+	for i := range flood {
+		flood[i] = "3"
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for range 100 {
+			c.send(flood...)
+		}
+	}()
+	<-sent
+	const pings = 20
+	for range pings {
+		if p, err := c.packet(); err != nil || p != "2" {
+			t.Fatalf("got %q, %v", p, err)
+		}
+		c.send("3")
+	}
+	if most := int(time.Since(began)/interval) + 1; pings > most {
+		t.Errorf("%d pings in %v", pings, time.Since(began))
+	}
+	c.conn.Close()
+	check()
+}
