@@ -49,10 +49,14 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		adapter:  nodes.Factory(),
 		presence: users,
 		degraded: func() realtime.Degradation {
+			d := realtime.Degradation(users.Health())
 			if h := nodes.Health(); h.Degraded {
-				return realtime.Degradation(h)
+				d = realtime.Degradation(h)
 			}
-			return realtime.Degradation(users.Health())
+			if d.Degraded {
+				d.Reason = "Redis does not answer" // where it is, is for the log alone
+			}
+			return d
 		},
 		// Presence first: its last word is that the users have gone.
 		close: func() error { return errors.Join(users.Close(), nodes.Close(), client.Close()) },

@@ -28,7 +28,7 @@
 // # Without Redis
 //
 // Nothing waits for Redis but requests, each up to its deadline. While it is
-// away messages are dropped at once with adapter.ErrUnavailable; while it is
+// away messages are dropped at once with adapter.ErrAway; while it is
 // slow, publishers wait up to Options.PublishWait when the queue is full.
 //
 // # Locks

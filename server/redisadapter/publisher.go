@@ -62,7 +62,7 @@ func newPublisher(c *Cluster) *publisher {
 }
 
 // publish queues a message. Where the queue is full it waits up to PublishWait,
-// or not at all. Errors are ErrUnavailable and ErrClosed.
+// or not at all. Errors are ErrUnavailable, ErrAway and ErrClosed.
 func (p *publisher) publish(ctx context.Context, o outgoing, wait bool) error {
 	var patience <-chan time.Time
 	for {
@@ -222,7 +222,7 @@ func (p *publisher) target(ctx context.Context) (pipeliner, error) {
 // publish returns an error at once.
 func (p *publisher) giveUp(rest []outgoing, err error) {
 	p.mu.Lock()
-	p.away = fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
+	p.away = fmt.Errorf("%w: %w", adapter.ErrAway, err)
 	rest = append(rest, p.queue...)
 	p.queue = nil
 	p.mu.Unlock()

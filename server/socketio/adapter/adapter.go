@@ -18,6 +18,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/puente-io/puente/server/socketio/packet"
@@ -29,8 +30,8 @@ var (
 	// message within the time that it had. Some nodes may have.
 	ErrUnavailable = errors.New("adapter: cluster unavailable")
 	// ErrAway: the cluster is known to be away, and the message was dropped
-	// without waiting for it.
-	ErrAway = errors.New("adapter: cluster away")
+	// without waiting for it. It is an ErrUnavailable.
+	ErrAway = fmt.Errorf("%w: away", ErrUnavailable)
 	// ErrTimeout: not all nodes or clients answered in time. What did answer
 	// is returned beside it.
 	ErrTimeout = errors.New("adapter: not all answers came in time")

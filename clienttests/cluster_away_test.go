@@ -1,0 +1,40 @@
+package clienttests_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// With Redis away members on the publisher's node get what is published, and the
+// publisher success; when it is back the nodes find together by themselves.
+func TestClusterWithoutRedis(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		redis := startRedis(t)
+		n := startCluster(t, redis, 2, mode)
+		ann, near, far := n[0].device("ann", "r"), n[0].device("near", "r"), n[1].device("far", "r")
+		eventually(t, "far is in", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
+		redis.kill()
+		far.Clear()
+		eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
+		for i := range 5 {
+			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "away", "payload": i})
+			near.Next("update")
+		}
+		late := n[1].device("late", "r")
+		far.Next("user-joined")
+		near.Clear()
+		redis.up()
+		up := time.Now()
+		eventually(t, "back", func() bool { return !n[0].degraded() && !n[1].degraded() })
+		eventually(t, "late is seen", func() bool { return ask(t, ann, "join-room", "r").Total == 4 })
+		t.Logf("back %v after Redis", time.Since(up).Round(10*time.Millisecond))
+		// late came while nobody could be told here.
+		for text(near.Next("user-joined")) != `{"userId":"late","roomId":"r"}` {
+		}
+		eventually(t, "updates arrive", func() bool {
+			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "back"})
+			return slices.Contains(late.Names(), "update")
+		})
+	})
+}
