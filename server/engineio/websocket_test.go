@@ -2,8 +2,12 @@ package engineio
 
 import (
 	"bytes"
+	"errors"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -107,20 +111,28 @@ func TestWebSocketControlFlood(t *testing.T) {
 	}
 }
 
-// Who sends pings and reads no pongs is cut off.
+// Who sends pings and reads no pongs is cut off, and his connection closed.
 func TestWebSocketPingFlood(t *testing.T) {
 	e := serve(t, Options{})
 	conn := rawWebSocket(t, e, "")
 	r := e.next(t)
-	flood := bytes.Repeat(clientFrame(ws.OpPing, true, strings.Repeat("x", 125)), 1000)
-	for {
-		if _, err := conn.Write(flood); err != nil {
-			break
+	var flooding sync.WaitGroup
+	flooding.Go(func() {
+		flood := bytes.Repeat(clientFrame(ws.OpPing, true, strings.Repeat("x", 125)), 1000)
+		for {
+			if _, err := conn.Write(flood); err != nil {
+				return
+			}
 		}
-	}
+	})
 	if got := r.reason(t); got != ReasonSlowConsumer {
 		t.Errorf("reason %q", got)
 	}
+	eventually(t, "the connection is closed", func() bool {
+		return errors.Is(r.session.ws.conn.SetDeadline(time.Time{}), net.ErrClosed)
+	})
+	conn.Close()
+	flooding.Wait()
 }
 
 func TestWebSocketBrokenConnection(t *testing.T) {
