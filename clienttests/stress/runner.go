@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// slack is by how many bytes the heap may have grown at the end.
+const slack = 8 << 20
+
+// scenario is one kind of clients. A round starts its clients, checks what they
+// see, and ends them.
+type scenario struct {
+	name  string
+	round func(*round)
+}
+
+// runner runs the scenarios, and keeps what went wrong.
+type runner struct {
+	cluster *cluster
+	seed    uint64
+
+	mu         sync.Mutex
+	violations []string
+	rounds     map[string]int
+}
+
+func (r *runner) violation(where, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.violations = append(r.violations, where+": "+fmt.Sprintf(format, args...))
+}
+
+// run goes through each scenario once to see what the process needs, then
+// through all of them at once until the time is over.
+func (r *runner) run(duration time.Duration) {
+	end := time.Now().Add(duration)
+	r.rounds = make(map[string]int)
+	for i, s := range scenarios {
+		r.round(s, rand.New(rand.NewPCG(r.seed, uint64(i))))
+	}
+	goroutines, heap := r.settled()
+	var all sync.WaitGroup
+	for i, s := range scenarios {
+		rng := rand.New(rand.NewPCG(r.seed, uint64(100+i)))
+		all.Go(func() {
+			for ok := true; ok && time.Now().Before(end); {
+				ok = r.round(s, rng)
+			}
+		})
+	}
+	all.Wait()
+	r.settled()
+	if !eventually(func() bool { n, _ := count(); return n <= goroutines }) {
+		n, stacks := count()
+		r.violation("end", "%d goroutines became %d: %s", goroutines, n, stacks)
+	}
+	if now := inUse(); now > heap+slack {
+		r.violation("end", "%d bytes of heap became %d", heap, now)
+	}
+}
+
+// settled waits until the nodes are empty, and returns what the process needs.
+func (r *runner) settled() (goroutines int, heap uint64) {
+	for i, n := range r.cluster.nodes {
+		what := func() string {
+			ns, stats := n.SocketIO().Namespace("/"), n.Service().Stats()
+			if s, c, rooms := n.SocketIO().Engine().Count(), ns.Count(), len(ns.Rooms()); s+c+rooms > 0 || stats.ConnectedUsers+stats.Rooms > 0 || stats.ActiveConnections != 0 {
+				return fmt.Sprintf("%d sessions, %d sockets, %d Socket.IO rooms, %d users, %d rooms, %d connections", s, c, rooms, stats.ConnectedUsers, stats.Rooms, stats.ActiveConnections)
+			}
+			return ""
+		}
+		if !eventually(func() bool { return what() == "" }) {
+			r.violation("end", "node %d keeps %s", i, what())
+		}
+	}
+	goroutines, _ = count()
+	return goroutines, inUse()
+}
+
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what pools keep goes with the second
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// count counts goroutines, without the workers that engineio keeps for the next
+// message.
+func count() (n int, stacks string) {
+	b := make([]byte, 16<<20)
+	stacks = string(b[:runtime.Stack(b, true)])
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
+		if !strings.Contains(stack, "engineio.(*poller).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
+			n++
+		}
+	}
+	return n, stacks
+}
+
+// round runs a scenario once and reports whether all was right.
+func (r *runner) round(s scenario, rng *rand.Rand) bool {
+	r.mu.Lock()
+	r.rounds[s.name]++
+	b := &round{runner: r, name: fmt.Sprintf("%s-%d", s.name, r.rounds[s.name]), rng: rng}
+	r.mu.Unlock()
+	b.do(func() { s.round(b) })
+	for i := len(b.cleanups) - 1; i >= 0; i-- {
+		b.cleanups[i]()
+	}
+	return !b.failed
+}
+
+// round is what a scenario has of its runner. It stands for a test to package
+// raw.
+type round struct {
+	*runner
+	name string
+	rng  *rand.Rand // of the scenario's own goroutine
+
+	mu       sync.Mutex
+	cleanups []func()
+	failed   bool
+}
+
+func (b *round) Helper() {}
+
+// Fatalf ends the goroutine, which must be one of do's or all's.
+func (b *round) Fatalf(format string, args ...any) {
+	b.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (b *round) Errorf(format string, args ...any) {
+	b.mu.Lock()
+	b.failed = true
+	b.mu.Unlock()
+	b.violation(b.name, format, args...)
+}
+
+func (b *round) Cleanup(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cleanups = append(b.cleanups, f)
+}
+
+func (b *round) do(f func()) {
+	var done sync.WaitGroup
+	done.Go(f)
+	done.Wait()
+}
+
+// all calls f with 0 to n-1 at once, and ends the goroutine where one failed.
+func (b *round) all(n int, f func(i int)) {
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() { f(i) })
+	}
+	done.Wait()
+	b.mu.Lock()
+	failed := b.failed
+	b.mu.Unlock()
+	if failed {
+		runtime.Goexit()
+	}
+}
