@@ -19,7 +19,8 @@ var scenarios = []scenario{
 	{"authentication", authentication},
 }
 
-// goodClients: two publish in one room, four get all of it in order.
+// goodClients: two publish in one room, four get all of it in order. Who leaves
+// gets no more.
 func goodClients(b *round) {
 	const updates = 50
 	room := b.name
@@ -37,6 +38,15 @@ func goodClients(b *round) {
 	})
 	for _, c := range clients {
 		c.updates(updates, users[:2]...)
+	}
+	clients[3].ask("leave-room", room)
+	b.together(room, 3, clients[:3]...)
+	clients[0].publish(room, 0, "")
+	for _, c := range clients[:3] {
+		c.updates(1, users[0])
+	}
+	clients[3].updates(0)
+	for _, c := range clients {
 		c.Close()
 	}
 	b.gone(room, users...)
