@@ -18,10 +18,12 @@
 //
 // # Reading
 //
-// A session's messages reach its [Handler] one at a time, in order. A WebSocket
-// costs one parked goroutine that holds no buffer while the client is silent.
-// A handler that blocks in HandleMessage stops the reading from its own client
-// and from nobody else.
+// A session's messages reach its [Handler] one at a time, in order. On Linux a
+// silent WebSocket costs its state and neither a goroutine nor a buffer: the
+// [poller] tells which have something to read, a worker reads it, lets go of
+// the reading, and then runs the task that the handler returned. Elsewhere, and
+// over TLS, a goroutine reads. A handler that blocks in HandleMessage stops the
+// reading from its own client and from nobody else.
 //
 // # Writing
 //
@@ -34,6 +36,6 @@
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
-// flusher.mu, deadlines.mu and Server.mu, which are leaves. No lock but
-// Session.reading is held while foreign code runs.
+// flusher.mu, deadlines.mu, poller.mu and Server.mu, which are leaves. No lock
+// but Session.reading is held while foreign code runs.
 package engineio
