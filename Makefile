@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick fuzz clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster stress fuzz clean node-packages system-packages FORCE
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
@@ -36,11 +36,17 @@ bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, about 
 bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints only
 	bin/puente-bench compare -quick
 
+bench-cluster: build bin/puente-bench ## two nodes over one Redis, Puente against Node, about 5 minutes; writes clienttests/bench/CLUSTER.md
+	bin/puente-bench cluster -out clienttests/bench
+
 bin/puente-bench: FORCE
 	go build -o $@ ./cmd/puente-bench
 
 fuzz: ## run each fuzz target for FUZZTIME (60s)
 	@bash .ci/fuzz $(or $(FUZZTIME),60s)
+
+stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
+	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s)
 
 clean: ## remove what was built
 	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map
