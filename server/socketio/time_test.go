@@ -96,7 +96,6 @@ func TestAttachmentTimeout(t *testing.T) {
 		io.Namespace("/").Handle("echo", echo)
 		conn := engineiotest.Dial(t, endpoint, opts)
 		c, _ := socketiotest.Join(t, conn, "/", nil)
-		start := time.Now()
 		c.SendText(`51-0["echo",{"_placeholder":true,"num":0}]`)
 		time.Sleep(19 * time.Second)
 		c.SendBinary([]byte("x"))
@@ -108,7 +107,7 @@ func TestAttachmentTimeout(t *testing.T) {
 
 		conn.SendText("0/slow,")
 		conn.SendText(`51-["echo",{"_placeholder":true,"num":0}]`)
-		start = time.Now()
+		start := time.Now()
 		conn.Text() // the slow namespace
 		conn.End()
 		if got := time.Since(start); got != 20*time.Second {
