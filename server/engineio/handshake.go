@@ -135,15 +135,16 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	return nil, nil
 }
 
-// newID returns 15 random bytes as 20 characters.
-func newID() string {
+// NewID returns 15 random bytes as 20 characters, as Node's servers name
+// sessions and sockets.
+func NewID() string {
 	var b [15]byte
 	rand.Read(b[:])
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
 func (srv *Server) newSession(r *http.Request) *Session {
-	return &Session{server: srv, id: newID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != ""}
+	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != ""}
 }
 
 // openPacket is the data of the open packet (section "Handshake").

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -68,29 +69,35 @@ func inner(array []byte) []byte {
 // wraps ErrEncode, and waits only, for a moment, while more is being sent than
 // the machine can write.
 func (s *Socket) Emit(event string, args ...any) error {
-	data, attachments, err := encodeEvent(event, args)
+	fs, err := s.eventFrames(event, args)
 	if err != nil {
 		return err
 	}
-	if !s.Connected() {
-		return ErrDisconnected
-	}
-	return s.send(frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, false))
+	return s.send(fs)
 }
 
 // EmitVolatile is Emit for events that may be lost: they are, without an error,
 // where the client cannot take them now.
 func (s *Socket) EmitVolatile(event string, args ...any) error {
-	data, attachments, err := encodeEvent(event, args)
+	fs, err := s.eventFrames(event, args)
 	if err != nil {
 		return err
 	}
-	if !s.Connected() {
-		return ErrDisconnected
-	}
-	s.client.session.EnqueueVolatile(frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, false)...)
+	s.client.session.EnqueueVolatile(fs...)
 	s.client.server.engine.Flush()
 	return nil
+}
+
+// eventFrames encodes an event without an acknowledgement for the engine.
+func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error) {
+	data, attachments, err := encodeEvent(event, args)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Connected() {
+		return nil, ErrDisconnected
+	}
+	return frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, false), nil
 }
 
 // EmitWithAck sends an event and waits for the client's acknowledgement, whose

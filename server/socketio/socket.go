@@ -2,8 +2,6 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"sync"
 	"time"
@@ -48,21 +46,14 @@ type Socket struct {
 }
 
 func newSocket(c *client, p packet.Packet) *Socket {
-	s := &Socket{client: c, nsName: p.Namespace, id: newID(), since: time.Now(), working: true}
+	// 20 characters are how other servers' adapters tell sockets' own rooms.
+	s := &Socket{client: c, nsName: p.Namespace, id: engineio.NewID(), since: time.Now(), working: true}
 	s.ctx.socket = s
 	s.auth.JSON = p.Data
 	if len(p.Data) == 0 {
 		s.auth.JSON = []byte("{}")
 	}
 	return s
-}
-
-// newID returns 15 random bytes as 20 characters, which is the length by which
-// other servers' adapters tell sockets' own rooms from others.
-func newID() string {
-	var b [15]byte
-	rand.Read(b[:])
-	return base64.URLEncoding.EncodeToString(b[:])
 }
 
 // ID is the socket's id, 20 characters. Unlike the session's it is no secret.
