@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/puente-io/puente/server"
@@ -17,15 +17,15 @@ import (
 )
 
 func main() {
-	// What stays in memory is connections, thousands of small things, and little
-	// is allocated besides: collecting twice as often as by default costs less
-	// than the room that is kept otherwise.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	var tended sync.WaitGroup
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // or the operator decides
+		tended.Go(func() { tendMemory(ctx) })
+	}
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	tended.Wait()
+	os.Exit(code)
 }
 
 // run is the command; it returns the exit code: 2 for what was not understood.
