@@ -8,9 +8,11 @@ import (
 // flusher writes what sessions have queued, in the order in which they asked.
 // A broadcast queues to all its recipients before it wakes the flusher, and
 // while one session is written the queues of the others grow: under load many
-// messages share a system call. It runs at most one goroutine a core, none
-// while there is nothing to do; a session whose client does not take the bytes
-// leaves the line and waits on a goroutine of its own.
+// messages share a system call. It runs on at most half of the cores, and not
+// at all while there is nothing to do: with more, writing takes the time in
+// which the next messages would have been read, and finds less to share. A
+// session whose client does not take the bytes leaves the line and waits on a
+// goroutine of its own.
 type flusher struct {
 	spawn func(func()) bool // starts a goroutine that the server joins
 	work  func()            // run, made a function value once
@@ -24,7 +26,7 @@ type flusher struct {
 }
 
 func newFlusher(spawn func(func()) bool) *flusher {
-	f := &flusher{spawn: spawn, limit: runtime.GOMAXPROCS(0)}
+	f := &flusher{spawn: spawn, limit: max(1, runtime.GOMAXPROCS(0)/2)}
 	f.work, f.relief.L = f.run, &f.mu
 	return f
 }
