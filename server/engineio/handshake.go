@@ -208,7 +208,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, wanted 
 	}
 	if !wanted {
 		c.writeDirect(appendClose(nil, closeNormal))
-		c.conn.Close()
+		c.drop()
 		return
 	}
 	s := srv.newSession(r)
@@ -218,12 +218,12 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, wanted 
 		s.queue.push(TextFrame(srv.opts.InitialPacket))
 	}
 	if !srv.start(s, r) {
-		c.conn.Close()
+		c.drop()
 		return
 	}
 	s.flush(false)
 	if !srv.serve(c, early) {
-		c.conn.Close()
+		c.drop()
 	}
 }
 

@@ -1,18 +1,15 @@
 package engineio
 
 import (
-	"errors"
-	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // poller waits for readability on behalf of all WebSockets that are plain
-// sockets, so that a silent one costs its state and no goroutine: a parked
+// sockets, and for those that do not take what is written, so that a silent one costs its state and no goroutine: a parked
 // goroutine's stack would be as large as everything else together.
 //
 //	epoll ──► watch (one goroutine) ──► line of ready connections ──► workers
@@ -26,24 +23,19 @@ type poller struct {
 	file  *os.File // the epoll instance
 	ended sync.WaitGroup
 
+	// Owned by watch.
+	relieved []*websocketConn // take what is written again
+
 	mu         sync.Mutex
 	slots      []*websocketConn // by the number that epoll tells
 	free       []int32
-	head, tail *websocketConn // the line, linked by pollEntry.next
+	head, tail *websocketConn // the line, linked by socket.next
 	idle       int            // workers that wait for the line
 	more       sync.Cond      // signalled when the line has one
 	closed     bool
 }
 
-// pollEntry is a connection's part in the poller.
-type pollEntry struct {
-	fd    int
-	slot  int32
-	next  *websocketConn // the poller's lock
-	state atomic.Uint32
-}
-
-// The bits of pollEntry.state. Who sets busy owns the reading until he clears
+// The bits of socket.state. Who sets busy owns the reading until he clears
 // it, which he can only do while again is not set.
 const (
 	pollBusy  = 1 << iota // in line, or being read
@@ -102,15 +94,18 @@ func (p *poller) push(events []unix.EpollEvent) {
 		if c == nil {
 			continue
 		}
+		if ev.Events&unix.EPOLLOUT != 0 {
+			p.relieved = append(p.relieved, c)
+		}
 		bits := uint32(pollBusy | pollAgain)
 		if ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			bits |= pollHup
 		}
-		if c.poll.state.Or(bits)&pollBusy != 0 {
+		if c.socket.state.Or(bits)&pollBusy != 0 {
 			continue
 		}
 		if p.tail != nil {
-			p.tail.poll.next = c
+			p.tail.socket.next = c
 		} else {
 			p.head = c
 		}
@@ -118,6 +113,11 @@ func (p *poller) push(events []unix.EpollEvent) {
 	}
 	p.callWorker()
 	p.mu.Unlock()
+	for i, c := range p.relieved {
+		c.unblock()
+		p.relieved[i] = nil
+	}
+	p.relieved = p.relieved[:0]
 }
 
 // callWorker has a worker come to the line where there is one. p.mu is held.
@@ -145,7 +145,7 @@ func (p *poller) work() {
 			p.idle--
 		}
 		c := p.head
-		p.head, c.poll.next = c.poll.next, nil
+		p.head, c.socket.next = c.socket.next, nil
 		if p.head == nil {
 			p.tail = nil
 		}
@@ -163,22 +163,38 @@ func (p *poller) add(c *websocketConn) error {
 		return ErrClosed
 	}
 	if n := len(p.free); n > 0 {
-		c.poll.slot, p.free = p.free[n-1], p.free[:n-1]
+		c.socket.slot, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		c.poll.slot = int32(len(p.slots))
+		c.socket.slot = int32(len(p.slots))
 		p.slots = append(p.slots, nil)
 	}
-	p.slots[c.poll.slot] = c
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: c.poll.slot}
-	var ctlErr error
-	err := c.raw.Control(func(fd uintptr) {
-		c.poll.fd = int(fd)
-		ctlErr = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(fd), &ev)
-	})
-	if err = errors.Join(err, ctlErr); err != nil {
+	p.slots[c.socket.slot], c.socket.known = c, true
+	if err := p.control(unix.EPOLL_CTL_ADD, c); err != nil {
 		p.release(c)
+		return err
 	}
-	return err
+	return nil
+}
+
+// await has the connection's unblock called as soon as the client takes what is
+// written, or does no longer.
+func (p *poller) await(c *websocketConn, writable bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.socket.writable = writable
+	if !c.socket.known { // it may be soon
+		return nil
+	}
+	return p.control(unix.EPOLL_CTL_MOD, c)
+}
+
+// control tells epoll what is awaited of a connection. p.mu is held.
+func (p *poller) control(op int, c *websocketConn) error {
+	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
+	if c.socket.writable {
+		events |= unix.EPOLLOUT
+	}
+	return unix.EpollCtl(p.epfd, op, c.socket.fd, &unix.EpollEvent{Events: events, Fd: c.socket.slot})
 }
 
 // remove forgets a connection that is about to be closed. An event of it that
@@ -187,13 +203,15 @@ func (p *poller) add(c *websocketConn) error {
 func (p *poller) remove(c *websocketConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, c.poll.fd, nil)
-	p.release(c)
+	if c.socket.known {
+		p.control(unix.EPOLL_CTL_DEL, c)
+		p.release(c)
+	}
 }
 
 func (p *poller) release(c *websocketConn) {
-	p.slots[c.poll.slot] = nil
-	p.free = append(p.free, c.poll.slot)
+	p.slots[c.socket.slot], c.socket.known = nil, false
+	p.free = append(p.free, c.socket.slot)
 }
 
 // close ends the goroutines. No connection may be left.
@@ -210,7 +228,7 @@ func (p *poller) close() {
 // then does the work that it brings.
 func (c *websocketConn) readReady() {
 	for {
-		c.poll.state.And(^uint32(pollAgain))
+		c.socket.state.And(^uint32(pollAgain))
 		task, err := c.drain()
 		if err != nil {
 			if task != nil {
@@ -219,42 +237,13 @@ func (c *websocketConn) readReady() {
 			c.ended(err)
 			return
 		}
-		state := c.poll.state.Load()
-		if state&pollAgain == 0 && c.poll.state.CompareAndSwap(state, state&^pollBusy) {
+		state := c.socket.state.Load()
+		if state&pollAgain == 0 && c.socket.state.CompareAndSwap(state, state&^pollBusy) {
 			if task != nil {
 				task.Run()
 			}
 			return
 		}
 		c.session.server.do(task)
-	}
-}
-
-// drain reads until nothing is left. A read that does not fill the buffer was
-// the last: what comes later will be told. Only of an EOF behind the data
-// nothing will be told any more, so that is waited for.
-func (c *websocketConn) drain() (task Task, err error) {
-	buf := readBuffers.Get().(*[readSize]byte)
-	defer readBuffers.Put(buf)
-	for {
-		n, err := syscall.Read(c.poll.fd, buf[:])
-		switch {
-		case n > 0:
-			c.session.server.do(task)
-			var more bool
-			if more, task = c.feed(buf[:n]); !more {
-				return task, errEnded
-			}
-			if n < len(buf) && c.poll.state.Load()&pollHup == 0 {
-				return task, nil
-			}
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return task, nil
-		case err == nil:
-			return task, io.EOF
-		default:
-			return task, err
-		}
 	}
 }

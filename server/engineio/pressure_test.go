@@ -1,9 +1,11 @@
 package engineio
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -352,4 +354,70 @@ func TestInterleavedFrames(t *testing.T) {
 			t.Fatalf("got %q for message %d", got, i)
 		}
 	}
+}
+
+// readMessages reads n messages of the given size from a client that did
+// not read until now, each of them filled with its number.
+func readMessages(t *testing.T, conn net.Conn, n, size int) {
+	t.Helper()
+	conn.SetReadDeadline(time.Now().Add(engineiotest.Wait))
+	in := bufio.NewReader(conn)
+	for i := 0; i < n; {
+		f, err := ws.ReadFrame(in)
+		if err != nil {
+			t.Fatalf("message %d of %d: %v", i, n, err)
+		}
+		if f.Header.OpCode != ws.OpBinary {
+			continue // the open packet
+		}
+		if len(f.Payload) != size || bytes.Count(f.Payload, []byte{byte(i)}) != size {
+			t.Fatalf("message %d of %d has %d bytes, or another's", i, n, len(f.Payload))
+		}
+		i++
+	}
+}
+
+func numbered(n, size int) (frames []Frame) {
+	for i := range n {
+		frames = append(frames, BinaryFrame(bytes.Repeat([]byte{byte(i)}, size)))
+	}
+	return frames
+}
+
+// A write that the client does not take goes on where it stopped when the
+// client reads again, also several times in one connection.
+func TestWriteGoesOn(t *testing.T) {
+	const n, size = 200, 100_000 // more than the buffers of both sides take
+	e := quiet(t, Options{MaxQueueBytes: 4 * n * size}, false)
+	conn := rawWebSocket(t, e, "")
+	r := e.next(t)
+	blocked := func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return r.session.ws.blocked
+	}
+	for range 3 {
+		for _, f := range numbered(n, size) {
+			r.session.Send(f)
+		}
+		eventually(t, "the client's buffers are full", blocked)
+		readMessages(t, conn, n, size)
+		eventually(t, "all is written", func() bool { return !blocked() })
+	}
+}
+
+// What a session is sent before it is read for the first time may already be
+// more than the client takes at once.
+func TestWriteBlocksBeforeTheFirstRead(t *testing.T) {
+	const n, size = 200, 100_000 // more than the buffers of both sides take
+	e := quiet(t, Options{MaxQueueBytes: 2 * n * size}, false)
+	accept := e.accept
+	e.accept = func(s *Session, r *http.Request) Handler {
+		for _, f := range numbered(n, size) {
+			s.Enqueue(f)
+		}
+		return accept(s, r)
+	}
+	conn := rawWebSocket(t, e, "")
+	readMessages(t, conn, n, size)
 }

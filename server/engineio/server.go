@@ -135,7 +135,7 @@ func (srv *Server) do(t Task) {
 
 // write has a connection written to: here, or elsewhere where it may block.
 func (srv *Server) write(c *websocketConn) {
-	if c.raw != nil {
+	if c.conn == nil {
 		c.write()
 		return
 	}

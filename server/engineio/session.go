@@ -284,7 +284,7 @@ func (s *Session) flush(fromLine bool) {
 
 // pending reports whether the WebSocket has something to write.
 func (s *Session) pending() bool {
-	return !s.queue.empty() || len(s.ws.control) > 0 || s.ws.leaving
+	return !s.queue.empty() || len(s.ws.rest) > 0 || len(s.ws.control) > 0 || s.ws.leaving
 }
 
 // scheduleFlush is for those who have just queued something and hold no lock.

@@ -1,26 +1,25 @@
-//go:build !unix
+//go:build !linux
 
 package engineio
 
-import (
-	"net"
-	"syscall"
-)
+import "errors"
 
-// Elsewhere all connections are read and written through their methods.
+// Only Linux has sockets of ours and a poller for them; elsewhere a WebSocket
+// has a goroutine that reads, and everything goes through its net.Conn.
 
-func rawConn(net.Conn) syscall.RawConn { return nil }
+type socket struct{}
 
-func (c *websocketConn) readRaw() error { return c.readConn() }
+func (srv *Server) adopt(*websocketConn) {}
 
-type writeCall struct{}
+func (k *socket) close()                                {}
+func (k *socket) shutdown(int)                          {}
+func (k *socket) write([]byte) (rest []byte, err error) { return nil, errors.ErrUnsupported }
 
-func (w *writeCall) init() {}
+type poller struct{}
 
-func (c *websocketConn) writeSome(_ *writeCall, b []byte) (rest []byte, err error) {
-	return nil, c.writeAll(b)
-}
+func newPoller() (*poller, error) { return nil, errors.ErrUnsupported }
 
-func (c *websocketConn) writeAll(b []byte) error { return c.writeConn(b) }
-
-func shutdownRaw(syscall.RawConn) {}
+func (p *poller) add(*websocketConn) error         { return errors.ErrUnsupported }
+func (p *poller) remove(*websocketConn)            {}
+func (p *poller) await(*websocketConn, bool) error { return errors.ErrUnsupported }
+func (p *poller) close()                           {}

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -21,12 +22,10 @@ import (
 // the session's transport yet, and answers only the probe.
 type websocketConn struct {
 	session *Session
-	conn    net.Conn
-	raw     syscall.RawConn // nil where the connection is not a plain socket
+	conn    net.Conn // nil where it is the poller's:
+	socket  socket
 
 	// Owned by the goroutine that reads.
-	poll    pollEntry
-	polled  bool // by the poller; or else a goroutine of its own reads
 	reader  frameReader
 	probing bool // is not the session's transport yet
 	thrown  int  // bytes that came when nothing counted any more
@@ -39,6 +38,7 @@ type websocketConn struct {
 	left    bool        // the close frame is on its way
 	deaf    bool        // what the client still sends is thrown away; the reader sets it
 	blocked bool        // the client does not take what is being written
+	rest    []byte      // of what it did not take
 	broken  bool        // nothing can be written any more
 }
 
@@ -109,10 +109,9 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 		early = make([]byte, n)
 		io.ReadFull(rw.Reader, early)
 	}
-	return &websocketConn{
-		conn: conn, raw: rawConn(conn),
-		reader: frameReader{limit: srv.opts.MaxHTTPBufferSize},
-	}, early, nil
+	c = &websocketConn{conn: conn, reader: frameReader{limit: srv.opts.MaxHTTPBufferSize}}
+	srv.adopt(c)
+	return c, early, nil
 }
 
 // serve has the connection read until it ends, beginning with what has been
@@ -126,33 +125,14 @@ func (srv *Server) serve(c *websocketConn, early []byte) bool {
 	switch {
 	case !more:
 		c.ended(errEnded)
-	case c.raw != nil && srv.poll(c):
-	case !srv.spawn(c.read):
+	case c.conn == nil:
+		if err := srv.poller().add(c); err != nil {
+			c.ended(err)
+		}
+	case !srv.spawn(func() { c.ended(c.read()) }):
 		c.ended(ErrClosed)
 	}
 	return true
-}
-
-// poll reports whether the poller reads the connection.
-func (srv *Server) poll(c *websocketConn) bool {
-	p := srv.poller()
-	if p == nil {
-		return false
-	}
-	c.polled = true
-	if p.add(c) != nil {
-		c.polled = false
-	}
-	return c.polled
-}
-
-// read reads until the connection ends.
-func (c *websocketConn) read() {
-	if c.raw != nil {
-		c.ended(c.readRaw())
-		return
-	}
-	c.ended(c.readConn())
 }
 
 // errEnded tells that nothing more is to be read, for a reason that has been
@@ -166,7 +146,7 @@ func (c *websocketConn) ended(err error) {
 		reason, err = ReasonTransportClose, nil
 	}
 	c.gone(reason, err)
-	if c.polled {
+	if c.conn == nil {
 		c.session.server.poller().remove(c)
 	}
 	c.close()
@@ -181,12 +161,21 @@ func (c *websocketConn) close() {
 	}
 	c.session.mu.Unlock()
 	c.session.server.forget(c)
-	c.conn.Close()
+	c.drop()
 }
 
-// readConn reads from a connection that cannot be asked whether there is
-// something to read, such as TLS, with a small buffer of its own.
-func (c *websocketConn) readConn() error {
+// drop ends the connection without a word.
+func (c *websocketConn) drop() {
+	if c.conn != nil {
+		c.conn.Close()
+		return
+	}
+	c.socket.close()
+}
+
+// read reads from a connection that is not the poller's, such as TLS, until it
+// ends, with a small buffer of its own.
+func (c *websocketConn) read() error {
 	buf := make([]byte, 2048)
 	for {
 		n, err := c.conn.Read(buf)
@@ -367,47 +356,38 @@ func (c *websocketConn) hangUp() {
 // shutdown makes the reading goroutine see the end, whatever it is doing, and
 // does not wait for it.
 func (c *websocketConn) shutdown() {
-	if c.raw != nil {
-		shutdownRaw(c.raw)
+	if c.conn == nil {
+		c.socket.shutdown(syscall.SHUT_RDWR)
 		return
 	}
 	c.conn.Close()
 }
 
-// chunk is the buffer in which frames are packed for one write.
-type chunk struct {
-	buf  []byte
-	call writeCall
-}
+// chunks are buffers in which frames are packed for one write.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 const chunkSize = 16 << 10
-
-var chunks = sync.Pool{New: func() any {
-	ch := &chunk{buf: make([]byte, 0, chunkSize)}
-	ch.call.init()
-	return ch
-}}
 
 // write takes the session's frames and writes them until there are none or the
 // client does not take them. The caller has set Session.writing.
 func (c *websocketConn) write() {
-	ch := chunks.Get().(*chunk)
-	defer chunks.Put(ch)
+	buf := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(buf)
 	for range turn {
-		b, last := c.next(ch.buf[:0])
+		b, last := c.next(buf[:0])
 		if b == nil {
 			if last {
 				c.closeWrite()
 			}
 			return
 		}
-		rest, err := c.writeSome(&ch.call, b)
+		rest, err := c.writeSome(b)
 		switch {
 		case err != nil:
 			c.writeFailed(err)
 			return
 		case len(rest) > 0:
-			c.block(append([]byte(nil), rest...))
+			c.block(rest)
 			return
 		}
 	}
@@ -426,6 +406,10 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.blocked = false
+	if len(c.rest) > 0 {
+		b, c.rest = c.rest, nil
+		return b, false
+	}
 	if len(c.control) > 0 && len(c.control) <= cap(buf) {
 		buf = append(buf, c.control...)
 		c.control = nil
@@ -455,6 +439,10 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 
 // closeWrite tells the client that nothing follows.
 func (c *websocketConn) closeWrite() {
+	if c.conn == nil {
+		c.socket.shutdown(syscall.SHUT_WR)
+		return
+	}
 	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 		return
@@ -479,25 +467,46 @@ func (c *websocketConn) writeFailed(err error) {
 	}
 }
 
-// block leaves the rest of a write to a goroutine that waits for the client.
+// block leaves the rest of a write until the client takes it.
 func (c *websocketConn) block(rest []byte) {
 	s := c.session
 	s.mu.Lock()
-	c.blocked = true
+	c.blocked, c.rest = true, bytes.Clone(rest)
 	s.relieve()
 	closed := s.state == stateClosed
 	s.mu.Unlock()
-	if closed || !s.server.spawn(func() { c.unblock(rest) }) {
+	if closed || s.server.poller().await(c, true) != nil {
 		c.shutdown()
 	}
 }
 
-func (c *websocketConn) unblock(rest []byte) {
-	if err := c.writeAll(rest); err != nil {
-		c.writeFailed(err)
+// unblock goes on with what block has left. The poller calls it, whether or not
+// something is left.
+func (c *websocketConn) unblock() {
+	s := c.session
+	s.mu.Lock()
+	blocked := c.blocked
+	s.mu.Unlock()
+	if !blocked {
 		return
 	}
-	c.write()
+	s.server.poller().await(c, false) // first, or it would undo that of the next block
+	s.mu.Lock()
+	push := !s.inLine
+	c.blocked, s.writing, s.inLine = false, false, true
+	s.mu.Unlock()
+	if push {
+		s.server.flusher.push(s)
+		s.server.flusher.wake()
+	}
+}
+
+// writeSome writes. A socket does not wait; what it did not take comes back.
+func (c *websocketConn) writeSome(b []byte) (rest []byte, err error) {
+	if c.conn == nil {
+		return c.socket.write(b)
+	}
+	return nil, c.writeConn(b)
 }
 
 // writeConn writes to a connection that cannot be asked whether it would block.
@@ -523,6 +532,10 @@ func (c *websocketConn) stalled() {
 
 // writeDirect writes before the connection is the session's transport.
 func (c *websocketConn) writeDirect(b []byte) {
+	if c.conn == nil {
+		c.socket.write(b) // into buffers that are empty
+		return
+	}
 	c.conn.SetWriteDeadline(time.Now().Add(lingerTime))
 	c.conn.Write(b)
 	c.conn.SetWriteDeadline(time.Time{})

@@ -1,0 +1,151 @@
+package engineio
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket is the descriptor of a plain connection, taken out of the runtime's
+// hands and into the poller's: nothing else is kept of the connection then, and
+// a write that would block waits without a goroutine.
+type socket struct {
+	fd    int
+	refs  atomic.Int32 // who may be using fd, one as long as it is read; the last closes it
+	state atomic.Uint32
+
+	// Guarded by poller.mu.
+	slot     int32
+	known    bool           // has a slot
+	writable bool           // is awaited, and not only that there is something to read
+	next     *websocketConn // in line
+}
+
+const readSize = 16 << 10
+
+var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
+
+// adopt makes a socket of a connection that is plain. Others, and wrappers that
+// count or limit, are read and written through their methods.
+func (srv *Server) adopt(c *websocketConn) {
+	conn, plain := c.conn.(interface {
+		SyscallConn() (syscall.RawConn, error)
+	})
+	switch c.conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		plain = false
+	}
+	if !plain || srv.poller() == nil {
+		return
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	var fd int
+	var dupErr error
+	if err := raw.Control(func(old uintptr) {
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil || dupErr != nil {
+		return
+	}
+	c.conn.Close()
+	c.conn, c.socket.fd = nil, fd
+	c.socket.refs.Store(1)
+}
+
+// rawCall reads or writes without telling Go's scheduler, which for a call that
+// cannot block would only lose the processor to others and have to get it back.
+func rawCall(trap uintptr, fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), nil
+}
+
+// acquire reports whether fd may be used, until release.
+func (k *socket) acquire() bool {
+	for {
+		n := k.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if k.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (k *socket) release() {
+	if k.refs.Add(-1) == 0 {
+		unix.Close(k.fd)
+	}
+}
+
+// close ends the connection as soon as nobody is using it.
+func (k *socket) close() { k.release() }
+
+// shutdown ends one direction or both, without waiting.
+func (k *socket) shutdown(how int) {
+	if k.acquire() {
+		unix.Shutdown(k.fd, how)
+		k.release()
+	}
+}
+
+// write writes without waiting and returns what the socket did not take.
+func (k *socket) write(b []byte) (rest []byte, err error) {
+	if !k.acquire() {
+		return nil, net.ErrClosed
+	}
+	defer k.release()
+	for len(b) > 0 {
+		n, err := rawCall(unix.SYS_WRITE, k.fd, b)
+		switch {
+		case n > 0:
+			b = b[n:]
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return b, nil
+		default:
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// drain reads until nothing is left. A read that does not fill the buffer was
+// the last: what comes later will be told. Only of an EOF behind the data
+// nothing will be told any more, so that is waited for.
+func (c *websocketConn) drain() (task Task, err error) {
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	for {
+		n, err := rawCall(unix.SYS_READ, c.socket.fd, buf[:])
+		switch {
+		case n > 0:
+			c.session.server.do(task)
+			var more bool
+			if more, task = c.feed(buf[:n]); !more {
+				return task, errEnded
+			}
+			if n < len(buf) && c.socket.state.Load()&pollHup == 0 {
+				return task, nil
+			}
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return task, nil
+		case err == nil:
+			return task, io.EOF
+		default:
+			return task, err
+		}
+	}
+}
