@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -43,6 +44,11 @@ func (r *frameReader) feed(b []byte, yield func(ws.OpCode, []byte) bool) error {
 				return err
 			}
 			n := min(missing, len(b))
+			if room := len(r.partial) + n; room > cap(r.partial) {
+				// Few copies of a large frame, and little memory for one that is
+				// announced and does not come.
+				r.partial = slices.Grow(r.partial, min(missing, 3*room))
+			}
 			r.partial = append(r.partial, b[:n]...)
 			frame, b = r.partial, b[n:]
 		}

@@ -12,6 +12,7 @@ import (
 
 // decoder decodes a value with its attachments; see encoder for why it is kept.
 type decoder struct {
+	text          []byte
 	attachments   [][]byte
 	plain, binary json.Options
 }
@@ -62,6 +63,11 @@ func (d *decoder) unmarshalValue(dec *jsontext.Decoder, v *Value) error {
 	text, err := dec.ReadValue()
 	if err != nil {
 		return err
+	}
+	if len(d.attachments) == 0 { // it may be large: a part of what is being decoded, and no copy
+		end := int(dec.InputOffset())
+		v.JSON, v.Attachments = d.text[end-len(text):end:end], nil
+		return nil
 	}
 	v.JSON, v.Attachments, err = Value{JSON: text, Attachments: d.attachments}.AppendArg(nil, nil)
 	return err

@@ -19,7 +19,8 @@ type Value struct {
 }
 
 // Decode decodes the value into what v points to. Binary attachments decode
-// into []byte, also inside an any. It returns an error that wraps [ErrDecode].
+// into []byte, also inside an any; what decodes into a Value shares v's memory.
+// It returns an error that wraps [ErrDecode].
 func (v Value) Decode(into any) error {
 	text := v.JSON
 	if len(text) == 0 {
@@ -27,9 +28,9 @@ func (v Value) Decode(into any) error {
 	}
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
-	d.attachments = v.Attachments
+	d.text, d.attachments = text, v.Attachments
 	err := json.Unmarshal(text, into, d.options(len(v.Attachments) > 0))
-	d.attachments = nil
+	d.text, d.attachments = nil, nil
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDecode, err)
 	}

@@ -2,6 +2,7 @@ package packet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -165,9 +166,25 @@ func TestNameAndElements(t *testing.T) {
 	}
 }
 
+// Of eight bytes each is looked at, whatever the others are.
+func TestPlain(t *testing.T) {
+	for _, other := range []byte{'a', ' ', '!', '#', 0x7f, 0x80, 0xff} {
+		for c := range 256 {
+			for at := range 8 {
+				b := bytes.Repeat([]byte{other}, 8)
+				b[at] = byte(c)
+				want := c != '"' && c != '\\' && c >= 0x20
+				if got := plain(binary.LittleEndian.Uint64(b)); got != want {
+					t.Fatalf("%x: plain is %v", b, got)
+				}
+			}
+		}
+	}
+}
+
 // The scanner must accept exactly what encoding/json accepts, depth aside.
 func FuzzScanner(f *testing.F) {
-	for _, s := range []string{`["a",1]`, `{"a":[1,2.5e-3,"\u00e9\n",true,false,null]}`, ` [ ] `, `{}`, `-0`, `01`, `1.`, `"\x"`, "\"\x01\"", `[1,]`, `{"a"}`, `"\ud800"`, `tru`, `-`, `1e`} {
+	for _, s := range []string{`["sixteen letters!","and \"some\" more\u00e9 of them"]`, `"12345678`, `"1234567"`, "\"12345678\x1f\"", `["a",1]`, `{"a":[1,2.5e-3,"\u00e9\n",true,false,null]}`, ` [ ] `, `{}`, `-0`, `01`, `1.`, `"\x"`, "\"\x01\"", `[1,]`, `{"a"}`, `"\ud800"`, `tru`, `-`, `1e`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

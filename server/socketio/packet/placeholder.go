@@ -1,6 +1,9 @@
 package packet
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // AppendPlaceholder appends the object that stands for attachment number n.
 func AppendPlaceholder(dst []byte, n int) []byte {
@@ -27,6 +30,9 @@ func Placeholders(json []byte, yield func(start, end, num int)) {
 // attachments, numbered anew so that they name the same attachments at the end
 // of out, and returns both. Text around the placeholders stays as it is.
 func AppendValue(dst, json []byte, attachments, out [][]byte) ([]byte, [][]byte) {
+	if len(dst)+len(json) > cap(dst) {
+		dst = slices.Grow(dst, len(json)+128) // with room for the little that often follows
+	}
 	if len(attachments) == 0 {
 		return append(dst, json...), out
 	}

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"strconv"
 	"unsafe"
@@ -125,6 +126,12 @@ func (s *scanner) number() error {
 
 func (s *scanner) str() error {
 	for i := s.i + 1; i < len(s.b); i++ {
+		for i+8 <= len(s.b) && plain(binary.LittleEndian.Uint64(s.b[i:])) {
+			i += 8
+		}
+		if i == len(s.b) {
+			break
+		}
 		switch c := s.b[i]; {
 		case c == '"':
 			s.i = i + 1
@@ -140,6 +147,15 @@ func (s *scanner) str() error {
 		}
 	}
 	return ErrPayload
+}
+
+// plain reports whether none of eight bytes ends a string, begins an escape or
+// is a control character. Of a byte that it is x, x^x is 0; taking 1 (or 0x20,
+// for those below it) off a byte that is less borrows, and sets its top bit.
+func plain(w uint64) bool {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	quote, escape := w^each*'"', w^each*'\\'
+	return ((quote-each)&^quote|(escape-each)&^escape|(w-each*0x20)&^w)&top == 0
 }
 
 // escapeLen is the length of the escape that b starts with, 0 where it is none.
