@@ -244,6 +244,6 @@ func (c *websocketConn) readReady() {
 			}
 			return
 		}
-		c.session.server.do(task)
+		c.session.server.tasks.do(task)
 	}
 }

@@ -308,6 +308,6 @@ func (s *Session) receivePayload(body []byte) error {
 	err := packet.DecodePayload(body, s.receive)
 	task := s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
-	s.server.do(task)
+	s.server.tasks.do(task)
 	return err
 }

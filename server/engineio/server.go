@@ -13,6 +13,7 @@ type Server struct {
 	opts    Options
 	accept  func(*Session, *http.Request) Handler
 	flusher *flusher
+	tasks   *tasks
 
 	pings, pongs, lingers *deadlines
 
@@ -36,7 +37,7 @@ type Server struct {
 // session's handler. What it sends follows the handshake.
 func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
-	srv.flusher = newFlusher(srv.spawn)
+	srv.flusher, srv.tasks = newFlusher(srv.spawn), newTasks(srv.spawn)
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
 	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
@@ -126,13 +127,6 @@ func (srv *Server) enter() bool {
 	return true
 }
 
-// do runs a task, if there is one, on a goroutine of its own.
-func (srv *Server) do(t Task) {
-	if t != nil && !srv.spawn(t.Run) {
-		t.Run()
-	}
-}
-
 // write has a connection written to: here, or elsewhere where it may block.
 func (srv *Server) write(c *websocketConn) {
 	if c.conn == nil {
@@ -179,7 +173,10 @@ func (srv *Server) Close(ctx context.Context) error {
 		q.stop()
 	}
 	srv.mu.Lock()
-	srv.closed = true
+	if !srv.closed {
+		srv.closed = true
+		close(srv.tasks.ended)
+	}
 	srv.mu.Unlock()
 	done := make(chan struct{})
 	go func() {

@@ -25,9 +25,6 @@ type Handler interface {
 	HandleClose(s *Session, reason Reason, err error)
 }
 
-// Task is work that a handler has.
-type Task interface{ Run() }
-
 // HandlerFuncs makes a [Handler] of functions; those that are nil do nothing.
 type HandlerFuncs struct {
 	Message func(s *Session, data []byte, binary bool)

@@ -131,7 +131,7 @@ func (c *websocketConn) drain() (task Task, err error) {
 		n, err := rawCall(unix.SYS_READ, c.socket.fd, buf[:])
 		switch {
 		case n > 0:
-			c.session.server.do(task)
+			c.session.server.tasks.do(task)
 			var more bool
 			if more, task = c.feed(buf[:n]); !more {
 				return task, errEnded

@@ -19,10 +19,15 @@ import (
 func ParseRoom(v socketio.Value) (ident.ID, error) {
 	if len(v.JSON) > 0 && v.JSON[0] == '{' {
 		in := struct {
-			RoomID ident.ID `json:"roomId" validate:"id"`
+			RoomID ident.ID `json:"roomId"`
 		}{}
-		err := parse(v, &in)
-		return in.RoomID, err
+		if err := DecodeObject(v, &in); err != nil {
+			return in.RoomID, err
+		}
+		if in.RoomID.IsZero() {
+			return in.RoomID, Invalid("roomId", ident.Allowed)
+		}
+		return in.RoomID, nil
 	}
 	id, err := ident.Parse(v.JSON)
 	if err != nil {

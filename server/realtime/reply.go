@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"bytes"
+	"strconv"
 	"time"
 
 	"github.com/puente-io/puente/server/ident"
@@ -28,6 +29,19 @@ type RoomJoined struct {
 	Users     []ident.ID `json:"users"`
 	Total     int        `json:"total"`
 	Timestamp time.Time  `json:"timestamp"`
+}
+
+// AppendArg implements [socketio.ArgAppender]; after a restart all join at once.
+func (r RoomJoined) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	dst = append(r.RoomID.AppendJSON(append(dst, `{"success":true,"roomId":`...)), `,"users":[`...)
+	for i, user := range r.Users {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = user.AppendJSON(dst)
+	}
+	dst = strconv.AppendInt(append(dst, `],"total":`...), int64(r.Total), 10)
+	return append(appendTimestamp(dst, r.Timestamp), '}'), attachments, nil
 }
 
 // RoomLeft is the answer to leave-room.
