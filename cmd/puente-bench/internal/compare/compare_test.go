@@ -18,7 +18,7 @@ import (
 // sample has two servers, of which one broke off in one workload and was twice as good in the rest.
 func sample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Plan(true),
-		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente & Co", "v2"}}, Cells: map[string]map[string]*Cell{}}
+		Servers: []ServerInfo{{node, "Node", "v1"}, {"puente", "Puente & Co", "v2"}}, Cells: map[string]map[string]*Cell{}}
 	for _, spec := range r.Specs {
 		for i, s := range r.Servers {
 			for round := range 3 {
@@ -36,7 +36,7 @@ func sample() *Report {
 
 func TestMediansAndRatios(t *testing.T) {
 	r := sample()
-	if v, ok := r.value(Baseline, "echo", cpu); !ok || v != 20 {
+	if v, ok := r.value(node, "echo", cpu); !ok || v != 20 {
 		t.Errorf("median %v, %v; want 20", v, ok)
 	}
 	if v, ok := r.ratio("puente", "echo", cpu); !ok || v != 0.5 {
@@ -98,9 +98,9 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"2026-01-02 03:04 UTC, 2 cores. Medians of 3 rounds.",
 		"](plot.svg)",
-		"| echo | 20.0 | 10.0 (0.50×) |\n",
+		"| echo | 20.0 | 10.0 (0.50×, 0.50–0.50) |\n",
 		"| polling | 20.0 | broke off |\n",
-		"| 5,000 connections, after traffic | 60.0 | 30.0 (0.50×) |\n",
+		"| 5,000 connections, after traffic | 60.0 | 30.0 (0.50×, 0.50–0.50) |\n",
 		"| Puente & Co | 18,000 (2.00×) | 10.0 (0.50×) | 1.00 (0.50×) | 30.0 (0.50×) | 40.0 (0.50×) | 100 (1.00×) |\n",
 		"- Puente & Co, polling: `load: broke off: 'really'`\n",
 	} {
@@ -121,7 +121,7 @@ func TestMarkdown(t *testing.T) {
 // clusterSample has two servers, of which Node lost messages in one round of three and the other took a quarter of the CPU.
 func clusterSample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Cluster(true),
-		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente", "v2"}}, Cells: map[string]map[string]*Cell{}}
+		Servers: []ServerInfo{{node, "Node", "v1"}, {"puente", "Puente", "v2"}}, Cells: map[string]map[string]*Cell{}}
 	for _, spec := range r.Specs {
 		for i, s := range r.Servers {
 			for round := range 3 {
@@ -137,7 +137,7 @@ func clusterSample() *Report {
 func TestClusterMarkdown(t *testing.T) {
 	page := clusterSample().ClusterMarkdown()
 	for _, want := range []string{
-		"| fan-out over two nodes | 20.0 | 5.00 (0.25×) |\n",
+		"| fan-out over two nodes | 20.0 | 5.00 (0.25×, 0.25–0.25) |\n",
 		"| both nodes, several updates in flight | 1 | pass (0.25×) |\n",
 		"| deliveries lost, repeated, out of order | **fail** (1,234) | pass (0) |\n",
 		"MiB | **fail** (300) | pass (100) |\n",
@@ -226,6 +226,29 @@ func TestSVGIsWellFormed(t *testing.T) {
 	}
 }
 
+// Two builds of Puente compare like any two servers: the first is what ratios refer to.
+func TestBuilds(t *testing.T) {
+	servers, err := Servers([]string{"before=/a/puente", "after=/b/puente"}, "peers", "bin")
+	if err != nil || len(servers) != 2 || servers[1].Title != "after" || servers[1].dir != "/b/puente" {
+		t.Fatalf("%+v, %v", servers, err)
+	}
+	if _, err := Servers([]string{"a=/x", "a=/y"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
+		t.Errorf("one name twice: %v", err)
+	}
+	r := &Report{Rounds: 2, Specs: Plan(true)[:1], Servers: []ServerInfo{{"before", "before", ""}, {"after", "after", ""}}, Cells: map[string]map[string]*Cell{}}
+	for _, runs := range [][2]float64{{10, 8}, {20, 18}} {
+		for i, s := range r.Servers {
+			r.cell(s.Name, "echo").Runs = append(r.cell(s.Name, "echo").Runs, load.Result{CPU: runs[i]})
+		}
+	}
+	page := r.Markdown("")
+	for _, want := range []string{"| echo | 15.0 | 13.0 (0.87×, 0.80–0.90) |\n", "its ratio to before's"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for v, want := range map[float64]string{0: "0.00", 0.0123: "0.012", 0.5: "0.50", 12.34: "12.3", 123.4: "123", 1234.5: "1,235", 1234567: "1,234,567"} {
 		if got := figure(v); got != want {
@@ -235,7 +258,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestUnknownServer(t *testing.T) {
-	if _, err := Servers([]string{Baseline, "apache"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
+	if _, err := Servers([]string{node, "apache"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
 		t.Errorf("got %v, want ErrUnknownServer", err)
 	}
 }

@@ -13,7 +13,7 @@ func (r *Report) Markdown(plot string) string {
 	var b strings.Builder
 	r.head(&b, "Benchmark", reading)
 	if plot != "" {
-		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to Node](%s)\n\n", plot)
+		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to %s](%s)\n\n", r.baseline().Title, plot)
 	}
 	r.overview(&b, "CPU µs per message, KiB per connection")
 	r.targetTable(&b, "The specification's targets", targets)
@@ -29,11 +29,12 @@ func (r *Report) head(b *strings.Builder, title, reading string) {
 	for _, s := range r.Servers {
 		fmt.Fprintf(b, "- **%s**: %s\n", s.Title, s.Version)
 	}
-	b.WriteString("\n" + reading + "\n")
+	fmt.Fprintf(b, "\n"+reading+"\n", r.baseline().Title)
 }
 
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
-validate, authorise and have rate limits, set high. Beside each figure stands its ratio to Node's, in parentheses. CPU is the
+validate, authorise and have rate limits, set high. Beside each figure stands its ratio to %s's, in parentheses, and in the overview
+the least and the greatest ratio of one round. CPU is the
 server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
 in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a server may write
 several to a connection at once; the workloads with one update at a time and with a fixed rate show it without.
@@ -58,7 +59,11 @@ func (r *Report) overview(b *strings.Builder, of string) {
 		for _, m := range headline(spec) {
 			fmt.Fprintf(b, "| %s |", headlineTitle(spec, m))
 			for _, s := range r.Servers {
-				fmt.Fprintf(b, " %s |", r.figures(s.Name, spec.Name, m))
+				figures := r.figures(s.Name, spec.Name, m)
+				if least, most, ok := r.spread(s.Name, spec.Name, m); ok && s.Name != r.baseline().Name {
+					figures = fmt.Sprintf("%s, %.2f–%.2f)", strings.TrimSuffix(figures, ")"), least, most)
+				}
+				fmt.Fprintf(b, " %s |", figures)
 			}
 			b.WriteString("\n")
 		}
@@ -120,7 +125,7 @@ func (r *Report) figures(server, spec string, m metric) string {
 		return "–"
 	}
 	ratio, ok := r.ratio(server, spec, m)
-	if !ok || server == Baseline || m.fault {
+	if !ok || server == r.baseline().Name || m.fault {
 		return m.print(v)
 	}
 	return fmt.Sprintf("%s (%.2f×)", m.print(v), ratio)

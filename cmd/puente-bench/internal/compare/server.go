@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,16 +38,26 @@ type Server struct {
 	version string   // set by prepare
 }
 
-// Baseline is the name of the server that ratios refer to.
-const Baseline = "node"
+// node is the name of the server that ratios refer to, where it is among those compared.
+const node = "node"
 
-// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable.
+// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable. A
+// name=path is one more executable of Puente under a name of its own, so that two builds can be compared.
 func Servers(names []string, peers, binary string) ([]*Server, error) {
 	var all []*Server
 	for _, name := range names {
+		name, build, isBuild := strings.Cut(name, "=")
+		if slices.ContainsFunc(all, func(s *Server) bool { return s.Name == name }) {
+			return nil, fmt.Errorf("%w: %q is named twice", ErrUnknownServer, name)
+		}
 		s := &Server{Name: name, dir: filepath.Join(peers, name)}
+		if isBuild {
+			s.Title, s.dir, s.prepare = name, build, preparePuente
+			all = append(all, s)
+			continue
+		}
 		switch name {
-		case Baseline:
+		case node:
 			s.Title, s.prepare = "Node", prepareNode
 		case "bun":
 			s.Title, s.prepare = "Bun", prepareBun
@@ -55,7 +66,7 @@ func Servers(names []string, peers, binary string) ([]*Server, error) {
 		case "puente":
 			s.Title, s.dir, s.prepare = "Puente", binary, preparePuente
 		default:
-			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520 and puente", ErrUnknownServer, name)
+			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520, puente, and name=path for a build of Puente", ErrUnknownServer, name)
 		}
 		all = append(all, s)
 	}

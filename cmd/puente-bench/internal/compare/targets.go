@@ -47,7 +47,7 @@ func (r *Report) verdict(server string, t target) string {
 	}
 	value, unit := r.value, ""
 	if t.ratio {
-		if server == Baseline {
+		if server == r.baseline().Name {
 			return "1"
 		}
 		value, unit = r.ratio, "×"
