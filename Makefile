@@ -2,9 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster stress fuzz clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-micro stress soak fuzz clean node-packages system-packages FORCE
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
 
@@ -17,7 +16,7 @@ run: build ## build, and serve in memory with a token to connect with
 build: bin/puente ## build bin/puente with the browser's client in it
 
 bin/puente: $(DIST)/VERSION FORCE
-	go build -o $@ ./cmd/puente
+	go build -buildvcs=auto -o $@ ./cmd/puente
 
 test: system-packages node-packages build ## everything: Go tests with -race, fuzz seeds, JavaScript suite
 	@bash .ci/test
@@ -47,6 +46,9 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 
 stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
 	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s)
+
+soak: ## clients come and go for SOAK (10m), SEED to repeat; what the server needs must end where it began
+	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) -duration $(or $(SOAK),10m)
 
 clean: ## remove what was built
 	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map

@@ -27,7 +27,7 @@ type Options struct {
 
 // Run prepares the servers and runs every workload on each, in turn: within a round a workload runs on all servers one after the other,
 // so that a slow hour of the machine is everyone's, and every second round takes them in the opposite order. Each run has a fresh
-// process. What a server cannot do is reported, and not tried again.
+// process. What a server cannot do is reported, and not tried again; so is a peer that cannot be installed.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if slices.ContainsFunc(o.Specs, func(s load.Spec) bool { return s.Nodes > 1 }) {
 		if _, err := exec.LookPath(redisServer); err != nil {
@@ -37,10 +37,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, s := range o.Servers {
 		o.Log("preparing %s", s.Title)
 		if err := s.prepare(ctx, s); err != nil {
-			return nil, err
+			if s.own || ctx.Err() != nil {
+				return nil, err
+			}
+			s.failure = err.Error()
+			o.Log("%v", err)
 		}
 	}
 	rep := newReport(o)
+	began, done, all := time.Now(), 0, o.Rounds*len(o.Specs)*len(o.Servers)
 	for round := range o.Rounds {
 		for _, spec := range o.Specs {
 			for i := range o.Servers {
@@ -49,10 +54,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 				}
 				s := o.Servers[i]
 				cell := rep.cell(s.Name, spec.Name)
+				done++
 				if cell.Failure != "" {
 					continue
 				}
-				name := fmt.Sprintf("round %d of %d, %s, %s", round+1, o.Rounds, spec.Name, s.Title)
+				name := fmt.Sprintf("%v, %d of %d: round %d, %s, %s", time.Since(began).Round(time.Second), done, all, round+1, spec.Name, s.Title)
 				var progress load.Progress
 				if o.Progress != nil {
 					progress = o.Progress(name)

@@ -37,6 +37,12 @@ func newReport(o Options) *Report {
 	rep := &Report{Date: now(), Machine: machine(), Rounds: o.Rounds, Specs: o.Specs, Cells: map[string]map[string]*Cell{}}
 	for _, s := range o.Servers {
 		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version})
+		if s.failure != "" {
+			rep.Servers[len(rep.Servers)-1].Version = "could not be installed"
+			for _, spec := range o.Specs {
+				rep.cell(s.Name, spec.Name).Failure = s.failure
+			}
+		}
 	}
 	return rep
 }

@@ -33,9 +33,11 @@ type Server struct {
 	Title string
 
 	dir     string // what its files are relative to
+	own     bool   // a build of Puente, not a peer
 	prepare func(ctx context.Context, s *Server) error
 	command []string // set by prepare
 	version string   // set by prepare
+	failure string   // why it could not be prepared
 }
 
 // node is the name of the server that ratios refer to, where it is among those compared.
@@ -52,7 +54,7 @@ func Servers(names []string, peers, binary string) ([]*Server, error) {
 		}
 		s := &Server{Name: name, dir: filepath.Join(peers, name)}
 		if isBuild {
-			s.Title, s.dir, s.prepare = name, build, preparePuente
+			s.Title, s.dir, s.own, s.prepare = name, build, true, preparePuente
 			all = append(all, s)
 			continue
 		}
@@ -64,7 +66,7 @@ func Servers(names []string, peers, binary string) ([]*Server, error) {
 		case "zishang520":
 			s.Title, s.prepare = "zishang520", prepareGo
 		case "puente":
-			s.Title, s.dir, s.prepare = "Puente", binary, preparePuente
+			s.Title, s.dir, s.own, s.prepare = "Puente", binary, true, preparePuente
 		default:
 			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520, puente, and name=path for a build of Puente", ErrUnknownServer, name)
 		}
