@@ -29,7 +29,7 @@ lint: ## vet, gofmt and staticcheck
 	@test -z "$$(gofmt -l cmd handlers server compat clienttests | tee /dev/stderr)"
 	go run $(STATICCHECK) -checks inherit,-SA1019,-ST1013 ./... # tests read whole frames of their own servers
 
-bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, about 45 minutes; writes clienttests/bench/RESULTS.md
+bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, at most 30 minutes; writes clienttests/bench/RESULTS.md
 	bin/puente-bench compare -out clienttests/bench
 
 bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints only

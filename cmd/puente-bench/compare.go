@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/compare"
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -51,6 +52,7 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 	fs.DurationVar(&own.Warmup, "warmup", 0, fmt.Sprintf("load before it is measured (default %v, quick %v)", long.Warmup, short.Warmup))
 	fs.DurationVar(&own.Measure, "duration", 0, fmt.Sprintf("measured time (default %v, quick %v)", long.Measure, short.Measure))
 	fs.DurationVar(&own.Settle, "settle", 0, fmt.Sprintf("silence before memory is read (default %v, quick %v)", long.Settle, short.Settle))
+	limit := fs.Duration("limit", 27*time.Minute, "how long all of it may take: a later round that would not be over by then is not begun")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")
 	binary := fs.String("puente", "bin/puente", "Puente's `executable`")
 	out := fs.String("out", "", "write into this `directory` "+c.files)
@@ -93,7 +95,7 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 	}
 	bar := newProgress(stderr, *quiet)
 	rep, err := compare.Run(ctx, compare.Options{
-		Servers: servers, Specs: specs, Timing: timing, Rounds: *rounds, Progress: bar.at,
+		Servers: servers, Specs: specs, Timing: timing, Rounds: *rounds, Limit: *limit, Progress: bar.at,
 		Log: func(format string, args ...any) {
 			bar.clear()
 			fmt.Fprintf(stderr, format+"\n", args...)

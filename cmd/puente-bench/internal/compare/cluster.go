@@ -7,7 +7,7 @@ func (r *Report) ClusterMarkdown() string {
 	var b strings.Builder
 	r.head(&b, "Clusters of two nodes", clusterReading)
 	r.overview(&b, "CPU µs per delivery, both nodes")
-	r.targetTable(&b, "Targets", clusterTargets)
+	r.targetTable(&b, "Targets", clusterTargets, r.Servers)
 	for _, spec := range r.Specs {
 		r.detail(&b, spec)
 	}

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -16,7 +17,10 @@ func (r *Report) Markdown(plot string) string {
 		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to %s](%s)\n\n", r.baseline().Title, plot)
 	}
 	r.overview(&b, "CPU µs per message, KiB per connection")
-	r.targetTable(&b, "The specification's targets", targets)
+	r.targetTable(&b, "The specification's targets", targets, r.Servers)
+	if own := slices.DeleteFunc(slices.Clone(r.Servers), func(s ServerInfo) bool { return !s.Own }); len(own) > 0 {
+		r.targetTable(&b, "Puente's own targets", ownTargets(), own)
+	}
 	for _, spec := range r.Specs {
 		r.detail(&b, spec)
 	}
@@ -25,7 +29,17 @@ func (r *Report) Markdown(plot string) string {
 }
 
 func (r *Report) head(b *strings.Builder, title, reading string) {
-	fmt.Fprintf(b, "# %s\n\n%s, %s. Medians of %d round%s.\n\n", title, r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	fmt.Fprintf(b, "# %s\n\n%s, %s. Medians of %d round%s", title, r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	var single []string
+	for _, spec := range r.Specs {
+		if r.Rounds > 1 && once(spec) {
+			single = append(single, spec.Name)
+		}
+	}
+	if len(single) > 0 {
+		fmt.Fprintf(b, "; %s: of one", strings.Join(single, ", "))
+	}
+	b.WriteString(".\n\n")
 	for _, s := range r.Servers {
 		fmt.Fprintf(b, "- **%s**: %s\n", s.Title, s.Version)
 	}
@@ -44,8 +58,8 @@ func (r *Report) header(b *strings.Builder, first string, columns []string) {
 	fmt.Fprintf(b, "| %s | %s |\n|---|%s\n", first, strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
 }
 
-func (r *Report) titles() (titles []string) {
-	for _, s := range r.Servers {
+func titles(servers []ServerInfo) (titles []string) {
+	for _, s := range servers {
 		titles = append(titles, s.Title)
 	}
 	return titles
@@ -54,7 +68,7 @@ func (r *Report) titles() (titles []string) {
 // overview is the one figure per workload that decides.
 func (r *Report) overview(b *strings.Builder, of string) {
 	fmt.Fprintf(b, "## Overview: %s\n\n", of)
-	r.header(b, "workload", r.titles())
+	r.header(b, "workload", titles(r.Servers))
 	for _, spec := range r.Specs {
 		for _, m := range headline(spec) {
 			fmt.Fprintf(b, "| %s |", headlineTitle(spec, m))
@@ -71,12 +85,12 @@ func (r *Report) overview(b *strings.Builder, of string) {
 	b.WriteString("\n")
 }
 
-func (r *Report) targetTable(b *strings.Builder, title string, targets []target) {
+func (r *Report) targetTable(b *strings.Builder, title string, targets []target, servers []ServerInfo) {
 	fmt.Fprintf(b, "## %s\n\n", title)
-	r.header(b, "target", append([]string{"judged by"}, r.titles()...))
+	r.header(b, "target", append([]string{"judged by"}, titles(servers)...))
 	for _, t := range targets {
 		fmt.Fprintf(b, "| %s | %s |", t.title, t.by)
-		for _, s := range r.Servers {
+		for _, s := range servers {
 			fmt.Fprintf(b, " %s |", r.verdict(s.Name, t))
 		}
 		b.WriteString("\n")

@@ -24,6 +24,7 @@ type ServerInfo struct {
 	Name    string `json:"name"`
 	Title   string `json:"title"`
 	Version string `json:"version"`
+	Own     bool   `json:"own,omitempty"` // a build of Puente
 }
 
 // Cell is one workload on one server.
@@ -36,7 +37,7 @@ type Cell struct {
 func newReport(o Options) *Report {
 	rep := &Report{Date: now(), Machine: machine(), Rounds: o.Rounds, Specs: o.Specs, Cells: map[string]map[string]*Cell{}}
 	for _, s := range o.Servers {
-		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version})
+		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version, s.own})
 		if s.failure != "" {
 			rep.Servers[len(rep.Servers)-1].Version = "could not be installed"
 			for _, spec := range o.Specs {

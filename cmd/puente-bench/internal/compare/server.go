@@ -40,8 +40,11 @@ type Server struct {
 	failure string   // why it could not be prepared
 }
 
-// node is the name of the server that ratios refer to, where it is among those compared.
-const node = "node"
+// Names of peers. Ratios refer to node, where it is among those compared.
+const (
+	node = "node"
+	bun  = "bun"
+)
 
 // Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable. A
 // name=path is one more executable of Puente under a name of its own, so that two builds can be compared.
@@ -61,7 +64,7 @@ func Servers(names []string, peers, binary string) ([]*Server, error) {
 		switch name {
 		case node:
 			s.Title, s.prepare = "Node", prepareNode
-		case "bun":
+		case bun:
 			s.Title, s.prepare = "Bun", prepareBun
 		case "zishang520":
 			s.Title, s.prepare = "zishang520", prepareGo
