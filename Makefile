@@ -38,6 +38,11 @@ bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints on
 bench-cluster: build bin/puente-bench ## two nodes over one Redis, Puente against Node, about 5 minutes; writes clienttests/bench/CLUSTER.md
 	bin/puente-bench cluster -out clienttests/bench
 
+bench-micro: ## codecs, room table, whole echo and broadcast, COUNT (6) times, for benchstat
+	@go test -run '^$$' -bench . -count $(or $(COUNT),6) $(if $(BENCHTIME),-benchtime $(BENCHTIME)) ./server/engineio/packet \
+		./server/socketio/packet ./server/socketio/adapter ./server/redisadapter/internal/notepack ./server/redispresence \
+		./server/engineio ./server/socketio ./handlers
+
 bin/puente-bench: FORCE
 	go build -o $@ ./cmd/puente-bench
 
