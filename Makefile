@@ -52,8 +52,8 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
 	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s)
 
-soak: ## clients come and go for SOAK (10m), SEED to repeat; what the server needs must end where it began
-	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) -duration $(or $(SOAK),10m)
+soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
+	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)
 
 clean: ## remove what was built
 	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map

@@ -3,13 +3,17 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/puente-io/puente/server"
@@ -27,7 +31,7 @@ const (
 // environment of the node: limits on, set high, and pings often, so that who
 // falls silent is noticed several times in a run.
 var environment = []string{
-	"HTTP_HOST=127.0.0.1", "HTTP_PORT=0", "NODE_ENV=production", "LOG_LEVEL=error", "GOGC=50", // as command puente has it
+	"HTTP_HOST=127.0.0.1", "HTTP_PORT=0", "NODE_ENV=production", "LOG_LEVEL=error",
 	"JWT_SECRET=" + secret, "API_KEY=" + apiKey, "SHUTDOWN_TIMEOUT=8000",
 	"WS_PING_INTERVAL=4000", "WS_PING_TIMEOUT=6000", "WS_RATE_LIMIT=1000000", "WS_RATE_WINDOW=2000",
 }
@@ -37,9 +41,32 @@ var environment = []string{
 type node struct {
 	url    string
 	cmd    *exec.Cmd
-	stdin  io.WriteCloser
 	asking sync.Mutex
+	stdin  io.WriteCloser // nil of an executable, which cannot be asked
 	stdout *bufio.Reader
+}
+
+// startExecutable starts command puente as it is built.
+func startExecutable(path string, log io.Writer) (*node, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	n := &node{url: "http://" + ln.Addr().String(), cmd: exec.Command(path)}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	ln.Close()
+	n.cmd.Env = append(append(os.Environ(), environment...), "HTTP_PORT="+port)
+	n.cmd.Stderr = log
+	if err := n.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if !eventually(func() bool {
+		_, err = n.crowd()
+		return err == nil
+	}) {
+		return nil, errors.Join(err, n.stop())
+	}
+	return n, nil
 }
 
 func startNode(log io.Writer) (*node, error) {
@@ -48,7 +75,7 @@ func startNode(log io.Writer) (*node, error) {
 		return nil, err
 	}
 	n := &node{cmd: exec.Command(self, serveArg)}
-	n.cmd.Env = append(os.Environ(), environment...)
+	n.cmd.Env = append(append(os.Environ(), environment...), "GOGC=50")
 	n.cmd.Stderr = log
 	if n.stdin, err = n.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -73,6 +100,9 @@ func startNode(log io.Writer) (*node, error) {
 
 // stop has the node drain, and returns how it ended.
 func (n *node) stop() error {
+	if n.stdin == nil {
+		return errors.Join(n.cmd.Process.Signal(syscall.SIGTERM), n.cmd.Wait())
+	}
 	n.stdin.Close()
 	io.Copy(io.Discard, n.stdout) // Wait closes the pipe
 	return n.cmd.Wait()
@@ -80,6 +110,9 @@ func (n *node) stop() error {
 
 // ask asks a question.
 func (n *node) ask(question string) (f figures, err error) {
+	if n.stdin == nil {
+		return needs(strconv.Itoa(n.cmd.Process.Pid))
+	}
 	n.asking.Lock()
 	defer n.asking.Unlock()
 	if _, err := fmt.Fprintln(n.stdin, question); err != nil {

@@ -24,7 +24,8 @@ const (
 	askSettled = "settled" // the same when all that is free has been given back
 )
 
-// figures are what a node needs.
+// figures are what a node needs. Of an executable heap and goroutines are not
+// known, and 0.
 type figures struct {
 	Heap        int64 // bytes in use
 	Resident    int64 // bytes
@@ -33,6 +34,9 @@ type figures struct {
 }
 
 func (f figures) String() string {
+	if f.Goroutines == 0 {
+		return fmt.Sprintf("resident %.1f MiB, %d descriptors", float64(f.Resident)/(1<<20), f.Descriptors)
+	}
 	return fmt.Sprintf("heap %.1f MiB, resident %.1f MiB, %d goroutines, %d descriptors",
 		float64(f.Heap)/(1<<20), float64(f.Resident)/(1<<20), f.Goroutines, f.Descriptors)
 }
@@ -81,16 +85,23 @@ func measure(settled bool) (f figures, err error) {
 		runtime.GC()
 		debug.FreeOSMemory() // collects once more: what pools keep goes with the second
 	}
+	f, err = needs("self")
+	f.Descriptors-- // one was the directory
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	f.Heap = int64(m.HeapAlloc)
 	f.Goroutines = goroutines()
-	open, err := os.ReadDir("/proc/self/fd")
+	return f, err
+}
+
+// needs says what the system knows of a process.
+func needs(pid string) (f figures, err error) {
+	open, err := os.ReadDir("/proc/" + pid + "/fd")
 	if err != nil {
 		return f, err
 	}
-	f.Descriptors = len(open) - 1 // one is the directory
-	rollup, err := os.ReadFile("/proc/self/smaps_rollup")
+	f.Descriptors = len(open)
+	rollup, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
 	if err != nil {
 		return f, err
 	}
