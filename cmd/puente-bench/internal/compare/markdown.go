@@ -47,7 +47,8 @@ func (r *Report) head(b *strings.Builder, title, reading string) {
 }
 
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
-validate, authorise and have rate limits, set high. Beside each figure stands its ratio to %s's, in parentheses, and in the overview
+validate, authorise and have rate limits, set high; Puente's limits of connections, of those of one address and of handshakes
+per second are on, too. Beside each figure stands its ratio to %s's, in parentheses, and in the overview
 the least and the greatest ratio of one round. CPU is the
 server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
 in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a server may write

@@ -191,6 +191,13 @@ func preparePuente(_ context.Context, s *Server) error {
 	return nil
 }
 
+// limits are on, so that what they cost is counted, and never reached. The peers know the first two; Puente has the others, and
+// more by default.
+var limits = []string{
+	"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10",
+	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
+}
+
 // start runs the server on a free port, with env beside what every server gets, and waits until it accepts connections.
 func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	command, err := filepath.Abs(s.command[0])
@@ -202,9 +209,7 @@ func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	}
 	return launch(s.Title, func(port string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, command, s.command[1:]...)
-		cmd.Env = append(os.Environ(), "NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT="+port, "JWT_SECRET="+secret,
-			"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10")
-		cmd.Env = append(cmd.Env, env...)
+		cmd.Env = slices.Concat(os.Environ(), limits, []string{"NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT=" + port, "JWT_SECRET=" + secret}, env)
 		return cmd
 	})
 }
