@@ -2,9 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster stress fuzz clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-micro stress soak fuzz clean node-packages system-packages FORCE
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
 
@@ -17,7 +16,7 @@ run: build ## build, and serve in memory with a token to connect with
 build: bin/puente ## build bin/puente with the browser's client in it
 
 bin/puente: $(DIST)/VERSION FORCE
-	go build -o $@ ./cmd/puente
+	go build -buildvcs=auto -o $@ ./cmd/puente
 
 test: system-packages node-packages build ## everything: Go tests with -race, fuzz seeds, JavaScript suite
 	@bash .ci/test
@@ -30,7 +29,7 @@ lint: ## vet, gofmt and staticcheck
 	@test -z "$$(gofmt -l cmd handlers server compat clienttests | tee /dev/stderr)"
 	go run $(STATICCHECK) -checks inherit,-SA1019,-ST1013 ./... # tests read whole frames of their own servers
 
-bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, about 45 minutes; writes clienttests/bench/RESULTS.md
+bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, at most 30 minutes; writes clienttests/bench/RESULTS.md
 	bin/puente-bench compare -out clienttests/bench
 
 bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints only
@@ -38,6 +37,11 @@ bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints on
 
 bench-cluster: build bin/puente-bench ## two nodes over one Redis, Puente against Node, about 5 minutes; writes clienttests/bench/CLUSTER.md
 	bin/puente-bench cluster -out clienttests/bench
+
+bench-micro: ## codecs, room table, whole echo and broadcast, COUNT (6) times, for benchstat
+	@go test -run '^$$' -bench . -count $(or $(COUNT),6) $(if $(BENCHTIME),-benchtime $(BENCHTIME)) ./server/engineio/packet \
+		./server/socketio/packet ./server/socketio/adapter ./server/redisadapter/internal/notepack ./server/redispresence \
+		./server/engineio ./server/socketio ./handlers
 
 bin/puente-bench: FORCE
 	go build -o $@ ./cmd/puente-bench
@@ -47,6 +51,9 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 
 stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
 	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s)
+
+soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
+	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)
 
 clean: ## remove what was built
 	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map

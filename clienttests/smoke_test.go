@@ -64,6 +64,37 @@ func TestDocumentedEvents(t *testing.T) {
 	ana.Disconnected()
 }
 
+// TestTransports: what one device publishes comes to devices on every transport
+// byte for byte, attachments too, and each end is noticed.
+func TestTransports(t *testing.T) {
+	n := startNode(t, "API_KEY="+apiKey)
+	watcher := n.device("watcher", "r")
+	transports := []raw.Transport{raw.WebSocket, raw.Polling, raw.Upgrade}
+	devices := make(map[raw.Transport]*raw.Client)
+	for _, tr := range transports {
+		c := raw.Connect(t, n.url, raw.Options{Transport: tr, Auth: map[string]string{"token": token(t, tr.String())}})
+		c.Next("authenticated")
+		c.Ask("join-room", "r")
+		devices[tr] = c
+	}
+	for _, from := range transports {
+		devices[from].Packet(`451-7["publish-update",{"roomId":"r","type":"x","payload":{"b":{"_placeholder":true,"num":0}, "n": 1.0}}]`, []byte{0, 1, 255})
+		for _, to := range transports {
+			e := devices[to].Next("update")
+			if !strings.Contains(e.Arg(0), `"payload":{"b":{"_placeholder":true,"num":0}, "n": 1.0},"from":"`+from.String()+`"`) ||
+				len(e.Attachments) != 1 || string(e.Attachments[0]) != "\x00\x01\xff" {
+				t.Errorf("from %v to %v: %s with % x", from, to, e.Args, e.Attachments)
+			}
+		}
+	}
+	devices[raw.Polling].Send("1")
+	devices[raw.Upgrade].Reset()
+	devices[raw.WebSocket].Close()
+	for range transports {
+		watcher.Next("user-left")
+	}
+}
+
 // TestSeveralDevices: what is sent to a user reaches all devices, and a user
 // leaves with the last.
 func TestSeveralDevices(t *testing.T) {

@@ -1,6 +1,6 @@
 // Package raw is a Socket.IO client for tests: protocol 5 on Engine.IO 4 over
-// WebSocket. It shares no code with the server, and shows packets as they came,
-// byte for byte.
+// WebSocket, long-polling, or one after the other. It shares no code with the
+// server, and shows packets as they came, byte for byte.
 package raw
 
 import (
@@ -39,19 +39,25 @@ type Options struct {
 	Namespace string
 	// Header is added to the handshake.
 	Header http.Header
+	// Transport is how the connection is made. Default: WebSocket.
+	Transport Transport
 	// NetDial connects to the server. Default: over TCP.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Client is one connection. Its methods are safe for concurrent use.
 type Client struct {
-	tb   TB
-	conn net.Conn
-	ns   string // as a packet's prefix: "" or "/name,"
-	id   string
+	tb  TB
+	ns  string // as a packet's prefix: "" or "/name,"
+	sid string // the session's
+	id  string // the socket's
 
-	writing sync.Mutex
-	joined  sync.WaitGroup
+	writing sync.Mutex // guards the transport: one of these two
+	conn    net.Conn
+	polling *polling
+	close   func() // ends the transport and waits for its reader
+
+	gates gates
 
 	mu      sync.Mutex // guards all below
 	changed chan struct{}
@@ -97,21 +103,21 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(opts.Header), NetDial: opts.NetDial}
-	conn, buffered, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket")
-	if err != nil {
-		tb.Fatalf("handshake: %v", err)
-	}
-	c = &Client{tb: tb, conn: conn, changed: make(chan struct{}), acks: make(map[int]Event)}
+	c = &Client{tb: tb, changed: make(chan struct{}), acks: make(map[int]Event)}
 	if opts.Namespace != "" {
 		c.ns = opts.Namespace + ","
 	}
-	var r io.Reader = conn
-	if buffered != nil {
-		r = io.MultiReader(buffered, conn)
-	}
-	c.joined.Go(func() { c.read(r) })
 	tb.Cleanup(c.Close)
+	socket := "ws" + strings.TrimPrefix(url, "http") + "/socket.io/?EIO=4&transport=websocket"
+	if opts.Transport == WebSocket {
+		conn, r, err := c.dial(ctx, socket, opts)
+		if err != nil {
+			tb.Fatalf("handshake: %v", err)
+		}
+		c.useWebSocket(conn, r)
+	} else if err := c.openPolling(url, opts); err != nil {
+		tb.Fatalf("handshake: %v", err)
+	}
 	auth := ""
 	if opts.Auth != nil {
 		b, err := json.Marshal(opts.Auth)
@@ -130,7 +136,35 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 		tb.Fatalf("CONNECT was answered with %q", c.connect)
 	}
 	c.id = answer.SID
+	if opts.Transport == Upgrade {
+		if err := c.upgrade(ctx, socket, opts); err != nil {
+			tb.Fatalf("upgrade: %v", err)
+		}
+	}
 	return c, ""
+}
+
+// dial opens a WebSocket, and returns what reads from it.
+func (c *Client) dial(ctx context.Context, url string, opts Options) (net.Conn, io.Reader, error) {
+	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(opts.Header), NetDial: c.dialer(opts)}
+	conn, buffered, _, err := dialer.Dial(ctx, url)
+	if err != nil {
+		return nil, nil, err
+	}
+	if buffered != nil {
+		return conn, io.MultiReader(buffered, conn), nil
+	}
+	return conn, conn, nil
+}
+
+// useWebSocket makes an open WebSocket the transport.
+func (c *Client) useWebSocket(conn net.Conn, r io.Reader) {
+	var reader sync.WaitGroup
+	c.conn, c.close = conn, func() {
+		conn.Close()
+		reader.Wait()
+	}
+	reader.Go(func() { c.read(r) })
 }
 
 // ID is the socket's id.
@@ -138,17 +172,24 @@ func (c *Client) ID() string { return c.id }
 
 // Close cuts the connection and waits for its reader.
 func (c *Client) Close() {
-	c.conn.Close()
-	c.joined.Wait()
+	if c.close != nil {
+		c.close()
+	}
 }
+
+// Reset is Close with a reset of the TCP connection.
+func (c *Client) Reset() {
+	c.gates.reset()
+	c.Close()
+}
+
+// Stop ends the reading: what the server sends waits in the network from now
+// on, and pings are not answered. Close still works.
+func (c *Client) Stop() { c.gates.stop() }
 
 // Send sends an Engine.IO packet as it is. On a connection that has ended it
 // does nothing.
-func (c *Client) Send(packet string) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	wsutil.WriteClientText(c.conn, []byte(packet))
-}
+func (c *Client) Send(packet string) { c.Packet(packet) }
 
 // Emit sends an event. Arguments are encoded as JSON, a [json.RawMessage] as it
 // is; a []byte becomes an attachment.
@@ -212,6 +253,10 @@ func (c *Client) emit(id, event string, args []any) {
 func (c *Client) Packet(text string, attachments ...[]byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if c.polling != nil {
+		c.polling.send(text, attachments)
+		return
+	}
 	wsutil.WriteClientText(c.conn, []byte(text))
 	for _, a := range attachments {
 		wsutil.WriteClientBinary(c.conn, a)

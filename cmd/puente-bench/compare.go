@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/compare"
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -42,9 +44,15 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 	fs := flag.NewFlagSet("puente-bench "+c.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	quick := fs.Bool("quick", false, "fewer workloads, short, one round, Node and Puente")
-	names := fs.String("servers", "", "servers, separated by commas (default "+c.servers+")")
+	names := fs.String("servers", "", "servers, separated by commas; name=path is one more build of Puente (default "+c.servers+")")
 	only := fs.String("only", "", "run only workloads whose name this regular `expression` matches")
 	rounds := fs.Int("rounds", 0, "how often everything is run (default 3, quick 1)")
+	var own load.Timing
+	long, short := compare.Timing(false), compare.Timing(true)
+	fs.DurationVar(&own.Warmup, "warmup", 0, fmt.Sprintf("load before it is measured (default %v, quick %v)", long.Warmup, short.Warmup))
+	fs.DurationVar(&own.Measure, "duration", 0, fmt.Sprintf("measured time (default %v, quick %v)", long.Measure, short.Measure))
+	fs.DurationVar(&own.Settle, "settle", 0, fmt.Sprintf("silence before memory is read (default %v, quick %v)", long.Settle, short.Settle))
+	limit := fs.Duration("limit", 27*time.Minute, "how long all of it may take: a later round that would not be over by then is not begun")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")
 	binary := fs.String("puente", "bin/puente", "Puente's `executable`")
 	out := fs.String("out", "", "write into this `directory` "+c.files)
@@ -64,6 +72,10 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 			*rounds = 1
 		}
 	}
+	timing := compare.Timing(*quick)
+	timing.Warmup = cmp.Or(own.Warmup, timing.Warmup)
+	timing.Measure = cmp.Or(own.Measure, timing.Measure)
+	timing.Settle = cmp.Or(own.Settle, timing.Settle)
 	servers, err := compare.Servers(strings.Split(*names, ","), *peers, *binary)
 	if err != nil {
 		return err
@@ -83,7 +95,7 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 	}
 	bar := newProgress(stderr, *quiet)
 	rep, err := compare.Run(ctx, compare.Options{
-		Servers: servers, Specs: specs, Timing: compare.Timing(*quick), Rounds: *rounds, Progress: bar.at,
+		Servers: servers, Specs: specs, Timing: timing, Rounds: *rounds, Limit: *limit, Progress: bar.at,
 		Log: func(format string, args ...any) {
 			bar.clear()
 			fmt.Fprintf(stderr, format+"\n", args...)

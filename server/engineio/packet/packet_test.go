@@ -105,3 +105,34 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 	})
 }
+
+// benchPayload is what a client posts that has queued a few messages.
+func benchPayload() []byte {
+	var b []byte
+	for range 8 {
+		b = append(b, `4212["publish-update",{"roomId":"order-123","type":"ORDER_STATUS_CHANGED","payload":{"status":"completed","n":12345}}]`...)
+		b = AppendSeparator(b)
+	}
+	return AppendBinary(b, bytes.Repeat([]byte{7}, 1024))
+}
+
+func BenchmarkDecodePayload(b *testing.B) {
+	payload := benchPayload()
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := DecodePayload(payload, func(Packet) bool { return true }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendBinary(b *testing.B) {
+	data := bytes.Repeat([]byte{7}, 1024)
+	var dst []byte
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = AppendBinary(dst[:0], data)
+	}
+}

@@ -140,3 +140,19 @@ func BenchmarkTableEach(b *testing.B) {
 		table.Each(sel, func(*fakeMember) { n++ })
 	}
 }
+
+// One member more and less in a room of a thousand.
+func BenchmarkTableJoinLeave(b *testing.B) {
+	table := NewTable[*fakeMember]()
+	var m *fakeMember
+	for i := range 1000 {
+		m = &fakeMember{id: fmt.Sprint(i)}
+		table.Add(m, nil)
+		table.Join(m, "room")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		table.Leave(m, "room")
+		table.Join(m, "room")
+	}
+}

@@ -235,6 +235,17 @@ func BenchmarkDecodeText(b *testing.B) {
 	}
 }
 
+func BenchmarkAppendText(b *testing.B) {
+	p := Packet{Type: Event, Namespace: "/chat", HasID: true, ID: 12,
+		Data: []byte(`["update",{"roomId":"order-123","type":"ORDER_STATUS_CHANGED","payload":{"status":"completed","n":12345}}]`)}
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = AppendText(dst[:0], &p)
+	}
+}
+
+// What DecodeText's check of the JSON is measured against.
 func BenchmarkValidEncodingJSON(b *testing.B) {
 	msg := []byte(`["publish-update",{"roomId":"order-123","type":"ORDER_STATUS_CHANGED","payload":{"status":"completed","n":12345}}]`)
 	b.SetBytes(int64(len(msg)))

@@ -19,6 +19,9 @@ type Options struct {
 	Timing  load.Timing
 	// Rounds is how often every server runs every workload. Medians are reported.
 	Rounds int
+	// Limit is how long all of it may take: a round that would not be over by then, were it as long as those before, is not
+	// begun. The first always is. Default: none.
+	Limit time.Duration
 	// Log takes a line for each run.
 	Log func(format string, args ...any)
 	// Progress makes the progress display of one run. It may be nil.
@@ -27,7 +30,7 @@ type Options struct {
 
 // Run prepares the servers and runs every workload on each, in turn: within a round a workload runs on all servers one after the other,
 // so that a slow hour of the machine is everyone's, and every second round takes them in the opposite order. Each run has a fresh
-// process. What a server cannot do is reported, and not tried again.
+// process. What a server cannot do is reported, and not tried again; so is a peer that cannot be installed.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if slices.ContainsFunc(o.Specs, func(s load.Spec) bool { return s.Nodes > 1 }) {
 		if _, err := exec.LookPath(redisServer); err != nil {
@@ -37,12 +40,25 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, s := range o.Servers {
 		o.Log("preparing %s", s.Title)
 		if err := s.prepare(ctx, s); err != nil {
-			return nil, err
+			if s.own || ctx.Err() != nil {
+				return nil, err
+			}
+			s.failure = err.Error()
+			o.Log("%v", err)
 		}
 	}
 	rep := newReport(o)
+	began := time.Now()
 	for round := range o.Rounds {
-		for _, spec := range o.Specs {
+		if spent := time.Since(began); round > 0 && o.Limit > 0 && spent+spent/time.Duration(round) > o.Limit {
+			o.Log("%v: round %d would not be over in %v", spent.Round(time.Second), round+1, o.Limit)
+			break
+		}
+		rep.Rounds = round + 1
+		for at, spec := range o.Specs {
+			if round > 0 && once(spec) {
+				continue
+			}
 			for i := range o.Servers {
 				if round%2 == 1 {
 					i = len(o.Servers) - 1 - i
@@ -52,12 +68,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 				if cell.Failure != "" {
 					continue
 				}
-				name := fmt.Sprintf("round %d of %d, %s, %s", round+1, o.Rounds, spec.Name, s.Title)
+				name := fmt.Sprintf("%v: round %d of %d, workload %d of %d: %s, %s", time.Since(began).Round(time.Second), round+1, o.Rounds, at+1, len(o.Specs), spec.Name, s.Title)
 				var progress load.Progress
 				if o.Progress != nil {
 					progress = o.Progress(name)
 				}
-				res, err := once(ctx, s, spec, o.Timing, progress)
+				res, err := single(ctx, s, spec, o.Timing, progress)
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}
@@ -74,8 +90,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return rep, nil
 }
 
-// once is one workload on fresh processes: a server, or a cluster with its Redis.
-func once(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
+// once reports whether a workload is run in the first round alone: the memory of so many connections is the same to a
+// few parts in a hundred each time, and takes minutes.
+func once(s load.Spec) bool { return s.Kind == load.Idle && (s.Conns > 5000 || s.Browser) }
+
+// single is one workload on fresh processes: a server, or a cluster with its Redis.
+func single(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
 	runtime.GC() // of the run before
 	target := load.Target{Secret: secret}
 	var env []string

@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os/exec"
 	"slices"
@@ -18,7 +20,7 @@ import (
 // sample has two servers, of which one broke off in one workload and was twice as good in the rest.
 func sample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Plan(true),
-		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente & Co", "v2"}}, Cells: map[string]map[string]*Cell{}}
+		Servers: []ServerInfo{{node, "Node", "v1", false}, {"puente", "Puente & Co", "v2", true}}, Cells: map[string]map[string]*Cell{}}
 	for _, spec := range r.Specs {
 		for i, s := range r.Servers {
 			for round := range 3 {
@@ -36,7 +38,7 @@ func sample() *Report {
 
 func TestMediansAndRatios(t *testing.T) {
 	r := sample()
-	if v, ok := r.value(Baseline, "echo", cpu); !ok || v != 20 {
+	if v, ok := r.value(node, "echo", cpu); !ok || v != 20 {
 		t.Errorf("median %v, %v; want 20", v, ok)
 	}
 	if v, ok := r.ratio("puente", "echo", cpu); !ok || v != 0.5 {
@@ -61,15 +63,47 @@ func TestVerdicts(t *testing.T) {
 		"50 KB per connection": {"**fail** (60.0)", "pass (30.0)"},
 		"under 100 MB in all":  {"**fail** (100)", "**fail** (100)"},
 	}
-	if len(targets) != len(want) {
-		t.Errorf("%d targets, %d expected", len(targets), len(want))
-	}
 	for _, target := range targets {
+		if _, ok := want[target.title]; !ok {
+			t.Errorf("no verdict is expected of %q", target.title)
+		}
 		for i, s := range r.Servers {
 			if got := r.verdict(s.Name, target); got != want[target.title][i] {
 				t.Errorf("%s, %s: %q, want %q", target.title, s.Name, got, want[target.title][i])
 			}
 		}
+	}
+}
+
+func TestOwnVerdicts(t *testing.T) {
+	r := &Report{Specs: Plan(false), Servers: []ServerInfo{{node, "Node", "", false}, {bun, "Bun", "", false}, {"puente", "Puente", "", true}},
+		Cells: map[string]map[string]*Cell{}}
+	for _, spec := range r.Specs {
+		for i, s := range r.Servers {
+			f := []float64{10, 5, 2}[i]
+			r.cell(s.Name, spec.Name).Runs = []load.Result{{CPU: f, IdleKiB: f, UsedKiB: 3 * f, Latency: stats.Latency{P50: f, P99: f, P999: 20 - f}}}
+		}
+	}
+	r.cell("puente", "fan-out to 10,000").Runs[0].CPU = 3
+	r.cell(bun, specRooms).Runs = nil
+	page := r.Markdown("")
+	for _, want := range []string{
+		"| target | judged by | Puente |\n",
+		"| ≤ 0.2× Node | echo, CPU | pass (0.20×) |\n",
+		"| ≤ 0.33× Bun | fan-out to 1,000, CPU | **fail** (0.40×) |\n",
+		"≤ 1.1× | **fail** (1.50×) |\n",
+		"| ≤ 1× Bun | rooms of 10, CPU | not measured |\n",
+		"| ≤ 5 KiB per connection | 5,000, idle, bare headers | pass (2.00) |\n",
+		"| ≤ 6 KiB per connection | 5,000, after traffic, bare headers | pass (6.00) |\n",
+		"| no later than Node | echo at 1,000/s, p50 ms | pass (0.20×) |\n",
+		"| no later than Node | echo at 1,000/s, p99.9 ms | **fail** (1.80×) |\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(page)
 	}
 }
 
@@ -81,8 +115,8 @@ func TestTargetsNameWorkloadsOfThePlan(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	for _, target := range targets {
-		if !names[target.spec] {
+	for _, target := range slices.Concat(targets, ownTargets()) {
+		if !names[target.spec] || target.over != "" && !names[target.over] {
 			t.Errorf("target %q is judged by %q, which is not planned", target.title, target.spec)
 		}
 	}
@@ -98,9 +132,9 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"2026-01-02 03:04 UTC, 2 cores. Medians of 3 rounds.",
 		"](plot.svg)",
-		"| echo | 20.0 | 10.0 (0.50×) |\n",
+		"| echo | 20.0 | 10.0 (0.50×, 0.50–0.50) |\n",
 		"| polling | 20.0 | broke off |\n",
-		"| 5,000 connections, after traffic | 60.0 | 30.0 (0.50×) |\n",
+		"| 5,000 connections, after traffic | 60.0 | 30.0 (0.50×, 0.50–0.50) |\n",
 		"| Puente & Co | 18,000 (2.00×) | 10.0 (0.50×) | 1.00 (0.50×) | 30.0 (0.50×) | 40.0 (0.50×) | 100 (1.00×) |\n",
 		"- Puente & Co, polling: `load: broke off: 'really'`\n",
 	} {
@@ -121,7 +155,7 @@ func TestMarkdown(t *testing.T) {
 // clusterSample has two servers, of which Node lost messages in one round of three and the other took a quarter of the CPU.
 func clusterSample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Cluster(true),
-		Servers: []ServerInfo{{Baseline, "Node", "v1"}, {"puente", "Puente", "v2"}}, Cells: map[string]map[string]*Cell{}}
+		Servers: []ServerInfo{{node, "Node", "v1", false}, {"puente", "Puente", "v2", true}}, Cells: map[string]map[string]*Cell{}}
 	for _, spec := range r.Specs {
 		for i, s := range r.Servers {
 			for round := range 3 {
@@ -137,7 +171,7 @@ func clusterSample() *Report {
 func TestClusterMarkdown(t *testing.T) {
 	page := clusterSample().ClusterMarkdown()
 	for _, want := range []string{
-		"| fan-out over two nodes | 20.0 | 5.00 (0.25×) |\n",
+		"| fan-out over two nodes | 20.0 | 5.00 (0.25×, 0.25–0.25) |\n",
 		"| both nodes, several updates in flight | 1 | pass (0.25×) |\n",
 		"| deliveries lost, repeated, out of order | **fail** (1,234) | pass (0) |\n",
 		"MiB | **fail** (300) | pass (100) |\n",
@@ -226,6 +260,71 @@ func TestSVGIsWellFormed(t *testing.T) {
 	}
 }
 
+// Two builds of Puente compare like any two servers: the first is what ratios refer to.
+func TestBuilds(t *testing.T) {
+	servers, err := Servers([]string{"before=/a/puente", "after=/b/puente"}, "peers", "bin")
+	if err != nil || len(servers) != 2 || servers[1].Title != "after" || servers[1].dir != "/b/puente" {
+		t.Fatalf("%+v, %v", servers, err)
+	}
+	if _, err := Servers([]string{"a=/x", "a=/y"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
+		t.Errorf("one name twice: %v", err)
+	}
+	r := &Report{Rounds: 2, Specs: Plan(true)[:1], Servers: []ServerInfo{{"before", "before", "", true}, {"after", "after", "", true}}, Cells: map[string]map[string]*Cell{}}
+	for _, runs := range [][2]float64{{10, 8}, {20, 18}} {
+		for i, s := range r.Servers {
+			r.cell(s.Name, "echo").Runs = append(r.cell(s.Name, "echo").Runs, load.Result{CPU: runs[i]})
+		}
+	}
+	page := r.Markdown("")
+	for _, want := range []string{"| echo | 15.0 | 13.0 (0.87×, 0.80–0.90) |\n", "its ratio to before's"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+}
+
+// A peer that cannot be installed is reported; without a build of Puente there is nothing to compare.
+func TestServerThatCannotBePrepared(t *testing.T) {
+	broken := func(context.Context, *Server) error { return errors.New("no registry") }
+	peer := &Server{Name: bun, Title: "Bun", prepare: broken}
+	o := Options{Servers: []*Server{peer}, Specs: Plan(true), Rounds: 2, Log: t.Logf}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := r.Markdown("")
+	for _, want := range []string{"- **Bun**: could not be installed\n", "| echo | broke off |", "- Bun, polling: `no registry`\n"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+	peer.own = true
+	if _, err := Run(t.Context(), o); err == nil {
+		t.Error("a comparison without Puente")
+	}
+}
+
+// A server whose process ends on every workload is reported, and the next round is not tried; nor is one begun that would not
+// be over in time.
+func TestServerThatDies(t *testing.T) {
+	var lines []string
+	o := Options{
+		Servers: []*Server{{Name: "false", Title: "False", prepare: func(_ context.Context, s *Server) error { s.command = []string{"false"}; return nil }}},
+		Specs:   Plan(true)[:2], Rounds: 2, Limit: time.Nanosecond,
+		Log: func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
+	}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := r.cell("false", specEcho).Failure; !strings.Contains(f, "did not start") {
+		t.Errorf("failure %q", f)
+	}
+	if r.Rounds != 1 || len(lines) != 4 || !strings.Contains(lines[3], "round 2 would not be over") {
+		t.Errorf("%d rounds, lines %q", r.Rounds, lines)
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for v, want := range map[float64]string{0: "0.00", 0.0123: "0.012", 0.5: "0.50", 12.34: "12.3", 123.4: "123", 1234.5: "1,235", 1234567: "1,234,567"} {
 		if got := figure(v); got != want {
@@ -235,7 +334,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestUnknownServer(t *testing.T) {
-	if _, err := Servers([]string{Baseline, "apache"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
+	if _, err := Servers([]string{node, "apache"}, "peers", "bin"); !errors.Is(err, ErrUnknownServer) {
 		t.Errorf("got %v, want ErrUnknownServer", err)
 	}
 }

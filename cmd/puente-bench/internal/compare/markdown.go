@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
@@ -13,10 +14,13 @@ func (r *Report) Markdown(plot string) string {
 	var b strings.Builder
 	r.head(&b, "Benchmark", reading)
 	if plot != "" {
-		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to Node](%s)\n\n", plot)
+		fmt.Fprintf(&b, "![Server CPU per message and memory per connection, relative to %s](%s)\n\n", r.baseline().Title, plot)
 	}
 	r.overview(&b, "CPU µs per message, KiB per connection")
-	r.targetTable(&b, "The specification's targets", targets)
+	r.targetTable(&b, "The specification's targets", targets, r.Servers)
+	if own := slices.DeleteFunc(slices.Clone(r.Servers), func(s ServerInfo) bool { return !s.Own }); len(own) > 0 {
+		r.targetTable(&b, "Puente's own targets", ownTargets(), own)
+	}
 	for _, spec := range r.Specs {
 		r.detail(&b, spec)
 	}
@@ -25,15 +29,27 @@ func (r *Report) Markdown(plot string) string {
 }
 
 func (r *Report) head(b *strings.Builder, title, reading string) {
-	fmt.Fprintf(b, "# %s\n\n%s, %s. Medians of %d round%s.\n\n", title, r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	fmt.Fprintf(b, "# %s\n\n%s, %s. Medians of %d round%s", title, r.Date, r.Machine, r.Rounds, plural(r.Rounds))
+	var single []string
+	for _, spec := range r.Specs {
+		if r.Rounds > 1 && once(spec) {
+			single = append(single, spec.Name)
+		}
+	}
+	if len(single) > 0 {
+		fmt.Fprintf(b, "; %s: of one", strings.Join(single, ", "))
+	}
+	b.WriteString(".\n\n")
 	for _, s := range r.Servers {
 		fmt.Fprintf(b, "- **%s**: %s\n", s.Title, s.Version)
 	}
-	b.WriteString("\n" + reading + "\n")
+	fmt.Fprintf(b, "\n"+reading+"\n", r.baseline().Title)
 }
 
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
-validate, authorise and have rate limits, set high. Beside each figure stands its ratio to Node's, in parentheses. CPU is the
+validate, authorise and have rate limits, set high; Puente's limits of connections, of those of one address and of handshakes
+per second are on, too. Beside each figure stands its ratio to %s's, in parentheses, and in the overview
+the least and the greatest ratio of one round. CPU is the
 server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
 in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a server may write
 several to a connection at once; the workloads with one update at a time and with a fixed rate show it without.
@@ -43,8 +59,8 @@ func (r *Report) header(b *strings.Builder, first string, columns []string) {
 	fmt.Fprintf(b, "| %s | %s |\n|---|%s\n", first, strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
 }
 
-func (r *Report) titles() (titles []string) {
-	for _, s := range r.Servers {
+func titles(servers []ServerInfo) (titles []string) {
+	for _, s := range servers {
 		titles = append(titles, s.Title)
 	}
 	return titles
@@ -53,12 +69,16 @@ func (r *Report) titles() (titles []string) {
 // overview is the one figure per workload that decides.
 func (r *Report) overview(b *strings.Builder, of string) {
 	fmt.Fprintf(b, "## Overview: %s\n\n", of)
-	r.header(b, "workload", r.titles())
+	r.header(b, "workload", titles(r.Servers))
 	for _, spec := range r.Specs {
 		for _, m := range headline(spec) {
 			fmt.Fprintf(b, "| %s |", headlineTitle(spec, m))
 			for _, s := range r.Servers {
-				fmt.Fprintf(b, " %s |", r.figures(s.Name, spec.Name, m))
+				figures := r.figures(s.Name, spec.Name, m)
+				if least, most, ok := r.spread(s.Name, spec.Name, m); ok && s.Name != r.baseline().Name {
+					figures = fmt.Sprintf("%s, %.2f–%.2f)", strings.TrimSuffix(figures, ")"), least, most)
+				}
+				fmt.Fprintf(b, " %s |", figures)
 			}
 			b.WriteString("\n")
 		}
@@ -66,12 +86,12 @@ func (r *Report) overview(b *strings.Builder, of string) {
 	b.WriteString("\n")
 }
 
-func (r *Report) targetTable(b *strings.Builder, title string, targets []target) {
+func (r *Report) targetTable(b *strings.Builder, title string, targets []target, servers []ServerInfo) {
 	fmt.Fprintf(b, "## %s\n\n", title)
-	r.header(b, "target", append([]string{"judged by"}, r.titles()...))
+	r.header(b, "target", append([]string{"judged by"}, titles(servers)...))
 	for _, t := range targets {
 		fmt.Fprintf(b, "| %s | %s |", t.title, t.by)
-		for _, s := range r.Servers {
+		for _, s := range servers {
 			fmt.Fprintf(b, " %s |", r.verdict(s.Name, t))
 		}
 		b.WriteString("\n")
@@ -120,7 +140,7 @@ func (r *Report) figures(server, spec string, m metric) string {
 		return "–"
 	}
 	ratio, ok := r.ratio(server, spec, m)
-	if !ok || server == Baseline || m.fault {
+	if !ok || server == r.baseline().Name || m.fault {
 		return m.print(v)
 	}
 	return fmt.Sprintf("%s (%.2f×)", m.print(v), ratio)

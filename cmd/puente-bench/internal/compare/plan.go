@@ -11,8 +11,12 @@ import (
 // Names of the workloads that the document's targets are judged by.
 const (
 	specEcho    = "echo"
+	specCalm    = "echo at 1,000/s"
 	specPaced   = "echo at 10,000/s"
 	specFanout  = "fan-out to 1,000"
+	specSteady  = "fan-out to 1,000 at 10/s"
+	specRooms   = "rooms of 10"
+	specPolling = "polling"
 	specConnect = "connect storm"
 	specIdle    = "5,000 connections"
 	specCluster = "fan-out over two nodes"
@@ -28,8 +32,8 @@ func Plan(quick bool) []load.Spec {
 	single := fanout(1000, 1)
 	single.Name = "fan-out to 1,000, one at a time"
 	echo := load.Spec{Name: specEcho, Kind: load.Echo, Conns: 64, InFlight: 16}
-	rooms := load.Spec{Name: "rooms of 10", Kind: load.Rooms, Conns: 1000}
-	polling := load.Spec{Name: "polling", Kind: load.Polling, Conns: 64}
+	rooms := load.Spec{Name: specRooms, Kind: load.Rooms, Conns: 1000}
+	polling := load.Spec{Name: specPolling, Kind: load.Polling, Conns: 64}
 	connect := load.Spec{Name: specConnect, Kind: load.Connect, Conns: 3000, InFlight: 32}
 	idle := load.Spec{Name: specIdle, Kind: load.Idle, Conns: 5000, InFlight: 64}
 	if quick {
@@ -40,11 +44,12 @@ func Plan(quick bool) []load.Spec {
 	browser.Name, browser.Browser = "5,000 connections of browsers", true
 	return []load.Spec{
 		echo,
+		{Name: specCalm, Kind: load.Echo, Conns: 64, Rate: 1000},
 		{Name: specPaced, Kind: load.Echo, Conns: 64, Rate: 10_000},
 		{Name: "publish", Kind: load.Publish, Conns: 64, InFlight: 4},
 		fanout(100, 4), fanout(1000, 4), fanout(10_000, 4), // alike, so that cost over size compares
 		single,
-		{Name: "fan-out to 1,000 at 10/s", Kind: load.Fanout, Conns: 1000, Rate: 10},
+		{Name: specSteady, Kind: load.Fanout, Conns: 1000, Rate: 10},
 		rooms,
 		polling,
 		connect,

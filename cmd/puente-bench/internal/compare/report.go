@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ type ServerInfo struct {
 	Name    string `json:"name"`
 	Title   string `json:"title"`
 	Version string `json:"version"`
+	Own     bool   `json:"own,omitempty"` // a build of Puente
 }
 
 // Cell is one workload on one server.
@@ -35,7 +37,13 @@ type Cell struct {
 func newReport(o Options) *Report {
 	rep := &Report{Date: now(), Machine: machine(), Rounds: o.Rounds, Specs: o.Specs, Cells: map[string]map[string]*Cell{}}
 	for _, s := range o.Servers {
-		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version})
+		rep.Servers = append(rep.Servers, ServerInfo{s.Name, s.Title, s.version, s.own})
+		if s.failure != "" {
+			rep.Servers[len(rep.Servers)-1].Version = "could not be installed"
+			for _, spec := range o.Specs {
+				rep.cell(s.Name, spec.Name).Failure = s.failure
+			}
+		}
 	}
 	return rep
 }
@@ -120,12 +128,38 @@ func (r *Report) value(server, spec string, m metric) (float64, bool) {
 	return stats.Median(values), true
 }
 
+// baseline is the server that ratios refer to: Node, or the first where that is not among them.
+func (r *Report) baseline() ServerInfo {
+	if i := slices.IndexFunc(r.Servers, func(s ServerInfo) bool { return s.Name == node }); i >= 0 {
+		return r.Servers[i]
+	}
+	return r.Servers[0]
+}
+
 // ratio returns a value relative to the baseline's.
 func (r *Report) ratio(server, spec string, m metric) (float64, bool) {
 	v, ok := r.value(server, spec, m)
-	base, ok2 := r.value(Baseline, spec, m)
+	base, ok2 := r.value(r.baseline().Name, spec, m)
 	if !ok || !ok2 || base <= 0 {
 		return 0, false
 	}
 	return v / base, true
+}
+
+// spread returns the least and the greatest ratio to the baseline of any one round. Rounds run side by side, so that what
+// shook the machine in one shook both.
+func (r *Report) spread(server, spec string, m metric) (least, most float64, ok bool) {
+	c, base := r.cell(server, spec), r.cell(r.baseline().Name, spec)
+	if c.Failure != "" || base.Failure != "" || len(c.Runs) < 2 || len(c.Runs) != len(base.Runs) {
+		return 0, 0, false
+	}
+	least = math.Inf(1)
+	for i, run := range c.Runs {
+		b := m.of(base.Runs[i])
+		if b <= 0 {
+			return 0, 0, false
+		}
+		least, most = min(least, m.of(run)/b), max(most, m.of(run)/b)
+	}
+	return least, most, true
 }

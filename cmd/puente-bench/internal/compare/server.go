@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,30 +33,45 @@ type Server struct {
 	Title string
 
 	dir     string // what its files are relative to
+	own     bool   // a build of Puente, not a peer
 	prepare func(ctx context.Context, s *Server) error
 	command []string // set by prepare
 	version string   // set by prepare
+	failure string   // why it could not be prepared
 }
 
-// Baseline is the name of the server that ratios refer to.
-const Baseline = "node"
+// Names of peers. Ratios refer to node, where it is among those compared.
+const (
+	node = "node"
+	bun  = "bun"
+)
 
-// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable.
+// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable. A
+// name=path is one more executable of Puente under a name of its own, so that two builds can be compared.
 func Servers(names []string, peers, binary string) ([]*Server, error) {
 	var all []*Server
 	for _, name := range names {
+		name, build, isBuild := strings.Cut(name, "=")
+		if slices.ContainsFunc(all, func(s *Server) bool { return s.Name == name }) {
+			return nil, fmt.Errorf("%w: %q is named twice", ErrUnknownServer, name)
+		}
 		s := &Server{Name: name, dir: filepath.Join(peers, name)}
+		if isBuild {
+			s.Title, s.dir, s.own, s.prepare = name, build, true, preparePuente
+			all = append(all, s)
+			continue
+		}
 		switch name {
-		case Baseline:
+		case node:
 			s.Title, s.prepare = "Node", prepareNode
-		case "bun":
+		case bun:
 			s.Title, s.prepare = "Bun", prepareBun
 		case "zishang520":
 			s.Title, s.prepare = "zishang520", prepareGo
 		case "puente":
-			s.Title, s.dir, s.prepare = "Puente", binary, preparePuente
+			s.Title, s.dir, s.own, s.prepare = "Puente", binary, true, preparePuente
 		default:
-			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520 and puente", ErrUnknownServer, name)
+			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520, puente, and name=path for a build of Puente", ErrUnknownServer, name)
 		}
 		all = append(all, s)
 	}
@@ -175,6 +191,13 @@ func preparePuente(_ context.Context, s *Server) error {
 	return nil
 }
 
+// limits are on, so that what they cost is counted, and never reached. The peers know the first two; Puente has the others, and
+// more by default.
+var limits = []string{
+	"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10",
+	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
+}
+
 // start runs the server on a free port, with env beside what every server gets, and waits until it accepts connections.
 func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	command, err := filepath.Abs(s.command[0])
@@ -186,9 +209,7 @@ func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	}
 	return launch(s.Title, func(port string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, command, s.command[1:]...)
-		cmd.Env = append(os.Environ(), "NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT="+port, "JWT_SECRET="+secret,
-			"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10")
-		cmd.Env = append(cmd.Env, env...)
+		cmd.Env = slices.Concat(os.Environ(), limits, []string{"NODE_ENV=production", "HTTP_HOST=127.0.0.1", "HTTP_PORT=" + port, "JWT_SECRET=" + secret}, env)
 		return cmd
 	})
 }

@@ -39,17 +39,19 @@ func (r *Report) SVG() string {
 			y += groupGap
 		}
 	}
+	var title strings.Builder
+	_ = xml.EscapeText(&title, []byte(r.baseline().Title)) // a Builder takes everything
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">
-<title>Server CPU per message and memory per connection, relative to Node</title>
+<title>Server CPU per message and memory per connection, relative to %s</title>
 <style>text{font:11px system-ui,sans-serif;fill:#222;stroke:#fff;stroke-width:3px;paint-order:stroke}.name{font-size:12px}.head{font-size:15px;font-weight:600}.one{stroke:#888;stroke-dasharray:3 3}.back{fill:#fff}
 @media(prefers-color-scheme:dark){text{fill:#ddd;stroke:#151515}.back{fill:#151515}}</style>
 <rect class="back" width="%d" height="%d"/>
-`, width, y+8, width, y+8, width, y+8) + r.legend(y) + b.String() + "</svg>\n"
+`, width, y+8, width, y+8, title.String(), width, y+8) + r.legend(y) + b.String() + "</svg>\n"
 }
 
 func (r *Report) legend(bottom int) string {
 	var b strings.Builder
-	text(&b, 16, 24, "start", "head", "Server CPU per message, memory per connection: shorter is better; Node is 1")
+	text(&b, 16, 24, "start", "head", "Server CPU per message, memory per connection: shorter is better; "+r.baseline().Title+" is 1")
 	x := plotLeft
 	for i, s := range r.Servers {
 		fmt.Fprintf(&b, `<rect x="%d" y="36" width="11" height="11" fill="%s"/>`+"\n", x, colours[i%len(colours)])
@@ -75,7 +77,7 @@ func (r *Report) bar(b *strings.Builder, y, i int, s ServerInfo, spec string, m 
 		unit = " KiB"
 	}
 	label := figure(v) + unit
-	if s.Name != Baseline {
+	if s.Name != r.baseline().Name {
 		label += fmt.Sprintf(" (%.2f×)", ratio)
 	}
 	text(b, plotLeft+int(length)+5, y+barHeight-3, "start", "", label)

@@ -32,7 +32,7 @@ func (a *arrivals) Closed(c sio.Client, err error) { a.run.Closed(c, err) }
 func (r *run) arrive(phase string, n, atOnce int) ([]sio.Client, error) {
 	a := &arrivals{run: r}
 	var clients []sio.Client
-	err := r.wait(phase, connectLimit,
+	err := r.wait(phase, r.connectLimit(),
 		func() float64 { return float64(a.ready) / float64(n) },
 		func() bool {
 			for len(clients) < n && len(clients)-a.ready < atOnce && r.err == nil {
@@ -119,7 +119,7 @@ func (r *run) idle() (Result, error) {
 func (r *run) traffic(w *publish) error {
 	r.settled = 0
 	asked, begun := 0, 0
-	err := r.wait("traffic", connectLimit, func() float64 { return float64(w.done) / float64(r.spec.Conns) }, func() bool {
+	err := r.wait("traffic", r.connectLimit(), func() float64 { return float64(w.done) / float64(r.spec.Conns) }, func() bool {
 		for ; asked < len(r.clients) && asked-w.done < dialAtOnce; asked++ {
 			w.ready(r.clients[asked])
 		}

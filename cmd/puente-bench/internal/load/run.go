@@ -23,10 +23,14 @@ var (
 )
 
 const (
-	dialAtOnce   = 64               // handshakes under way where connecting is not what is measured
-	connectLimit = 90 * time.Second // for all connections of a run
+	dialAtOnce   = 64 // handshakes under way where connecting is not what is measured
 	progressStep = 100 * time.Millisecond
 )
+
+// connectLimit is how long the connections of a run may take, or what each of them does once.
+func (r *run) connectLimit() time.Duration {
+	return 40*time.Second + time.Duration(r.spec.Conns)*6*time.Millisecond
+}
 
 // Target is the server under load.
 type Target struct {
@@ -222,7 +226,7 @@ func (r *run) wait(phase string, limit time.Duration, share func() float64, done
 
 // dialAll connects all clients, some at a time, and waits until each is settled.
 func (r *run) dialAll() error {
-	return r.wait("connecting", connectLimit,
+	return r.wait("connecting", r.connectLimit(),
 		func() float64 { return float64(r.settled) / float64(r.spec.Conns) },
 		func() bool {
 			for len(r.clients) < r.spec.Conns && len(r.clients)-r.settled < dialAtOnce && r.err == nil {
