@@ -70,8 +70,10 @@ type Event struct {
 	wantsAck    bool
 	replied     atomic.Bool
 
-	result    []any // of Return
+	result    []any // of Return, most often in one
 	hasResult bool
+	one       [1]any
+	frame     [1]engineio.Frame // the reply, most often
 }
 
 // WantsAck reports whether the client waits for an acknowledgement.
@@ -119,7 +121,7 @@ func (e *Event) Reply(args ...any) error {
 // Return acknowledges the event when its handler has returned without an error:
 // the cheaper way for a handler that replies last. It must be called by the
 // handler's goroutine.
-func (e *Event) Return(args ...any) { e.result, e.hasResult = args, true }
+func (e *Event) Return(args ...any) { e.result, e.hasResult = append(e.one[:0], args...), true }
 
 func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	if !e.wantsAck {
@@ -131,17 +133,23 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	if !e.socket.Connected() {
 		return nil, ErrDisconnected
 	}
-	data, attachments, err := encodeAck(args)
+	p := packet.Packet{Type: packet.Ack, Namespace: e.socket.ns.name, ID: e.id, HasID: true}
+	// Without attachments, as nearly all are, it is encoded where it is sent from.
+	text := packet.AppendText(engineio.StartText(128), &p)
+	head := len(text)
+	text, attachments, err := encodeList(append(text, '['), args, false)
 	if err != nil {
 		return nil, err
 	}
 	if e.replied.Swap(true) {
 		return nil, ErrReplied
 	}
-	return frames(&packet.Packet{
-		Type: packet.Ack, Namespace: e.socket.ns.name, ID: e.id, HasID: true,
-		Data: data, Attachments: attachments,
-	}, false), nil
+	if len(attachments) > 0 {
+		p.Data, p.Attachments = text[head:], attachments
+		return frames(&p, false), nil
+	}
+	e.frame[0] = engineio.FinishText(text)
+	return e.frame[:], nil
 }
 
 // frames encodes a packet for the engine.
