@@ -4,17 +4,19 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 // With Redis away members on the publisher's node get what is published, and the
 // publisher success; when it is back the nodes find together by themselves.
 func TestClusterWithoutRedis(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
-		redis := startRedis(t)
+		redis := redistest.Start(t)
 		n := startCluster(t, redis, 2, mode)
 		ann, near, far := n[0].device("ann", "r"), n[0].device("near", "r"), n[1].device("far", "r")
 		eventually(t, "far is in", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
-		redis.kill()
+		redis.Kill()
 		far.Clear()
 		eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
 		for i := range 5 {
@@ -24,7 +26,7 @@ func TestClusterWithoutRedis(t *testing.T) {
 		late := n[1].device("late", "r")
 		far.Next("user-joined")
 		near.Clear()
-		redis.up()
+		redis.Up()
 		up := time.Now()
 		eventually(t, "back", func() bool { return !n[0].degraded() && !n[1].degraded() })
 		eventually(t, "late is seen", func() bool { return ask(t, ann, "join-room", "r").Total == 4 })

@@ -22,6 +22,7 @@ import (
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 const secret = "the secret of the tests: 32 bytes"
@@ -210,11 +211,11 @@ func (n *clusterNode) degraded() bool {
 }
 
 // cluster starts nodes and waits until they know of each other.
-func startCluster(t testing.TB, redis *redisServer, n int, env ...string) []*clusterNode {
+func startCluster(t testing.TB, redis *redistest.Server, n int, env ...string) []*clusterNode {
 	t.Helper()
 	nodes := make([]*clusterNode, n)
 	for i := range nodes {
-		nodes[i] = startNode(t, append([]string{"REDIS_URL=" + redis.url()}, env...)...)
+		nodes[i] = startNode(t, append([]string{"REDIS_URL=" + redis.URL()}, env...)...)
 	}
 	connected(t, nodes...)
 	return nodes

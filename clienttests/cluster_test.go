@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +30,7 @@ func modes(t *testing.T, test func(t *testing.T, mode string)) {
 
 func TestClusterNotification(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
-		n := startCluster(t, startRedis(t), 2, mode)
+		n := startCluster(t, redistest.Start(t), 2, mode)
 		ann := n[0].device("ann")
 		phone, laptop := n[1].device("bob"), n[1].device("bob")
 		eventually(t, "node 0 sees bob", func() bool { return n[0].users() == 2 })
@@ -59,7 +60,7 @@ func TestClusterNotification(t *testing.T) {
 // every node.
 func TestClusterRoomsCountUsers(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
-		n := startCluster(t, startRedis(t), 3, mode)
+		n := startCluster(t, redistest.Start(t), 3, mode)
 		var members []*raw.Client
 		for i, node := range n {
 			members = append(members, node.device(fmt.Sprint("member", i), "r"))
@@ -153,9 +154,9 @@ func flush(t *testing.T, members []*raw.Client) {
 }
 
 func TestClusterNodeKilled(t *testing.T) {
-	redis := startRedis(t)
+	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2)
-	victim := startProcess(t, "REDIS_URL="+redis.url())
+	victim := startProcess(t, "REDIS_URL="+redis.URL())
 	ann, cat := n[0].device("ann", "r"), n[1].device("cat", "r")
 	both := n[0].device("both", "r")
 	victim.device("bob", "r")
@@ -193,7 +194,7 @@ func TestClusterNodeKilled(t *testing.T) {
 
 // Nodes are replaced one after the other; the clients come back to the others.
 func TestClusterRollingRestart(t *testing.T) {
-	redis := startRedis(t)
+	redis := redistest.Start(t)
 	nodes := startCluster(t, redis, 2)
 	witness := nodes[1].device("witness", "r")
 	for i := range 10 {
@@ -204,7 +205,7 @@ func TestClusterRollingRestart(t *testing.T) {
 	for range 10 {
 		witness.Next("user-left")
 	}
-	next := startNode(t, "REDIS_URL="+redis.url())
+	next := startNode(t, "REDIS_URL="+redis.URL())
 	eventually(t, "the new node is connected", func() bool { return !next.degraded() })
 	var members []*raw.Client
 	for i := range 10 {
@@ -214,7 +215,7 @@ func TestClusterRollingRestart(t *testing.T) {
 	witness.Close()
 	eventually(t, "the witness is gone", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
 	nodes[1].stop()
-	last := startNode(t, "REDIS_URL="+redis.url())
+	last := startNode(t, "REDIS_URL="+redis.URL())
 	late := last.device("late")
 	eventually(t, "the last node knows all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
 	if !notify(t, late, "u3") {
@@ -224,9 +225,9 @@ func TestClusterRollingRestart(t *testing.T) {
 }
 
 func TestClusterHealth(t *testing.T) {
-	redis := newRedis(t)
-	n := startNode(t, "REDIS_URL="+redis.url())
-	strict := startNode(t, "REDIS_URL="+redis.url(), "REDIS_REQUIRED=true")
+	redis := redistest.New(t)
+	n := startNode(t, "REDIS_URL="+redis.URL())
+	strict := startNode(t, "REDIS_URL="+redis.URL(), "REDIS_REQUIRED=true")
 	ill := func(what string) {
 		t.Helper()
 		eventually(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() })
@@ -252,27 +253,27 @@ func TestClusterHealth(t *testing.T) {
 		}
 	}
 	ill("Redis not started")
-	redis.up()
+	redis.Up()
 	well("Redis started")
-	redis.kill()
+	redis.Kill()
 	ill("Redis killed")
-	redis.up()
+	redis.Up()
 	well("Redis restarted")
-	redis.pause()
+	redis.Pause()
 	ill("Redis paused")
-	redis.resume()
+	redis.Resume()
 	well("Redis resumed")
 }
 
 // With Redis paused each publisher has an answer within a bound: success, or
 // unavailable where the cluster did not take more.
 func TestClusterRedisPaused(t *testing.T) {
-	redis := startRedis(t)
+	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
 	ann, near := n[0].device("ann", "r"), n[0].device("near", "r")
 	payload := strings.Repeat("x", 900_000)
-	redis.pause()
-	defer redis.resume()
+	redis.Pause()
+	defer redis.Resume()
 	const updates = 24 // more than the queue takes
 	start := time.Now()
 	for i := range updates {
@@ -291,7 +292,7 @@ func TestClusterRedisPaused(t *testing.T) {
 		ann.Clear()
 	}
 	t.Logf("%d updates of %d bytes in %v", updates, len(payload), time.Since(start).Round(time.Millisecond))
-	redis.resume()
+	redis.Resume()
 	far := n[1].device("far")
 	eventually(t, "the nodes are together again", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
 }

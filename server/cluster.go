@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
@@ -29,21 +30,17 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		return &cluster{presence: p, close: p.Close}, nil
 	}
 	logging.Disable() // the library's own, of the whole process: what fails is told to the hooks
-	client, err := newRedisClient(cfg.RedisURL.Reveal())
-	if err != nil {
-		return nil, err
-	}
 	opts := redisadapter.Options{URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log)}
 	if cfg.RedisAdapter == "sharded" {
 		opts.Mode = redisadapter.Sharded
 	}
 	nodes, err := redisadapter.New(opts)
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, fmt.Errorf("server: REDIS_URL: %w", err)
 	}
-	users, err := redispresence.New(redispresence.Options{Redis: client, Prefix: cfg.RedisPrefix, Hooks: presenceHooks(log)})
+	users, err := redispresence.New(redispresence.Options{Redis: nodes.Client(), Prefix: cfg.RedisPrefix, Hooks: presenceHooks(log)})
 	if err != nil {
-		return nil, errors.Join(err, nodes.Close(), client.Close())
+		return nil, errors.Join(err, nodes.Close())
 	}
 	return &cluster{
 		adapter:  nodes.Factory(),
@@ -59,7 +56,7 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 			return d
 		},
 		// Presence first: its last word is that the users have gone.
-		close: func() error { return errors.Join(users.Close(), nodes.Close(), client.Close()) },
+		close: func() error { return errors.Join(users.Close(), nodes.Close()) },
 	}, nil
 }
 

@@ -62,6 +62,10 @@ func (c *Cluster) Factory() adapter.Factory {
 	}
 }
 
+// Client returns the client through which the cluster publishes, for what else a
+// program does with the same Redis. It is the cluster's, and closed with it.
+func (c *Cluster) Client() redis.UniversalClient { return c.client }
+
 // Stats returns the counters.
 func (c *Cluster) Stats() Stats {
 	return Stats{c.stats.published.Load(), c.stats.dropped.Load(), c.stats.received.Load(), c.stats.malformed.Load()}

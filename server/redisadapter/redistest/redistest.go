@@ -21,6 +21,9 @@ type Server struct {
 	port int
 	args []string
 	cmd  *exec.Cmd
+
+	conf string     // of a sentinel, which is not told by arguments
+	tls  *tlsServer // nil where it speaks in the clear
 }
 
 // Start starts a server that ends with the test, and skips the test where there
@@ -47,18 +50,21 @@ func New(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// Addr is the server's address, URL its URL.
+// Addr is the server's address.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // URL is the server's URL.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+func (s *Server) URL() string {
+	if s.tls != nil {
+		return "rediss://" + s.Addr()
+	}
+	return "redis://" + s.Addr()
+}
 
 // Up starts the server and waits until it answers.
 func (s *Server) Up() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", append([]string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--save", "", "--appendonly", "no", "--dir", s.t.TempDir(),
-	}, s.args...)...)
+	s.cmd = exec.Command("redis-server", s.arguments()...)
 	s.cmd.SysProcAttr = dieWithParent()
 	if os.Getenv("REDISTEST_LOG") != "" {
 		s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
@@ -75,6 +81,19 @@ func (s *Server) Up() {
 			s.t.Fatalf("redis-server does not answer: %v", err)
 		}
 	}
+}
+
+func (s *Server) arguments() []string {
+	if s.conf != "" {
+		return []string{s.conf, "--sentinel"}
+	}
+	args := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	if s.tls != nil {
+		args = append(args, s.tls.arguments(s.port)...)
+	} else {
+		args = append(args, "--port", strconv.Itoa(s.port))
+	}
+	return append(args, s.args...)
 }
 
 // Kill ends the server as kill -9 does. A server that is down stays so.
@@ -94,5 +113,19 @@ func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // Client returns a client of the server. The caller closes it.
 func (s *Server) Client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1})
+	o := &redis.Options{Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1}
+	if s.tls != nil {
+		o.TLSConfig = s.tls.client
+	}
+	return redis.NewClient(o)
+}
+
+// Do has a command done, which must succeed.
+func (s *Server) Do(args ...any) {
+	s.t.Helper()
+	client := s.Client()
+	defer client.Close()
+	if err := client.Do(context.Background(), args...).Err(); err != nil {
+		s.t.Fatalf("%v: %v", args, err)
+	}
 }
