@@ -52,7 +52,12 @@ func configure(t testing.TB, env ...string) config.Config {
 // startNode starts a node in this process, which stops with the test.
 func startNode(t testing.TB, env ...string) *clusterNode {
 	t.Helper()
-	srv, err := server.New(configure(t, env...), &testLog{t: t})
+	return startLogging(t, &testLog{t: t}, env...)
+}
+
+func startLogging(t testing.TB, log io.Writer, env ...string) *clusterNode {
+	t.Helper()
+	srv, err := server.New(configure(t, env...), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,7 +188,8 @@ func (c *connection) parts(kind targetKind, names []string) func(func([]string) 
 func (c *connection) read() {
 	for {
 		m, err := c.pubsub.Receive(c.sub.ctx)
-		if err != nil {
+		// Where Redis cannot save it refuses PING, and goes on to deliver.
+		if err != nil && !redis.HasErrorPrefix(err, "MISCONF") {
 			c.failed <- err
 			return
 		}

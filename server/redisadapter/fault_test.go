@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,28 +222,77 @@ func TestRedisFlushed(t *testing.T) {
 	})
 }
 
-// A password that Redis no longer takes is a Redis that is away.
-func TestPasswordChanged(t *testing.T) {
-	server := redistest.Start(t)
-	p := startTwo(t, redisadapter.Options{URL: server.URL()})
-	p.works(t, "the start")
-	client := server.Client()
-	defer client.Close()
-	set := func(password string) {
-		t.Helper()
-		if err := client.ConfigSet(t.Context(), "requirepass", password).Err(); err != nil {
-			t.Fatal(err)
+// A Redis that is full refuses what writes, and of what nodes do nothing writes.
+// PING is refused where it cannot save; only what is refused counts as away.
+func TestRedisFull(t *testing.T) {
+	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		server.Up()
+		var changes atomic.Int64
+		opts.Hooks.Health = func(redisadapter.Health) { changes.Add(1) }
+		p := startTwo(t, opts)
+		p.works(t, "the start")
+		before := changes.Load()
+		full := func(what string) {
+			t.Helper()
+			client := server.Client()
+			defer client.Close()
+			if err := client.Set(t.Context(), "a", "b", 0).Err(); err == nil {
+				t.Fatalf("with %s full a write succeeded", what)
+			} else {
+				t.Logf("a write: %v", err)
+			}
+			p.works(t, "the fullness of "+what)
+			time.Sleep(1500 * time.Millisecond) // in which connections that are silent are pinged
+			p.works(t, "a silence")
+			if n := changes.Load() - before; n != 0 {
+				t.Errorf("with %s full the health changed %d times", what, n)
+			}
 		}
-		if err := client.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
-			t.Fatal(err)
+		server.Do("CONFIG", "SET", "maxmemory", "1")
+		full("memory")
+		server.Do("CONFIG", "SET", "maxmemory", "0")
+		server.BreakDisk()
+		full("the disk")
+		// A connection that is made anew finds the same.
+		server.Do("CLIENT", "KILL", "TYPE", "normal")
+		server.Do("CLIENT", "KILL", "TYPE", "pubsub")
+		p.works(t, "the end of the connections")
+		if dropped := p.clusters[0].Stats().Dropped; dropped > 5 {
+			t.Errorf("%d messages were dropped", dropped)
 		}
-		client.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub")
-	}
-	set("secret")
-	p.fails(t)
-	set("")
-	p.works(t, "the old password")
+		p.inOrder(t)
+	})
 }
+
+// refused tests what makes Redis refuse new connections: it is as away.
+func refused(t *testing.T, setting, bad, good string) {
+	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		server.Up()
+		p := startTwo(t, opts)
+		p.works(t, "the start")
+		client := server.Client()
+		defer client.Close()
+		admin := client.Conn() // stays
+		defer admin.Close()
+		for _, do := range [][]any{
+			{"CONFIG", "SET", setting, bad}, {"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, {"CLIENT", "KILL", "TYPE", "pubsub"},
+		} {
+			if err := admin.Do(t.Context(), do...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.fails(t)
+		if err := admin.Do(t.Context(), "CONFIG", "SET", setting, good).Err(); err != nil {
+			t.Fatal(err)
+		}
+		p.works(t, "the end of the refusals")
+		p.inOrder(t)
+	})
+}
+
+func TestRedisFullOfConnections(t *testing.T) { refused(t, "maxclients", "1", "1000") }
+
+func TestPasswordChanged(t *testing.T) { refused(t, "requirepass", "secret", "") }
 
 func TestCloseWhileAway(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {

@@ -241,7 +241,7 @@ func (p *publisher) recover(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := p.cluster.client.Ping(ctx).Err()
+		err := p.cluster.client.PubSubNumSub(ctx).Err() // PING would be refused where Redis cannot save
 		if err != nil {
 			p.cluster.health.set(publishing, err)
 			continue

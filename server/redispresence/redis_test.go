@@ -101,6 +101,7 @@ func TestRedisFaults(t *testing.T) {
 			do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
 		}, func(*redistest.Server) {}, false},
 		{"flushed", func(r *redistest.Server) { do(t, r, "FLUSHALL") }, func(*redistest.Server) {}, false},
+		{"disk full", (*redistest.Server).BreakDisk, func(*redistest.Server) {}, false},
 		{"full", func(r *redistest.Server) { do(t, r, "CONFIG", "SET", "maxmemory", "1") }, func(*redistest.Server) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,11 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Server is a redis-server of a test, on a free port of 127.0.0.1. Its methods
@@ -19,6 +21,7 @@ import (
 type Server struct {
 	t    testing.TB
 	port int
+	dir  string // which it may write to
 	args []string
 	cmd  *exec.Cmd
 
@@ -40,12 +43,14 @@ func New(t testing.TB, args ...string) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server")
 	}
+	logging.Disable() // the library tells of each failed attempt to connect
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := &Server{t: t, port: l.Addr().(*net.TCPAddr).Port, args: args}
+	// The directory comes first: it is removed when the server has ended.
+	s := &Server{t: t, port: l.Addr().(*net.TCPAddr).Port, dir: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
 	return s
 }
@@ -87,7 +92,7 @@ func (s *Server) arguments() []string {
 	if s.conf != "" {
 		return []string{s.conf, "--sentinel"}
 	}
-	args := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	args := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.dir}
 	if s.tls != nil {
 		args = append(args, s.tls.arguments(s.port)...)
 	} else {
@@ -118,6 +123,22 @@ func (s *Server) Client() *redis.Client {
 		o.TLSConfig = s.tls.client
 	}
 	return redis.NewClient(o)
+}
+
+// BreakDisk has the server find out that it cannot write to its disk, for good.
+func (s *Server) BreakDisk() {
+	s.t.Helper()
+	s.Do("CONFIG", "SET", "save", "3600 1000000")
+	if err := os.RemoveAll(s.dir); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Do("BGSAVE")
+	client := s.Client()
+	defer client.Close()
+	until(s.t, "a save has failed", func() bool {
+		info, err := client.Info(context.Background(), "persistence").Result()
+		return err == nil && strings.Contains(info, "rdb_last_bgsave_status:err")
+	})
 }
 
 // Do has a command done, which must succeed.

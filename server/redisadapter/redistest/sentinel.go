@@ -3,11 +3,14 @@ package redistest
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Sentinel is a master that a sentinel watches, and the replica that takes its
@@ -31,21 +34,35 @@ func StartSentinel(t testing.TB, name string) *Sentinel {
 		info, err := replica.Info(context.Background(), "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
-	s.conf = filepath.Join(t.TempDir(), "sentinel.conf") // which it rewrites
+	s.conf = filepath.Join(s.dir, "sentinel.conf") // which it rewrites
 	conf := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 1\n"+
 		"sentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 4000\n",
-		s.port, filepath.Dir(s.conf), name, s.Master.port, name, name)
+		s.port, s.dir, name, s.Master.port, name, name)
 	if err := os.WriteFile(s.conf, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.Up()
-	client := s.Client()
+	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
 	defer client.Close()
 	until(t, "the sentinel knows the replica", func() bool {
-		list, err := client.Do(context.Background(), "SENTINEL", "REPLICAS", name).Slice()
-		return err == nil && len(list) == 1
+		list, err := client.Replicas(context.Background(), name).Result()
+		return err == nil && len(list) == 1 && list[0]["flags"] == "slave" && list[0]["master-link-status"] == "ok"
 	})
 	return s
+}
+
+// HandOver has the master hand over to the replica, and waits until it has.
+func (s *Sentinel) HandOver() {
+	s.t.Helper()
+	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
+	defer client.Close()
+	if err := client.Failover(context.Background(), s.name).Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	until(s.t, "the replica is the master", func() bool {
+		addr, err := client.GetMasterAddrByName(context.Background(), s.name).Result()
+		return err == nil && net.JoinHostPort(addr[0], addr[1]) == s.Replica.Addr()
+	})
 }
 
 // URL is how clients are told of the master by way of the sentinel.
