@@ -57,6 +57,10 @@ func TestShardedDynamic(t *testing.T) {
 	run(t, "dynamic", redisadapter.Options{Mode: redisadapter.Sharded})
 }
 
+func TestShardedDynamicPrivate(t *testing.T) {
+	run(t, "dynamic-private", redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
+}
+
 func TestShardedStatic(t *testing.T) {
 	run(t, "static", redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
 }
@@ -138,10 +142,12 @@ func (p *pair) settle() {
 	}
 	eventually(p.t, "to counts the servers", func() bool { return p.to.do(p.t, command{Do: "serverCount"}) == nodes })
 	for _, s := range [][3]string{{"t1", "", "r"}, {"t1", "", "q"}, {"t2", "", "s"}, {"c1", "/chat", "r"}} {
-		eventually(p.t, s[0]+" is reached", func() bool {
-			p.from.do(p.t, command{Do: "emit", NSP: s[1], Rooms: s[2:], Event: "settle" + s[2]})
-			return p.node.do(p.t, command{Do: "has", Name: s[0], Event: "settle" + s[2]}) == "true"
-		})
+		for _, room := range []string{s[2], p.ids[s[0]]} {
+			eventually(p.t, s[0]+" is reached", func() bool {
+				p.from.do(p.t, command{Do: "emit", NSP: s[1], Rooms: []string{room}, Event: "settle" + room})
+				return p.node.do(p.t, command{Do: "has", Name: s[0], Event: "settle" + room}) == "true"
+			})
+		}
 	}
 }
 

@@ -47,3 +47,7 @@ func TestContractSharded(t *testing.T) {
 func TestContractShardedStatic(t *testing.T) {
 	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
 }
+
+func TestContractShardedDynamicPrivate(t *testing.T) {
+	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
+}

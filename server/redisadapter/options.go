@@ -30,8 +30,8 @@ const (
 	Dynamic Subscriptions = iota
 	// Static has one channel for the namespace and one for the node.
 	Static
-	// DynamicPrivate gives the sockets' own rooms channels too. See
-	// [SocketObserver].
+	// DynamicPrivate gives these channels too, which costs a subscription for
+	// each socket and saves the other nodes what is for one socket alone.
 	DynamicPrivate
 )
 

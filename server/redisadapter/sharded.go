@@ -59,16 +59,19 @@ func (s *sharded) counted() (string, bool) { return s.prefix, true }
 // room is always "": a room's channel is only subscribed to while it is wanted.
 func (s *sharded) room(string) string { return "" }
 
-// ownChannel reports whether broadcasts to one room have a channel. A name of 20
-// UTF-16 units passes for a socket's id.
+// ownChannel reports whether broadcasts to one room have a channel.
 func (s *sharded) ownChannel(room string) bool {
-	switch s.mode {
-	case Static:
-		return false
-	case DynamicPrivate:
-		return true
+	return s.mode == DynamicPrivate || s.mode == Dynamic && !passesForID(room)
+}
+
+// passesForID reports whether Node takes the room for a socket's own: where its
+// name has 20 UTF-16 units.
+func passesForID(room string) bool {
+	units := 0
+	for _, r := range room {
+		units += max(utf16.RuneLen(r), 1) // what is no rune becomes U+FFFD
 	}
-	return len(utf16.Encode([]rune(room))) != 20
+	return units == 20
 }
 
 func (s *sharded) encode(m *message, to string) (outgoing, error) {

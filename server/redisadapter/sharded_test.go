@@ -47,7 +47,6 @@ func TestShardedDynamicPrivate(t *testing.T) {
 	p := startTwo(t, opts)
 	id := "abcdefghijklmnopqrst"
 	s := p.nodes[1].Connect(id)
-	p.nodes[1].Adapter.(redisadapter.SocketObserver).SocketAdded(id)
 	client := server.Client()
 	defer client.Close()
 	channels := func() []string {
@@ -62,7 +61,7 @@ func TestShardedDynamicPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	adaptertest.Eventually(t, "the socket is reached", func() bool { return s.Len() == 1 })
-	p.nodes[1].Adapter.(redisadapter.SocketObserver).SocketRemoved(id)
+	p.nodes[1].DisconnectLocal(adapter.Selection{Rooms: []string{id}}, false)
 	adaptertest.Eventually(t, "the socket has no channel", func() bool { return len(channels()) == 0 })
 }
 

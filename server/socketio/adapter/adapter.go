@@ -115,9 +115,10 @@ type Adapter interface {
 	// duplicates and without the sockets' own.
 	AllRooms(ctx context.Context) ([]string, error)
 
-	// RoomCreated and RoomDeleted tell that this node's first socket has
-	// joined a room and that the last has left it. They are called in order,
-	// under the lock of the room table: they must only take note.
+	// RoomCreated and RoomDeleted tell that this node's first socket is in a
+	// room and that the last has left it, sockets' own rooms included. They are
+	// called in order, under the lock of the room table: they must only take
+	// note.
 	RoomCreated(room string)
 	RoomDeleted(room string)
 

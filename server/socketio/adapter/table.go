@@ -26,8 +26,8 @@ type Membership[M comparable] struct {
 // A member's own room is not stored: it follows from the member's id. Lists are
 // plain slices, since what the table is for is walking through them.
 type Table[M Member[M]] struct {
-	// Created and Deleted, where not nil, are told of a room's first member
-	// and last, under the lock: they must not block or call the table.
+	// Created and Deleted, where not nil, are told when Has of a room becomes
+	// true and false, under the lock: they must not block or call the table.
 	Created, Deleted func(room string)
 
 	mu    sync.RWMutex
@@ -60,6 +60,9 @@ func (t *Table[M]) Add(m M, then func()) {
 	ms.in, ms.index = true, len(t.all)
 	t.all = append(t.all, m)
 	t.byID[m.ID()] = m
+	if t.Created != nil && t.rooms[m.ID()] == nil {
+		t.Created(m.ID())
+	}
 	if then != nil {
 		then()
 	}
@@ -86,6 +89,9 @@ func (t *Table[M]) Remove(m M) []string {
 	t.all[len(t.all)-1] = none
 	t.all = t.all[:len(t.all)-1]
 	delete(t.byID, m.ID())
+	if t.Deleted != nil && t.rooms[m.ID()] == nil {
+		t.Deleted(m.ID())
+	}
 	*ms = Membership[M]{}
 	return names
 }
@@ -107,7 +113,7 @@ func (t *Table[M]) Join(m M, rooms ...string) bool {
 		if r == nil {
 			r = &room[M]{name: name}
 			t.rooms[name] = r
-			if t.Created != nil {
+			if _, own := t.byID[name]; t.Created != nil && !own {
 				t.Created(name)
 			}
 		}
@@ -141,7 +147,7 @@ func (t *Table[M]) drop(r *room[M], m M) {
 	r.remove(m)
 	if len(r.members) == 0 {
 		delete(t.rooms, r.name)
-		if t.Deleted != nil {
+		if _, own := t.byID[r.name]; t.Deleted != nil && !own {
 			t.Deleted(r.name)
 		}
 	}

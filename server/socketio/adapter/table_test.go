@@ -63,10 +63,12 @@ func TestTableTellsOfRooms(t *testing.T) {
 	table.Join(b, "x", "y")
 	table.Leave(a, "x", "nowhere")
 	table.Leave(a, "x")
+	table.Join(a, "b") // somebody else's own room
 	if got := table.Remove(b); !slices.Equal(got, []string{"x", "y"}) {
 		t.Errorf("b was in %v", got)
 	}
-	if want := []string{"+x", "+y", "-x", "-y"}; !slices.Equal(log, want) {
+	table.Leave(a, "b")
+	if want := []string{"+a", "+b", "+x", "+y", "-x", "-y", "-b"}; !slices.Equal(log, want) {
 		t.Errorf("got %v, want %v", log, want)
 	}
 	if table.Join(b, "z") || table.Has("z") {
@@ -83,12 +85,25 @@ func TestTableAgainstModel(t *testing.T) {
 	table := NewTable[*fakeMember]()
 	members := make([]*fakeMember, 40)
 	model := map[string]map[string]bool{}
+	told := map[string]bool{}
+	table.Created = func(room string) {
+		if told[room] {
+			t.Errorf("%s was created twice", room)
+		}
+		told[room] = true
+	}
+	table.Deleted = func(room string) {
+		if !told[room] {
+			t.Errorf("%s was deleted, which is not there", room)
+		}
+		delete(told, room)
+	}
 	for i := range members {
 		members[i] = &fakeMember{id: fmt.Sprint("m", i)}
 		table.Add(members[i], nil)
 	}
 	for range 5000 {
-		m, room := members[rng.IntN(len(members))], fmt.Sprint("r", rng.IntN(5))
+		m, room := members[rng.IntN(len(members))], []string{"r0", "r1", "r2", "r3", "m1", "m2"}[rng.IntN(6)]
 		if model[room] == nil {
 			model[room] = map[string]bool{}
 		}
@@ -104,12 +119,18 @@ func TestTableAgainstModel(t *testing.T) {
 			for _, ids := range model {
 				delete(ids, m.id)
 			}
+			if told[m.id] != table.Has(m.id) {
+				t.Fatalf("of %s was told %v", m.id, told[m.id])
+			}
 			table.Add(m, nil)
+		}
+		if told[room] != table.Has(room) {
+			t.Fatalf("of %s was told %v", room, told[room])
 		}
 		except := fmt.Sprint("r", rng.IntN(5))
 		var want []string
 		for _, m := range members {
-			if model[room][m.id] && !model[except][m.id] {
+			if (model[room][m.id] || room == m.id) && !model[except][m.id] {
 				want = append(want, m.id)
 			}
 		}
@@ -117,7 +138,7 @@ func TestTableAgainstModel(t *testing.T) {
 		if got := table.ids(Selection{[]string{room}, []string{except}}); !slices.Equal(got, want) {
 			t.Fatalf("%s but not %s: got %v, want %v", room, except, got, want)
 		}
-		if table.In(m, room) != model[room][m.id] {
+		if table.In(m, room) != (model[room][m.id] || room == m.id) {
 			t.Fatalf("In(%s, %s) is wrong", m.id, room)
 		}
 	}
