@@ -39,8 +39,8 @@ type connection struct {
 
 	mu      sync.Mutex
 	changes map[target]struct{}
-	active  map[target]struct{} // subscribed, confirmed or not
-	leaving map[target]int      // unsubscribed, not confirmed yet
+	active  map[target]bool // subscribed; true once that is confirmed
+	leaving map[target]int  // unsubscribed, not confirmed yet
 }
 
 // pubsubber is the part of the library's clients that makes a subscription.
@@ -51,7 +51,7 @@ type pubsubber interface {
 func newConnection(s *subscriber, address string, client pubsubber) *connection {
 	return &connection{
 		sub: s, address: address, pubsub: client.Subscribe(s.ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
-		changes: make(map[target]struct{}), active: make(map[target]struct{}), leaving: make(map[target]int),
+		changes: make(map[target]struct{}), active: make(map[target]bool), leaving: make(map[target]int),
 	}
 }
 
@@ -136,23 +136,29 @@ func (c *connection) watch(reading bool) error {
 // apply makes what is subscribed what is wanted.
 func (c *connection) apply() error {
 	var on, off [shardTarget + 1][]string
+	var kept []target // given up and wanted again before anything was done
 	c.sub.mu.Lock()
 	c.mu.Lock()
 	for t := range c.changes {
-		_, active := c.active[t]
+		confirmed, active := c.active[t]
 		switch wanted := c.sub.routes[t] != nil; {
 		case wanted && !active:
-			c.active[t] = struct{}{}
+			c.active[t] = false
 			on[t.kind] = append(on[t.kind], t.name)
 		case !wanted && active:
 			delete(c.active, t)
 			c.leaving[t]++
 			off[t.kind] = append(off[t.kind], t.name)
+		case confirmed:
+			kept = append(kept, t)
 		}
 	}
 	clear(c.changes)
 	c.mu.Unlock()
 	c.sub.mu.Unlock()
+	for _, t := range kept {
+		c.sub.confirm(t)
+	}
 
 	ps := c.pubsub
 	for _, step := range []struct {
@@ -218,11 +224,11 @@ func (c *connection) handle(m any) error {
 	case *redis.Subscription:
 		switch m.Kind {
 		case "subscribe":
-			c.sub.confirm(target{channelTarget, m.Channel})
+			c.came(target{channelTarget, m.Channel})
 		case "psubscribe":
-			c.sub.confirm(target{patternTarget, m.Channel})
+			c.came(target{patternTarget, m.Channel})
 		case "ssubscribe":
-			c.sub.confirm(target{shardTarget, m.Channel})
+			c.came(target{shardTarget, m.Channel})
 		case "unsubscribe":
 			c.left(target{channelTarget, m.Channel})
 		case "punsubscribe":
@@ -235,6 +241,21 @@ func (c *connection) handle(m any) error {
 		}
 	}
 	return nil
+}
+
+// came notes that a subscription has begun. One whose end has been asked for
+// since is not what is wanted now, even where another of the same follows.
+func (c *connection) came(t target) {
+	c.mu.Lock()
+	_, active := c.active[t]
+	active = active && c.leaving[t] == 0
+	if active {
+		c.active[t] = true
+	}
+	c.mu.Unlock()
+	if active {
+		c.sub.confirm(t)
+	}
 }
 
 // left notes the end of a subscription. It reports false where nobody asked.

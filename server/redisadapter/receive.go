@@ -24,7 +24,7 @@ func (n *node) active() bool { return n.ctx.Err() == nil }
 
 // receive handles a message on the goroutine of the connection, so that what a
 // node has sent happens in order.
-func (n *node) receive(from target, channel, payload string) {
+func (n *node) receive(channel, payload string) {
 	if n.ctx.Err() != nil {
 		return
 	}

@@ -65,20 +65,22 @@ func TestShardedDynamicPrivate(t *testing.T) {
 	adaptertest.Eventually(t, "the socket has no channel", func() bool { return len(channels()) == 0 })
 }
 
-// A namespace that is made anew while its predecessor closes keeps its channels.
+// A namespace that is made anew at once has what its predecessor had.
 func TestNamespaceMadeAnew(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
 		factory := p.clusters[1].Factory()
-		for range 10 {
-			old := p.nodes[1]
+		for range 100 {
+			p.nodes[1].Adapter.Close()
 			p.nodes[1] = adaptertest.Start(t, factory, "/")
-			p.socket = p.nodes[1].Connect("s", "r")
-			old.Adapter.Close()
-			p.works(t, "another namespace")
+			if count, err := p.nodes[1].Adapter.ServerCount(t.Context()); err != nil || count != 2 {
+				t.Fatalf("ServerCount: %d, %v, want 2", count, err)
+			}
 		}
+		p.socket = p.nodes[1].Connect("s", "r")
+		p.works(t, "another namespace")
 	})
 }
 

@@ -31,13 +31,12 @@ type target struct {
 type receiver interface {
 	// active reports whether it still may be added; once false, it stays so.
 	active() bool
-	receive(from target, channel, payload string)
+	receive(channel, payload string)
 }
 
-// route is a wanted subscription. Several receivers share one for the moment in
-// which a namespace is made anew while its predecessor is closing.
+// route is a wanted subscription.
 type route struct {
-	receivers []receiver
+	to        receiver
 	confirmed bool
 }
 
@@ -80,13 +79,10 @@ func (s *subscriber) add(r receiver, targets ...target) {
 		return
 	}
 	for _, t := range targets {
-		rt := s.routes[t]
-		if rt == nil {
-			rt = &route{}
-			s.routes[t] = rt
+		if s.routes[t] == nil {
+			s.routes[t] = &route{to: r}
 			s.dirty[t] = struct{}{}
 		}
-		rt.receivers = append(slices.Clip(rt.receivers), r)
 	}
 	s.signal()
 }
@@ -114,11 +110,7 @@ func (s *subscriber) removeAll(r receiver) {
 // drop takes r off a route. s.mu is held.
 func (s *subscriber) drop(r receiver, t target) {
 	rt := s.routes[t]
-	if rt == nil || !slices.Contains(rt.receivers, r) {
-		return
-	}
-	rt.receivers = slices.DeleteFunc(slices.Clone(rt.receivers), func(o receiver) bool { return o == r })
-	if len(rt.receivers) > 0 {
+	if rt == nil || rt.to != r {
 		return
 	}
 	if rt.confirmed {
@@ -294,16 +286,13 @@ func (s *subscriber) confirm(t target) {
 	}
 }
 
-// dispatch gives a message to those that want it.
+// dispatch gives a message to the one that wants it.
 func (s *subscriber) dispatch(t target, channel, payload string) {
 	s.mu.Lock()
-	var to []receiver
-	if rt := s.routes[t]; rt != nil {
-		to = rt.receivers
-	}
+	rt := s.routes[t]
 	s.mu.Unlock()
-	for _, r := range to {
-		r.receive(t, channel, payload)
+	if rt != nil {
+		rt.to.receive(channel, payload)
 	}
 }
 

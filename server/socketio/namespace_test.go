@@ -3,10 +3,13 @@ package socketio_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
@@ -102,4 +105,51 @@ func TestPatternComeAndGo(t *testing.T) {
 		a.Close()
 		b.Close()
 	}
+}
+
+// closingSlowly is an adapter whose end takes time.
+type closingSlowly struct {
+	adapter.Adapter
+	end func()
+}
+
+func (a closingSlowly) Close() error {
+	defer a.end()
+	return a.Adapter.Close()
+}
+
+// A client that comes while the namespace is being given up gets another, whose
+// adapter is made when the first one's is closed: they are one to the cluster.
+func TestNamespaceMadeAnew(t *testing.T) {
+	memory := adapter.NewMemory().Factory()
+	var open atomic.Int32
+	matched := make(chan struct{}, 2)
+	closing := make(chan struct{})
+	srv := serve(t, socketio.Options{Adapter: func(l adapter.Local) adapter.Adapter {
+		if l.Name() != "/x" {
+			return memory(l)
+		}
+		if n := open.Add(1); n != 1 {
+			t.Errorf("%d adapters of a namespace are open", n)
+		}
+		return closingSlowly{memory(l), func() {
+			closing <- struct{}{}
+			<-matched                         // the second client is about to make its namespace
+			time.Sleep(20 * time.Millisecond) // and would have made it
+			open.Add(-1)
+		}}
+	}})
+	p := srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { matched <- struct{}{}; return true })
+	p.Handle("echo", echo)
+	a := socketiotest.Dial(t, srv.URL, socketiotest.Options{Namespace: "/x"})
+	<-matched
+	a.Leave()
+	<-closing
+	b := socketiotest.Dial(t, srv.URL, socketiotest.Options{Namespace: "/x"})
+	if got := text(b.EmitAck("echo", 1)); got != `[1]` {
+		t.Errorf("got %s", got)
+	}
+	matched <- struct{}{}
+	b.Leave()
+	<-closing
 }

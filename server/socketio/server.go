@@ -23,13 +23,14 @@ type Server struct {
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
 	patterns   []*Pattern
-	closed     bool // no new goroutines
+	closing    map[string]chan struct{} // namespaces whose adapters are being closed, and the ends of that
+	closed     bool                     // no new goroutines
 }
 
 // New returns a server with the root namespace, to which every client may
 // connect.
 func New(opts Options) *Server {
-	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace)}
+	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), closing: make(map[string]chan struct{})}
 	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
 		return srv.newClient(s)
 	})
@@ -64,9 +65,21 @@ func (srv *Server) Namespace(name string) *Namespace {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
+	return srv.namespace(name, newHandlers, nil)
+}
+
+// namespace returns the namespace with the name, or a new one. It waits until its
+// predecessor's adapter is closed, and lets go of srv.mu, which is held, meanwhile.
+func (srv *Server) namespace(name string, h func() *Handlers, p *Pattern) *Namespace {
+	for srv.closing[name] != nil {
+		end := srv.closing[name]
+		srv.mu.Unlock()
+		<-end
+		srv.mu.Lock()
+	}
 	ns := srv.namespaces[name]
 	if ns == nil {
-		ns = srv.newNamespace(name, newHandlers(), nil)
+		ns = srv.newNamespace(name, h(), p)
 		srv.namespaces[name] = ns
 	}
 	return ns
@@ -141,8 +154,7 @@ func (srv *Server) acquire(s *Socket, p *Pattern) *Namespace {
 	defer srv.mu.Unlock()
 	ns := srv.namespaces[s.nsName]
 	if ns == nil && p != nil {
-		ns = srv.newNamespace(s.nsName, p.Handlers, p)
-		srv.namespaces[s.nsName] = ns
+		ns = srv.namespace(s.nsName, func() *Handlers { return p.Handlers }, p)
 	}
 	if ns != nil {
 		ns.refs++
@@ -155,13 +167,19 @@ func (srv *Server) release(ns *Namespace) {
 	srv.mu.Lock()
 	ns.refs--
 	gone := ns.refs == 0 && ns.pattern != nil && !srv.opts.KeepEmptyNamespaces && !srv.closed
-	if gone {
-		delete(srv.namespaces, ns.name)
+	if !gone {
+		srv.mu.Unlock()
+		return
 	}
+	end := make(chan struct{})
+	delete(srv.namespaces, ns.name)
+	srv.closing[ns.name] = end
 	srv.mu.Unlock()
-	if gone {
-		ns.adapter.Close()
-	}
+	ns.adapter.Close()
+	srv.mu.Lock()
+	delete(srv.closing, ns.name)
+	srv.mu.Unlock()
+	close(end)
 }
 
 // spawn runs f on a goroutine that Close waits for. On a closed server it does

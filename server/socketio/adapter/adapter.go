@@ -154,5 +154,6 @@ type Local interface {
 }
 
 // Factory makes the adapter of a namespace. It must not wait for the cluster:
-// a node whose cluster is away serves its own sockets meanwhile.
+// a node whose cluster is away serves its own sockets meanwhile. A namespace that
+// is made anew has its adapter made when its predecessor's is closed.
 type Factory func(Local) Adapter

@@ -91,7 +91,7 @@ func (c *cluster) start(n int) []*Node {
 }
 
 // settle waits until each node reaches the sockets of the others in all their
-// rooms: a join does not wait for the cluster.
+// rooms, their own included: a join does not wait for the cluster.
 func (c *cluster) settle() {
 	c.t.Helper()
 	for from, a := range c.nodes {
@@ -99,7 +99,11 @@ func (c *cluster) settle() {
 			if a == b {
 				continue
 			}
-			for _, room := range b.LocalRooms() {
+			rooms := b.LocalRooms()
+			for _, s := range b.sockets(adapter.Selection{}) {
+				rooms = append(rooms, s.id)
+			}
+			for _, room := range rooms {
 				c.reach(a, b, room, fmt.Sprint(from, " ", room))
 			}
 		}
