@@ -58,7 +58,14 @@ var layers = []layer{
 	{path: "server/clientbundle"},
 
 	// The oracle stays independent of what it judges: no codec, in tests either.
-	{path: "compat/cluster", may: []string{"compat/cluster/...", "server/redisadapter/...", "server/socketio", "server/socketio/adapter"}, tests: true},
+	{
+		path: "compat/cluster",
+		may: []string{
+			"compat/cluster/...", "server", "server/config",
+			"server/redisadapter/...", "server/socketio", "server/socketio/adapter",
+		},
+		tests: true,
+	},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
 	// redistest is a redis-server, not how Puente speaks with it.
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/redisadapter/redistest"}, tests: true},

@@ -6,13 +6,25 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
 // node is the process of peer.mjs.
 type node struct {
-	in  io.Writer
-	out *bufio.Reader
+	in      io.Writer
+	out     *bufio.Reader
+	process *os.Process
+	killed  bool
+}
+
+// pause stops the process without ending it.
+func (n *node) pause() { n.process.Signal(syscall.SIGSTOP) }
+
+// kill ends the process as kill -9 does, without a word to Redis.
+func (n *node) kill() {
+	n.killed = true
+	n.process.Kill()
 }
 
 func startNode(t *testing.T) *node {
@@ -33,13 +45,14 @@ func startNode(t *testing.T) *node {
 	if err := cmd.Start(); err != nil {
 		t.Skipf("node is missing: %v", err)
 	}
+	n := &node{in: in, out: bufio.NewReader(out), process: cmd.Process}
 	t.Cleanup(func() {
 		in.Close()
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && !n.killed {
 			t.Errorf("node: %v", err)
 		}
 	})
-	return &node{in, bufio.NewReader(out)}
+	return n
 }
 
 // command is one line to peer.mjs, which says what the fields mean.
@@ -49,6 +62,7 @@ type command struct {
 	Name    string            `json:"name,omitempty"`
 	Names   []string          `json:"names,omitempty"`
 	URL     string            `json:"url,omitempty"`
+	Token   string            `json:"token,omitempty"`
 	Redis   string            `json:"redis,omitempty"`
 	Key     string            `json:"key,omitempty"`
 	Adapter string            `json:"adapter,omitempty"`

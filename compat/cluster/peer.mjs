@@ -51,6 +51,12 @@ function serve(io, name) {
       socket.data.of = socket.handshake.auth.name;
       socket.on("join", (rooms, done) => (socket.join(rooms), done()));
       socket.on("leave", (room, done) => (socket.leave(room), done()));
+      // What the migration guide has a server add where the user is known.
+      socket.on("iam", (userId, done) => {
+        socket.join(`user:${userId}`);
+        socket.data.userId = userId;
+        done();
+      });
       socket.on("rooms", (done) => done([...socket.rooms].filter((r) => r !== socket.id).sort()));
     });
     nsp.received = [];
@@ -99,8 +105,9 @@ const commands = {
       delete clients[name], delete servers[name], delete emitters[name];
     }
   },
-  async client({ name, url, nsp, rooms }) {
-    const c = connect(url + (nsp || ""), { transports: ["websocket"], forceNew: true, reconnection: false, auth: { name } });
+  async client({ name, url, nsp, rooms, token }) {
+    const auth = { name, token };
+    const c = connect(url + (nsp || ""), { transports: ["websocket"], forceNew: true, reconnection: false, auth });
     c.got = [];
     c.onAny((event, ...args) => {
       const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
@@ -109,7 +116,7 @@ const commands = {
     });
     clients[name] = c;
     await new Promise((done, fail) => (c.on("connect", done), c.on("connect_error", fail)));
-    await c.timeout(patience).emitWithAck("join", rooms);
+    if (rooms) await c.timeout(patience).emitWithAck("join", rooms);
     return c.id;
   },
   // got waits until a client has n events with the name, and returns them.

@@ -1,0 +1,221 @@
+package cluster_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/server"
+	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
+)
+
+const secret = "the secret of the tests: 32 bytes"
+
+// startServer starts a node of Puente as the command runs it.
+func startServer(t *testing.T, env ...string) (srv *server.Server, url string) {
+	t.Helper()
+	vars := map[string]string{
+		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": secret, "WS_RATE_LIMIT": "0", "SHUTDOWN_TIMEOUT": "2000",
+	}
+	for i := 0; i < len(env); i += 2 {
+		vars[env[i]] = env[i+1]
+	}
+	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err = server.New(cmd.Config, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("server: %v", err)
+		}
+	})
+	return srv, "http://" + srv.Addr().String()
+}
+
+func userToken(t *testing.T, user string) string {
+	t.Helper()
+	text, err := server.MintToken(config.Command{
+		Config: config.Config{JWTSecret: config.NewSecret(secret)},
+		Token:  config.Token{User: ident.Must(ident.String(user)), TTL: time.Hour},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// fleet is nodes of Puente beside servers on Node, in the middle of a migration.
+// ann is on the first node of Puente and asks for all.
+type fleet struct {
+	t    *testing.T
+	node *node
+}
+
+// ask sends an event of a client's, which must be answered with success within
+// bounds.
+func (f fleet) ask(client, event, arg string) (answer struct{ Success, Delivered bool }) {
+	f.t.Helper()
+	before := time.Now()
+	text := f.node.do(f.t, command{Do: "ask", Name: client, Event: event, Args: raw(arg)})
+	if took := time.Since(before); took > 5*time.Second {
+		f.t.Errorf("%s was answered after %v", event, took)
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || !answer.Success {
+		f.t.Fatalf("%s %s: %s", event, arg, text)
+	}
+	return answer
+}
+
+// delivered publishes a notification of ann's and returns what is said of it.
+func (f fleet) delivered(user, title string) bool {
+	f.t.Helper()
+	return f.ask("ann", "publish-notification", fmt.Sprintf(`{"targetUserId":%q,"type":"INFO","title":%q}`, user, title)).Delivered
+}
+
+// event waits for an event at a client, with a field of its argument.
+func (f fleet) event(client, event, field, value string) {
+	f.t.Helper()
+	eventually(f.t, fmt.Sprintf("%s has %s %s", client, event, value), func() bool { return f.count(client, event, field, value) > 0 })
+}
+
+func (f fleet) count(client, event, field, value string) (n int) {
+	f.t.Helper()
+	var list [][]map[string]any
+	text := f.node.do(f.t, command{Do: "got", Name: client, Event: event})
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		f.t.Fatalf("%s: %v", text, err)
+	}
+	for _, args := range list {
+		if args[0][field] == value {
+			n++
+		}
+	}
+	return n
+}
+
+// The service in a fleet of both kinds, with what the migration guide has Node's
+// servers do: users there are reached and found, and rooms are one.
+func TestService(t *testing.T) {
+	for _, tc := range []struct{ name, puente, node string }{
+		{"classic", "classic", "classic"},
+		{"sharded", "sharded", "dynamic"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			redis := redistest.Start(t)
+			f := fleet{t, startNode(t)}
+			env := []string{"REDIS_URL", redis.URL(), "REDIS_ADAPTER", tc.puente}
+			first, firstURL := startServer(t, env...)
+			_, secondURL := startServer(t, env...)
+			onNode := func(n *node, name string) (url string) {
+				text := n.do(t, command{Do: "server", Name: name, Redis: redis.URL(), Key: "socket.io", Adapter: tc.node})
+				if err := json.Unmarshal([]byte(text), &url); err != nil {
+					t.Fatal(err)
+				}
+				return url
+			}
+			oldURL := onNode(f.node, "old")
+			victim := startNode(t)
+			victimURL := onNode(victim, "victim")
+			client := func(name, url, user string) {
+				f.node.do(t, command{Do: "client", Name: name, URL: url, Token: userToken(t, user)})
+				if url == oldURL || url == victimURL {
+					f.node.do(t, command{Do: "ask", Name: name, Event: "iam", Args: raw(fmt.Sprintf("%q", user))})
+				}
+			}
+			client("ann", firstURL, "ann")
+			client("bob", secondURL, "bob")
+			client("nora", oldURL, "nora")
+			client("both new", secondURL, "both")
+			client("both old", oldURL, "both")
+			client("vic", victimURL, "vic")
+			defer f.node.do(t, command{Do: "stop", Names: []string{"ann", "bob", "nora", "both new", "both old", "vic", "old"}})
+
+			// Where a user is does not matter.
+			for _, user := range []string{"bob", "nora", "both", "vic"} {
+				eventually(t, user+" is found", func() bool { return f.delivered(user, "are you there") })
+			}
+			for _, c := range []string{"bob", "nora", "both new", "both old", "vic"} {
+				f.event(c, "notification", "title", "are you there")
+			}
+			for user, clients := range map[string][]string{"bob": {"bob"}, "nora": {"nora"}, "both": {"both new", "both old"}} {
+				if !f.delivered(user, "once") {
+					t.Errorf("not delivered to %s", user)
+				}
+				f.delivered(user, "last")
+				for _, c := range clients {
+					f.event(c, "notification", "title", "last")
+					if n := f.count(c, "notification", "title", "once"); n != 1 {
+						t.Errorf("%s got a notification %d times", c, n)
+					}
+				}
+			}
+			for range 10 {
+				if f.delivered("nobody", "x") {
+					t.Error("delivered to nobody")
+				}
+			}
+			f.node.do(t, command{
+				Do: "emit", Server: "old", Rooms: []string{"user:ann"}, Event: "notification", Args: raw(`{"title":"from Node"}`),
+			})
+			f.event("ann", "notification", "title", "from Node")
+
+			// Rooms.
+			f.ask("ann", "join-room", `"r"`)
+			f.ask("bob", "join-room", `"r"`)
+			f.node.do(t, command{Do: "ask", Name: "nora", Event: "join", Args: raw(`["room:r"]`)})
+			eventually(t, "an update reaches all", func() bool {
+				f.ask("ann", "publish-update", `{"roomId":"r","type":"settle"}`)
+				return f.count("bob", "update", "type", "settle") > 0 && f.count("nora", "update", "type", "settle") > 0
+			})
+			f.node.do(t, command{
+				Do: "emit", Server: "old", Rooms: []string{"room:r"}, Event: "update", Args: raw(`{"roomId":"r","type":"from Node"}`),
+			})
+			for _, c := range []string{"ann", "bob", "nora"} {
+				f.event(c, "update", "type", "from Node")
+			}
+			if n := f.count("both new", "update", "roomId", "r") + f.count("both old", "update", "roomId", "r"); n != 0 {
+				t.Errorf("who is not in the room got %d updates", n)
+			}
+
+			// A user is disconnected everywhere.
+			if _, err := first.Service().DisconnectUser(t.Context(), ident.Must(ident.String("both")), "enough"); err != nil {
+				t.Error(err)
+			}
+			for _, c := range []string{"both new", "both old"} {
+				f.event(c, "force-disconnect", "reason", "enough")
+				f.node.do(t, command{Do: "gone", Name: c})
+			}
+			f.node.do(t, command{Do: "stop", Names: []string{"nora"}})
+			for _, user := range []string{"both", "nora"} {
+				eventually(t, user+" is gone", func() bool { return !f.delivered(user, "x") })
+			}
+
+			// A server that hangs, is killed while it is asked, and is dead.
+			victim.pause()
+			if f.delivered("vic", "x") {
+				t.Error("delivered by a server that hangs")
+			}
+			time.AfterFunc(50*time.Millisecond, victim.kill) // an answer is waited for longer
+			if f.delivered("vic", "x") {
+				t.Error("delivered by a server that was killed")
+			}
+			if f.delivered("vic", "x") || !f.delivered("bob", "after") {
+				t.Error("after the end of a server vic is there, or bob is not")
+			}
+			f.event("bob", "notification", "title", "after")
+		})
+	}
+}
