@@ -61,7 +61,7 @@ var layers = []layer{
 	{
 		path: "compat/cluster",
 		may: []string{
-			"compat/cluster/...", "server", "server/config",
+			"compat/cluster/...", "compat/nodetest", "server", "server/config",
 			"server/redisadapter/...", "server/socketio", "server/socketio/adapter",
 		},
 		tests: true,

@@ -1,15 +1,11 @@
 package compat_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"flag"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
-	"sync"
 	"testing"
+
+	"github.com/puente-io/puente/compat/nodetest"
 )
 
 var update = flag.Bool("update", false, "record the transcripts anew from Node's server")
@@ -21,51 +17,12 @@ func TestNode(t *testing.T) {
 }
 
 // nodeServer is one node process that serves every transcript, each on a port of its own.
-type nodeServer struct {
-	mu  sync.Mutex // held from a question to its answer
-	in  io.Writer
-	out *bufio.Reader
+type nodeServer struct{ *nodetest.Process }
+
+func startNode(t *testing.T) nodeServer {
+	return nodeServer{nodetest.Start(t, "..", "record/server.js", "socket.io")}
 }
 
-func startNode(t *testing.T) *nodeServer {
-	if _, err := os.Stat("../node_modules/socket.io"); err != nil {
-		t.Skip("node_modules is missing: npm ci")
-	}
-	cmd := exec.Command("node", "record/server.js")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Skipf("node is missing: %v", err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("node: %v", err)
-		}
-	})
-	return &nodeServer{in: in, out: bufio.NewReader(out)}
-}
-
-func (n *nodeServer) serve(t *testing.T, kind, options string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	line, err := json.Marshal(map[string]any{"kind": kind, "options": json.RawMessage(options)})
-	if err != nil {
-		t.Fatalf("options: %v", err)
-	}
-	if _, err := n.in.Write(append(line, '\n')); err != nil {
-		t.Fatalf("node: %v", err)
-	}
-	port, err := n.out.ReadString('\n')
-	if err != nil {
-		t.Fatalf("node: %v", err)
-	}
-	return "127.0.0.1:" + strings.TrimSpace(port)
+func (n nodeServer) serve(t *testing.T, kind, options string) string {
+	return "127.0.0.1:" + n.Ask(t, map[string]any{"kind": kind, "options": json.RawMessage(options)})
 }

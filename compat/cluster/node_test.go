@@ -1,58 +1,18 @@
 package cluster_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"io"
-	"os"
-	"os/exec"
-	"syscall"
 	"testing"
+
+	"github.com/puente-io/puente/compat/nodetest"
 )
 
 // node is the process of peer.mjs.
-type node struct {
-	in      io.Writer
-	out     *bufio.Reader
-	process *os.Process
-	killed  bool
-}
-
-// pause stops the process without ending it.
-func (n *node) pause() { n.process.Signal(syscall.SIGSTOP) }
-
-// kill ends the process as kill -9 does, without a word to Redis.
-func (n *node) kill() {
-	n.killed = true
-	n.process.Kill()
-}
+type node struct{ *nodetest.Process }
 
 func startNode(t *testing.T) *node {
 	t.Helper()
-	if _, err := os.Stat("../../node_modules/@socket.io/redis-adapter"); err != nil {
-		t.Skip("node_modules is missing: npm ci")
-	}
-	cmd := exec.Command("node", "peer.mjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Skipf("node is missing: %v", err)
-	}
-	n := &node{in: in, out: bufio.NewReader(out), process: cmd.Process}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil && !n.killed {
-			t.Errorf("node: %v", err)
-		}
-	})
-	return n
+	return &node{nodetest.Start(t, "../..", "peer.mjs", "@socket.io/redis-adapter")}
 }
 
 // command is one line to peer.mjs, which says what the fields mean.
@@ -79,22 +39,12 @@ type command struct {
 // do has a command done and returns the JSON of its result.
 func (n *node) do(t *testing.T, c command) string {
 	t.Helper()
-	line, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.in.Write(append(line, '\n')); err != nil {
-		t.Fatalf("node: %v", err)
-	}
-	text, err := n.out.ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("node: %v", err)
-	}
+	text := n.Ask(t, c)
 	var answer struct {
 		Result json.RawMessage
 		Error  string
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("node: %s: %v", text, err)
 	}
 	if answer.Error != "" {

@@ -204,11 +204,11 @@ func TestService(t *testing.T) {
 			}
 
 			// A server that hangs, is killed while it is asked, and is dead.
-			victim.pause()
+			victim.Pause()
 			if f.delivered("vic", "x") {
 				t.Error("delivered by a server that hangs")
 			}
-			time.AfterFunc(50*time.Millisecond, victim.kill) // an answer is waited for longer
+			time.AfterFunc(50*time.Millisecond, victim.Kill) // an answer is waited for longer
 			if f.delivered("vic", "x") {
 				t.Error("delivered by a server that was killed")
 			}
