@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
@@ -23,6 +24,9 @@ type cluster struct {
 	close    func() error
 }
 
+// joinWait bounds how long a join waits for Redis, in the sharded mode.
+const joinWait = 500 * time.Millisecond
+
 // newCluster does not wait for Redis: its error is one of the configuration.
 func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 	if !cfg.RedisURL.IsSet() {
@@ -30,7 +34,8 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		return &cluster{presence: p, close: p.Close}, nil
 	}
 	logging.Disable() // the library's own, of the whole process: what fails is told to the hooks
-	opts := redisadapter.Options{URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log)}
+	// A client that has been told of its join misses nothing.
+	opts := redisadapter.Options{JoinWait: joinWait, URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log)}
 	if cfg.RedisAdapter == "sharded" {
 		opts.Mode = redisadapter.Sharded
 	}

@@ -164,6 +164,8 @@ func (n *node) request(ctx context.Context, m *message) (answers, error) {
 func (n *node) RoomCreated(string) {}
 func (n *node) RoomDeleted(string) {}
 
+func (n *node) AwaitRoom(context.Context, string) {}
+
 func (n *node) Close() error {
 	n.mu.Lock()
 	n.closed = true

@@ -40,7 +40,9 @@ const (
 type Options struct {
 	// URL is redis://, rediss:// (TLS) or unix://, with the parameters of
 	// go-redis: further addr parameters make it a Redis Cluster, a master_name
-	// parameter makes it Sentinel. Default: Redis, or redis://127.0.0.1:6379.
+	// parameter makes it Sentinel, where username and password are the master's.
+	// For TLS the system's authorities are believed, or those in the file that
+	// SSL_CERT_FILE names. Default: Redis, or redis://127.0.0.1:6379.
 	URL string
 	// Redis is what a URL cannot say. It is used where URL is empty. RESP2 is
 	// used and commands are never repeated, whatever it says; timeouts are 1 s
@@ -65,6 +67,12 @@ type Options struct {
 	// PublishWait is how long a publisher waits for room in a full queue before
 	// it gets ErrUnavailable. Default: 500 ms.
 	PublishWait time.Duration
+	// JoinWait is how long a join waits, in the Sharded mode, until Redis has
+	// confirmed that the node gets what is published to the room: one round trip,
+	// for the first member on the node. What is published after such a join is
+	// not missed; while Redis is known to be away there is no wait. Default: a
+	// join does not wait, as on Node.
+	JoinWait time.Duration
 	// QueueBytes bounds what waits for Redis. Default: 16 MiB.
 	QueueBytes int
 	// MaxMessage bounds the messages that are read, and the answers to one

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -93,5 +94,59 @@ func TestContractRedisCluster(t *testing.T) {
 			opts.Redis = &redis.UniversalOptions{Addrs: []string{servers[0].Addr(), servers[1].Addr()}, IsClusterMode: true}
 			contract(t, opts)
 		})
+	}
+}
+
+// A join that waits has the subscription when it returns; it does not wait for a
+// Redis that is away, for long for one that is slow, or for a room that is gone.
+func TestJoinWait(t *testing.T) {
+	server := redistest.Start(t)
+	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, JoinWait: 20 * time.Second}
+	p := startTwo(t, opts)
+	p.works(t, "the start")
+	node := p.nodes[1]
+	join := func(room string) {
+		p.socket.Join(room)
+		node.Adapter.AwaitRoom(t.Context(), room)
+	}
+	const rooms = 300
+	for i := range rooms {
+		room := fmt.Sprint("r", i)
+		join(room)
+		if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["joined"]`), adapter.Selection{Rooms: []string{room}}, adapter.Flags{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adaptertest.Eventually(t, "every join is followed by its event", func() bool {
+		n := 0
+		for _, r := range p.socket.Received() {
+			if r.Data == `["joined"]` {
+				n++
+			}
+		}
+		return n == rooms
+	})
+	p.nodes[1].Adapter.AwaitRoom(t.Context(), "nowhere")
+	p.socket.Leave("r0")
+	join("r0")
+	server.Kill()
+	p.fails(t)
+	began := time.Now()
+	join("while away")
+	if took := time.Since(began); took > opts.JoinWait/2 {
+		t.Errorf("with Redis away a join waited %v", took)
+	}
+
+	server.Up()
+	opts.JoinWait = 50 * time.Millisecond
+	q := startTwo(t, opts)
+	q.works(t, "the start")
+	server.Pause()
+	defer server.Resume()
+	began = time.Now()
+	q.socket.Join("while paused")
+	q.nodes[1].Adapter.AwaitRoom(t.Context(), "while paused")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("with Redis paused a join waited %v", took)
 	}
 }

@@ -3,7 +3,6 @@ package redisadapter
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +37,14 @@ type receiver interface {
 type route struct {
 	to        receiver
 	confirmed bool
+	news      chan struct{} // closed when ready has to look again; nil where nobody waits
+}
+
+func (rt *route) tell() {
+	if rt.news != nil {
+		close(rt.news)
+		rt.news = nil
+	}
 }
 
 // subscriber keeps the subscriptions that are wanted. Changes are noted and
@@ -56,9 +63,8 @@ type subscriber struct {
 	confirmed int // of routes
 	dirty     map[target]struct{}
 	conns     map[string]*connection
-	away      error         // Redis cannot be reached; nil before the first attempt has failed
-	failures  int           // of connections since the last confirmation
-	news      chan struct{} // closed at a change of confirmed, away or ctx; nil where nobody waits
+	away      error // Redis cannot be reached; nil before the first attempt has failed
+	failures  int   // of connections since the last confirmation
 }
 
 func newSubscriber(c *Cluster) *subscriber {
@@ -116,6 +122,7 @@ func (s *subscriber) drop(r receiver, t target) {
 	if rt.confirmed {
 		s.confirmed--
 	}
+	rt.tell()
 	delete(s.routes, t)
 	s.dirty[t] = struct{}{}
 }
@@ -127,21 +134,24 @@ func (s *subscriber) signal() {
 	}
 }
 
-// ready waits until Redis has confirmed the subscriptions. It returns
-// ErrUnavailable where Redis is away and ErrTimeout at the end of ctx.
+// ready waits until Redis has confirmed those of the subscriptions that are
+// wanted. It returns ErrUnavailable where Redis is away and ErrTimeout at the end
+// of ctx.
 func (s *subscriber) ready(ctx context.Context, targets ...target) error {
-	for {
+	for len(targets) > 0 {
 		s.mu.Lock()
-		pending := slices.ContainsFunc(targets, func(t target) bool { return s.routes[t] == nil || !s.routes[t].confirmed })
-		away := s.away
-		if pending && s.news == nil {
-			s.news = make(chan struct{})
+		rt, away := s.routes[targets[0]], s.away
+		if rt == nil || rt.confirmed {
+			s.mu.Unlock()
+			targets = targets[1:]
+			continue
 		}
-		news := s.news
+		if rt.news == nil {
+			rt.news = make(chan struct{})
+		}
+		news := rt.news
 		s.mu.Unlock()
 		switch {
-		case !pending:
-			return nil
 		case s.ctx.Err() != nil:
 			return adapter.ErrClosed
 		case away != nil:
@@ -153,13 +163,13 @@ func (s *subscriber) ready(ctx context.Context, targets ...target) error {
 			return adapter.ErrTimeout
 		}
 	}
+	return nil
 }
 
 // tell wakes those in ready. s.mu is held.
 func (s *subscriber) tell() {
-	if s.news != nil {
-		close(s.news)
-		s.news = nil
+	for _, rt := range s.routes {
+		rt.tell()
 	}
 }
 
@@ -279,7 +289,7 @@ func (s *subscriber) confirm(t target) {
 	if recovered {
 		s.away = nil
 	}
-	s.tell()
+	rt.tell()
 	s.mu.Unlock()
 	if recovered {
 		s.cluster.health.set(receiving, nil)

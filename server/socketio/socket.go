@@ -120,10 +120,14 @@ func (s *Socket) Rooms() []string {
 func (s *Socket) In(room string) bool { return s.ns.sockets.In(s, room) }
 
 // Join adds the socket to rooms. It returns ErrDisconnected on a socket that is
-// not connected. It does not wait for the cluster; ctx is for adapters that do.
-func (s *Socket) Join(_ context.Context, rooms ...string) error {
+// not connected. Where the adapter says so it then waits, within bounds or until
+// ctx ends, for the cluster to know.
+func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 	if !s.ns.sockets.Join(s, rooms...) {
 		return ErrDisconnected
+	}
+	for _, room := range rooms {
+		s.ns.adapter.AwaitRoom(ctx, room)
 	}
 	return nil
 }

@@ -122,6 +122,12 @@ type Adapter interface {
 	RoomCreated(room string)
 	RoomDeleted(room string)
 
+	// AwaitRoom returns when what other nodes broadcast to a room of this node
+	// arrives here, and at once where the adapter does not wait for that, the
+	// cluster is known to be away, or there is no such room. It waits within
+	// bounds, and not beyond the end of ctx.
+	AwaitRoom(ctx context.Context, room string)
+
 	// Close leaves the cluster. It waits for what the adapter has started.
 	Close() error
 }

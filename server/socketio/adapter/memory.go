@@ -186,8 +186,9 @@ func (n *memoryNode) AllRooms(context.Context) ([]string, error) {
 }
 
 // The other nodes are asked each time, so there is nothing to note.
-func (n *memoryNode) RoomCreated(string) {}
-func (n *memoryNode) RoomDeleted(string) {}
+func (n *memoryNode) RoomCreated(string)                {}
+func (n *memoryNode) RoomDeleted(string)                {}
+func (n *memoryNode) AwaitRoom(context.Context, string) {}
 
 func (n *memoryNode) Close() error {
 	n.cluster.mu.Lock()
