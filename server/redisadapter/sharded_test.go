@@ -138,7 +138,7 @@ func TestJoinWait(t *testing.T) {
 	}
 
 	server.Up()
-	opts.JoinWait = 50 * time.Millisecond
+	opts.JoinWait, opts.Prefix = 50*time.Millisecond, "d"
 	q := startTwo(t, opts)
 	q.works(t, "the start")
 	server.Pause()
