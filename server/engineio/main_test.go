@@ -136,6 +136,9 @@ func shut(t testing.TB, srv *Server) {
 	if n := srv.Count(); n != 0 {
 		t.Errorf("%d sessions are left", n)
 	}
+	if n := srv.places(); n != 0 || len(srv.admission.addresses) != 0 {
+		t.Errorf("%d places are taken, by %d addresses", n, len(srv.admission.addresses))
+	}
 	f := srv.flusher
 	f.mu.Lock()
 	defer f.mu.Unlock()
