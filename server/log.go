@@ -88,7 +88,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 	var mu sync.Mutex
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
-		PacketError: func(_ string, err error) { packets.Warn().Err(err).Msg("packet refused") },
+		PacketError: func(_ *engineio.Session, err error) { packets.Warn().Err(err).Msg("packet refused") },
 		Unhandled: func(_ *socketio.Socket, name string) {
 			event := clip(name)
 			mu.Lock()
@@ -99,7 +99,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			unhandled[event] = true
 			l.Warn().Str("event", event).Msg("nobody handles this event; said once")
 		},
-		SessionClosed: func(_ string, reason engineio.Reason, err error) {
+		SessionClosed: func(_ *engineio.Session, reason engineio.Reason, err error) {
 			if reason == engineio.ReasonSlowConsumer {
 				packets.Warn().Str("reason", string(reason)).Msg("client does not read; disconnected")
 			}
