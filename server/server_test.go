@@ -97,7 +97,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 				t.Errorf("the log has %q: %s", secret, text)
 			}
 		}
-		for _, line := range []string{"connected", "authenticated", "token refused", "event failed", "packet refused", "nobody-handles-this", "disconnected"} {
+		for _, line := range []string{"connected", "authenticated", "authentication refused", "event failed", "packet refused", "nobody-handles-this", "disconnected"} {
 			if !strings.Contains(text, line) {
 				t.Errorf("the log has no %q: %s", line, text)
 			}
