@@ -55,7 +55,7 @@ func clip(s string, most int) string {
 
 // audit logs who comes, who goes, and what is refused.
 func audit(l zerolog.Logger) realtime.Audit {
-	connections, refusals, failures := sampled(l), sampled(l), sampled(l)
+	connections, refusals, failures, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	of := func(e *zerolog.Event, s *socketio.Socket) *zerolog.Event {
 		return e.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
 	}
@@ -76,11 +76,11 @@ func audit(l zerolog.Logger) realtime.Audit {
 			of(connections.Info(), s).Stringer("user", user).Str("reason", string(reason)).Dur("after", after).Msg("disconnected")
 		},
 		Failed: func(s *socketio.Socket, event string, err error) {
-			e, most := failures.Debug(), maxText
+			line, most := failures.Debug, maxText
 			if realtime.Public(err) == realtime.ErrInternal && !errors.Is(err, socketio.ErrDisconnected) {
-				e, most = failures.Error(), maxTrace
+				line, most = faults.Error, maxTrace
 			}
-			of(e, s).Str("event", clip(event, maxNameLength)).Str("error", clip(err.Error(), most)).Msg("event failed")
+			of(line(), s).Str("event", clip(event, maxNameLength)).Str("error", clip(err.Error(), most)).Msg("event failed")
 		},
 	}
 }
@@ -90,11 +90,11 @@ func audit(l zerolog.Logger) realtime.Audit {
 func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeError) {
 	refusals, malformed := sampled(l), sampled(l)
 	return func(r *http.Request, e *engineio.HandshakeError) {
-		event := malformed.Debug()
+		line := malformed.Debug
 		if e.Code == engineio.CodeForbidden {
-			event = refusals.Warn()
+			line = refusals.Warn
 		}
-		event.Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText)).Msg("handshake refused")
+		line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText)).Msg("handshake refused")
 	}
 }
 
