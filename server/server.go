@@ -109,7 +109,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
 
-		MaxSocketsPerUser: orNegative(cfg.MaxSocketsPerUser),
+		MaxSocketsPerUser: cfg.MaxSocketsPerUser,
 		MaxRoomsPerSocket: orNegative(cfg.MaxRoomsPerSocket),
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		HTTPPort: 3001, ShutdownTimeout: 8 * time.Second, LogLevel: "info",
 		RedisPrefix: "socket.io", RedisAdapter: "classic",
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
-		MaxAttachments: 10, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxSocketsPerUser: 1000, MaxRoomsPerSocket: 1000,
+		MaxAttachments: 10, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		AuthTimeout: 30 * time.Second, RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 		DevSecret: true,
 	}
@@ -98,7 +98,7 @@ func TestEachSetting(t *testing.T) {
 		{"WS_MAX_CONNECTIONS", "1e5", func(c config.Config) any { return c.MaxConnections }, 100_000},
 		{"WS_MAX_CONNECTIONS_PER_ADDRESS", "50", func(c config.Config) any { return c.MaxConnectionsPerAddress }, 50},
 		{"WS_MAX_HANDSHAKES_PER_SECOND", "500", func(c config.Config) any { return c.MaxHandshakesPerSecond }, 500},
-		{"WS_MAX_SOCKETS_PER_USER", "0", func(c config.Config) any { return c.MaxSocketsPerUser }, 0},
+		{"WS_MAX_SOCKETS_PER_USER", "20", func(c config.Config) any { return c.MaxSocketsPerUser }, 20},
 		{"WS_MAX_ROOMS_PER_SOCKET", "7", func(c config.Config) any { return c.MaxRoomsPerSocket }, 7},
 		{"WS_AUTH_REQUIRED", "TRUE", func(c config.Config) any { return c.AuthRequired }, true},
 		{"WS_AUTH_TIMEOUT", "1000", func(c config.Config) any { return c.AuthTimeout }, time.Second},

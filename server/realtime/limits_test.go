@@ -213,7 +213,7 @@ func TestMaxRoomsPerSocket(t *testing.T) {
 	mustFail(t, c.Ask("join-room", "r5"), "invalid", "a socket may be in 2 rooms at most")
 }
 
-// By default nobody notices these limits, and they can be turned off.
+// By default nobody notices the limit, and it can be turned off.
 func TestMaxRoomsPerSocketDefault(t *testing.T) {
 	for _, most := range []int{0, -1} {
 		n := start(t, func(o *options) { o.MaxRoomsPerSocket, o.RateLimit = most, -1 })

@@ -51,7 +51,7 @@ func (l *limiter) allow(w *window) bool {
 }
 
 // user returns the user's window, for one more socket of his; nil where he has
-// that many already. A negative number is none.
+// as many already, unless that is 0.
 func (l *limiter) user(key string, most int) *window {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +60,7 @@ func (l *limiter) user(key string, most int) *window {
 		w = new(window)
 		l.users[key] = w
 	}
-	if most >= 0 && w.refs >= most {
+	if most > 0 && w.refs >= most {
 		return nil
 	}
 	w.refs++

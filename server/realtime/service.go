@@ -34,7 +34,8 @@ type Options struct {
 	RateLimit  int
 	RateWindow time.Duration
 	// MaxSocketsPerUser bounds the sockets on this node that clients register
-	// to one user. Negative: any number. Default: 1000.
+	// to one user. Default: any number, since all devices of a service may be
+	// one user.
 	MaxSocketsPerUser int
 	// MaxRoomsPerSocket bounds the rooms that a client puts its socket into.
 	// Negative: any number. Default: 1000.
@@ -102,9 +103,6 @@ func New(opts Options) (*Service, error) {
 	}
 	if opts.RateWindow == 0 {
 		opts.RateWindow = time.Minute
-	}
-	if opts.MaxSocketsPerUser == 0 {
-		opts.MaxSocketsPerUser = 1000
 	}
 	if opts.MaxRoomsPerSocket == 0 {
 		opts.MaxRoomsPerSocket = 1000

@@ -67,7 +67,7 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 	}
 	// The place is taken when the socket is registered; most of those for whom
 	// there will be none are told here.
-	if most := svc.opts.MaxSocketsPerUser; most >= 0 && svc.limits.sockets(claims.UserID.Key()) >= most {
+	if most := svc.opts.MaxSocketsPerUser; most > 0 && svc.limits.sockets(claims.UserID.Key()) >= most {
 		return svc.refuseSocket(s)
 	}
 	sess.claims = claims
@@ -194,7 +194,7 @@ func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Auth
 // replaces the claims; another user's are refused. It returns an [*Error], or
 // socketio.ErrDisconnected.
 func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
-	return svc.registerUser(s, claims, -1)
+	return svc.registerUser(s, claims, 0)
 }
 
 func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most int) (Authenticated, error) {
