@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +20,7 @@ import (
 )
 
 // newLogger logs JSON in production, and for people elsewhere. Tokens, payloads
-// and secrets are given to no logger.
+// and secrets are given to no logger, nor are URLs and headers, which have them.
 func newLogger(cfg config.Config, w io.Writer) zerolog.Logger {
 	if !cfg.Production {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
@@ -31,40 +33,86 @@ func newLogger(cfg config.Config, w io.Writer) zerolog.Logger {
 }
 
 // sampled lets the first lines of each second pass and of the rest one in a
-// thousand, so that what clients do cannot fill a disk.
+// thousand, so that what clients do cannot fill a disk. What is counted is in
+// the statistics.
 func sampled(l zerolog.Logger) zerolog.Logger {
 	return l.Sample(&zerolog.BurstSampler{Burst: 50, Period: time.Second, NextSampler: &zerolog.BasicSampler{N: 1000}})
 }
 
+// maxText bounds, in bytes, what is logged of a text that a client may have had
+// a hand in, and maxTrace what is logged of a panic.
+const (
+	maxText  = 256
+	maxTrace = 8 << 10
+)
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 // audit logs who comes, who goes, and what is refused.
 func audit(l zerolog.Logger) realtime.Audit {
-	connections, refusals, failures := sampled(l), sampled(l), sampled(l)
+	connections, refusals, failures, faults := sampled(l), sampled(l), sampled(l), sampled(l)
+	of := func(e *zerolog.Event, s *socketio.Socket) *zerolog.Event {
+		return e.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
+	}
 	return realtime.Audit{
 		Connected: func(s *socketio.Socket) {
-			if e := connections.Info(); e.Enabled() {
-				e.Str("socket", s.ID()).Str("address", s.Handshake().Address).Str("transport", s.Session().Transport()).Msg("connected")
-			}
+			of(connections.Info(), s).Str("transport", s.Session().Transport()).Msg("connected")
 		},
 		Authenticated: func(s *socketio.Socket, user ident.ID) {
-			connections.Info().Str("socket", s.ID()).Stringer("user", user).Msg("authenticated")
+			of(connections.Info(), s).Stringer("user", user).Msg("authenticated")
 		},
 		Refused: func(s *socketio.Socket, code string, err error) {
-			refusals.Warn().Str("socket", s.ID()).Str("address", s.Handshake().Address).Str("code", code).Err(err).Msg("token refused")
+			of(refusals.Warn(), s).Str("code", code).Str("error", clip(err.Error(), maxText)).Msg("authentication refused")
 		},
 		Expired: func(s *socketio.Socket, user ident.ID) {
-			refusals.Info().Str("socket", s.ID()).Stringer("user", user).Msg("authentication expired")
+			of(refusals.Info(), s).Stringer("user", user).Msg("authentication expired")
 		},
 		Disconnected: func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration) {
-			connections.Info().Str("socket", s.ID()).Stringer("user", user).Str("reason", string(reason)).Dur("after", after).Msg("disconnected")
+			of(connections.Info(), s).Stringer("user", user).Str("reason", string(reason)).Dur("after", after).Msg("disconnected")
 		},
 		Failed: func(s *socketio.Socket, event string, err error) {
-			e := failures.Debug()
+			line, most := failures.Debug, maxText
 			if realtime.Public(err) == realtime.ErrInternal && !errors.Is(err, socketio.ErrDisconnected) {
-				e = failures.Error()
+				line, most = faults.Error, maxTrace
 			}
-			e.Str("socket", s.ID()).Str("event", clip(event)).Err(err).Msg("event failed")
+			of(line(), s).Str("event", clip(event, maxNameLength)).Str("error", clip(err.Error(), most)).Msg("event failed")
 		},
 	}
+}
+
+// handshakeRefused logs requests that did not become a session: those that were
+// turned away for what they ask, at a level that is seldom looked at.
+func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeError) {
+	refusals, malformed := sampled(l), sampled(l)
+	return func(r *http.Request, e *engineio.HandshakeError) {
+		line := malformed.Debug
+		if e.Code == engineio.CodeForbidden {
+			line = refusals.Warn
+		}
+		line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText)).Msg("handshake refused")
+	}
+}
+
+// keyRefused logs requests of backends that have not the API key.
+func keyRefused(l zerolog.Logger) func(*http.Request) {
+	refusals := sampled(l)
+	return func(r *http.Request) {
+		refusals.Warn().Str("address", clip(hostOf(r), maxText)).Str("method", clip(r.Method, maxNameLength)).
+			Str("path", clip(r.URL.Path, maxText)).Msg("API key refused")
+	}
+}
+
+func hostOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // maxUnhandledNames bounds the names of unhandled events that are remembered,
@@ -75,22 +123,17 @@ const (
 	maxNameLength     = 64
 )
 
-func clip(name string) string {
-	if len(name) <= maxNameLength {
-		return name
-	}
-	return strings.ToValidUTF8(name[:maxNameLength], "") + "…"
-}
-
 // hooks logs what the service does not see.
 func hooks(l zerolog.Logger) socketio.Hooks {
-	packets := sampled(l)
+	packets, ends := sampled(l), sampled(l)
 	var mu sync.Mutex
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
-		PacketError: func(_ string, err error) { packets.Warn().Err(err).Msg("packet refused") },
+		PacketError: func(s *engineio.Session, err error) {
+			packets.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("packet refused")
+		},
 		Unhandled: func(_ *socketio.Socket, name string) {
-			event := clip(name)
+			event := clip(name, maxNameLength)
 			mu.Lock()
 			defer mu.Unlock()
 			if unhandled[event] || len(unhandled) >= maxUnhandledNames {
@@ -99,9 +142,12 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			unhandled[event] = true
 			l.Warn().Str("event", event).Msg("nobody handles this event; said once")
 		},
-		SessionClosed: func(_ string, reason engineio.Reason, err error) {
-			if reason == engineio.ReasonSlowConsumer {
-				packets.Warn().Str("reason", string(reason)).Msg("client does not read; disconnected")
+		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
+			switch {
+			case reason == engineio.ReasonSlowConsumer:
+				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client does not read; disconnected")
+			case reason == engineio.ReasonForcedClose && err != nil:
+				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")
 			}
 		},
 	}
@@ -112,7 +158,21 @@ func fetchFailed(l zerolog.Logger) func(error) {
 	return func(err error) { l.Error().Err(err).Msg("key set not fetched; the keys at hand stay in use") }
 }
 
-// errorLog is where the HTTP server complains of single connections.
+// errorLog is where the HTTP server complains.
 func errorLog(l zerolog.Logger) *log.Logger {
-	return log.New(sampled(l).Level(zerolog.DebugLevel), "", 0)
+	return log.New(complaints{own: sampled(l), others: sampled(l)}, "", 0)
+}
+
+// complaints are the HTTP server's: of its own troubles, and of connections,
+// which clients break as they like.
+type complaints struct{ own, others zerolog.Logger }
+
+func (c complaints) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if strings.HasPrefix(text, "http: Accept error") || strings.HasPrefix(text, "http: panic") {
+		c.own.Error().Msg(clip(text, maxTrace))
+	} else {
+		c.others.Debug().Msg(clip(text, maxText))
+	}
+	return len(line), nil
 }

@@ -28,27 +28,38 @@ func forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 	})
 }
 
-// clientAddr goes back through the proxies as long as they are trusted.
+// clientAddr goes back through the proxies as long as they are trusted, and
+// looks at nothing before: however long a list clients send, it costs nothing.
 func clientAddr(trusted []netip.Prefix, peer netip.Addr, header []string) netip.Addr {
-	hops := strings.Split(strings.Join(header, ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(peer.Unmap().WithZone("")) }) {
-			break
+	for _, line := range slices.Backward(header) {
+		for more := true; more; {
+			if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(peer.Unmap().WithZone("")) }) {
+				return peer
+			}
+			hop := line
+			if i := strings.LastIndexByte(line, ','); i >= 0 {
+				line, hop = line[:i], line[i+1:]
+			} else {
+				more = false
+			}
+			before, ok := parseHop(strings.TrimSpace(hop))
+			if !ok {
+				return peer
+			}
+			peer = before
 		}
-		before, ok := parseHop(strings.TrimSpace(hop))
-		if !ok {
-			break
-		}
-		peer = before
 	}
 	return peer
 }
 
-// parseHop reads an address, which some proxies write with the port.
+// parseHop reads an address, which some proxies write with the port. A zone
+// means something to the proxy alone.
 func parseHop(s string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return addr, true
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		var peer netip.AddrPort
+		peer, err = netip.ParseAddrPort(s)
+		addr = peer.Addr()
 	}
-	ap, err := netip.ParseAddrPort(s)
-	return ap.Addr(), err == nil
+	return addr.Unmap().WithZone(""), err == nil
 }

@@ -86,11 +86,14 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	}
 	bundle, version := clientBundle()
 	srv.io = socketio.New(socketio.Options{
-		Engine:        engineOptions(cfg),
+		Engine:        engineOptions(cfg, srv.log),
 		Adapter:       srv.cluster.adapter,
 		Bundle:        bundle,
 		BundleVersion: version,
 		Hooks:         hooks(srv.log),
+
+		ConnectTimeout: cfg.ConnectTimeout,
+		MaxAttachments: cfg.MaxAttachments,
 	})
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),
@@ -101,10 +104,13 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		AuthTimeout:     cfg.AuthTimeout,
 		RateLimit:       orNone(cfg.RateLimit, cfg.RateWindow),
 		RateWindow:      cfg.RateWindow,
-		PresenceMax:     orNever(cfg.PresenceMax),
+		PresenceMax:     orNegative(cfg.PresenceMax),
 		Degraded:        srv.cluster.degraded,
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
+
+		MaxSocketsPerUser: cfg.MaxSocketsPerUser,
+		MaxRoomsPerSocket: orNegative(cfg.MaxRoomsPerSocket),
 	})
 	if err != nil {
 		return nil, err
@@ -115,6 +121,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	mux.Handle("/socket.io/", srv.io)
 	mux.Handle("/", httpapi.New(srv.service, httpapi.Options{
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
+		Unauthorized: keyRefused(srv.log),
 	}))
 	srv.http = &http.Server{
 		Handler:           forwarded(cfg.TrustedProxies, mux),
@@ -240,18 +247,22 @@ func orNone(limit int, window time.Duration) int {
 	return limit
 }
 
-// orNever does the same for WS_PRESENCE_MAX.
-func orNever(users int) int {
-	if users == 0 {
+// orNegative turns a 0 of the configuration into what the service takes for it:
+// its own 0 is the default.
+func orNegative(n int) int {
+	if n == 0 {
 		return -1
 	}
-	return users
+	return n
 }
 
-func engineOptions(cfg config.Config) engineio.Options {
+func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 	opts := engineio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout,
-		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
+		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize, MaxQueueBytes: cfg.MaxQueueBytes,
+		MaxSessions: cfg.MaxConnections, MaxSessionsPerAddress: cfg.MaxConnectionsPerAddress,
+		MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
+		Refused:                handshakeRefused(log),
 	}
 	origins := cfg.CORSOrigins
 	switch {

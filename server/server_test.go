@@ -83,7 +83,14 @@ func TestLogHasNoSecrets(t *testing.T) {
 		n.do("POST", "/api/ws/updates", `{"roomId":"r","type":"x","payload":"`+marker+`"}`, "Authorization: Bearer "+apiKey)
 		n.do("POST", "/api/ws/updates", marker, "Authorization: Bearer "+apiKey)
 		n.do("POST", "/api/ws/updates", marker, "Authorization: Bearer "+marker)
-		n.do("GET", polling+"&token="+marker, "")
+		for _, target := range []string{polling, polling + "&sid=nobody", "/socket.io/?EIO=4&transport=none", "/api/ws/users", "/nowhere?x"} {
+			n.do("GET", target+"&token="+marker+"&apiKey="+apiKey, "", "Authorization: Basic "+marker, "Cookie: session="+marker, "Referer: http://x/?"+marker)
+		}
+		n.do("POST", polling+"&sid=nobody&token="+marker, marker, "Authorization: Bearer "+n.token("ana"))
+		raw.Connect(t, n.url, raw.Options{
+			Auth:   map[string]string{"password": marker},
+			Header: http.Header{"Authorization": {"Bearer " + n.token("ana")}, "Cookie": {"session=" + marker}},
+		}).Close()
 		broken := n.device("ana")
 		broken.Send(`42["` + marker + `"`)
 		broken.Ended()
@@ -97,7 +104,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 				t.Errorf("the log has %q: %s", secret, text)
 			}
 		}
-		for _, line := range []string{"connected", "authenticated", "token refused", "event failed", "packet refused", "nobody-handles-this", "disconnected"} {
+		for _, line := range []string{"connected", "authenticated", "authentication refused", "handshake refused", "API key refused", "event failed", "packet refused", "nobody-handles-this", "disconnected"} {
 			if !strings.Contains(text, line) {
 				t.Errorf("the log has no %q: %s", line, text)
 			}

@@ -43,6 +43,17 @@ type Config struct {
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes
+	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet
+	MaxQueueBytes     int           // WS_MAX_QUEUE_BYTES
+	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
+
+	// How many clients. 0: any number.
+
+	MaxConnections           int // WS_MAX_CONNECTIONS
+	MaxConnectionsPerAddress int // WS_MAX_CONNECTIONS_PER_ADDRESS
+	MaxHandshakesPerSecond   int // WS_MAX_HANDSHAKES_PER_SECOND
+	MaxSocketsPerUser        int // WS_MAX_SOCKETS_PER_USER
+	MaxRoomsPerSocket        int // WS_MAX_ROOMS_PER_SOCKET
 
 	// Who may do what, and how often.
 

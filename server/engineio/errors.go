@@ -81,6 +81,11 @@ func refuse(code ErrorCode, cause error) *HandshakeError {
 	return e
 }
 
+// overloaded is the error of a handshake that comes at a bad time.
+func overloaded(status int, message string, cause error) *HandshakeError {
+	return &HandshakeError{Code: CodeForbidden, Message: message, Cause: cause, status: status}
+}
+
 // writeError answers a refused request in Node's words: JSON for an HTTP
 // request, the bare message for a WebSocket handshake.
 func writeError(w http.ResponseWriter, e *HandshakeError, upgrade bool) {
@@ -98,6 +103,9 @@ func writeError(w http.ResponseWriter, e *HandshakeError, upgrade bool) {
 	} else {
 		contentType = "application/json"
 		body = fmt.Appendf(nil, `{"code":%d,"message":%s}`, e.Code, quoteJSON(e.Message))
+	}
+	if status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1")
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -19,7 +19,9 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	srv.boundBody(w, r)
 	upgrade := isUpgrade(r)
 	query := lastValues(r)
-	s, refused := srv.verify(r, query, upgrade)
+	var p place
+	defer p.leave()
+	s, refused := srv.verify(r, query, upgrade, &p)
 	if refused != nil {
 		if srv.opts.Refused != nil {
 			srv.opts.Refused(r, refused)
@@ -48,9 +50,9 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s != nil:
 		srv.servePolling(w, r, s)
 	case upgrade:
-		srv.openWebSocket(w, r, query("transport") == "websocket")
+		srv.openWebSocket(w, r, &p, query("transport") == "websocket")
 	default:
-		srv.openPolling(w, r)
+		srv.openPolling(w, r, &p)
 	}
 }
 
@@ -87,8 +89,8 @@ func lastValues(r *http.Request) func(string) string {
 }
 
 // verify decides about a request, in Node's order. It returns the session that
-// the request names, or nil for a handshake.
-func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool) (*Session, *HandshakeError) {
+// the request names, or nil for a handshake, which has a place from then on.
+func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool, p *place) (_ *Session, refused *HandshakeError) {
 	transport := query("transport")
 	known := transport == "polling" && !srv.opts.DisablePolling ||
 		transport == "websocket" && !srv.opts.DisableWebSocket
@@ -116,6 +118,9 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	case transport == "websocket" && !upgrade:
 		return nil, refuse(CodeBadRequest, nil)
 	}
+	if *p, refused = srv.enterSession(r); refused != nil {
+		return nil, refused
+	}
 	if srv.opts.AllowRequest != nil {
 		if err := srv.opts.AllowRequest(r); err != nil {
 			return nil, refuse(CodeForbidden, err)
@@ -125,12 +130,10 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 		return nil, refuse(CodeUnsupportedProtocol, nil)
 	}
 	srv.mu.RLock()
-	refusing := srv.refusing
+	stopping := srv.refusing
 	srv.mu.RUnlock()
-	if refusing {
-		e := refuse(CodeForbidden, &Refusal{Message: "Server shutting down"})
-		e.status = http.StatusServiceUnavailable
-		return nil, e
+	if stopping {
+		return nil, overloaded(http.StatusServiceUnavailable, "Server shutting down", errStopping)
 	}
 	return nil, nil
 }
@@ -143,8 +146,8 @@ func NewID() string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
-func (srv *Server) newSession(r *http.Request) *Session {
-	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != ""}
+func (srv *Server) newSession(r *http.Request, p *place) *Session {
+	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != "", from: p.take()}
 }
 
 // openPacket is the data of the open packet (section "Handshake").
@@ -177,8 +180,8 @@ func (srv *Server) start(s *Session, r *http.Request) bool {
 	return true
 }
 
-func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p *place) {
+	s := srv.newSession(r, p)
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
 		cookie.Value = s.id
@@ -201,7 +204,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 
 // openWebSocket opens a session, or, as Node does with a request for polling
 // that asks for an upgrade, only the WebSocket.
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, wanted bool) {
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p *place, wanted bool) {
 	c, early, err := srv.acceptWebSocket(w, r)
 	if err != nil {
 		return
@@ -211,7 +214,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, wanted 
 		c.drop()
 		return
 	}
-	s := srv.newSession(r)
+	s := srv.newSession(r, p)
 	c.session, s.ws = s, c
 	s.queue.push(srv.openPacket(s))
 	if srv.opts.InitialPacket != nil {

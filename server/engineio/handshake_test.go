@@ -96,7 +96,7 @@ func TestHandshake(t *testing.T) {
 		t.Errorf("headers of a POST: %v", h)
 	}
 	req := r.session.Request()
-	if req.Query().Get("a") != "1" || req.RemoteAddr != "127.0.0.1" || req.Header.Get("User-Agent") == "" || req.Header.Get("Host") == "" || req.Secure {
+	if req.Query().Get("a") != "1" || req.RemoteAddr != "127.0.0.1" || r.session.RemoteAddr() != req.RemoteAddr || req.Header.Get("User-Agent") == "" || req.Header.Get("Host") == "" || req.Secure {
 		t.Errorf("remembered: %+v", req)
 	}
 

@@ -136,6 +136,11 @@ func shut(t testing.TB, srv *Server) {
 	if n := srv.Count(); n != 0 {
 		t.Errorf("%d sessions are left", n)
 	}
+	// A handshake may be under way, which the server does not wait for.
+	eventually(t, "all places are free", func() bool { return srv.places() == 0 })
+	if n := len(srv.admission.addresses); n != 0 {
+		t.Errorf("%d addresses are left", n)
+	}
 	f := srv.flusher
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -32,6 +32,18 @@ type Options struct {
 	// still taken. Default: 1 MiB.
 	MaxQueueBytes int
 
+	// MaxSessions bounds the sessions that there are at one time; the client of
+	// one too many is answered with HTTP status 503. Default: any number.
+	MaxSessions int
+	// MaxSessionsPerAddress bounds those of one client, by http.Request's
+	// RemoteAddr; IPv6 addresses count by their first 64 bits. One too many is
+	// answered with 429. Default: any number.
+	MaxSessionsPerAddress int
+	// MaxHandshakesPerSecond bounds how many sessions may be opened in a
+	// second, by all clients together; one too many is answered with 429.
+	// Default: any number.
+	MaxHandshakesPerSecond int
+
 	// DisablePolling and DisableWebSocket take a transport away.
 	DisablePolling, DisableWebSocket bool
 	// DisableUpgrades refuses to move a session from polling to WebSocket.

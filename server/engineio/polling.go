@@ -235,6 +235,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	defer recyclePayload(body)
 	switch err := s.readBody(w, r, body); {
 	case errors.Is(err, errTooLarge):
+		s.server.limits.message.Add(1)
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	case err != nil && !s.Open():

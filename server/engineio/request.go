@@ -36,7 +36,7 @@ func (r Request) Query() url.Values {
 // the session and seldom read:
 //
 //	unix milliseconds, secure (0 or 1): varints
-//	URL, address, then header names and values: length as a varint, bytes
+//	address, URL, then header names and values: length as a varint, bytes
 type requestBlock string
 
 func encodeRequest(r *http.Request) requestBlock {
@@ -54,8 +54,8 @@ func encodeRequest(r *http.Request) requestBlock {
 	put := func(s string) {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	put(r.RequestURI)
 	put(host)
+	put(r.RequestURI)
 	put("Host")
 	put(r.Host)
 	for name, values := range r.Header {
@@ -68,28 +68,42 @@ func encodeRequest(r *http.Request) requestBlock {
 }
 
 func (block requestBlock) decode() Request {
-	b := []byte(block)
-	number := func() int64 {
-		v, n := binary.Varint(b)
-		b = b[n:]
-		return v
-	}
-	text := func() string {
-		size, n := binary.Uvarint(b)
-		s := string(b[n : n+int(size)])
-		b = b[n+int(size):]
-		return s
-	}
-	r := Request{Time: time.UnixMilli(number()), Secure: number() == 1}
-	r.URL, r.RemoteAddr = text(), text()
+	r := Request{Time: time.UnixMilli(block.number()), Secure: block.number() == 1}
+	r.RemoteAddr, r.URL = block.text(), block.text()
 	r.Header = http.Header{}
-	for len(b) > 0 {
-		name := text()
-		r.Header[name] = append(r.Header[name], text())
+	for len(block) > 0 {
+		name := block.text()
+		r.Header[name] = append(r.Header[name], block.text())
 	}
 	return r
+}
+
+// number and text take what comes next off the block. Texts share its memory.
+func (block *requestBlock) number() int64 {
+	v, n := binary.Varint(block.head())
+	*block = (*block)[n:]
+	return v
+}
+
+func (block *requestBlock) text() string {
+	size, n := binary.Uvarint(block.head())
+	s := (*block)[n : n+int(size)]
+	*block = (*block)[n+int(size):]
+	return string(s)
+}
+
+func (block *requestBlock) head() []byte {
+	return []byte((*block)[:min(len(*block), binary.MaxVarintLen64)])
 }
 
 // Request returns what is remembered of the request that opened the session. It
 // is decoded anew by each call.
 func (s *Session) Request() Request { return s.request.decode() }
+
+// RemoteAddr is Request().RemoteAddr, without the cost of the rest.
+func (s *Session) RemoteAddr() string {
+	block := s.request
+	block.number()
+	block.number()
+	return block.text()
+}

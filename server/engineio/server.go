@@ -17,6 +17,9 @@ type Server struct {
 
 	pings, pongs, lingers *deadlines
 
+	admission admission
+	limits    limitCounters
+
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
 	pollers    struct {
 		sync.Once
@@ -37,6 +40,7 @@ type Server struct {
 // session's handler. What it sends follows the handshake.
 func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
+	srv.admission.init(&srv.opts)
 	srv.flusher, srv.tasks = newFlusher(srv.spawn), newTasks(srv.spawn)
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)

@@ -63,8 +63,9 @@ type Session struct {
 	server  *Server
 	id      string
 	request requestBlock
-	handler Handler // set once, before anything is read
-	base64  bool    // the client takes binary messages as text only
+	handler Handler  // set once, before anything is read
+	base64  bool     // the client takes binary messages as text only
+	from    *address // whose place it has; nil where addresses are not counted
 
 	reading sync.Mutex // held while packets are delivered to the handler
 
@@ -342,6 +343,7 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 	}
 	s.mu.Unlock()
 	s.server.remove(s)
+	s.server.admission.leave(s.from)
 	if ws != nil {
 		ws.hangUp()
 	}
@@ -349,6 +351,7 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 		probe.giveUp()
 	}
 	if was == stateOpen {
+		s.server.limits.ended(reason, err)
 		s.ended(reason, err)
 	}
 }

@@ -31,7 +31,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	ok := s.state == stateOpen && s.probe == nil && s.ws == nil
 	if ok {
 		s.probe = c
-		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.giveUp)
+		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.timedOut)
 	} else {
 		c.deaf = true
 		srv.linger(c)
@@ -95,6 +95,12 @@ func (c *websocketConn) abandon(code closeCode) {
 	if mine {
 		c.writeDirect(appendClose(nil, code))
 	}
+}
+
+// timedOut ends an upgrade that takes too long.
+func (c *websocketConn) timedOut() {
+	c.session.server.limits.upgrades.Add(1)
+	c.giveUp()
 }
 
 // giveUp is abandon from outside of the reading goroutine.

@@ -19,6 +19,9 @@ type Options struct {
 	APIKey string
 	// MaxBody bounds the body of a request, in bytes. Default: 1,000,000.
 	MaxBody int64
+	// Unauthorized, where not nil, is told of requests whose API key is missing
+	// or wrong.
+	Unauthorized func(*http.Request)
 	// Ready tells why the node takes no traffic, "" where it does. Default: it
 	// always does.
 	Ready func() (reason string)
@@ -89,6 +92,9 @@ func (a *api) authorized(next http.HandlerFunc) http.Handler {
 		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		sum := sha256.Sum256([]byte(strings.TrimSpace(given)))
 		if subtle.ConstantTimeCompare(sum[:], a.key[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
+			if a.opts.Unauthorized != nil {
+				a.opts.Unauthorized(r)
+			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="puente"`)
 			writeError(w, &realtime.Error{Code: realtime.CodeUnauthenticated, Message: "API key missing or wrong"})
 			return

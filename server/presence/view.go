@@ -168,6 +168,16 @@ func (v *View) MemberCount(room string) int {
 	return 0
 }
 
+// RoomCount is how many rooms a device is in.
+func (v *View) RoomCount(device string) int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if d := v.devices[device]; d != nil {
+		return len(d.rooms)
+	}
+	return 0
+}
+
 // RoomsOf returns the rooms that the user is in, in no order.
 func (v *View) RoomsOf(user string) []ident.ID {
 	v.mu.RLock()

@@ -21,6 +21,7 @@ func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Eve
 		// Counted apart, so that a client that has used up its events can
 		// still tell that it is connected.
 		if !svc.limits.allow(&sess.pings) {
+			svc.counters.limitedPings.Add(1)
 			return ErrRateLimited
 		}
 		return next()
@@ -29,6 +30,11 @@ func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Eve
 	window, anonymous := sess.events, sess.claims.UserID.IsZero()
 	sess.mu.Unlock()
 	if !svc.limits.allow(window) {
+		if anonymous {
+			svc.counters.limitedSocketEvents.Add(1)
+		} else {
+			svc.counters.limitedUserEvents.Add(1)
+		}
 		return ErrRateLimited
 	}
 	if anonymous && e.Name != eventAuthenticate {

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/socketio"
@@ -38,6 +39,8 @@ var (
 	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
 	// ErrRateLimited: the limit of events is used up.
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
+	// ErrTooManySockets: the user has as many sockets as one may have.
+	ErrTooManySockets = &Error{Code: CodeRateLimited, Message: "Too many connections of this user"}
 	// ErrUnavailable: the cluster did not take the message in time. The
 	// recipients on this node have it.
 	ErrUnavailable = &Error{Code: CodeUnavailable, Message: "Service unavailable"}
@@ -53,6 +56,11 @@ func authenticationFailed(reason string) *Error {
 // Invalid is the error of a field that is not what is allowed.
 func Invalid(field, allowed string) *Error {
 	return &Error{Code: CodeInvalid, Message: field + " must be " + allowed}
+}
+
+// tooManyRooms is the error of a socket that is in as many rooms as it may be.
+func tooManyRooms(most int) *Error {
+	return &Error{Code: CodeInvalid, Message: fmt.Sprintf("a socket may be in %d rooms at most", most)}
 }
 
 // Public returns what a client may read of an error.

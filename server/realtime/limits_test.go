@@ -1,11 +1,18 @@
 package realtime_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/socketio"
 )
 
 // limited is the option of a limit of five events in a minute.
@@ -35,8 +42,8 @@ func TestLimitIsTheUsers(t *testing.T) {
 		e.Arg(1) != `{"code":"rate_limited","message":"Rate limit exceeded","event":"join-room"}` {
 		t.Errorf("error %s", e.Args)
 	}
-	if got := n.Stats().Errors; got != 3 {
-		t.Errorf("%d errors counted", got)
+	if got := n.Stats(); got.Errors != 3 || got.Limits != (realtime.LimitCounts{UserEvents: 3}) {
+		t.Errorf("counted %+v", got)
 	}
 }
 
@@ -73,6 +80,9 @@ func TestPingHasItsOwnLimit(t *testing.T) {
 	}
 	mustFail(t, c.Ask("ping"), "rate_limited", "Rate limit exceeded")
 	want(t, n.device("ana").Ask("ping"), `{"timestamp":T}`) // per socket
+	if got := n.Stats().Limits; got != (realtime.LimitCounts{Pings: 1}) {
+		t.Errorf("counted %+v", got)
+	}
 }
 
 func TestLimitBeforeAuthentication(t *testing.T) {
@@ -83,6 +93,9 @@ func TestLimitBeforeAuthentication(t *testing.T) {
 	}
 	mustFail(t, a.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}), "rate_limited", "Rate limit exceeded")
 	mustSucceed(t, b.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
+	if got := n.Stats().Limits; got != (realtime.LimitCounts{SocketEvents: 1}) {
+		t.Errorf("counted %+v", got)
+	}
 }
 
 func TestNoLimit(t *testing.T) {
@@ -93,4 +106,137 @@ func TestNoLimit(t *testing.T) {
 	}
 	mustSucceed(t, c.Ask("join-room", "r"))
 	want(t, c.Ask("ping"), `{"timestamp":T}`)
+}
+
+const tooManySockets = `{"message":"Too many connections of this user","data":{"code":"rate_limited"}}`
+
+func TestMaxSocketsPerUser(t *testing.T) {
+	n := start(t, func(o *options) { o.MaxSocketsPerUser = 2 })
+	auth := map[string]any{"token": sign(t, id("ana"))}
+	phone, laptop := n.device("ana"), n.anonymous()
+	mustSucceed(t, laptop.Ask("authenticate", auth))
+	if _, refusal := raw.Try(t, n.url, raw.Options{Auth: auth}); refusal != tooManySockets {
+		t.Errorf("at the handshake: %s", refusal)
+	}
+	tablet := n.anonymous()
+	mustFail(t, tablet.Ask("authenticate", auth), "rate_limited", "Too many connections of this user")
+	mustFail(t, tablet.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
+	if got := n.Stats().Limits; got != (realtime.LimitCounts{SocketsPerUser: 2}) {
+		t.Errorf("counted %+v", got)
+	}
+	mustSucceed(t, phone.Ask("authenticate", auth)) // a fresh token is no socket more
+	n.device("ben")
+	phone.Close()
+	n.settled(3)
+	mustSucceed(t, tablet.Ask("authenticate", auth))
+	if got := len(n.UserSockets("ana")); got != 2 {
+		t.Errorf("%d sockets", got)
+	}
+	// The program may do anything.
+	if _, err := n.RegisterUser(n.socket(n.anonymous()), claimsOf("ana")); err != nil {
+		t.Errorf("registered by the program: %v", err)
+	}
+}
+
+// Of sockets that come at once as many stay as there may be; the others are told
+// and come back by themselves.
+func TestMaxSocketsPerUserAtOnce(t *testing.T) {
+	const all, most = 12, 5
+	var passed sync.WaitGroup
+	passed.Add(all)
+	n := start(t, func(o *options) { o.MaxSocketsPerUser = most })
+	n.Namespace().Use(func(context.Context, *socketio.Socket) error { // behind the service's own
+		passed.Done()
+		passed.Wait()
+		return nil
+	})
+	clients := make(chan *raw.Client, all)
+	for range all {
+		go func() {
+			c, _ := raw.Try(t, n.url, raw.Options{Auth: map[string]any{"token": sign(t, id("ana"))}})
+			clients <- c
+		}()
+	}
+	for range all {
+		<-clients
+	}
+	eventually(t, func() bool { return n.Stats().Limits.SocketsPerUser == all-most })
+	n.settled(most)
+	if got := len(n.UserSockets("ana")); got != most {
+		t.Errorf("%d sockets of the user", got)
+	}
+}
+
+func TestMaxSocketsPerUserTells(t *testing.T) {
+	n := start(t, func(o *options) { o.MaxSocketsPerUser = 1 })
+	faster := make(chan *raw.Client, 1)
+	var second atomic.Bool
+	n.Namespace().Use(func(context.Context, *socketio.Socket) error {
+		if second.CompareAndSwap(false, true) {
+			faster <- n.device("ana")
+		}
+		return nil
+	})
+	c := n.connect(map[string]any{"token": sign(t, id("ana"))})
+	e := c.Next("error")
+	if e.Arg(0) != `"Too many connections of this user"` ||
+		e.Arg(1) != `{"code":"rate_limited","message":"Too many connections of this user","event":"authenticate"}` {
+		t.Errorf("error %s", e.Args)
+	}
+	if c.Ended() {
+		t.Error("DISCONNECT was sent, after which a client does not come back by itself")
+	}
+	mustSucceed(t, (<-faster).Ask("join-room", "r"))
+}
+
+func TestMaxRoomsPerSocket(t *testing.T) {
+	n := start(t, func(o *options) { o.MaxRoomsPerSocket = 2 })
+	c := n.member("ana", "r1", "r2")
+	mustFail(t, c.Ask("join-room", "r3"), "invalid", "a socket may be in 2 rooms at most")
+	mustSucceed(t, c.Ask("join-room", "r2")) // is there already
+	c.Emit("join-room", "r4")
+	if e := c.Next("error"); e.Arg(0) != `"a socket may be in 2 rooms at most"` {
+		t.Errorf("error %s", e.Args)
+	}
+	if got := n.Stats().Limits; got != (realtime.LimitCounts{RoomsPerSocket: 2}) {
+		t.Errorf("counted %+v", got)
+	}
+	n.member("ana", "r3", "r4") // with another device
+	mustSucceed(t, c.Ask("leave-room", "r1"))
+	mustSucceed(t, c.Ask("join-room", "r3"))
+	if _, err := n.JoinRoom(t.Context(), n.socket(c), id("the program's")); err != nil {
+		t.Errorf("joined by the program: %v", err)
+	}
+	if err := n.socket(c).Join(t.Context(), "a room of another kind"); err != nil {
+		t.Error(err)
+	}
+	mustFail(t, c.Ask("join-room", "r5"), "invalid", "a socket may be in 2 rooms at most")
+}
+
+// By default nobody notices the limit, and it can be turned off.
+func TestMaxRoomsPerSocketDefault(t *testing.T) {
+	for _, most := range []int{0, -1} {
+		n := start(t, func(o *options) { o.MaxRoomsPerSocket, o.RateLimit = most, -1 })
+		c := n.device("ana")
+		var last raw.Event
+		for i := range 1001 {
+			last = c.Ask("join-room", fmt.Sprint("r", i))
+			if i < 1000 {
+				mustSucceed(t, last)
+			}
+		}
+		if refused := strings.Contains(last.Arg(0), "1000 rooms at most"); refused != (most == 0) {
+			t.Errorf("limit %d, room 1,001: %s", most, last.Arg(0))
+		}
+	}
+}
+
+func TestAuthTimeoutIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory, func(o *options) { o.AuthTimeout = 10 * time.Second })
+		n.anonymous().Disconnected()
+		if got := n.Stats().Limits; got != (realtime.LimitCounts{AuthTimeouts: 1}) {
+			t.Errorf("counted %+v", got)
+		}
+	})
 }

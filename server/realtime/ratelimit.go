@@ -50,8 +50,9 @@ func (l *limiter) allow(w *window) bool {
 	return true
 }
 
-// user returns the user's window, for one more socket of his.
-func (l *limiter) user(key string) *window {
+// user returns the user's window, for one more socket of his; nil where he has
+// as many already, unless that is 0.
+func (l *limiter) user(key string, most int) *window {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.users[key]
@@ -59,8 +60,21 @@ func (l *limiter) user(key string) *window {
 		w = new(window)
 		l.users[key] = w
 	}
+	if most > 0 && w.refs >= most {
+		return nil
+	}
 	w.refs++
 	return w
+}
+
+// sockets is how many sockets count in the user's window.
+func (l *limiter) sockets(key string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.users[key]; w != nil {
+		return w.refs
+	}
+	return 0
 }
 
 // release tells that a socket no longer counts in the window that user

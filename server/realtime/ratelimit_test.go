@@ -10,7 +10,7 @@ import (
 func TestLimiterWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(3, time.Minute)
-		w := l.user("ana")
+		w := l.user("ana", 0)
 		time.Sleep(59 * time.Second) // the window begins with the first event, not with the user
 		for i := range 5 {
 			if got, want := l.allow(w), i < 3; got != want {
@@ -43,14 +43,14 @@ func TestLimiterOff(t *testing.T) {
 func TestLimiterKeepsAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, time.Minute)
-		a, b := l.user("ana"), l.user("ana")
+		a, b := l.user("ana", 0), l.user("ana", 0)
 		if a != b {
 			t.Fatal("two windows of one user")
 		}
 		l.allow(a)
 		l.release(a)
 		l.release(b)
-		if w := l.user("ana"); l.allow(w) {
+		if w := l.user("ana", 0); l.allow(w) {
 			t.Error("connecting again began a new window")
 		}
 	})
@@ -60,9 +60,9 @@ func TestLimiterKeepsAWindow(t *testing.T) {
 func TestLimiterForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, time.Minute)
-		stays := l.user("stays")
+		stays := l.user("stays", 0)
 		for i := range 100 {
-			w := l.user(fmt.Sprint("user-", i))
+			w := l.user(fmt.Sprint("user-", i), 0)
 			l.allow(w)
 			l.release(w)
 		}
@@ -70,7 +70,7 @@ func TestLimiterForgets(t *testing.T) {
 			t.Errorf("%d windows within their time", len(l.users))
 		}
 		time.Sleep(time.Minute)
-		l.release(l.user("another"))
+		l.release(l.user("another", 0))
 		if len(l.users) != 1 || l.users["stays"] != stays {
 			t.Errorf("windows: %v", l.users)
 		}

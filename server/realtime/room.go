@@ -125,9 +125,18 @@ func (svc *Service) told(changes []presence.Change) {
 	}
 }
 
-// AuthorizeJoin asks the policy whether the socket's user may enter the room.
+// AuthorizeJoin asks the policy whether the socket's user may enter the room,
+// and refuses where the socket is in as many rooms as it may be.
 func (svc *Service) AuthorizeJoin(ctx context.Context, s *socketio.Socket, room ident.ID) error {
-	return svc.authorize(s, func(c auth.Claims) error { return svc.policy.JoinRoom(ctx, c, room) })
+	if err := svc.authorize(s, func(c auth.Claims) error { return svc.policy.JoinRoom(ctx, c, room) }); err != nil {
+		return err
+	}
+	most := svc.opts.MaxRoomsPerSocket
+	if most < 0 || svc.presence.View().RoomCount(s.ID()) < most || s.In(roomName(room.Key())) {
+		return nil
+	}
+	svc.counters.limitedRooms.Add(1)
+	return tooManyRooms(most)
 }
 
 // AuthorizeUpdate asks the policy whether the socket's user may publish the

@@ -33,6 +33,13 @@ type Options struct {
 	// number. Default: 100 in 60 s.
 	RateLimit  int
 	RateWindow time.Duration
+	// MaxSocketsPerUser bounds the sockets on this node that clients register
+	// to one user. Default: any number, since all devices of a service may be
+	// one user.
+	MaxSocketsPerUser int
+	// MaxRoomsPerSocket bounds the rooms that a client puts its socket into.
+	// Negative: any number. Default: 1000.
+	MaxRoomsPerSocket int
 	// PresenceMax is up to how many users of a room its members are told of
 	// those who come and go. Negative: never. Default: 1000.
 	PresenceMax int
@@ -52,7 +59,8 @@ type Audit struct {
 	Disconnected func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration)
 	// Authenticated: a socket has been registered to a user.
 	Authenticated func(s *socketio.Socket, user ident.ID)
-	// Refused: a token was refused, with the code of [auth.Code].
+	// Refused: a client was not let in as the user that it wants to be, with the
+	// code that it reads: of [auth.Code], or a [Code].
 	Refused func(s *socketio.Socket, code string, err error)
 	// Expired: a socket was disconnected because it did not authenticate, or
 	// not again, in time.
@@ -95,6 +103,9 @@ func New(opts Options) (*Service, error) {
 	}
 	if opts.RateWindow == 0 {
 		opts.RateWindow = time.Minute
+	}
+	if opts.MaxRoomsPerSocket == 0 {
+		opts.MaxRoomsPerSocket = 1000
 	}
 	if opts.PresenceMax == 0 {
 		opts.PresenceMax = 1000

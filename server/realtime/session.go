@@ -65,8 +65,27 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 	if err != nil {
 		return svc.refuse(s, err)
 	}
+	// The place is taken when the socket is registered; most of those for whom
+	// there will be none are told here.
+	if most := svc.opts.MaxSocketsPerUser; most > 0 && svc.limits.sockets(claims.UserID.Key()) >= most {
+		return svc.refuseSocket(s)
+	}
 	sess.claims = claims
 	return nil
+}
+
+// refuseSocket is refuse of a user who has too many sockets.
+func (svc *Service) refuseSocket(s *socketio.Socket) error {
+	svc.tooManySockets(s)
+	e := ErrTooManySockets
+	return &socketio.ConnectError{Message: e.Message, Data: map[string]Code{"code": e.Code}}
+}
+
+func (svc *Service) tooManySockets(s *socketio.Socket) {
+	svc.counters.limitedSockets.Add(1)
+	if f := svc.opts.Audit.Refused; f != nil {
+		f(s, string(ErrTooManySockets.Code), ErrTooManySockets)
+	}
 }
 
 func (svc *Service) refuse(s *socketio.Socket, err error) error {
@@ -101,7 +120,17 @@ func (svc *Service) connected(_ context.Context, s *socketio.Socket) error {
 		svc.awaitAuthentication(s, sess)
 		return nil
 	}
-	reply, err := svc.RegisterUser(s, claims)
+	reply, err := svc.registerClient(s, claims)
+	if err == ErrTooManySockets {
+		// Others were faster. When it comes back by itself it is refused.
+		sess.mu.Lock()
+		sess.claims = auth.Claims{}
+		sess.mu.Unlock()
+		svc.counters.errors.Add(1)
+		s.Emit("error", ErrTooManySockets.Message, EventError{Error: *ErrTooManySockets, Event: eventAuthenticate})
+		s.Session().Close()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -121,6 +150,7 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 		if !svc.Claims(s).UserID.IsZero() {
 			return // in the last moment
 		}
+		svc.counters.authTimeouts.Add(1)
 		if f := svc.opts.Audit.Expired; f != nil {
 			f(s, ident.ID{})
 		}
@@ -146,7 +176,17 @@ func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token 
 		}
 		return Authenticated{}, authenticationFailed(auth.Code(err))
 	}
-	return svc.RegisterUser(s, claims)
+	return svc.registerClient(s, claims)
+}
+
+// registerClient is RegisterUser on behalf of a client, whose user may have so
+// many sockets.
+func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
+	out, err := svc.registerUser(s, claims, svc.opts.MaxSocketsPerUser)
+	if err == ErrTooManySockets {
+		svc.tooManySockets(s)
+	}
+	return out, err
 }
 
 // RegisterUser makes the socket a device of the user whom the claims name, with
@@ -154,11 +194,15 @@ func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token 
 // replaces the claims; another user's are refused. It returns an [*Error], or
 // socketio.ErrDisconnected.
 func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
+	return svc.registerUser(s, claims, 0)
+}
+
+func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most int) (Authenticated, error) {
 	sess := sessionOf(s)
 	if sess == nil || claims.UserID.IsZero() {
 		return Authenticated{}, ErrInternal
 	}
-	user, fresh, err := svc.register(s, sess, claims)
+	user, fresh, err := svc.register(s, sess, claims, most)
 	if err != nil {
 		return Authenticated{}, err
 	}
@@ -168,8 +212,9 @@ func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authen
 	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
 }
 
-// register reports whether the socket had no user.
-func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims) (user ident.ID, fresh bool, err error) {
+// register reports whether the socket had no user. It returns ErrTooManySockets
+// where its user has that many already.
+func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims, most int) (user ident.ID, fresh bool, err error) {
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
 	user, has := svc.presence.View().User(s.ID())
@@ -183,11 +228,16 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 		claims.UserID = user
 	default:
 		user = claims.UserID
+		events := svc.limits.user(user.Key(), most)
+		if events == nil {
+			return user, false, ErrTooManySockets
+		}
 		if err := s.Join(s.Context(), userRoom(user.Key())); err != nil {
+			svc.limits.release(events)
 			return user, false, err
 		}
 		svc.presence.Connect(s.ID(), user)
-		sess.events = svc.limits.user(user.Key())
+		sess.events = events
 		if s.Data() == nil {
 			s.SetData(SocketData{UserID: user})
 		}

@@ -11,6 +11,10 @@ type counters struct {
 	connections, disconnections atomic.Int64
 	published, received, errors atomic.Int64
 	dropped                     atomic.Int64
+
+	// Of LimitCounts.
+	limitedUserEvents, limitedSocketEvents, limitedPings atomic.Int64
+	limitedSockets, limitedRooms, authTimeouts           atomic.Int64
 }
 
 // Stats are the service's statistics: the counters are this node's since it
@@ -25,6 +29,26 @@ type Stats struct {
 	ConnectedUsers    int       `json:"connectedUsers"`
 	Rooms             int       `json:"rooms"`
 	Timestamp         time.Time `json:"timestamp"`
+	// Limits is a counter for each limit.
+	Limits LimitCounts `json:"limits"`
+}
+
+// LimitCounts says how often each limit has stopped a client since the node
+// started: those of the Socket.IO server, and these.
+type LimitCounts struct {
+	socketio.LimitCounts
+
+	// UserEvents, SocketEvents and Pings: events beyond RateLimit, those of a
+	// user, of a socket without one, and pings.
+	UserEvents   int64 `json:"userEvents"`
+	SocketEvents int64 `json:"socketEvents"`
+	Pings        int64 `json:"pings"`
+	// SocketsPerUser: sockets that were not registered to their user.
+	SocketsPerUser int64 `json:"socketsPerUser"`
+	// RoomsPerSocket: rooms that were not joined.
+	RoomsPerSocket int64 `json:"roomsPerSocket"`
+	// AuthTimeouts: sockets that did not authenticate in time.
+	AuthTimeouts int64 `json:"authTimeouts"`
 }
 
 // Stats returns the statistics of this moment.
@@ -38,6 +62,11 @@ func (svc *Service) Stats() Stats {
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
 		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
 		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(),
+		Limits: LimitCounts{
+			LimitCounts: svc.ns.Server().LimitCounts(),
+			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
+			SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
+		},
 	}
 }
 

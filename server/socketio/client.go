@@ -119,8 +119,9 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 	for _, s := range sockets {
 		s.close(Reason(reason))
 	}
+	c.server.limits.ended(err)
 	if f := c.server.opts.Hooks.SessionClosed; f != nil {
-		f(s.ID(), reason, err)
+		f(s, reason, err)
 	}
 }
 
@@ -130,7 +131,7 @@ func (c *client) fail(err error) {
 		return
 	}
 	if f := c.server.opts.Hooks.PacketError; f != nil {
-		f(c.session.ID(), err)
+		f(c.session, err)
 	}
 	c.session.CloseWithReason(engineio.ReasonParseError, err)
 }

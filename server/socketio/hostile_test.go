@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
@@ -15,7 +16,7 @@ import (
 // is served.
 func TestHostilePackets(t *testing.T) {
 	problems := make(chan error, 1000)
-	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{PacketError: func(_ string, err error) { problems <- err }}})
+	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{PacketError: func(_ *engineio.Session, err error) { problems <- err }}})
 	ns := srv.IO.Namespace("/")
 	ns.Handle("echo", echo)
 	bystander := dial(t, srv)

@@ -52,6 +52,7 @@ func (s *Socket) receive(p packet.Packet) {
 		}
 		if s.inbox.room == nil {
 			s.inbox.room = make(chan struct{})
+			s.client.server.limits.pending.Add(1)
 		}
 		room := s.inbox.room
 		s.mu.Unlock()

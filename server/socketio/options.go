@@ -51,7 +51,7 @@ type Options struct {
 type Hooks struct {
 	// PacketError: a client sent what is not a packet, or one that is out of
 	// place. Its session is closed.
-	PacketError func(sessionID string, err error)
+	PacketError func(s *engineio.Session, err error)
 	// Unhandled: nobody handles an event.
 	Unhandled func(s *Socket, event string)
 	// HandlerError: a handler of an event or of OnConnect returned an error, or
@@ -60,7 +60,7 @@ type Hooks struct {
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)
 	// SessionClosed: a client's connection has ended.
-	SessionClosed func(sessionID string, reason engineio.Reason, err error)
+	SessionClosed func(s *engineio.Session, reason engineio.Reason, err error)
 }
 
 func (o Options) withDefaults() Options {

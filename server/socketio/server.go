@@ -17,6 +17,7 @@ type Server struct {
 	opts   Options
 	engine *engineio.Server
 	bundle *bundle
+	limits limitCounters
 
 	goroutines sync.WaitGroup
 

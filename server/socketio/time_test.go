@@ -64,7 +64,7 @@ const endpoint = "http://pipe/socket.io/"
 
 func TestConnectTimeout(t *testing.T) {
 	closed := make(chan engineio.Reason, 2)
-	hooks := socketio.Hooks{SessionClosed: func(_ string, r engineio.Reason, _ error) { closed <- r }}
+	hooks := socketio.Hooks{SessionClosed: func(_ *engineio.Session, r engineio.Reason, _ error) { closed <- r }}
 	inBubble(t, socketio.Options{ConnectTimeout: 20 * time.Second, Hooks: hooks}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
 		io.Namespace("/").Handle("echo", echo)
 		start := time.Now()

@@ -69,9 +69,8 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
 	case Connect, Disconnect, Event, Ack, ConnectError:
 	case binaryEvent, binaryAck:
 		p.Type -= binaryEvent - Event
-		var ok bool
-		if attachments, b, ok = d.attachments(b); !ok {
-			return p, 0, ErrAttachments
+		if attachments, b, err = d.attachments(b); err != nil {
+			return p, 0, err
 		}
 	default:
 		return p, 0, ErrType
@@ -93,23 +92,23 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
 	return p, attachments, nil
 }
 
-func (d *Decoder) attachments(b []byte) (n int, rest []byte, ok bool) {
+func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
 	limit := d.MaxAttachments
 	if limit == 0 {
 		limit = defaultMaxAttachments
 	}
 	for i, c := range b {
 		switch {
-		case c == '-':
-			return n, b[i+1:], i > 0
+		case c == '-' && i > 0:
+			return n, b[i+1:], nil
 		case c < '0' || c > '9':
-			return 0, nil, false
+			return 0, nil, ErrAttachments
 		}
 		if n = n*10 + int(c-'0'); n > limit {
-			return 0, nil, false
+			return 0, nil, ErrTooMany
 		}
 	}
-	return 0, nil, false
+	return 0, nil, ErrAttachments
 }
 
 // ackID takes the digits at the start of b. Ids beyond what JavaScript counts

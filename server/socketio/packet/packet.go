@@ -22,6 +22,7 @@ package packet
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -66,6 +67,10 @@ var (
 	ErrPayload     = errors.New("packet: invalid payload")
 	ErrReserved    = errors.New("packet: reserved event name")
 	ErrUnexpected  = errors.New("packet: text where an attachment is due, or an attachment where none is")
+
+	// Beyond the limits of a Decoder: an ErrAttachments and an ErrPayload.
+	ErrTooMany = fmt.Errorf("%w: too many", ErrAttachments)
+	ErrTooDeep = fmt.Errorf("%w: nested too deeply", ErrPayload)
 )
 
 // Reserved reports whether an event name has a meaning of its own in the

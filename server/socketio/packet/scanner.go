@@ -183,7 +183,7 @@ func escapeLen(b []byte) int {
 func (s *scanner) enter() error {
 	s.i++
 	if s.depth++; s.depth > s.maxDepth && s.maxDepth > 0 {
-		return ErrPayload
+		return ErrTooDeep
 	}
 	return nil
 }

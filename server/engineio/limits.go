@@ -1,0 +1,64 @@
+package engineio
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// LimitCounts says how often each limit has stopped a client since the server
+// was made. Headers are not among them: the HTTP server has their limits.
+type LimitCounts struct {
+	// Handshakes that were refused, because of MaxSessions,
+	// MaxSessionsPerAddress and MaxHandshakesPerSecond.
+	Connections           int64 `json:"connections"`
+	ConnectionsPerAddress int64 `json:"connectionsPerAddress"`
+	Handshakes            int64 `json:"handshakes"`
+	// QueueBytes: sessions closed with [ReasonSlowConsumer].
+	QueueBytes int64 `json:"queueBytes"`
+	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize.
+	MessageBytes int64 `json:"messageBytes"`
+	// Fragments: messages in more frames than anybody sends.
+	Fragments int64 `json:"fragments"`
+	// PayloadPackets: bodies of more packets than anybody sends.
+	PayloadPackets int64 `json:"payloadPackets"`
+	// BodyTimeouts and UpgradeTimeouts: what BodyTimeout and UpgradeTimeout
+	// have ended.
+	BodyTimeouts    int64 `json:"bodyTimeouts"`
+	UpgradeTimeouts int64 `json:"upgradeTimeouts"`
+}
+
+type limitCounters struct {
+	sessions, addresses, handshakes    atomic.Int64
+	queue, message, fragments, packets atomic.Int64
+	bodies, upgrades                   atomic.Int64
+}
+
+// LimitCounts returns the counts of this moment.
+func (srv *Server) LimitCounts() LimitCounts {
+	c := &srv.limits
+	return LimitCounts{
+		Connections: c.sessions.Load(), ConnectionsPerAddress: c.addresses.Load(), Handshakes: c.handshakes.Load(),
+		QueueBytes: c.queue.Load(), MessageBytes: c.message.Load(), Fragments: c.fragments.Load(),
+		PayloadPackets: c.packets.Load(), BodyTimeouts: c.bodies.Load(), UpgradeTimeouts: c.upgrades.Load(),
+	}
+}
+
+// ended counts the end of a session where a limit was the cause.
+func (c *limitCounters) ended(reason Reason, err error) {
+	switch {
+	case reason == ReasonSlowConsumer:
+		c.queue.Add(1)
+	case err == nil:
+	case errors.Is(err, errTooLarge):
+		c.message.Add(1)
+	case errors.Is(err, errFragments):
+		c.fragments.Add(1)
+	case errors.Is(err, packet.ErrTooMany):
+		c.packets.Add(1)
+	case errors.Is(err, errBody) && errors.Is(err, os.ErrDeadlineExceeded):
+		c.bodies.Add(1)
+	}
+}

@@ -1,0 +1,90 @@
+package socketio_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/socketiotest"
+)
+
+// Each limit is counted once, and only that; others do not notice.
+func TestLimitCounts(t *testing.T) {
+	engine := func(c engineio.LimitCounts) socketio.LimitCounts { return socketio.LimitCounts{LimitCounts: c} }
+	say := func(packets ...string) func(*engineiotest.Conn) {
+		return func(c *engineiotest.Conn) {
+			for _, p := range packets {
+				c.SendText(p)
+			}
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		hit  func(*engineiotest.Conn)
+		want socketio.LimitCounts
+	}{
+		{"attachments", say(`0`, `53-["echo"]`), socketio.LimitCounts{Attachments: 1}},
+		{"malformed attachments", say(`0`, `5x-["echo"]`), socketio.LimitCounts{}},
+		{"depth", say(`0`, `2["echo",`+strings.Repeat("[", 6)+strings.Repeat("]", 6)+`]`), socketio.LimitCounts{Depth: 1}},
+		{"namespaces", say(`0`, `0/a,`, `0/b,`), socketio.LimitCounts{Namespaces: 1}},
+		{"no CONNECT", say(), socketio.LimitCounts{ConnectTimeouts: 1}},
+		{"no attachment", say(`0`, `51-["echo",{"_placeholder":true,"num":0}]`), socketio.LimitCounts{AttachmentTimeouts: 1}},
+		{"message", say(`0`, `2["echo","`+strings.Repeat("x", 1000)+`"]`), engine(engineio.LimitCounts{MessageBytes: 1})},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			opts := socketio.Options{
+				MaxAttachments: 2, MaxDepth: 5, MaxNamespaces: 2,
+				ConnectTimeout: 20 * time.Second, AttachmentTimeout: 20 * time.Second,
+				Engine: engineio.Options{MaxHTTPBufferSize: 1000},
+			}
+			inBubble(t, opts, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
+				io.Namespace("/").Handle("echo", echo)
+				for _, name := range []string{"/a", "/b"} {
+					io.Namespace(name)
+				}
+				good, _ := socketiotest.Join(t, engineiotest.Dial(t, endpoint, opts), "/", nil)
+				c := engineiotest.Dial(t, endpoint, opts)
+				tc.hit(c)
+				c.End()
+				synctest.Wait()
+				if got := io.LimitCounts(); got != tc.want {
+					t.Errorf("counts %+v, want %+v", got, tc.want)
+				}
+				if got := text(good.EmitAck("echo", "alive")); got != `["alive"]` {
+					t.Errorf("another client got %s", got)
+				}
+			})
+		})
+	}
+}
+
+// A client that sends faster than its handlers work is not read, which counts.
+func TestPendingEventsCount(t *testing.T) {
+	busy := make(chan struct{})
+	srv := serve(t, socketio.Options{MaxPendingEvents: 2})
+	srv.IO.Namespace("/").Handle("wait", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		<-busy
+		e.Return()
+		return nil
+	}))
+	c := dial(t, srv)
+	c.Emit("wait")
+	for range 10 {
+		c.Emit("wait")
+	}
+	deadline := time.After(engineiotest.Wait)
+	for srv.IO.LimitCounts().PendingEvents == 0 {
+		select {
+		case <-deadline:
+			t.Fatal("ten events wait, and nobody was stopped")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	close(busy)
+	c.EmitAck("wait")
+}
