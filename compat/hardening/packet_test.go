@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // CVE-2023-31125: names of JavaScript's prototype, and none, are no transports,
@@ -171,6 +173,21 @@ func TestPlaceholders(t *testing.T) {
 		c.ends()
 	}
 	member.without(`42["update"`)
+
+	// One inside another: the outer is the attachment, as on Node.
+	c := n.user("ana", "r")
+	c.send(`452-["publish-update",{"roomId":"r","type":"x","payload":[{"_placeholder":true,"num":1,"x":{"_placeholder":true,"num":0}},2]}]`)
+	c.conn.Write(append(binaryFrame("zero"), binaryFrame("one")...))
+	if got := member.until(`451-["update"`); !strings.Contains(got, `"payload":[{"_placeholder":true,"num":0},2],`) {
+		t.Errorf("got %s", got)
+	}
+	if got := member.next(); got != "one" {
+		t.Errorf("attachment %q", got)
+	}
+}
+
+func binaryFrame(data string) []byte {
+	return ws.MustCompileFrame(ws.MaskFrame(ws.NewBinaryFrame([]byte(data))))
 }
 
 // CVE-2026-48802: pongs that nobody asked for start no heartbeats.
