@@ -63,6 +63,7 @@ func TestWebSocketViolations(t *testing.T) {
 		{"over the limit in fragments", strings.Repeat(frame(ws.OpContinuation, false, strings.Repeat("4", 100_000)), 11), 1009, ReasonTransportError},
 		{"close frame of one byte", frame(ws.OpClose, true, "\x03"), 1002, ReasonTransportError},
 		{"close frame with a reserved status", frame(ws.OpClose, true, "\x03\xed"), 1002, ReasonTransportError},
+		{"close frame with a status of no range", frame(ws.OpClose, true, "\xff\xff"), 1002, ReasonTransportError},
 		{"close frame that is not UTF-8", frame(ws.OpClose, true, "\x03\xe8\xff"), 1007, ReasonTransportError},
 		{"close frame", frame(ws.OpClose, true, "\x03\xe8bye"), 1000, ReasonTransportClose},
 		{"not a packet", frame(ws.OpText, true, "x"), 1005, ReasonParseError},
