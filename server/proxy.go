@@ -44,11 +44,15 @@ func clientAddr(trusted []netip.Prefix, peer netip.Addr, header []string) netip.
 	return peer
 }
 
-// parseHop reads an address, which some proxies write with the port.
+// parseHop reads an address, which some proxies write with the port. An address
+// has one form here, whatever is written before it or behind a %: what counts by
+// addresses would take each for another.
 func parseHop(s string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return addr, true
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		var ap netip.AddrPort
+		ap, err = netip.ParseAddrPort(s)
+		addr = ap.Addr()
 	}
-	ap, err := netip.ParseAddrPort(s)
-	return ap.Addr(), err == nil
+	return addr.Unmap().WithZone(""), err == nil
 }
