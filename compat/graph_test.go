@@ -60,6 +60,7 @@ var layers = []layer{
 	// The oracle stays independent of what it judges: no codec, in tests either.
 	{path: "compat/cluster", may: []string{"compat/cluster/...", "server/redisadapter/...", "server/socketio", "server/socketio/adapter"}, tests: true},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
+	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio"}, tests: true},
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config"}, tests: true},
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -315,6 +316,19 @@ func (c *Client) Next(name string) (next Event) {
 		return false
 	})
 	return next
+}
+
+// Events takes all events with the name that have come and have not been taken.
+func (c *Client) Events(name string) (events []Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = slices.DeleteFunc(c.events, func(e Event) bool {
+		if e.Name == name {
+			events = append(events, e)
+		}
+		return e.Name == name
+	})
+	return events
 }
 
 // Names returns the names of the events that have come and have not been
