@@ -27,12 +27,11 @@ func newRedis(t testing.TB) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := raw.Port()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	r := &redisServer{t: t, addr: l.Addr().String()}
+	r := &redisServer{t: t, addr: "127.0.0.1:" + port}
 	t.Cleanup(r.kill)
 	return r
 }

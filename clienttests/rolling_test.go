@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,7 +24,16 @@ func TestClusterRollingRestartUnderLoad(t *testing.T) {
 		settings := func(port string) []string {
 			return []string{"REDIS_URL=" + redis.url(), mode, "HTTP_PORT=" + port, "WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=8000", "LOG_LEVEL=warn"}
 		}
-		nodes := []*clusterNode{startProcess(t, settings("0")...), startProcess(t, settings("0")...)}
+		var ports []string
+		var nodes []*clusterNode
+		for range 2 {
+			port, err := raw.Port()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ports = append(ports, port)
+			nodes = append(nodes, startProcess(t, settings(port)...))
+		}
 		connected(t, nodes...)
 		l := &load{t: t, rooms: []string{"red", "blue"}, balancer: startBalancer(t, nodes...)}
 		t.Cleanup(l.end) // before the balancer's, which waits for the clients
@@ -42,13 +50,9 @@ func TestClusterRollingRestartUnderLoad(t *testing.T) {
 			for j := range 3 {
 				stayers = append(stayers, l.stay(stays, n, fmt.Sprintf("stayer%d-%d", i, j)))
 			}
-			_, port, err := net.SplitHostPort(host(t, n.url))
-			if err != nil {
-				t.Fatal(err)
-			}
 			n.stop()
 			l.progress(20)
-			nodes[i] = startProcess(t, settings(port)...)
+			nodes[i] = startProcess(t, settings(ports[i])...)
 			eventually(t, "the new node is connected", func() bool { return !nodes[i].degraded() })
 			l.progress(20)
 			for _, s := range stayers {

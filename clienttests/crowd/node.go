@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
 )
 
 const (
@@ -51,15 +52,8 @@ func (l *logBuffer) String() string {
 
 // newNode chooses the port.
 func newNode(binary string) (*node, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	n := &node{binary: binary, addr: l.Addr().String(), http: http.Client{Timeout: time.Minute}}
-	n.http.Transport = &http.Transport{}
-	_, n.port, err = net.SplitHostPort(n.addr)
-	return n, err
+	port, err := raw.Port()
+	return &node{binary: binary, addr: "127.0.0.1:" + port, port: port, http: http.Client{Transport: &http.Transport{}, Timeout: time.Minute}}, err
 }
 
 // start starts a process and waits until it is ready.

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os/exec"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
@@ -82,12 +81,8 @@ func (c *cluster) degraded() bool {
 
 // newRedis chooses the port.
 func newRedis(path string) (*redis, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	return &redis{path: path, port: strconv.Itoa(l.Addr().(*net.TCPAddr).Port)}, nil
+	port, err := raw.Port()
+	return &redis{path: path, port: port}, err
 }
 
 func (r *redis) up() error {

@@ -74,12 +74,13 @@ type hopper struct {
 	path string
 	id   string // the socket's
 
-	polls  sync.WaitGroup
-	mu     sync.Mutex // guards all below
-	pause  bool       // the poll that is under way is to be the last
-	got    []string   // messages
-	ended  bool
-	socket net.Conn
+	polls   sync.WaitGroup
+	mu      sync.Mutex // guards all below
+	pause   bool       // the poll that is under way is to be the last
+	leaving bool       // and need not be answered
+	got     []string   // messages
+	ended   bool
+	socket  net.Conn
 }
 
 // hop connects a device that is in the room.
@@ -114,20 +115,25 @@ func (b *round) hop(n *node, user, room string) *hopper {
 }
 
 func (h *hopper) do(method, body string) string {
+	status, text, err := h.request(method, body)
+	if err != nil || status != http.StatusOK {
+		h.b.Fatalf("%s: %d %s %v", method, status, text, err)
+	}
+	return text
+}
+
+func (h *hopper) request(method, body string) (status int, text string, err error) {
 	req, err := http.NewRequest(method, h.node.url+h.path, strings.NewReader(body))
 	if err != nil {
-		h.b.Fatalf("%v", err)
+		return 0, "", err
 	}
 	resp, err := h.http.Do(req)
 	if err != nil {
-		h.b.Fatalf("%s: %v", method, err)
+		return 0, "", err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		h.b.Fatalf("%s: %d %s %v", method, resp.StatusCode, text, err)
-	}
-	return string(text)
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
 }
 
 func (h *hopper) startPolling() {
@@ -142,7 +148,17 @@ func (h *hopper) startPolling() {
 			if pause {
 				return
 			}
-			for packet := range strings.SplitSeq(h.do(http.MethodGet, ""), "\x1e") {
+			status, body, err := h.request(http.MethodGet, "")
+			h.mu.Lock()
+			leaving := h.leaving
+			h.mu.Unlock()
+			switch {
+			case leaving:
+				return // its end may have been faster than this poll
+			case err != nil || status != http.StatusOK:
+				h.b.Fatalf("poll: %d %s %v", status, body, err)
+			}
+			for packet := range strings.SplitSeq(body, "\x1e") {
 				h.take(packet)
 			}
 		}
@@ -201,62 +217,9 @@ func (h *hopper) dial() (net.Conn, *bufio.Reader, error) {
 	return conn, r, nil
 }
 
-// probe tries a WebSocket and breaks that off, before it is answered or after.
-func (h *hopper) probe(answered bool) {
-	conn, r, err := h.dial()
-	if err != nil {
-		h.b.Fatalf("upgrade: %v", err)
-	}
-	conn.Write(frames("2probe"))
-	if answered {
-		h.want(r, "3probe")
-	}
-	conn.Close()
-	// The next probe is refused as long as this one is known.
-	if !eventually(func() bool {
-		conn, r, err := h.dial()
-		if err != nil {
-			return false
-		}
-		defer conn.Close()
-		conn.Write(frames("2probe"))
-		f, err := ws.ReadFrame(r)
-		return err == nil && string(f.Payload) == "3probe"
-	}) {
-		h.b.Fatalf("a probe that was broken off stands in the way")
-	}
-}
-
-// meddle opens a second WebSocket beside a probe, which is refused.
-func (h *hopper) meddle() {
-	conn, r, err := h.dial()
-	if err != nil {
-		h.b.Fatalf("upgrade: %v", err)
-	}
-	conn.Write(frames("2probe"))
-	h.want(r, "3probe")
-	second, r2, err := h.dial()
-	if err != nil {
-		h.b.Fatalf("a second upgrade: %v", err)
-	}
-	if f, err := ws.ReadFrame(r2); err == nil && f.Header.OpCode != ws.OpClose {
-		h.b.Errorf("a second upgrade was answered with %q", f.Payload)
-	}
-	second.Close()
-	conn.Close()
-}
-
-func (h *hopper) want(r *bufio.Reader, text string) {
-	if f, err := ws.ReadFrame(r); err != nil || string(f.Payload) != text {
-		h.b.Fatalf("got %q, %v, want %s", f.Payload, err, text)
-	}
-}
-
-// upgrade goes on to a WebSocket as the official client does. An abandoned probe
-// may still be in the way for a moment.
-func (h *hopper) upgrade() {
-	var conn net.Conn
-	var r *bufio.Reader
+// attempt opens a WebSocket that has been probed. As long as the node has not
+// noticed that another was broken off it is refused.
+func (h *hopper) attempt() (conn net.Conn, r *bufio.Reader) {
 	if !eventually(func() bool {
 		var err error
 		if conn, r, err = h.dial(); err != nil {
@@ -272,6 +235,42 @@ func (h *hopper) upgrade() {
 	}) {
 		h.b.Fatalf("no upgrade")
 	}
+	return conn, r
+}
+
+// probe tries a WebSocket and breaks that off, before it is answered or after.
+func (h *hopper) probe(answered bool) {
+	if answered {
+		conn, _ := h.attempt()
+		conn.Close()
+		return
+	}
+	conn, _, err := h.dial()
+	if err != nil {
+		h.b.Fatalf("upgrade: %v", err)
+	}
+	conn.Write(frames("2probe"))
+	conn.Close()
+}
+
+// meddle opens a second WebSocket beside one that has been probed, which is
+// refused.
+func (h *hopper) meddle() {
+	conn, _ := h.attempt()
+	defer conn.Close()
+	second, r, err := h.dial()
+	if err != nil {
+		h.b.Fatalf("a second upgrade: %v", err)
+	}
+	defer second.Close()
+	if f, err := ws.ReadFrame(r); err != nil || f.Header.OpCode != ws.OpClose {
+		h.b.Errorf("a second upgrade was answered with %q, %v", f.Payload, err)
+	}
+}
+
+// upgrade goes on to a WebSocket as the official client does.
+func (h *hopper) upgrade() {
+	conn, r := h.attempt()
 	h.stopPolling()
 	h.polls.Wait()
 	h.mu.Lock()
@@ -324,7 +323,9 @@ func (h *hopper) end() {
 		h.b.went(h.node, h.id, cut...)
 		return
 	}
-	h.stopPolling()
+	h.mu.Lock()
+	h.pause, h.leaving = true, true
+	h.mu.Unlock()
 	h.do(http.MethodPost, "1")
 	h.b.went(h.node, h.id, closed...)
 }
