@@ -65,14 +65,14 @@ func TestPollerSlotIsReused(t *testing.T) {
 	r.reason(t)
 	eventually(t, "the slot is free", func() bool { taken, _ := p.counts(); return taken == 0 })
 	stale := []unix.EpollEvent{{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR, Fd: slot}}
-	p.push(stale) // while nobody has it
+	p.lineUp(stale) // while nobody has it
 
 	c, r := e.dial(t, false)
 	if got := p.slot(t, r.session); got != slot {
 		t.Fatalf("slot %d, want %d again", got, slot)
 	}
 	for i := range 100 {
-		p.push(stale)
+		p.lineUp(stale)
 		c.SendText(fmt.Sprint(i))
 		if got := c.Text(); got != fmt.Sprint(i) {
 			t.Fatalf("got %q, want %d", got, i)
