@@ -1,55 +1,20 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// client is a device whose connection can be treated badly.
+// client is a device on a node.
 type client struct {
 	*raw.Client
 	b    *round
 	node *node
-	conn *conn
-}
-
-// conn is a connection whose reading can be stopped.
-type conn struct {
-	*net.TCPConn
-	mu      sync.Mutex
-	stopped bool
-	closed  chan struct{}
-	close   sync.Once
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	stopped := c.stopped
-	c.mu.Unlock()
-	if stopped {
-		<-c.closed
-	}
-	return c.TCPConn.Read(p)
-}
-
-func (c *conn) Close() error {
-	c.close.Do(func() { close(c.closed) })
-	return c.TCPConn.Close()
-}
-
-// stop ends the reading after the Read that is under way.
-func (c *conn) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stopped = true
 }
 
 // connect opens a connection on node i: of the user, or of nobody where that is
@@ -66,16 +31,7 @@ func (b *round) connectTo(n *node, user string) *client {
 }
 
 func (b *round) connectWith(n *node, auth any) *client {
-	c := &client{b: b, node: n}
-	c.Client = raw.Connect(b, n.url, raw.Options{Auth: auth, NetDial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		c.conn = &conn{TCPConn: nc.(*net.TCPConn), closed: make(chan struct{})}
-		return c.conn, nil
-	}})
-	return c
+	return &client{b: b, node: n, Client: raw.Connect(b, n.url, raw.Options{Auth: auth})}
 }
 
 func (b *round) token(user string) string {
@@ -84,12 +40,6 @@ func (b *round) token(user string) string {
 		b.Fatalf("token: %v", err)
 	}
 	return text
-}
-
-// reset ends the connection with a reset.
-func (c *client) reset() {
-	c.conn.SetLinger(0)
-	c.Close()
 }
 
 // update reads who has published an update, and its number.
@@ -193,7 +143,7 @@ func (b *round) leave(clients ...*client) {
 			c.Send("1")
 			want[i] = closed
 		case 2:
-			c.reset()
+			c.Reset()
 			want[i] = cut
 		case 3:
 			c.Close()

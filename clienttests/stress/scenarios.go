@@ -65,7 +65,7 @@ func slowReaders(b *round) {
 		c.ask("join-room", room)
 	}
 	b.together(room, 3, publisher, good)
-	bad.conn.stop()
+	bad.Stop()
 	payload := strings.Repeat("x", 32<<10+b.rng.IntN(64<<10))
 	sent := 0
 	for ; sent < most && b.cluster.node(1).Service().IsUserConnected(user); sent++ {
@@ -104,7 +104,7 @@ func storms(b *round) {
 		b.all(crowd, func(i int) {
 			clients[i].updates(1, from)
 			if rough[i]%2 == 0 {
-				clients[i].reset()
+				clients[i].Reset()
 			} else {
 				clients[i].Close()
 			}
@@ -137,7 +137,7 @@ func rooms(b *round) {
 			}
 			c.Close()
 		} else {
-			c.reset()
+			c.Reset()
 		}
 	})
 	b.gone(room, user)
@@ -169,7 +169,7 @@ func authentication(b *round) {
 			}
 			c.Close()
 		} else {
-			c.reset()
+			c.Reset()
 		}
 	})
 	b.gone(room, users...)
@@ -184,7 +184,7 @@ func resets(b *round) {
 			c := b.connect(i, fmt.Sprint(b.name, "u", i))
 			c.Emit("join-room", room)
 			c.Emit("publish-update", map[string]any{"roomId": room, "type": "x"})
-			c.reset()
+			c.Reset()
 			continue
 		}
 		text := upgrade + "\x81\x86\x00\x00\x00\x002probe"
