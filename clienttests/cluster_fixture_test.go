@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,7 @@ const secret = "the secret of the tests: 32 bytes"
 type clusterNode struct {
 	t    testing.TB
 	url  string
-	stop func()
+	stop func() // as SIGTERM does; it must end well
 	kill func() // as kill -9 does; nil in this process
 }
 
@@ -123,11 +124,17 @@ func startProcess(t testing.TB, env ...string) *clusterNode {
 	}
 	kill := sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
 	t.Cleanup(kill)
+	stop := func() {
+		t.Helper()
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
+			t.Errorf("a node that was stopped: %v", err)
+		}
+	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("the node says no address: %v", err)
 	}
-	return &clusterNode{t: t, url: strings.TrimSpace(line), kill: kill}
+	return &clusterNode{t: t, url: strings.TrimSpace(line), stop: stop, kill: kill}
 }
 
 // token signs a token of the user.

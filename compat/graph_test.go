@@ -68,6 +68,7 @@ var layers = []layer{
 	},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
 	// redistest is a redis-server, not how Puente speaks with it.
+	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/redisadapter/redistest"}, tests: true},
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/redisadapter/redistest"}, tests: true},
 }
 
@@ -110,6 +111,8 @@ func TestPackageGraphComplains(t *testing.T) {
 		{ImportPath: module + "/server/socketio", Imports: []string{"github.com/redis/go-redis/v9"}},
 		{ImportPath: module + "/compat", XTestImports: []string{module + "/server/socketio/packet"}},
 		{ImportPath: module + "/somewhere", Imports: []string{"fmt"}},
+		{ImportPath: module + "/server/socketio", Imports: []string{module + "/server/engineio/engineiotest"}},
+		{ImportPath: module + "/server/engineio", Imports: []string{"testing"}},
 	} {
 		if len(check(p)) != 1 {
 			t.Errorf("%s: complaints %q, want one", p.ImportPath, check(p))
@@ -126,6 +129,11 @@ func check(p goPackage) (complaints []string) {
 	imports := slices.Clone(p.Imports)
 	if l.tests {
 		imports = slices.Concat(imports, p.TestImports, p.XTestImports)
+	}
+	for _, path := range p.Imports {
+		if isForTests(path) && !isForTests(p.ImportPath) {
+			complaints = append(complaints, self+" imports "+path+", which is for tests, where it is none")
+		}
 	}
 	slices.Sort(imports)
 	for _, path := range slices.Compact(imports) {
@@ -152,6 +160,12 @@ func layerOf(path string) (best layer, ok bool) {
 func covers(pattern, path string) bool {
 	base, tree := strings.CutSuffix(pattern, "/...")
 	return path == base || tree && strings.HasPrefix(path, base+"/")
+}
+
+// isForTests reports whether only tests, and what is for tests itself, may import path: testing and our packages that are
+// named like net/http/httptest.
+func isForTests(path string) bool {
+	return path == "testing" || strings.HasPrefix(path, module+"/") && strings.HasSuffix(path, "test")
 }
 
 // isStandard reports whether path is of the standard library, whose first element has no dot.

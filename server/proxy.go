@@ -52,14 +52,15 @@ func clientAddr(trusted []netip.Prefix, peer netip.Addr, header []string) netip.
 	return peer
 }
 
-// parseHop reads an address, which some proxies write with the port. A zone
-// means something to the proxy alone.
+// parseHop reads an address, which some proxies write with the port. An address
+// has one form here, whatever is written before it or behind a %: what counts by
+// addresses would take each for another.
 func parseHop(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	if err != nil {
-		var peer netip.AddrPort
-		peer, err = netip.ParseAddrPort(s)
-		addr = peer.Addr()
+		var ap netip.AddrPort
+		ap, err = netip.ParseAddrPort(s)
+		addr = ap.Addr()
 	}
 	return addr.Unmap().WithZone(""), err == nil
 }

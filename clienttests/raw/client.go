@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +42,9 @@ type Options struct {
 	Header http.Header
 	// Transport is how the connection is made. Default: WebSocket.
 	Transport Transport
+	// OnEvent is called with each event, in order. It must not call the client's
+	// methods. Default: events are kept for Next.
+	OnEvent func(Event)
 	// NetDial connects to the server. Default: over TCP.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -51,6 +55,7 @@ type Client struct {
 	ns  string // as a packet's prefix: "" or "/name,"
 	sid string // the session's
 	id  string // the socket's
+	on  func(Event)
 
 	writing sync.Mutex // guards the transport: one of these two
 	conn    net.Conn
@@ -61,6 +66,7 @@ type Client struct {
 
 	mu      sync.Mutex // guards all below
 	changed chan struct{}
+	done    chan struct{} // closed at the end of the connection
 	events  []Event
 	acks    map[int]Event
 	asked   int
@@ -101,9 +107,20 @@ func Connect(tb TB, url string, opts Options) *Client {
 // Try is Connect that returns the data of CONNECT_ERROR where that came.
 func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	tb.Helper()
+	c, refusal, err := Dial(tb, url, opts)
+	if err != nil {
+		tb.Fatalf("%v", err)
+	}
+	return c, refusal
+}
+
+// Dial is Try that returns an error where the server is away, or goes away
+// before it has answered.
+func Dial(tb TB, url string, opts Options) (c *Client, refusal string, err error) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	c = &Client{tb: tb, changed: make(chan struct{}), acks: make(map[int]Event)}
+	c = &Client{tb: tb, changed: make(chan struct{}), done: make(chan struct{}), acks: make(map[int]Event), on: opts.OnEvent}
 	if opts.Namespace != "" {
 		c.ns = opts.Namespace + ","
 	}
@@ -112,11 +129,11 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	if opts.Transport == WebSocket {
 		conn, r, err := c.dial(ctx, socket, opts)
 		if err != nil {
-			tb.Fatalf("handshake: %v", err)
+			return nil, "", fmt.Errorf("handshake: %w", err)
 		}
 		c.useWebSocket(conn, r)
 	} else if err := c.openPolling(url, opts); err != nil {
-		tb.Fatalf("handshake: %v", err)
+		return nil, "", fmt.Errorf("handshake: %w", err)
 	}
 	auth := ""
 	if opts.Auth != nil {
@@ -127,9 +144,11 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 		auth = string(b)
 	}
 	c.Send("40" + c.ns + auth)
-	c.wait("an answer to CONNECT", func() bool { return c.connect != "" })
+	if err := c.await(func() bool { return c.connect != "" }); err != nil {
+		return nil, "", fmt.Errorf("waiting for an answer to CONNECT: %w", err)
+	}
 	if body, ok := strings.CutPrefix(c.connect, "44"+c.ns); ok {
-		return c, body
+		return c, body, nil
 	}
 	var answer struct{ SID string }
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(c.connect, "40"+c.ns)), &answer); err != nil {
@@ -138,10 +157,10 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	c.id = answer.SID
 	if opts.Transport == Upgrade {
 		if err := c.upgrade(ctx, socket, opts); err != nil {
-			tb.Fatalf("upgrade: %v", err)
+			return nil, "", fmt.Errorf("upgrade: %w", err)
 		}
 	}
-	return c, ""
+	return c, "", nil
 }
 
 // dial opens a WebSocket, and returns what reads from it.
@@ -207,18 +226,37 @@ func (c *Client) Ask(event string, args ...any) Event {
 // Post is Ask that does not wait: the function that it returns does.
 func (c *Client) Post(event string, args ...any) func() Event {
 	c.tb.Helper()
+	wait := c.Start(event, args...)
+	return func() Event {
+		c.tb.Helper()
+		answer, err := wait()
+		if err != nil {
+			c.tb.Fatalf("waiting for the acknowledgement of %s: %v", event, err)
+		}
+		return answer
+	}
+}
+
+// Start is Post whose function returns an error where no acknowledgement comes:
+// where the connection ends before, or DISCONNECT comes.
+func (c *Client) Start(event string, args ...any) func() (Event, error) {
+	c.tb.Helper()
 	c.mu.Lock()
 	c.asked++
 	id := c.asked
 	c.mu.Unlock()
 	c.emit(strconv.Itoa(id), event, args)
-	return func() (answer Event) {
-		c.tb.Helper()
-		c.wait("the acknowledgement of "+event, func() (ok bool) {
+	return func() (answer Event, err error) {
+		ok := false
+		err = c.await(func() bool {
 			answer, ok = c.acks[id]
-			return ok
+			delete(c.acks, id)
+			return ok || c.kicked
 		})
-		return answer
+		if err == nil && !ok {
+			err = errEnded
+		}
+		return answer, err
 	}
 }
 
@@ -280,6 +318,19 @@ func (c *Client) Next(name string) (next Event) {
 	return next
 }
 
+// Events takes all events with the name that have come and have not been taken.
+func (c *Client) Events(name string) (events []Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = slices.DeleteFunc(c.events, func(e Event) bool {
+		if e.Name == name {
+			events = append(events, e)
+		}
+		return e.Name == name
+	})
+	return events
+}
+
 // Names returns the names of the events that have come and have not been
 // taken. What the server sent before it answers a ping is among them.
 func (c *Client) Names() []string {
@@ -314,6 +365,19 @@ func (c *Client) Ended() (kicked bool) {
 	c.tb.Helper()
 	c.wait("the end of the connection", func() bool { kicked = c.kicked; return c.ended })
 	return kicked
+}
+
+// Done is closed when the connection has ended.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// end notes that the connection has ended.
+func (c *Client) end() {
+	c.update(func() {
+		if !c.ended {
+			c.ended = true
+			close(c.done)
+		}
+	})
 }
 
 // wait waits until ok, which is called with the lock held, and fails the test
@@ -357,7 +421,7 @@ func (c *Client) update(f func()) {
 }
 
 func (c *Client) read(r io.Reader) {
-	defer c.update(func() { c.ended = true })
+	defer c.end()
 	control := wsutil.ControlFrameHandler(lockedWriter{c}, ws.StateClientSide)
 	reader := wsutil.Reader{Source: r, State: ws.StateClientSide, OnIntermediate: control}
 	for {
@@ -407,9 +471,12 @@ func (c *Client) attachment(data []byte) {
 
 // keep stores an event or an acknowledgement. The lock is held.
 func (c *Client) keep(e Event) {
-	if e.Name == "" {
+	switch {
+	case e.Name == "":
 		c.acks[e.ack] = e
-	} else {
+	case c.on != nil:
+		c.on(e)
+	default:
 		c.events = append(c.events, e)
 	}
 }

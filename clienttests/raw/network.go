@@ -2,9 +2,27 @@ package raw
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 )
+
+// Port returns a port of 127.0.0.1 on which nobody listens, for a server that
+// is to be restarted there. It is below those that systems take for outgoing
+// connections (32768 on Linux): while the server is away its own clients, which
+// try to connect, could get its port, and even be connected to themselves.
+func Port() (string, error) {
+	for range 100 {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port, nil
+		}
+	}
+	return "", errors.New("raw: no free port")
+}
 
 // Network is a network in memory and the listener of the one server on it.
 // What waits for a TCP connection does not let the time of testing/synctest

@@ -108,7 +108,7 @@ func (c *Client) poll(p *polling) {
 		}
 		body, err := p.request(http.MethodGet, nil)
 		if err != nil || !c.payload(body) {
-			c.update(func() { c.ended = true })
+			c.end()
 			return
 		}
 	}

@@ -1,75 +1,37 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// client is a device whose connection can be treated badly.
+// client is a device on a node.
 type client struct {
 	*raw.Client
 	b    *round
-	conn *conn
-}
-
-// conn is a connection whose reading can be stopped.
-type conn struct {
-	*net.TCPConn
-	mu      sync.Mutex
-	stopped bool
-	closed  chan struct{}
-	close   sync.Once
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	stopped := c.stopped
-	c.mu.Unlock()
-	if stopped {
-		<-c.closed
-	}
-	return c.TCPConn.Read(p)
-}
-
-func (c *conn) Close() error {
-	c.close.Do(func() { close(c.closed) })
-	return c.TCPConn.Close()
-}
-
-// stop ends the reading after the Read that is under way.
-func (c *conn) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stopped = true
+	node *node
 }
 
 // connect opens a connection on node i: of the user, or of nobody where that is
 // empty.
-func (b *round) connect(i int, user string) *client {
-	c := &client{b: b}
-	opts := raw.Options{NetDial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		c.conn = &conn{TCPConn: nc.(*net.TCPConn), closed: make(chan struct{})}
-		return c.conn, nil
-	}}
-	if user != "" {
-		opts.Auth = map[string]string{"token": b.token(user)}
+func (b *round) connect(i int, user string) *client { return b.connectTo(b.cluster.node(i), user) }
+
+func (b *round) connectTo(n *node, user string) *client {
+	if user == "" {
+		return b.connectWith(n, nil)
 	}
-	c.Client = raw.Connect(b, b.cluster.node(i).url, opts)
-	if user != "" {
-		c.Next("authenticated")
-	}
+	c := b.connectWith(n, map[string]string{"token": b.token(user)})
+	c.Next("authenticated")
 	return c
+}
+
+func (b *round) connectWith(n *node, auth any) *client {
+	return &client{b: b, node: n, Client: raw.Connect(b, n.url, raw.Options{Auth: auth})}
 }
 
 func (b *round) token(user string) string {
@@ -80,11 +42,41 @@ func (b *round) token(user string) string {
 	return text
 }
 
-// reset ends the connection with a reset.
-func (c *client) reset() {
-	c.conn.SetLinger(0)
-	c.Close()
+// update reads who has published an update, and its number.
+func (b *round) update(e raw.Event) (from string, number int) {
+	var u struct{ From, Type string }
+	err := json.Unmarshal([]byte(e.Arg(0)), &u)
+	if err == nil {
+		number, err = strconv.Atoi(u.Type)
+	}
+	if err != nil {
+		b.Fatalf("update %s: %v", e.Arg(0), err)
+	}
+	return u.From, number
 }
+
+// went waits until the node has noticed that the client has gone, and checks why.
+func (c *client) went(reasons ...string) { c.b.went(c.node, c.ID(), reasons...) }
+
+func (b *round) went(n *node, id string, reasons ...string) {
+	if !eventually(func() bool { return n.reason(id) != "" }) {
+		b.Fatalf("the node does not notice that %s has gone", id)
+	}
+	if got := n.reason(id); !slices.Contains(reasons, got) {
+		b.Errorf("%s has gone for the reason %q, want %q", id, got, reasons)
+	}
+}
+
+// The reasons. A connection that is cut off while it is written to, or reset, is
+// noticed as the one or the other.
+var (
+	closed  = []string{"transport close"}
+	cut     = []string{"transport close", "transport error"}
+	slow    = []string{"slow consumer"}
+	drained = []string{"server shutting down"}
+	expired = []string{"server namespace disconnect"}
+	left    = []string{"client namespace disconnect"}
+)
 
 // answer is an acknowledgement.
 type answer struct {
@@ -127,23 +119,48 @@ func (c *client) publish(room string, number int, payload string) {
 func (c *client) updates(n int, publishers ...string) {
 	next := make(map[string]int)
 	for range n * len(publishers) {
-		var u struct{ From, Type string }
-		if err := json.Unmarshal([]byte(c.Next("update").Arg(0)), &u); err != nil {
-			c.b.Fatalf("update: %v", err)
+		from, number := c.b.update(c.Next("update"))
+		if number != next[from] || !slices.Contains(publishers, from) {
+			c.b.Fatalf("update %d of %s, want %d", number, from, next[from])
 		}
-		if u.Type != fmt.Sprint(next[u.From]) || !slices.Contains(publishers, u.From) {
-			c.b.Fatalf("update %s of %s, want %d", u.Type, u.From, next[u.From])
-		}
-		next[u.From]++
+		next[from]++
 	}
 	if names := c.Names(); slices.Contains(names, "update") {
 		c.b.Fatalf("more updates than were published: %s", strings.Join(names, " "))
 	}
 }
 
+// leave ends the connections in the ways that a client may, and checks how the
+// nodes took it.
+func (b *round) leave(clients ...*client) {
+	want := make([][]string, len(clients))
+	for i, c := range clients {
+		switch b.rng.IntN(4) {
+		case 0:
+			c.Send("41")
+			want[i] = left
+		case 1:
+			c.Send("1")
+			want[i] = closed
+		case 2:
+			c.Reset()
+			want[i] = cut
+		case 3:
+			c.Close()
+			want[i] = cut
+		}
+	}
+	for i, c := range clients {
+		c.went(want[i]...)
+		c.Close()
+	}
+}
+
 // gone waits until no node knows the users or has anybody in the room.
-func (b *round) gone(room string, users ...string) {
-	for i, n := range b.cluster.nodes {
+func (b *round) gone(room string, users ...string) { b.goneFrom(b.cluster, room, users...) }
+
+func (b *round) goneFrom(c *cluster, room string, users ...string) {
+	for i, n := range c.nodes {
 		if !eventually(func() bool {
 			_, total := n.Service().UsersInRoom(room, 1)
 			return total == 0 && !slices.ContainsFunc(users, n.Service().IsUserConnected)

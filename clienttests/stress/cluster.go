@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os/exec"
 	"slices"
-	"strconv"
+	"sync"
 	"time"
 
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/socketio"
 )
 
 const (
@@ -25,7 +25,13 @@ const (
 // cluster is the nodes and their Redis.
 type cluster struct {
 	nodes []*node
-	redis *exec.Cmd // nil where there is none
+	redis *redis // nil where there is none
+}
+
+// redis is a redis-server on a port of its own.
+type redis struct {
+	path, port string
+	cmd        *exec.Cmd // nil while it is away
 }
 
 type node struct {
@@ -33,6 +39,9 @@ type node struct {
 	addr, url string
 	cancel    func()
 	ran       chan error
+
+	mu      sync.Mutex
+	reasons map[string]string // why sockets have gone, by id
 }
 
 func startCluster() (_ *cluster, err error) {
@@ -42,41 +51,62 @@ func startCluster() (_ *cluster, err error) {
 			err = errors.Join(err, c.stop())
 		}
 	}()
-	count, redisURL := 1, ""
+	count := 1
 	if path, err := exec.LookPath("redis-server"); err == nil {
 		count = 2
-		if redisURL, err = c.startRedis(path); err != nil {
+		if c.redis, err = newRedis(path); err != nil {
+			return nil, err
+		}
+		if err := c.redis.up(); err != nil {
 			return nil, err
 		}
 	}
 	for range count {
-		n, err := startNode(redisURL)
+		n, err := startNode(c.redis.url())
 		if err != nil {
 			return nil, err
 		}
 		c.nodes = append(c.nodes, n)
 	}
-	if !eventually(func() bool {
-		return !slices.ContainsFunc(c.nodes, func(n *node) bool { return n.Service().HealthCheck().Degraded != nil })
-	}) {
+	if !eventually(func() bool { return !c.degraded() }) {
 		return nil, errors.New("the nodes are not connected")
 	}
 	return c, nil
 }
 
-func (c *cluster) startRedis(path string) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// degraded reports whether a node is.
+func (c *cluster) degraded() bool {
+	return slices.ContainsFunc(c.nodes, func(n *node) bool { return n.Service().HealthCheck().Degraded != nil })
+}
+
+// newRedis chooses the port.
+func newRedis(path string) (*redis, error) {
+	port, err := raw.Port()
+	return &redis{path: path, port: port}, err
+}
+
+func (r *redis) up() error {
+	cmd := exec.Command(r.path, "--bind", "127.0.0.1", "--port", r.port, "--save", "", "--appendonly", "no")
+	if err := cmd.Start(); err != nil {
+		return err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	c.redis = exec.Command(path, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no")
-	if err := c.redis.Start(); err != nil {
-		c.redis = nil
-		return "", err
+	r.cmd = cmd
+	return nil
+}
+
+func (r *redis) kill() {
+	if r.cmd != nil {
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+		r.cmd = nil
 	}
-	return fmt.Sprintf("redis://127.0.0.1:%d", port), nil
+}
+
+func (r *redis) url() string {
+	if r == nil {
+		return ""
+	}
+	return "redis://127.0.0.1:" + r.port
 }
 
 func startNode(redisURL string) (*node, error) {
@@ -93,19 +123,52 @@ func startNode(redisURL string) (*node, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{Server: srv, addr: srv.Addr().String(), url: "http://" + srv.Addr().String(), cancel: cancel, ran: make(chan error, 1)}
+	n := &node{
+		Server: srv, addr: srv.Addr().String(), url: "http://" + srv.Addr().String(), cancel: cancel, ran: make(chan error, 1),
+		reasons: make(map[string]string),
+	}
+	ns := srv.SocketIO().Namespace("/")
+	ns.Use(dawdle)
+	ns.OnDisconnect(func(s *socketio.Socket, reason socketio.Reason) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.reasons[s.ID()] = string(reason)
+	})
 	go func() { n.ran <- srv.Run(ctx) }()
 	return n, nil
 }
 
+// dawdle is a middleware that takes its time where the client asks for it.
+func dawdle(ctx context.Context, s *socketio.Socket) error {
+	var auth struct{ Dawdle int } // milliseconds
+	if s.Handshake().Auth.Decode(&auth) != nil || auth.Dawdle == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Duration(auth.Dawdle) * time.Millisecond):
+	}
+	return nil
+}
+
+func (n *node) stop() error {
+	n.cancel()
+	return <-n.ran
+}
+
+// reason is why the socket has gone, "" as long as it has not.
+func (n *node) reason(id string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reasons[id]
+}
+
 func (c *cluster) stop() (err error) {
 	for _, n := range c.nodes {
-		n.cancel()
-		err = errors.Join(err, <-n.ran)
+		err = errors.Join(err, n.stop())
 	}
 	if c.redis != nil {
-		c.redis.Process.Kill()
-		c.redis.Wait()
+		c.redis.kill()
 	}
 	return err
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,16 +19,55 @@ const slack = 8 << 20
 type scenario struct {
 	name  string
 	round func(*round)
+	redis bool // it needs one
 }
 
 // runner runs the scenarios, and keeps what went wrong.
 type runner struct {
-	cluster *cluster
-	seed    uint64
+	cluster   *cluster // whose Redis lives
+	restless  *cluster // whose Redis dies; nil where there is none
+	seed      uint64
+	scenarios []scenario
 
 	mu         sync.Mutex
 	violations []string
 	rounds     map[string]int
+}
+
+func newRunner(seed uint64) (*runner, error) {
+	r := &runner{seed: seed, rounds: make(map[string]int)}
+	var err error
+	if r.cluster, err = startCluster(); err != nil {
+		return nil, err
+	}
+	if r.cluster.redis != nil {
+		if r.restless, err = startCluster(); err != nil {
+			return nil, errors.Join(err, r.cluster.stop())
+		}
+	}
+	for _, s := range scenarios {
+		if !s.redis || r.restless != nil {
+			r.scenarios = append(r.scenarios, s)
+		}
+	}
+	return r, nil
+}
+
+func (r *runner) nodes() []*node {
+	if r.restless == nil {
+		return r.cluster.nodes
+	}
+	return slices.Concat(r.cluster.nodes, r.restless.nodes)
+}
+
+func (r *runner) stop() {
+	err := r.cluster.stop()
+	if r.restless != nil {
+		err = errors.Join(err, r.restless.stop())
+	}
+	if err != nil {
+		r.violation("stop", "%v", err)
+	}
 }
 
 func (r *runner) violation(where, format string, args ...any) {
@@ -35,17 +76,17 @@ func (r *runner) violation(where, format string, args ...any) {
 	r.violations = append(r.violations, where+": "+fmt.Sprintf(format, args...))
 }
 
-// run goes through each scenario once to see what the process needs, then
-// through all of them at once until the time is over.
+// run goes through each scenario once to see what the process needs, then again
+// and again until the time is over, always all of them at once.
 func (r *runner) run(duration time.Duration) {
-	end := time.Now().Add(duration)
-	r.rounds = make(map[string]int)
-	for i, s := range scenarios {
-		r.round(s, rand.New(rand.NewPCG(r.seed, uint64(i))))
-	}
-	goroutines, heap := r.settled()
 	var all sync.WaitGroup
-	for i, s := range scenarios {
+	for i, s := range r.scenarios {
+		all.Go(func() { r.round(s, rand.New(rand.NewPCG(r.seed, uint64(i)))) })
+	}
+	all.Wait()
+	goroutines, heap := r.settled()
+	end := time.Now().Add(duration)
+	for i, s := range r.scenarios {
 		rng := rand.New(rand.NewPCG(r.seed, uint64(100+i)))
 		all.Go(func() {
 			for ok := true; ok && time.Now().Before(end); {
@@ -66,7 +107,7 @@ func (r *runner) run(duration time.Duration) {
 
 // settled waits until the nodes are empty, and returns what the process needs.
 func (r *runner) settled() (goroutines int, heap uint64) {
-	for i, n := range r.cluster.nodes {
+	for i, n := range r.nodes() {
 		what := func() string {
 			ns, stats := n.SocketIO().Namespace("/"), n.Service().Stats()
 			if s, c, rooms := n.SocketIO().Engine().Count(), ns.Count(), len(ns.Rooms()); s+c+rooms > 0 || stats.ConnectedUsers+stats.Rooms > 0 || stats.ActiveConnections != 0 {
@@ -77,6 +118,9 @@ func (r *runner) settled() (goroutines int, heap uint64) {
 		if !eventually(func() bool { return what() == "" }) {
 			r.violation("end", "node %d keeps %s", i, what())
 		}
+		n.mu.Lock()
+		clear(n.reasons)
+		n.mu.Unlock()
 	}
 	goroutines, _ = count()
 	return goroutines, inUse()

@@ -9,14 +9,19 @@ import (
 )
 
 var scenarios = []scenario{
-	{"good clients", goodClients},
-	{"slow readers", slowReaders},
-	{"garbage", garbage},
-	{"resets", resets},
-	{"half-open", halfOpen},
-	{"storms", storms},
-	{"rooms", rooms},
-	{"authentication", authentication},
+	{name: "good clients", round: goodClients},
+	{name: "slow readers", round: slowReaders},
+	{name: "garbage", round: garbage},
+	{name: "resets", round: resets},
+	{name: "half-open", round: halfOpen},
+	{name: "storms", round: storms},
+	{name: "rooms", round: rooms},
+	{name: "authentication", round: authentication},
+	{name: "expiries", round: expiries},
+	{name: "middleware", round: middleware},
+	{name: "upgrades", round: upgrades},
+	{name: "drains", round: drains, redis: true},
+	{name: "redis restarts", round: redisRestarts, redis: true},
 }
 
 // goodClients: two publish in one room, four get all of it in order. Who leaves
@@ -46,9 +51,7 @@ func goodClients(b *round) {
 		c.updates(1, users[0])
 	}
 	clients[3].updates(0)
-	for _, c := range clients {
-		c.Close()
-	}
+	b.leave(clients...)
 	b.gone(room, users...)
 }
 
@@ -56,26 +59,26 @@ func goodClients(b *round) {
 // everything.
 func slowReaders(b *round) {
 	const most = 2000
-	room, slow, from := b.name, b.name+"slow", b.name+"from"
-	publisher, good, bad := b.connect(0, from), b.connect(1, b.name+"good"), b.connect(1, slow)
+	room, user, from := b.name, b.name+"slow", b.name+"from"
+	publisher, good, bad := b.connect(0, from), b.connect(1, b.name+"good"), b.connect(1, user)
 	for _, c := range []*client{publisher, good, bad} {
 		c.ask("join-room", room)
 	}
 	b.together(room, 3, publisher, good)
-	bad.conn.stop()
+	bad.Stop()
 	payload := strings.Repeat("x", 32<<10+b.rng.IntN(64<<10))
 	sent := 0
-	for ; sent < most && b.cluster.node(1).Service().IsUserConnected(slow); sent++ {
+	for ; sent < most && b.cluster.node(1).Service().IsUserConnected(user); sent++ {
 		publisher.publish(room, sent, payload)
 	}
 	if sent == most {
 		b.Errorf("after %d updates who does not read is connected", sent)
 	}
 	good.updates(sent, from)
+	bad.went(slow...)
 	bad.Close()
-	good.Close()
-	publisher.Close()
-	b.gone(room, slow, from, b.name+"good")
+	b.leave(good, publisher)
+	b.gone(room, user, from, b.name+"good")
 }
 
 // storms: a crowd comes, is cut off, and comes back on the other node, all at
@@ -101,13 +104,14 @@ func storms(b *round) {
 		b.all(crowd, func(i int) {
 			clients[i].updates(1, from)
 			if rough[i]%2 == 0 {
-				clients[i].reset()
+				clients[i].Reset()
 			} else {
 				clients[i].Close()
 			}
+			clients[i].went(cut...)
 		})
 	}
-	publisher.Close()
+	b.leave(publisher)
 	b.gone(room, append(users, from)...)
 }
 
@@ -133,7 +137,7 @@ func rooms(b *round) {
 			}
 			c.Close()
 		} else {
-			c.reset()
+			c.Reset()
 		}
 	})
 	b.gone(room, user)
@@ -165,7 +169,7 @@ func authentication(b *round) {
 			}
 			c.Close()
 		} else {
-			c.reset()
+			c.Reset()
 		}
 	})
 	b.gone(room, users...)
@@ -180,7 +184,7 @@ func resets(b *round) {
 			c := b.connect(i, fmt.Sprint(b.name, "u", i))
 			c.Emit("join-room", room)
 			c.Emit("publish-update", map[string]any{"roomId": room, "type": "x"})
-			c.reset()
+			c.Reset()
 			continue
 		}
 		text := upgrade + "\x81\x86\x00\x00\x00\x002probe"

@@ -20,7 +20,7 @@ func TestStress(t *testing.T) {
 func TestViolationsAreCounted(t *testing.T) {
 	r := &runner{rounds: make(map[string]int)}
 	after := false
-	ok := r.round(scenario{"broken", func(b *round) {
+	ok := r.round(scenario{name: "broken", round: func(b *round) {
 		b.all(2, func(i int) {
 			if i == 1 {
 				b.Fatalf("something is wrong")

@@ -2,6 +2,7 @@ package hardening_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -135,9 +136,11 @@ func TestAllReconnectAtOnce(t *testing.T) {
 	if testing.Short() {
 		clients = 200
 	}
-	n := start(t, "SHUTDOWN_TIMEOUT=4000") // in which that many can be closed
+	// A port that is not one of those from which outgoing connections get theirs:
+	// clients that find nobody there could be connected to themselves.
+	port := fmt.Sprint("HTTP_PORT=", 10_000+rand.IntN(20_000))
+	n := start(t, port, "SHUTDOWN_TIMEOUT=4000") // in which that many can be closed
 	addr, token := n.addr, n.token("ana")
-	_, port, _ := net.SplitHostPort(addr)
 	back := make(chan struct{})
 	var in, again atomic.Int64
 	stay := make(chan struct{})
@@ -177,7 +180,7 @@ func TestAllReconnectAtOnce(t *testing.T) {
 	eventually(t, "all are in", func() bool { return in.Load() == int64(clients) })
 	n.stop()
 	close(back) // the first attempts find nobody
-	n = start(t, "HTTP_PORT="+port)
+	n = start(t, port)
 	eventually(t, "all are back", func() bool {
 		return again.Load() == int64(clients) && n.Service().Stats().ActiveConnections == int64(clients)
 	})

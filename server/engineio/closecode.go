@@ -28,6 +28,9 @@ func parseClose(payload []byte) (closeCode, *violation) {
 		return 0, &violation{closeProtocol, ws.ErrProtocolStatusCodeNotInUse}
 	}
 	code := closeCode(payload[0])<<8 | closeCode(payload[1])
+	if code >= 5000 { // beyond every range of RFC 6455, section 7.4.2
+		return 0, &violation{closeProtocol, ws.ErrProtocolStatusCodeNotInUse}
+	}
 	switch err := ws.CheckCloseFrameData(ws.StatusCode(code), string(payload[2:])); err {
 	case nil:
 		return code, nil

@@ -88,7 +88,18 @@ func (p *poller) watch(raw syscall.RawConn) {
 }
 
 func (p *poller) push(events []unix.EpollEvent) {
+	p.lineUp(events)
+	for i, c := range p.relieved {
+		c.unblock()
+		p.relieved[i] = nil
+	}
+	p.relieved = p.relieved[:0]
+}
+
+// lineUp puts the connections of the events in line.
+func (p *poller) lineUp(events []unix.EpollEvent) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, ev := range events {
 		c := p.slots[ev.Fd]
 		if c == nil {
@@ -112,12 +123,6 @@ func (p *poller) push(events []unix.EpollEvent) {
 		p.tail = c
 	}
 	p.callWorker()
-	p.mu.Unlock()
-	for i, c := range p.relieved {
-		c.unblock()
-		p.relieved[i] = nil
-	}
-	p.relieved = p.relieved[:0]
 }
 
 // callWorker has a worker come to the line where there is one. p.mu is held.

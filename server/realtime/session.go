@@ -147,7 +147,11 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 		return
 	}
 	sess.timer = time.AfterFunc(svc.opts.AuthTimeout, func() {
-		if !svc.Claims(s).UserID.IsZero() {
+		sess.mu.Lock()
+		late := !sess.ended && sess.claims.UserID.IsZero()
+		sess.ended = sess.ended || late // as in expire
+		sess.mu.Unlock()
+		if !late {
 			return // in the last moment
 		}
 		svc.counters.authTimeouts.Add(1)
@@ -260,7 +264,8 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 	user := sess.claims.UserID
 	sess.timer = time.AfterFunc(time.Until(at), func() {
 		sess.mu.Lock()
-		renewed := !sess.claims.ExpiresAt.Equal(at)
+		renewed := sess.ended || !sess.claims.ExpiresAt.Equal(at)
+		sess.ended = sess.ended || !renewed // who authenticates from now on is told that it is too late
 		sess.mu.Unlock()
 		if renewed {
 			return

@@ -144,6 +144,28 @@ func TestTokenExpiry(t *testing.T) {
 	})
 }
 
+// A fresh token that comes once the time is over is not accepted on a socket that
+// is about to be disconnected.
+func TestRenewalIsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n *node
+		renewals := make(chan error, 2)
+		n = start(t, inMemory, func(o *options) {
+			o.AuthTimeout = time.Minute
+			o.Audit.Expired = func(s *socketio.Socket, _ ident.ID) {
+				_, err := n.RegisterUser(s, auth.Claims{UserID: id("ana"), AnyRoom: true})
+				renewals <- err
+			}
+		})
+		for _, c := range []*raw.Client{n.device("ana", auth.Grant{TTL: time.Minute}), n.anonymous()} {
+			if err := <-renewals; !errors.Is(err, socketio.ErrDisconnected) {
+				t.Errorf("renewed with %v", err)
+			}
+			c.Disconnected()
+		}
+	})
+}
+
 // A fresh token brings its own rights.
 func TestFreshTokenReplacesClaims(t *testing.T) {
 	n := start(t)

@@ -25,7 +25,7 @@ var decoders = sync.Pool{New: func() any {
 		json.MatchCaseInsensitiveNames(true),
 	)
 	value := json.UnmarshalFromFunc(d.unmarshalValue)
-	d.plain = json.JoinOptions(common, json.WithUnmarshalers(value))
+	d.plain = json.JoinOptions(common, json.WithUnmarshalers(json.JoinUnmarshalers(value, json.UnmarshalFromFunc(resetAny))))
 	d.binary = json.JoinOptions(common, json.WithUnmarshalers(json.JoinUnmarshalers(
 		value,
 		json.UnmarshalFromFunc(d.unmarshalBytes),
@@ -87,6 +87,13 @@ func (d *decoder) unmarshalBytes(dec *jsontext.Decoder, b *[]byte) error {
 	}
 	*b = data
 	return err
+}
+
+// resetAny has the last of repeated names count, as for JSON.parse: by itself
+// package json merges the values that are objects.
+func resetAny(_ *jsontext.Decoder, v *any) error {
+	*v = nil
+	return errors.ErrUnsupported
 }
 
 // unmarshalAny puts attachments into values of no type: maps and lists keep

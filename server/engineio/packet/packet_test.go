@@ -2,6 +2,7 @@ package packet
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func FuzzDecodePayload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var again []byte
-		err := DecodePayload(body, func(p Packet) bool {
+		add := func(p Packet) bool {
 			if again != nil {
 				again = AppendSeparator(again)
 			}
@@ -96,12 +97,54 @@ func FuzzDecodePayload(f *testing.F) {
 				again = append(append(again, byte(p.Type)), p.Data...)
 			}
 			return true
-		})
-		if err != nil || bytes.ContainsRune(body, 'b') { // base64 has more than one spelling
+		}
+		err := DecodePayload(body, add)
+		if err != nil {
 			return
+		}
+		if bytes.ContainsRune(body, 'b') { // base64 has more than one spelling: ours goes round
+			body = again
+			again = nil
+			if err := DecodePayload(body, add); err != nil {
+				t.Fatalf("%q, which we write: %v", body, err)
+			}
 		}
 		if !bytes.Equal(again, body) {
 			t.Errorf("%q was decoded and encoded to %q", body, again)
+		}
+	})
+}
+
+// A packet is what its first byte says and the rest, and base64 what
+// encoding/base64 says, with padding or without.
+func FuzzDecodeText(f *testing.F) {
+	for _, s := range []string{"", "0{}", "1", "2probe", "3", "4hello €", "5", "6", "7", "b", "bAQID", "bAQIDBA==", "bAQIDBA", "b!", "b\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := DecodeText(bytes.Clone(b))
+		switch {
+		case len(b) == 0:
+			if !errors.Is(err, ErrEmpty) {
+				t.Errorf("nothing: %v", err)
+			}
+		case b[0] == 'b':
+			text := strings.TrimRight(string(b[1:]), "=")
+			want, wrong := base64.RawStdEncoding.DecodeString(text)
+			if err == nil && (wrong != nil || !bytes.Equal(p.Data, want) || p.Type != Message || !p.Binary) {
+				t.Errorf("%q: got %+v, want %q, %v", b, p, want, wrong)
+			}
+			if canonical := AppendBinary(nil, want); wrong == nil && bytes.Equal(canonical, b) && err != nil {
+				t.Errorf("%q: %v, although it is what we write", b, err)
+			}
+		case b[0] < '0' || b[0] > '6':
+			if !errors.Is(err, ErrUnknownType) {
+				t.Errorf("%q: %+v, %v", b, p, err)
+			}
+		default:
+			if err != nil || p.Type != Type(b[0]) || p.Binary || !bytes.Equal(p.Data, b[1:]) {
+				t.Errorf("%q: %+v, %v", b, p, err)
+			}
 		}
 	})
 }

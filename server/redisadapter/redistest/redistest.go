@@ -3,6 +3,7 @@ package redistest
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -44,15 +45,25 @@ func New(t testing.TB, args ...string) *Server {
 		t.Skip("no redis-server")
 	}
 	logging.Disable() // the library tells of each failed attempt to connect
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	// The directory comes first: it is removed when the server has ended.
-	s := &Server{t: t, port: l.Addr().(*net.TCPAddr).Port, dir: t.TempDir(), args: args}
+	s := &Server{t: t, port: freePort(t), dir: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
 	return s
+}
+
+// freePort returns a port on which nobody listens, below those that systems
+// take for outgoing connections: while a server is away its clients, who try to
+// connect to it, could get its port.
+func freePort(t testing.TB) int {
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }
 
 // Addr is the server's address.

@@ -11,18 +11,31 @@ func AppendPlaceholder(dst []byte, n int) []byte {
 	return append(strconv.AppendInt(dst, int64(n), 10), '}')
 }
 
-// Placeholders calls yield for each placeholder in valid JSON: where it starts
-// and ends and which attachment it names, -1 where that is no number.
+// Placeholders calls yield for each placeholder in valid JSON, in order: where
+// it starts and ends and which attachment it names, -1 where that is no number.
+// What stands inside another placeholder is none: the attachment takes the place
+// of the whole.
 func Placeholders(json []byte, yield func(start, end, num int)) {
-	s := scanner{b: json, found: yield}
+	type placeholder struct{ start, end, num int }
+	var few [8]placeholder
+	found := few[:0]
+	s := scanner{b: json, found: func(start, end, num int) {
+		for len(found) > 0 && found[len(found)-1].start > start { // inside this one, which is told of last
+			found = found[:len(found)-1]
+		}
+		found = append(found, placeholder{start, end, num})
+	}}
 	for s.space(); s.i < len(json); s.space() { // a value, or a list of values
 		if s.value() != nil {
-			return
+			break
 		}
 		s.space()
 		if s.peek() == ',' {
 			s.i++
 		}
+	}
+	for _, p := range found {
+		yield(p.start, p.end, p.num)
 	}
 }
 

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// expiries: tokens expire while their clients renew them, or do not. Who has been
+// told that he is renewed stays, and who has not is told and goes.
+func expiries(b *round) {
+	room, from := b.name, b.name+"from"
+	publisher := b.connect(0, from)
+	publisher.ask("join-room", room)
+	waits := make([]time.Duration, 6)
+	users := []string{from}
+	for i := range waits {
+		waits[i] = time.Duration(b.rng.IntN(2500)) * time.Millisecond // about as long as the token lives
+		users = append(users, fmt.Sprint(b.name, "u", i))
+	}
+	stayed := make([]*client, len(waits))
+	b.all(len(waits), func(i int) {
+		user := users[1+i]
+		c := b.connectWith(b.cluster.node(i), map[string]string{"token": b.expiring(user)})
+		_, err := c.Start("join-room", room)() // where the time is not over yet
+		renewed := false
+		if i > 0 && err == nil { // the first never does
+			time.Sleep(waits[i])
+			e, err := c.Start("authenticate", map[string]string{"token": b.token(user)})()
+			renewed = err == nil && b.answer(e).Success
+		}
+		if renewed {
+			stayed[i] = c
+			return
+		}
+		c.Disconnected()
+		c.went(expired...)
+		c.Close()
+		if n := len(c.Events("error")); n != 1 {
+			b.Errorf("%s was told %d times", user, n)
+		}
+	})
+	time.Sleep(2100 * time.Millisecond) // until every first token is over
+	var staying []*client
+	for _, c := range stayed {
+		if c != nil {
+			staying = append(staying, c)
+		}
+	}
+	b.together(room, len(staying)+1, append(staying, publisher)...)
+	publisher.publish(room, 0, "")
+	for _, c := range staying {
+		c.updates(1, from)
+	}
+	b.leave(append(staying, publisher)...)
+	b.gone(room, users...)
+}
+
+// expiring signs a token that is accepted for one or two seconds more.
+func (b *round) expiring(user string) string {
+	const leeway = 30 * time.Second
+	claims := jwt.MapClaims{"userId": user, "exp": time.Now().Add(2*time.Second - leeway).Unix()}
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	if err != nil {
+		b.Fatalf("token: %v", err)
+	}
+	return text
+}
+
+// middleware: clients go, in every way, while it is being decided about them;
+// some stay.
+func middleware(b *round) {
+	room, user := b.name, b.name+"u"
+	connect := fmt.Sprintf(`40{"token":%q,"dawdle":%d}`, b.token(user), 5+b.rng.IntN(30))
+	for i := range 30 {
+		conn := b.dial(i)
+		conn.Write(append([]byte(upgrade), frames(connect, `42["join-room","`+room+`"]`)...))
+		wait, way := time.Duration(b.rng.IntN(40))*time.Millisecond, b.rng.IntN(4)
+		time.AfterFunc(wait, func() {
+			switch way {
+			case 0:
+				conn.Write(frames("41"))
+			case 1:
+				conn.Write(frames("1"))
+			case 2:
+				conn.SetLinger(0)
+			}
+			conn.Close()
+		})
+	}
+	stays := b.connectWith(b.cluster.node(0), map[string]any{"token": b.token(b.name), "dawdle": 20})
+	stays.ask("join-room", room)
+	if !eventually(func() bool { return stays.ask("join-room", room).Total == 1 }) {
+		b.Errorf("who went while he was let in is still in the room")
+	}
+	b.leave(stays)
+	b.gone(room, user, b.name)
+}
+
+// frames are text frames as a client sends them.
+func frames(texts ...string) (b []byte) {
+	for _, text := range texts {
+		b = append(b, ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(text))))...)
+	}
+	return b
+}
+
+// drains: a third node comes, and is stopped while clients publish there. What
+// has been acknowledged arrives on the first node, once and in order, and the
+// clients are let go so that they come back.
+func drains(b *round) {
+	const publishers = 3
+	n, err := startNode(b.cluster.redis.url())
+	if err != nil {
+		b.Fatalf("node: %v", err)
+	}
+	stop := func() error { return nil }
+	b.Cleanup(func() {
+		if err := stop(); err != nil {
+			b.Errorf("the drained node: %v", err)
+		}
+	})
+	stop = n.stop
+	room, witness := b.name, b.connect(0, b.name+"witness")
+	witness.ask("join-room", room)
+	var users []string
+	var clients []*client
+	for i := range publishers {
+		users = append(users, fmt.Sprint(b.name, "u", i))
+		clients = append(clients, b.connectTo(n, users[i]))
+		clients[i].ask("join-room", room)
+	}
+	if !eventually(func() bool { return n.Service().HealthCheck().Degraded == nil }) {
+		b.Fatalf("the third node is not connected")
+	}
+	b.together(room, publishers+1, witness)
+	var acked [publishers]atomic.Int64
+	first := make(chan struct{}, publishers)
+	go func() {
+		for range publishers {
+			<-first
+		}
+		n.cancel()
+	}()
+	b.all(publishers, func(i int) {
+		defer func() { first <- struct{}{} }() // where it has failed before
+		for number := 0; ; number++ {
+			e, err := clients[i].Start("publish-update", map[string]any{"roomId": room, "type": fmt.Sprint(number)})()
+			if err != nil {
+				break
+			}
+			if a := b.answer(e); !a.Success {
+				b.Errorf("publish-update: %s", a.Error.Code)
+			}
+			acked[i].Store(int64(number + 1))
+			if number == 10 {
+				first <- struct{}{}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if clients[i].Ended() {
+			b.Errorf("%s was sent DISCONNECT", users[i])
+		}
+		clients[i].went(drained...)
+	})
+	stop = func() error { return nil }
+	if err := <-n.ran; err != nil {
+		b.Errorf("the drained node: %v", err)
+	}
+	// One more may have been taken whose acknowledgement was lost.
+	b.together(room, 1, witness)
+	witness.Names() // everything that was sent has come
+	next := make(map[string]int)
+	for _, u := range witness.Events("update") {
+		from, number := b.update(u)
+		if number != next[from] {
+			b.Errorf("update %d of %s, want %d", number, from, next[from])
+		}
+		next[from]++
+	}
+	for i, user := range users {
+		if got, want := next[user], int(acked[i].Load()); got != want && got != want+1 {
+			b.Errorf("%d updates of %s arrived, %d were acknowledged", got, user, want)
+		}
+	}
+	b.leave(witness)
+	b.gone(room, append(users, b.name+"witness")...)
+}
+
+// redisRestarts: Redis goes and comes back. Without it members on the publisher's
+// node get everything; before and after, all do.
+func redisRestarts(b *round) {
+	const updates = 10
+	c := b.restless
+	room, users := b.name, []string{b.name + "from", b.name + "near", b.name + "far"}
+	publisher, near, far := b.connectTo(c.nodes[0], users[0]), b.connectTo(c.nodes[0], users[1]), b.connectTo(c.nodes[1], users[2])
+	for _, m := range []*client{publisher, near, far} {
+		m.ask("join-room", room)
+	}
+	b.together(room, 3, publisher, near, far)
+	publish := func() {
+		for n := range updates {
+			publisher.publish(room, n, "")
+		}
+	}
+	publish()
+	for _, m := range []*client{publisher, near, far} {
+		m.updates(updates, users[0])
+	}
+
+	c.redis.kill()
+	publish() // what far gets of it is up to the moment
+	for _, m := range []*client{publisher, near} {
+		m.updates(updates, users[0])
+	}
+	if b.rng.IntN(2) == 0 && !eventually(c.degraded) {
+		b.Errorf("without Redis nobody is degraded")
+	}
+	if err := c.redis.up(); err != nil {
+		b.Fatalf("redis-server: %v", err)
+	}
+	if !eventually(func() bool { return !c.degraded() }) {
+		b.Fatalf("Redis is back, a node is not")
+	}
+	b.together(room, 3, publisher, near, far)
+	last := -1
+	far.Names()
+	for _, u := range far.Events("update") {
+		if _, n := b.update(u); n <= last {
+			b.Errorf("update %d came after %d", n, last)
+		} else {
+			last = n
+		}
+	}
+	// Both ways are open again when one update has come through.
+	if !eventually(func() bool {
+		publisher.publish(room, -1, "")
+		publisher.Next("update")
+		near.Next("update")
+		return strings.Contains(strings.Join(far.Names(), " "), "update")
+	}) {
+		b.Fatalf("after Redis is back no update comes")
+	}
+	far.Clear()
+	publish()
+	for _, m := range []*client{publisher, near, far} {
+		m.updates(updates, users[0])
+	}
+	b.leave(publisher, near, far)
+	b.goneFrom(c, room, users...)
+}

@@ -1,0 +1,249 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+)
+
+// counts tells how many slots have a connection, and how many workers wait.
+func (p *poller) counts() (taken, idle int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.slots) - len(p.free), p.idle
+}
+
+// slot is where the session's connection is, or will be in a moment.
+func (p *poller) slot(t *testing.T, s *Session) (slot int32) {
+	t.Helper()
+	eventually(t, "the connection is in the poller", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		slot = int32(slices.IndexFunc(p.slots, func(c *websocketConn) bool { return c != nil && c.session == s }))
+		return slot >= 0
+	})
+	return slot
+}
+
+// serveMessages starts a server whose sessions' messages go to handle.
+func serveMessages(t *testing.T, handle func(s *Session, data []byte, binary bool)) *endpoint {
+	e := &endpoint{sessions: make(chan *recorder, 1000)}
+	e.Server = New(Options{}, func(s *Session, _ *http.Request) Handler {
+		e.sessions <- &recorder{session: s}
+		return HandlerFuncs{Message: handle}
+	})
+	hs := httptest.NewServer(e.Server)
+	e.url = hs.URL + "/engine.io/"
+	t.Cleanup(func() {
+		shut(t, e.Server)
+		hs.Close()
+	})
+	return e
+}
+
+// A slot has a new owner. What epoll had told of the old one, data or the end,
+// is nothing to him.
+func TestPollerSlotIsReused(t *testing.T) {
+	e := serve(t, Options{})
+	old, r := e.dial(t, false)
+	p := e.poller()
+	slot := p.slot(t, r.session)
+	old.Break()
+	r.reason(t)
+	eventually(t, "the slot is free", func() bool { taken, _ := p.counts(); return taken == 0 })
+	stale := []unix.EpollEvent{{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR, Fd: slot}}
+	p.lineUp(stale) // while nobody has it
+
+	c, r := e.dial(t, false)
+	if got := p.slot(t, r.session); got != slot {
+		t.Fatalf("slot %d, want %d again", got, slot)
+	}
+	for i := range 100 {
+		p.lineUp(stale)
+		c.SendText(fmt.Sprint(i))
+		if got := c.Text(); got != fmt.Sprint(i) {
+			t.Fatalf("got %q, want %d", got, i)
+		}
+		if got := r.message(t); got != fmt.Sprint(i) {
+			t.Fatalf("the handler got %q, want %d", got, i)
+		}
+	}
+	if !r.session.Open() {
+		t.Error("the session has ended with its predecessor")
+	}
+}
+
+// Connections come, say who they are, and go, so that descriptors and slots are
+// used again at once: no session hears of another's client.
+func TestPollerDescriptorsAreReused(t *testing.T) {
+	var mu sync.Mutex
+	said := make(map[*Session]string)
+	e := serveMessages(t, func(s *Session, data []byte, _ bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if name := said[s]; name != "" && name != string(data) {
+			t.Errorf("the session of %s got %s", name, data)
+		}
+		said[s] = string(data)
+	})
+	const rounds, clients = 40, 8
+	var all sync.WaitGroup
+	for i := range clients {
+		all.Go(func() {
+			for round := range rounds {
+				name := fmt.Sprintf("%d in round %d", i, round)
+				frame := clientFrame(ws.OpText, true, "4"+name)
+				conn := upgradeRequest(t, e, "", frame, frame)
+				if round%2 == 0 { // what follows races with the end
+					conn.Write(frame)
+					conn.(*net.TCPConn).SetLinger(0)
+				}
+				conn.Close()
+			}
+		})
+	}
+	all.Wait()
+	eventually(t, "all are gone", func() bool { taken, _ := e.poller().counts(); return e.Count() == 0 && taken == 0 })
+	p := e.poller()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.slots) > rounds*clients/2 {
+		t.Errorf("%d slots for %d connections at a time", len(p.slots), clients)
+	}
+	if p.head != nil || p.tail != nil {
+		t.Error("somebody is in line")
+	}
+}
+
+// There is a worker for the next connection, however many wait in a handler;
+// when they are done, few are kept.
+func TestPollerWorkersGrow(t *testing.T) {
+	const busy = 4 * maxIdleWorkers
+	release := make(chan struct{})
+	var waiting atomic.Int64
+	e := serveMessages(t, func(s *Session, data []byte, _ bool) {
+		if string(data) == "wait" {
+			waiting.Add(1)
+			<-release
+		}
+		s.Send(TextFrame(data))
+	})
+	clients := make([]*engineiotest.Conn, busy)
+	for i := range clients {
+		clients[i], _ = e.dial(t, false)
+		clients[i].SendText("wait")
+	}
+	eventually(t, "all wait", func() bool { return waiting.Load() == busy })
+	c, _ := e.dial(t, false)
+	c.SendText("served")
+	if got := c.Text(); got != "served" {
+		t.Errorf("got %q", got)
+	}
+	close(release)
+	for _, c := range clients {
+		if got := c.Text(); got != "wait" {
+			t.Errorf("got %q", got)
+		}
+	}
+	eventually(t, "workers wait", func() bool { _, idle := e.poller().counts(); return idle > 0 })
+	if _, idle := e.poller().counts(); idle > maxIdleWorkers {
+		t.Errorf("%d workers are kept, want %d at most", idle, maxIdleWorkers)
+	}
+}
+
+// A connection ends in every way while its worker is in the handler and more has
+// come: the session ends once, nothing is delivered after that, and the slot is
+// free again.
+func TestPollerEndsInFlight(t *testing.T) {
+	for name, end := range map[string]func(s *Session, conn net.Conn){
+		"reset":               func(_ *Session, conn net.Conn) { conn.(*net.TCPConn).SetLinger(0); conn.Close() },
+		"closed":              func(_ *Session, conn net.Conn) { conn.Close() },
+		"close packet":        func(_ *Session, conn net.Conn) { conn.Write(clientFrame(ws.OpText, true, "1")) },
+		"closed here":         func(s *Session, _ net.Conn) { s.Close() },
+		"closed here at once": func(s *Session, _ net.Conn) { s.close(ReasonShutdown, nil) },
+		"both":                func(s *Session, conn net.Conn) { conn.Close(); s.close(ReasonShutdown, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			entered, release := make(chan *Session, 1), make(chan struct{})
+			var after, closes atomic.Int64
+			e := &endpoint{}
+			e.Server = New(Options{}, acceptFuncs(HandlerFuncs{
+				Message: func(s *Session, data []byte, _ bool) {
+					if string(data) == "wait" {
+						entered <- s
+						<-release
+					} else if !s.Open() {
+						after.Add(1)
+					}
+				},
+				Close: func(*Session, Reason, error) { closes.Add(1) },
+			}))
+			hs := httptest.NewServer(e.Server)
+			defer hs.Close()
+			e.url = hs.URL + "/engine.io/"
+			conn := upgradeRequest(t, e, "", clientFrame(ws.OpText, true, "4wait"))
+			s := receive(t, entered, "the message")
+			for range 10 {
+				conn.Write(clientFrame(ws.OpText, true, "4more"))
+			}
+			end(s, conn)
+			if strings.HasPrefix(name, "closed here") || name == "both" {
+				eventually(t, "the handler hears of the end", func() bool { return closes.Load() == 1 })
+			}
+			close(release)
+			conn.Close() // or a session that was closed here would wait for the client
+			eventually(t, "the session is gone", func() bool { return e.Count() == 0 && closes.Load() == 1 })
+			eventually(t, "the slot is free", func() bool { taken, _ := e.poller().counts(); return taken == 0 })
+			shut(t, e.Server)
+			if closes.Load() != 1 || after.Load() != 0 {
+				t.Errorf("ended %d times, %d messages afterwards", closes.Load(), after.Load())
+			}
+		})
+	}
+}
+
+// Close waits for a worker that is in a handler, and joins them all; goleak tells
+// of one that is left.
+func TestPollerCloseJoins(t *testing.T) {
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	e := serveMessages(t, func(*Session, []byte, bool) { entered <- struct{}{}; <-release })
+	for range 10 {
+		e.dial(t, false)
+	}
+	c, _ := e.dial(t, false)
+	c.SendText("wait")
+	receive(t, entered, "the message")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Close(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close while a handler runs: %v", err)
+	}
+	p := e.poller()
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		t.Error("the poller is closed while a handler runs")
+	}
+	close(release)
+	shut(t, e.Server)
+	if taken, idle := p.counts(); taken != 0 || idle != 0 {
+		t.Errorf("%d connections and %d workers are left", taken, idle)
+	}
+	if err := p.add(new(websocketConn)); !errors.Is(err, ErrClosed) {
+		t.Errorf("add on a closed poller: %v", err)
+	}
+}

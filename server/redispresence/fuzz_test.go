@@ -1,0 +1,68 @@
+package redispresence
+
+import (
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
+)
+
+// script is bytes that are read as choices.
+type script []byte
+
+func (s *script) next(n int) int {
+	if len(*s) == 0 {
+		return 0
+	}
+	b := (*s)[0]
+	*s = (*s)[1:]
+	return int(b) % n
+}
+
+// FuzzPeers plays messages of two nodes that say what they please, in any order:
+// what is held of them stays within the bound and is counted right, and when they
+// have gone nothing is left.
+func FuzzPeers(f *testing.F) {
+	f.Add([]byte{0, 1, 1, 0, 0, 2, 0, 0, 0, 1, 1, 0})
+	f.Add([]byte{1, 2, 5, 0, 2, 1, 0, 1, 0, 1, 2, 5, 1, 2, 1, 1, 1, 1})
+	f.Add([]byte{0, 0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0})
+	const most = 8
+	users := []ident.ID{id("ana"), id("ben"), id("r")}
+	devices := []string{"d0", "d1", "d2"}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		now := time.Unix(0, 0)
+		view := presence.NewView()
+		ps := newPeers("self", view, newTimes(time.Second), most, now)
+		for s := script(in); len(s) > 0; {
+			m := message{from: []string{"a", "b"}[s.next(2)], kind: kind(s.next(int(kinds)))}
+			m.seq, m.index, m.count = uint64(s.next(8)), uint64(s.next(3)), uint64(1+s.next(3))
+			for range s.next(6) {
+				m.ops = append(m.ops, op{code(s.next(int(codes))), devices[s.next(len(devices))], users[s.next(len(users))]})
+			}
+			if b := pack(m.ops).message(m.kind, m.from, m.seq, m.index, m.count); b != nil {
+				var err error
+				if m, err = decode(b); err != nil {
+					continue // decode keeps what is impossible from us
+				}
+			}
+			ps.take(m, now)
+			if s.next(4) == 0 {
+				now = now.Add(time.Duration(s.next(12)) * time.Second)
+				ps.tick(now)
+			}
+			held := 0
+			for _, p := range ps.nodes {
+				held += p.part.Size() + p.entries
+			}
+			if held != ps.held || ps.held > 2*most {
+				t.Fatalf("%d are held, %d are counted", held, ps.held)
+			}
+		}
+		ps.take(message{from: "a", kind: bye}, now)
+		ps.take(message{from: "b", kind: bye}, now)
+		if users, rooms := view.Counts(); users+rooms+ps.held+len(ps.nodes)+view.Nodes() != 0 {
+			t.Fatalf("%d users, %d rooms, %d entries of %d nodes are left", users, rooms, ps.held, view.Nodes())
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package packet
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzReassembly plays messages to one decoder: input is cut at 0xff, and what
+// begins with 'b' is binary. What comes out complete has exactly the attachments
+// that it announced, those that came, in order; it goes round through
+// AppendText; and never more than the limit is kept.
+func FuzzReassembly(f *testing.F) {
+	for _, s := range []string{
+		"51-[\"a\"," + ph0 + "]\xffbxyz\xff2[\"next\"]", "61-/x,3[" + ph0 + "]\xffb", "51-[\"a\"," + ph0 + "]\xff2[\"b\"]", "bxyz",
+		`52-["a",{"num":1,"_placeholder":true},` + ph0 + "]\xffb1\xffb2\xffb3", "50-[\"a\"]\xffb1", "0\xff1\xff3[]",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var d Decoder
+		var fed [][]byte // since the packet that is pending
+		for _, m := range bytes.Split(in, []byte{0xff}) {
+			var p Packet
+			var complete bool
+			var err error
+			if len(m) > 0 && m[0] == 'b' {
+				fed = append(fed, bytes.Clone(m[1:]))
+				p, complete, err = d.Binary(m[1:])
+			} else {
+				p, complete, err = d.Text(m)
+			}
+			if err != nil {
+				return
+			}
+			if d.Pending() == complete {
+				t.Fatalf("%q: complete %v, pending %v", in, complete, d.Pending())
+			}
+			if d.pending != nil && (d.pending.want > defaultMaxAttachments || len(d.pending.packet.Attachments) >= d.pending.want) {
+				t.Fatalf("%q: %d of %d attachments are kept", in, len(d.pending.packet.Attachments), d.pending.want)
+			}
+			clear(m) // what has been decoded shares nothing with what was read
+			if !complete {
+				continue
+			}
+			if len(fed) != len(p.Attachments) || len(fed) > 0 && !reflect.DeepEqual(fed, p.Attachments) {
+				t.Fatalf("%q: fed %q, got %q", in, fed, p.Attachments)
+			}
+			fed = nil
+			var d2 Decoder
+			again, complete, err := d2.Text(AppendText(nil, &p))
+			for _, a := range p.Attachments {
+				again, complete, err = d2.Binary(a)
+			}
+			if err != nil || !complete || !reflect.DeepEqual(again, p) {
+				t.Fatalf("%q: %+v became %+v, %v", in, p, again, err)
+			}
+		}
+	})
+}
+
+// FuzzElements compares the name and the arguments of an event with those that
+// encoding/json reads.
+func FuzzElements(f *testing.F) {
+	for _, s := range []string{`["a",1]`, ` [ "a" , [ "b" , {} ] , null ] `, `[1.5e3]`, `["a\n\u20ac","]"]`, `["\ud800",{"a":"}"}]`, `[]`, `["x",[[],[[]]]]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want []json.RawMessage
+		if !utf8.Valid(data) || json.Unmarshal(data, &want) != nil || want == nil {
+			return // what reaches these functions is a valid list; engineio has seen to the UTF-8
+		}
+		name, args, err := Name(data)
+		if err != nil {
+			if len(want) > 0 && (want[0][0] == '"' || want[0][0] == '-' || '0' <= want[0][0] && want[0][0] <= '9') {
+				t.Fatalf("%q: %v", data, err)
+			}
+			return
+		}
+		var text string
+		if want[0][0] != '"' {
+			text = string(want[0])
+		} else if err := json.Unmarshal(want[0], &text); err != nil {
+			t.Fatal(err)
+		}
+		if name != text {
+			t.Errorf("%q: name %q, want %q", data, name, text)
+		}
+		got := Elements(args)
+		if len(got) != len(want)-1 {
+			t.Fatalf("%q: %d arguments, want %d", data, len(got), len(want)-1)
+		}
+		for i, e := range got {
+			if !bytes.Equal(e, want[i+1]) {
+				t.Errorf("%q: argument %d is %q, want %q", data, i, e, want[i+1])
+			}
+		}
+		if single, ok := Single(args); ok != (len(got) == 1) || ok && !bytes.Equal(single, got[0]) {
+			t.Errorf("%q: Single gives %q, %v", data, single, ok)
+		}
+	})
+}
+
+// FuzzAppendValue: placeholders that are numbered anew name the same attachments,
+// and what stands around them stays.
+func FuzzAppendValue(f *testing.F) {
+	for _, s := range []string{ph0, `[1,` + ph0 + `,{"num":1,"_placeholder":true}]`, `{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}`, `{"\u005fplaceholder":true,"num":1}`, `{"_placeholder":false,"num":1}`, `{"_placeholder":true,"num":7}`} {
+		f.Add([]byte(s))
+	}
+	attachments := [][]byte{[]byte("zero"), []byte("one")}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if s := (scanner{b: text}); s.document() != nil {
+			return
+		}
+		// outline is what AppendValue must keep: the text, with names for numbers.
+		outline := func(text []byte, attachments [][]byte) string {
+			var out []byte
+			at := 0
+			Placeholders(text, func(start, end, num int) {
+				if start < at {
+					t.Fatalf("%q: a placeholder at %d, within one that ends at %d", text, start, at)
+				}
+				if num >= 0 && num < len(attachments) {
+					out = append(append(append(out, text[at:start]...), '@'), attachments[num]...)
+					at = end
+				}
+			})
+			return string(append(out, text[at:]...))
+		}
+		out, kept := AppendValue([]byte("["), text, attachments, [][]byte{[]byte("before"), []byte("too")})
+		if !json.Valid(out[1:]) {
+			t.Fatalf("%q became %q", text, out)
+		}
+		// Placeholders that name nothing keep their number, which may name
+		// something now.
+		if outline(text, attachments) != outline(out[1:], kept) && !namesNothing(text, len(attachments)) {
+			t.Fatalf("%q with %q became %q with %q", text, attachments, out, kept)
+		}
+	})
+}
+
+func namesNothing(text []byte, attachments int) (yes bool) {
+	Placeholders(text, func(_, _, num int) { yes = yes || num < 0 || num >= attachments })
+	return yes
+}
