@@ -118,7 +118,7 @@ func needs(pid string) (f figures, err error) {
 func goroutines() (n int) {
 	b := make([]byte, 16<<20)
 	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if !strings.Contains(stack, "engineio.(*poller).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
+		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
 			n++
 		}
 	}

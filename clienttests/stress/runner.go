@@ -140,7 +140,7 @@ func count() (n int, stacks string) {
 	b := make([]byte, 16<<20)
 	stacks = string(b[:runtime.Stack(b, true)])
 	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if !strings.Contains(stack, "engineio.(*poller).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
+		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
 			n++
 		}
 	}

@@ -334,7 +334,7 @@ func goroutines() (count int, stacks string) {
 	b := make([]byte, 16*mb)
 	stacks = string(b[:runtime.Stack(b, true)])
 	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if !strings.Contains(stack, "engineio.(*poller).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
+		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
 			count++
 		}
 	}

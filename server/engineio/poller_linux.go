@@ -9,44 +9,36 @@ import (
 )
 
 // poller waits for readability on behalf of all WebSockets that are plain
-// sockets, and for those that do not take what is written, so that a silent one costs its state and no goroutine: a parked
-// goroutine's stack would be as large as everything else together.
+// sockets, and for those that do not take what is written, so that a silent one
+// costs its state and no goroutine: a parked goroutine's stack would be as large
+// as everything else together.
 //
-//	epoll ──► watch (one goroutine) ──► line of ready connections ──► workers
+//	epoll ──► watch (one goroutine) ──► ready connections ──► workers
 //
 // The poller has an epoll instance of its own, which the runtime's in turn
-// watches. Workers take a connection from the line, read what there is, let go
-// of it, and then do the work that reading has brought, which may block: there
-// is always a worker for the next connection.
+// watches. A worker reads what there is, lets go of the connection, and then
+// does the work that reading has brought, which may block.
 type poller struct {
-	epfd  int
-	file  *os.File // the epoll instance
-	ended sync.WaitGroup
+	epfd    int
+	file    *os.File // the epoll instance
+	workers *workers
+	ended   sync.WaitGroup // watch
 
-	// Owned by watch.
-	relieved []*websocketConn // take what is written again
-
-	mu         sync.Mutex
-	slots      []*websocketConn // by the number that epoll tells
-	free       []int32
-	head, tail *websocketConn // the line, linked by socket.next
-	idle       int            // workers that wait for the line
-	more       sync.Cond      // signalled when the line has one
-	closed     bool
+	mu     sync.Mutex
+	slots  []*websocketConn // by the number that epoll tells
+	free   []int32
+	closed bool
 }
 
 // The bits of socket.state. Who sets busy owns the reading until he clears
 // it, which he can only do while again is not set.
 const (
-	pollBusy  = 1 << iota // in line, or being read
+	pollBusy  = 1 << iota // a worker's, or being read
 	pollAgain             // something has come since
 	pollHup               // the client has closed its side: what comes last is EOF
 )
 
-// maxIdleWorkers is how many workers wait for work; others end without it.
-const maxIdleWorkers = 32
-
-func newPoller() (*poller, error) {
+func newPoller(w *workers) (*poller, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -55,8 +47,7 @@ func newPoller() (*poller, error) {
 		unix.Close(epfd)
 		return nil, err
 	}
-	p := &poller{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
-	p.more.L = &p.mu
+	p := &poller{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), workers: w}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		p.file.Close()
@@ -66,9 +57,10 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// watch puts ready connections in line until the poller is closed.
+// watch gives ready connections to workers until the poller is closed.
 func (p *poller) watch(raw syscall.RawConn) {
 	events := make([]unix.EpollEvent, 256)
+	var b batch
 	// The callback is not left between two waits: readiness that the runtime
 	// was told of in between would be lost.
 	raw.Read(func(fd uintptr) bool {
@@ -78,7 +70,7 @@ func (p *poller) watch(raw syscall.RawConn) {
 				return true
 			}
 			if n > 0 {
-				p.push(events[:n])
+				p.handle(events[:n], &b)
 			}
 			if n < len(events) && err == nil {
 				return false
@@ -87,17 +79,28 @@ func (p *poller) watch(raw syscall.RawConn) {
 	})
 }
 
-func (p *poller) push(events []unix.EpollEvent) {
-	p.lineUp(events)
-	for i, c := range p.relieved {
-		c.unblock()
-		p.relieved[i] = nil
-	}
-	p.relieved = p.relieved[:0]
+// batch is what to do about events.
+type batch struct {
+	ready    []Task           // connections to be read
+	relieved []*websocketConn // and those that take what is written again
 }
 
-// lineUp puts the connections of the events in line.
-func (p *poller) lineUp(events []unix.EpollEvent) {
+// handle does what is to be done about events, with an empty batch to use.
+func (p *poller) handle(events []unix.EpollEvent, b *batch) {
+	p.sort(events, b)
+	if len(b.ready) > 0 {
+		p.workers.do(b.ready...)
+	}
+	for _, c := range b.relieved {
+		c.unblock()
+	}
+	clear(b.ready)
+	clear(b.relieved)
+	b.ready, b.relieved = b.ready[:0], b.relieved[:0]
+}
+
+// sort finds out whose the events are and what they mean.
+func (p *poller) sort(events []unix.EpollEvent, b *batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, ev := range events {
@@ -106,57 +109,15 @@ func (p *poller) lineUp(events []unix.EpollEvent) {
 			continue
 		}
 		if ev.Events&unix.EPOLLOUT != 0 {
-			p.relieved = append(p.relieved, c)
+			b.relieved = append(b.relieved, c)
 		}
 		bits := uint32(pollBusy | pollAgain)
 		if ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			bits |= pollHup
 		}
-		if c.socket.state.Or(bits)&pollBusy != 0 {
-			continue
+		if c.socket.state.Or(bits)&pollBusy == 0 {
+			b.ready = append(b.ready, c)
 		}
-		if p.tail != nil {
-			p.tail.socket.next = c
-		} else {
-			p.head = c
-		}
-		p.tail = c
-	}
-	p.callWorker()
-}
-
-// callWorker has a worker come to the line where there is one. p.mu is held.
-func (p *poller) callWorker() {
-	switch {
-	case p.head == nil || p.closed:
-	case p.idle > 0:
-		p.more.Signal()
-	default:
-		p.ended.Go(p.work)
-	}
-}
-
-// work takes connections from the line and serves them.
-func (p *poller) work() {
-	for {
-		p.mu.Lock()
-		for p.head == nil {
-			if p.closed || p.idle >= maxIdleWorkers {
-				p.mu.Unlock()
-				return
-			}
-			p.idle++
-			p.more.Wait()
-			p.idle--
-		}
-		c := p.head
-		p.head, c.socket.next = c.socket.next, nil
-		if p.head == nil {
-			p.tail = nil
-		}
-		p.callWorker() // for the next; this one may block
-		p.mu.Unlock()
-		c.readReady()
 	}
 }
 
@@ -219,19 +180,18 @@ func (p *poller) release(c *websocketConn) {
 	p.free = append(p.free, c.socket.slot)
 }
 
-// close ends the goroutines. No connection may be left.
+// close ends watch. No connection may be left.
 func (p *poller) close() {
 	p.mu.Lock()
 	p.closed = true
-	p.more.Broadcast()
 	p.mu.Unlock()
 	p.file.Close()
 	p.ended.Wait()
 }
 
-// readReady reads what there is, by the goroutine that owns the reading, and
-// then does the work that it brings.
-func (c *websocketConn) readReady() {
+// Run implements [Task]: it reads what there is, by the goroutine that owns the
+// reading, and then does the work that it brings.
+func (c *websocketConn) Run() {
 	for {
 		c.socket.state.And(^uint32(pollAgain))
 		task, err := c.drain()
@@ -249,6 +209,6 @@ func (c *websocketConn) readReady() {
 			}
 			return
 		}
-		c.session.server.tasks.do(task)
+		c.session.server.do(task)
 	}
 }

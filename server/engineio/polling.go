@@ -309,6 +309,6 @@ func (s *Session) receivePayload(body []byte) error {
 	err := packet.DecodePayload(body, s.receive)
 	task := s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
-	s.server.tasks.do(task)
+	s.server.do(task)
 	return err
 }

@@ -13,7 +13,7 @@ type Server struct {
 	opts    Options
 	accept  func(*Session, *http.Request) Handler
 	flusher *flusher
-	tasks   *tasks
+	workers *workers
 
 	pings, pongs, lingers *deadlines
 
@@ -41,7 +41,7 @@ type Server struct {
 func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
 	srv.admission.init(&srv.opts)
-	srv.flusher, srv.tasks = newFlusher(srv.spawn), newTasks(srv.spawn)
+	srv.flusher, srv.workers = newFlusher(srv.spawn), newWorkers()
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
 	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
@@ -115,7 +115,7 @@ func (srv *Server) spawn(f func()) bool {
 // poller returns the poller, or nil where there is none: then each WebSocket has
 // a goroutine that reads.
 func (srv *Server) poller() *poller {
-	srv.pollers.Do(func() { srv.pollers.poller, _ = newPoller() })
+	srv.pollers.Do(func() { srv.pollers.poller, _ = newPoller(srv.workers) })
 	return srv.pollers.poller
 }
 
@@ -129,6 +129,13 @@ func (srv *Server) enter() bool {
 	}
 	srv.goroutines.Add(1)
 	return true
+}
+
+// do runs a task, if there is one, on another goroutine.
+func (srv *Server) do(t Task) {
+	if t != nil {
+		srv.workers.do(t)
+	}
 }
 
 // write has a connection written to: here, or elsewhere where it may block.
@@ -177,10 +184,7 @@ func (srv *Server) Close(ctx context.Context) error {
 		q.stop()
 	}
 	srv.mu.Lock()
-	if !srv.closed {
-		srv.closed = true
-		close(srv.tasks.ended)
-	}
+	srv.closed = true
 	srv.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
@@ -192,6 +196,7 @@ func (srv *Server) Close(ctx context.Context) error {
 		if srv.pollers.poller != nil {
 			srv.pollers.close()
 		}
+		srv.workers.close()
 		close(done)
 	}()
 	select {

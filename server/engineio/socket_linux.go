@@ -21,9 +21,8 @@ type socket struct {
 
 	// Guarded by poller.mu.
 	slot     int32
-	known    bool           // has a slot
-	writable bool           // is awaited, and not only that there is something to read
-	next     *websocketConn // in line
+	known    bool // has a slot
+	writable bool // is awaited, and not only that there is something to read
 }
 
 const readSize = 16 << 10
@@ -131,7 +130,7 @@ func (c *websocketConn) drain() (task Task, err error) {
 		n, err := rawCall(unix.SYS_READ, c.socket.fd, buf[:])
 		switch {
 		case n > 0:
-			c.session.server.tasks.do(task)
+			c.session.server.do(task)
 			var more bool
 			if more, task = c.feed(buf[:n]); !more {
 				return task, errEnded

@@ -17,7 +17,7 @@ func (k *socket) write([]byte) (rest []byte, err error) { return nil, errors.Err
 
 type poller struct{}
 
-func newPoller() (*poller, error) { return nil, errors.ErrUnsupported }
+func newPoller(*workers) (*poller, error) { return nil, errors.ErrUnsupported }
 
 func (p *poller) add(*websocketConn) error         { return errors.ErrUnsupported }
 func (p *poller) remove(*websocketConn)            {}

@@ -121,7 +121,7 @@ func (srv *Server) serve(c *websocketConn, early []byte) bool {
 		return false
 	}
 	more, task := c.feed(early)
-	srv.tasks.do(task)
+	srv.do(task)
 	switch {
 	case !more:
 		c.ended(errEnded)
@@ -181,7 +181,7 @@ func (c *websocketConn) read() error {
 		n, err := c.conn.Read(buf)
 		if n > 0 {
 			more, task := c.feed(buf[:n])
-			c.session.server.tasks.do(task)
+			c.session.server.do(task)
 			if !more {
 				return errEnded
 			}

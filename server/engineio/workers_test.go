@@ -1,0 +1,73 @@
+package engineio
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type taskFunc func()
+
+func (f taskFunc) Run() { f() }
+
+// No task waits for another's end, and all that were given are run.
+func TestWorkersDoNotWait(t *testing.T) {
+	w := newWorkers()
+	const n = 3 * maxIdleWorkers
+	var all, met sync.WaitGroup
+	met.Add(n)
+	for range n {
+		all.Add(1)
+		w.do(taskFunc(func() {
+			defer all.Done()
+			met.Done()
+			met.Wait() // for all others to have begun
+		}))
+	}
+	all.Wait()
+	w.close()
+	ran := false
+	w.do(taskFunc(func() { ran = true }))
+	if !ran {
+		t.Error("a task after the end is lost")
+	}
+}
+
+// Who is not needed for a while leaves; who is needed now and then stays.
+func TestWorkersLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers()
+		idle := func() int {
+			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.idle
+		}
+		release := make(chan struct{})
+		for range 10 {
+			w.do(taskFunc(func() { <-release }))
+		}
+		synctest.Wait()
+		close(release)
+		if n := idle(); n != 10 {
+			t.Errorf("%d wait, want 10", n)
+		}
+		for range 30 {
+			time.Sleep(lookEvery / 10)
+			w.do(taskFunc(func() {}))
+		}
+		if n := idle(); n != 1 {
+			t.Errorf("%d wait where one is needed", n)
+		}
+		time.Sleep(3 * lookEvery)
+		if n := idle(); n != 0 || w.looking != nil {
+			t.Errorf("%d wait where none is needed", n)
+		}
+		w.do(taskFunc(func() {}))
+		if n := idle(); n != 1 {
+			t.Errorf("%d wait after the next task", n)
+		}
+		w.close()
+	})
+}
