@@ -118,7 +118,9 @@ func needs(pid string) (f figures, err error) {
 func goroutines() (n int) {
 	b := make([]byte, 16<<20)
 	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if !strings.Contains(stack, "engineio.(*poller).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
+		reads := strings.Contains(stack, "engineio.(*poller).work(") && strings.Contains(stack, "sync.(*Cond).Wait")
+		runs := strings.Contains(stack, "]:\ngithub.com/puente-io/puente/server/engineio.(*tasks).work(") // and nothing above it
+		if !reads && !runs {
 			n++
 		}
 	}
