@@ -32,13 +32,34 @@ type updateFields struct {
 }
 
 // ParseUpdate decodes and checks an update as a client sends it:
-// {roomId, type, payload?}. Errors are [*Error].
+// {roomId, type, payload?}. Errors are [*Error]. The payload, which may be large,
+// is not looked into.
 func ParseUpdate(v socketio.Value) (*Update, error) {
-	var in updateFields
-	if err := DecodeObject(v, &in); err != nil {
-		return nil, err
+	u, payload := new(Update), socketio.Value{}
+	wrong := ""
+	object := v.Members(func(name string, member socketio.Value) {
+		var err error
+		switch name {
+		case "roomId":
+			u.RoomID, err = ident.Parse(member.JSON)
+		case "type":
+			err = member.Decode(&u.Type)
+		case "payload":
+			payload = member
+		}
+		if err != nil {
+			wrong = name
+		} else if wrong == name { // of a repeated name the last counts
+			wrong = ""
+		}
+	})
+	switch {
+	case !object:
+		return nil, Invalid("argument", "an object")
+	case wrong != "":
+		return nil, notAllowed[updateFields](wrong)
 	}
-	u := &Update{RoomID: in.RoomID, Type: in.Type, Payload: in.Payload}
+	u.Payload = payload
 	if err := u.check(); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,15 @@ func (v Value) Decode(into any) error {
 	return nil
 }
 
+// Members calls yield for each member of an object, in order and whatever is in
+// it, which costs less than to decode it where a part is passed on as it came.
+// It reports false, perhaps after some calls, where v is no object.
+func (v Value) Members(yield func(name string, member Value)) bool {
+	return packet.Members(v.JSON, func(name string, text []byte) {
+		yield(name, Value{JSON: text, Attachments: v.Attachments})
+	})
+}
+
 // IsNull reports whether the value is null or missing.
 func (v Value) IsNull() bool { return len(v.JSON) == 0 || string(v.JSON) == "null" }
 

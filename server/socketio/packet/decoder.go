@@ -234,3 +234,48 @@ func Single(list []byte) ([]byte, bool) {
 	s.space()
 	return slices.Clip(list[start:end]), s.i == len(list)
 }
+
+// Members calls yield for each member of a JSON object: its name, and the text
+// of its value, which shares memory with object. It reports false, perhaps after
+// some calls, where object is not one valid object, [DefaultMaxDepth] deep at
+// most.
+func Members(object []byte, yield func(name string, value []byte)) bool {
+	s := scanner{b: object, maxDepth: DefaultMaxDepth}
+	s.space()
+	if s.peek() != '{' {
+		return false
+	}
+	s.depth, s.i = 1, s.i+1
+	s.space()
+	for more := s.peek() != '}'; more; {
+		s.space()
+		from := s.i
+		if s.peek() != '"' || s.str() != nil {
+			return false
+		}
+		name, err := unquote(object[from:s.i])
+		s.space()
+		if err != nil || s.peek() != ':' {
+			return false
+		}
+		s.i++
+		s.space()
+		from = s.i
+		if s.value() != nil {
+			return false
+		}
+		yield(name, slices.Clip(object[from:s.i]))
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.i++
+		case '}':
+			more = false
+		default:
+			return false
+		}
+	}
+	s.i++
+	s.space()
+	return s.i == len(object)
+}

@@ -145,3 +145,36 @@ func namesNothing(text []byte, attachments int) (yes bool) {
 	Placeholders(text, func(_, _, num int) { yes = yes || num < 0 || num >= attachments })
 	return yes
 }
+
+// Members tells what encoding/json does, of what that takes for an object.
+func FuzzMembers(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` {"a" : 1 , "b":[{"a":2}],"a":{"c":"}"}} `, `{"\u0061\"":null,"a":"\ud800"}`, `{"a":1}}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{a:1}`,
+		`[]`, `1`, ``, `{"a":1`, `{"a":01}`, `{"a":1 "b":2}`, `{"a":1}x`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if bytes.Count(b, []byte("[")) > DefaultMaxDepth/2 || bytes.Count(b, []byte("{")) > DefaultMaxDepth/2 || !utf8.Valid(b) {
+			return
+		}
+		got := map[string]string{}
+		ok := Members(b, func(name string, value []byte) { got[name] = string(value) })
+		var want map[string]json.RawMessage
+		valid := json.Unmarshal(b, &want) == nil && want != nil
+		if ok != valid {
+			t.Fatalf("%q: encoding/json says %v, Members %v", b, valid, ok)
+		}
+		if !ok {
+			return
+		}
+		for name, text := range want {
+			if got[name] != string(bytes.TrimSpace(text)) {
+				t.Errorf("%q: %q is %s, want %s", b, name, got[name], text)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%q: %q, want %q", b, got, want)
+		}
+	})
+}
