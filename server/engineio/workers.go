@@ -19,7 +19,8 @@ type workers struct {
 	mu      sync.Mutex
 	line    []Task
 	first   int       // those before it have been taken
-	called  bool      // a goroutine is on its way to the line
+	called  bool      // a goroutine is on its way to the line:
+	woken   bool      // one that waited, and not a new one
 	idle    int       // goroutines that wait to be called
 	more    sync.Cond // signalled for one of them to come, or to leave
 	spare   int       // the least of idle since the last look
@@ -68,6 +69,7 @@ func (w *workers) call() {
 		w.ended.Go(w.work)
 		return
 	}
+	w.woken = true
 	w.idle--
 	w.spare = min(w.spare, w.idle)
 	w.more.Signal()
@@ -110,8 +112,8 @@ func (w *workers) wait() (stay bool) {
 	for {
 		w.more.Wait()
 		switch {
-		case w.called:
-			w.called = false
+		case w.woken:
+			w.called, w.woken = false, false
 			return true
 		case w.leaving > 0:
 			w.leaving--

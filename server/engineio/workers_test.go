@@ -71,3 +71,29 @@ func TestWorkersLeave(t *testing.T) {
 		w.close()
 	})
 }
+
+// Who is told to leave while a new goroutine is on its way does not take the call
+// that was for that one, or there would seem to be somebody who waits.
+func TestWorkersLeaveWhileAnotherComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers()
+		w.do(taskFunc(func() {}))
+		synctest.Wait()
+		w.mu.Lock()
+		w.called = true // as call does for a new goroutine
+		w.spare = 1
+		w.mu.Unlock()
+		w.look()
+		synctest.Wait()
+		w.mu.Lock()
+		if w.idle != 0 || w.leaving != 0 || !w.called {
+			t.Errorf("%d wait, %d are leaving, called: %v", w.idle, w.leaving, w.called)
+		}
+		w.called = false
+		w.mu.Unlock()
+		ran := make(chan struct{})
+		w.do(taskFunc(func() { close(ran) }))
+		<-ran // or a deadlock
+		w.close()
+	})
+}
