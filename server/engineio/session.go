@@ -368,7 +368,7 @@ func (s *Session) receive(p packet.Packet) bool {
 	case packet.Pong:
 		s.gotPong()
 	case packet.Close:
-		s.finish(ReasonTransportClose, nil, noopFrame, closeNormal)
+		s.closedByClient()
 		return false
 	case packet.Ping: // the server pings, in protocol 4
 		s.close(ReasonTransportError, errDirection)
@@ -376,3 +376,6 @@ func (s *Session) receive(p packet.Packet) bool {
 	}
 	return true
 }
+
+// closedByClient ends the session at the client's wish.
+func (s *Session) closedByClient() { s.finish(ReasonTransportClose, nil, noopFrame, closeNormal) }

@@ -74,7 +74,7 @@ func (c *websocketConn) bind() bool {
 	}
 	c.probing, c.timer = false, nil
 	s.probe, s.ws = nil, c
-	s.polling.release()
+	s.polling.retire()
 	if s.state == stateClosing {
 		c.sayGoodbye(closeNormal)
 	}
