@@ -160,10 +160,10 @@ func TestRateLimitZero(t *testing.T) {
 func TestEndpointPath(t *testing.T) {
 	n := start(t, env{})
 	for path, want := range map[string]int{
-		"/socket.io/": 200, "/socket.io/any": 200, "/socket.io/../": 200, "/socket.io//": 200,
+		"/socket.io/": 400, "/socket.io/any": 400, "/socket.io/../": 400, "/socket.io//": 400, // no transport
 		"/socket.io": 404, "/socket.iox/": 404, "/": 404,
 	} {
-		if status, _, h := n.do("GET", path+"?EIO=4&transport=polling", ""); status != want {
+		if status, _, h := n.do("GET", path+"?EIO=4", ""); status != want {
 			t.Errorf("%s: %d to %q, want %d", path, status, h.Get("Location"), want)
 		}
 	}
