@@ -65,6 +65,37 @@ func TestHeartbeatUnsolicitedPongs(t *testing.T) {
 	})
 }
 
+// A message that comes while a pong is awaited shows that the client is there,
+// once: the pong may be behind it.
+func TestHeartbeatProlonged(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		c := dialPipe(t, srv, "")
+		r := <-sessions
+		<-c.got
+		for range 2 { // each ping anew
+			c.want(t, "2")
+			start := time.Now()
+			time.Sleep(15 * time.Second)
+			c.send("4large")
+			time.Sleep(19 * time.Second)
+			if !r.session.Open() {
+				t.Fatalf("closed after %v", time.Since(start))
+			}
+			c.send("3")
+		}
+		c.want(t, "2")
+		start := time.Now()
+		for r.session.Open() {
+			time.Sleep(time.Second)
+			c.send("4still here")
+			synctest.Wait()
+		}
+		if got := r.reason(t); got != ReasonPingTimeout || time.Since(start) != 21*time.Second {
+			t.Errorf("closed with %q after %v", got, time.Since(start))
+		}
+	})
+}
+
 func TestHeartbeatPolling(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
