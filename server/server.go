@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,14 +118,12 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	}
 	handlers.Register(srv.service)
 
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", srv.io)
-	mux.Handle("/", httpapi.New(srv.service, httpapi.Options{
+	api := httpapi.New(srv.service, httpapi.Options{
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 		Unauthorized: keyRefused(srv.log),
-	}))
+	})
 	srv.http = &http.Server{
-		Handler:           forwarded(cfg.TrustedProxies, mux),
+		Handler:           forwarded(cfg.TrustedProxies, route(srv.io, api)),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -135,6 +134,19 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		return nil, fmt.Errorf("server: HTTP_HOST, HTTP_PORT: %w", err)
 	}
 	return srv, nil
+}
+
+// route tells the endpoint's requests by the beginning of their path, as Node
+// does. An http.ServeMux would redirect those to "/socket.io" and to paths that
+// it can clean, which neither WebSockets nor pages of other origins follow.
+func route(io, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/socket.io/") {
+			io.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // Addr is the address that the node listens on.

@@ -155,6 +155,20 @@ func TestRateLimitZero(t *testing.T) {
 	}
 }
 
+// A path is the endpoint's by its beginning, as on Node, and nothing is
+// redirected.
+func TestEndpointPath(t *testing.T) {
+	n := start(t, env{})
+	for path, want := range map[string]int{
+		"/socket.io/": 400, "/socket.io/any": 400, "/socket.io/../": 400, "/socket.io//": 400, // no transport
+		"/socket.io": 404, "/socket.iox/": 404, "/": 404,
+	} {
+		if status, _, h := n.do("GET", path+"?EIO=4", ""); status != want {
+			t.Errorf("%s: %d to %q, want %d", path, status, h.Get("Location"), want)
+		}
+	}
+}
+
 // HARDENING, browsers: no CORS header unless an origin is configured; with one,
 // on errors and preflights too.
 func TestCORS(t *testing.T) {

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -72,20 +74,60 @@ func checkWebSocket(r *http.Request) (wrong string) {
 		return "Missing or invalid Sec-WebSocket-Key header"
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return "Missing or invalid Sec-WebSocket-Version header"
+	case !validProtocols(r.Header.Values("Sec-WebSocket-Protocol")):
+		return "Invalid Sec-WebSocket-Protocol header"
 	}
 	return ""
 }
 
-// lastValues decodes the query; of a repeated parameter the last counts.
-func lastValues(r *http.Request) func(string) string {
-	q := r.URL.Query()
-	return func(name string) string {
-		v := q[name]
-		if len(v) == 0 {
-			return ""
+var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// validProtocols reports whether the header, where there is one, lists tokens
+// that differ.
+func validProtocols(header []string) bool {
+	seen := make(map[string]bool)
+	for _, line := range header {
+		for name := range strings.SplitSeq(line, ",") {
+			name = strings.Trim(name, " \t")
+			if seen[name] || !token.MatchString(name) {
+				return false
+			}
+			seen[name] = true
 		}
-		return v[len(v)-1]
 	}
+	return true
+}
+
+// lastValues decodes the query as a URLSearchParams of JavaScript does, which the
+// client encoded it with: nothing is an error, a "%" without two digits stands
+// for itself, and of a repeated parameter the last counts.
+func lastValues(r *http.Request) func(string) string {
+	values := make(map[string]string)
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		values[unescape(name)] = unescape(value)
+	}
+	return func(name string) string { return values[name] }
+}
+
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(n)
+				i += 2
+			}
+		} else if c == '+' {
+			c = ' '
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // verify decides about a request, in Node's order. It returns the session that
@@ -108,6 +150,8 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 		case !upgrade && transport != "polling", !upgrade && s.Transport() != transport:
 			return nil, refuse(CodeBadRequest, nil)
 		case upgrade && (transport != "websocket" || srv.opts.DisableUpgrades):
+			return nil, refuse(CodeBadRequest, nil)
+		case query("EIO") != "4": // the session's
 			return nil, refuse(CodeBadRequest, nil)
 		}
 		return s, nil
@@ -147,7 +191,7 @@ func NewID() string {
 }
 
 func (srv *Server) newSession(r *http.Request, p *place) *Session {
-	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: r.URL.Query().Get("b64") != "", from: p.take()}
+	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: lastValues(r)("b64") != "", from: p.take()}
 }
 
 // openPacket is the data of the open packet (section "Handshake").

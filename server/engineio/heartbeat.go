@@ -14,11 +14,26 @@ func (s *Session) ping() {
 		s.mu.Unlock()
 		return
 	}
-	s.pinged = true
+	s.pinged, s.prolonged = true, false
 	s.waitIn(s.server.pongs)
 	s.queue.push(pingFrame)
 	s.mu.Unlock()
 	s.scheduleFlush()
+}
+
+// heard notes a packet that is no pong and reports whether the session is open.
+// The first of them gives the pong, which may be behind it, its time once more.
+func (s *Session) heard() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen {
+		return false
+	}
+	if s.pinged && !s.prolonged {
+		s.prolonged = true
+		s.waitIn(s.server.pongs)
+	}
+	return true
 }
 
 // gotPong ignores an answer to no ping, so that a flood of them costs nothing

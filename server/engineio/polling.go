@@ -23,13 +23,20 @@ type polling struct {
 	poll    *poll
 	posting bool
 	body    *http.ResponseController // of a POST whose body is being read
+	awaited chan struct{}            // where not nil: closed by the next poll
 }
 
 // poll is a waiting GET.
 type poll struct {
-	ready chan struct{} // a token tells to look again
-	last  Frame         // ends the poll where it is set
+	ready   chan struct{} // a token tells to look again
+	last    Frame         // ends the poll where it is set
+	late    bool          // came while a WebSocket was being tried
+	refused bool          // came behind the upgrade, and was read before it
 }
+
+// overtaking is how long a request may be behind another of the same client
+// that was sent later: each has a connection and a goroutine of its own.
+const overtaking = 50 * time.Millisecond
 
 func (p *polling) wake() {
 	if p.poll != nil {
@@ -58,6 +65,16 @@ func (p *polling) abort() {
 // release answers the poll with what is queued, or with a noop.
 func (p *polling) release() { p.end(noopFrame) }
 
+// retire ends the poll of a session that has been upgraded. A client finishes
+// its polls before it upgrades, so one that came after the probe was sent after
+// the upgrade packet, and is answered as if it had been read after it too.
+func (p *polling) retire() {
+	p.release()
+	if p.poll != nil {
+		p.poll.refused = p.poll.late
+	}
+}
+
 func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, s *Session) {
 	switch r.Method {
 	case http.MethodGet:
@@ -72,24 +89,33 @@ func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, s *Sessi
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	p := &poll{ready: make(chan struct{}, 1)}
 	s.mu.Lock()
-	overlap := s.polling.poll != nil
-	if overlap || s.state == stateClosed || s.ws != nil {
+	overlap, upgraded, ended := s.polling.poll != nil, s.ws != nil, s.state == stateClosed
+	if overlap || upgraded || ended {
 		s.mu.Unlock()
-		if overlap {
+		switch {
+		case upgraded:
+			writeError(w, refuse(CodeBadRequest, nil), false)
+		case ended:
+			writeError(w, refuse(CodeUnknownSID, nil), false)
+		default:
 			s.close(ReasonTransportError, errOverlap)
+			w.WriteHeader(http.StatusBadRequest)
 		}
-		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	s.polling.poll = p
 	if !s.queue.empty() || s.state == stateClosing {
 		s.polling.wake()
 	}
-	upgrading := s.probe != nil
+	if s.polling.awaited != nil {
+		close(s.polling.awaited)
+		s.polling.awaited = nil
+	}
+	p.late = s.probe != nil
 	s.mu.Unlock()
 
 	var impatient <-chan time.Time
-	if upgrading {
+	if p.late {
 		impatient = time.After(noopAfter)
 	}
 	select {
@@ -100,8 +126,10 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 	case <-r.Context().Done():
 		s.mu.Lock()
-		s.polling.poll = nil
 		upgraded := s.ws != nil
+		if upgraded {
+			s.polling.poll = nil // otherwise it stays, so that no other takes its place in a session that ends
+		}
 		s.mu.Unlock()
 		if !upgraded {
 			s.close(ReasonTransportError, errPollGone)
@@ -117,6 +145,11 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	defer recyclePayload(buf)
 	s.mu.Lock()
 	s.polling.poll = nil
+	if p.refused {
+		s.mu.Unlock()
+		writeError(w, refuse(CodeBadRequest, nil), false)
+		return
+	}
 	upgraded := s.ws != nil
 	closing := s.state == stateClosing && !upgraded
 	compress := false
@@ -305,10 +338,35 @@ func (s *Session) receivePayload(body []byte) error {
 	if !utf8.Valid(body) {
 		body, _ = unicode.UTF8.NewDecoder().Bytes(body)
 	}
+	bye := false
 	s.reading.Lock()
-	err := packet.DecodePayload(body, s.receive)
+	err := packet.DecodePayload(body, func(p packet.Packet) bool {
+		bye = p.Type == packet.Close
+		return !bye && s.receive(p)
+	})
 	task := s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
 	s.server.do(task)
+	if bye {
+		s.awaitPoll()
+		s.closedByClient()
+	}
 	return err
+}
+
+// awaitPoll waits until a poll is there, or has had the time to come: the client
+// that closes has one under way, which is to end with a noop, not with an error.
+func (s *Session) awaitPoll() {
+	s.mu.Lock()
+	if s.polling.poll != nil || s.state != stateOpen || s.ws != nil {
+		s.mu.Unlock()
+		return
+	}
+	came := make(chan struct{})
+	s.polling.awaited = came
+	s.mu.Unlock()
+	select {
+	case <-came:
+	case <-time.After(overtaking):
+	}
 }

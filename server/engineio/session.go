@@ -72,19 +72,20 @@ type Session struct {
 	// Owned by the flusher.
 	nextFlush *Session
 
-	mu      sync.Mutex // guards all below
-	state   state
-	inLine  bool // is in, or on its way into, the flusher's line
-	writing bool // one goroutine is taking frames to the WebSocket
-	pinged  bool // a ping is not answered yet
-	crowded bool // counts in flusher.crowded
-	stalls  uint8
-	queue   queue
-	polling polling        // the transport until there is a WebSocket
-	probe   *websocketConn // the WebSocket that an upgrade is trying
-	ws      *websocketConn // the transport from then on
-	waiting waiting
-	early   *ending // how it ended, where that was before it had a handler
+	mu        sync.Mutex // guards all below
+	state     state
+	inLine    bool // is in, or on its way into, the flusher's line
+	writing   bool // one goroutine is taking frames to the WebSocket
+	pinged    bool // a ping is not answered yet
+	prolonged bool // the answer has been given more time
+	crowded   bool // counts in flusher.crowded
+	stalls    uint8
+	queue     queue
+	polling   polling        // the transport until there is a WebSocket
+	probe     *websocketConn // the WebSocket that an upgrade is trying
+	ws        *websocketConn // the transport from then on
+	waiting   waiting
+	early     *ending // how it ended, where that was before it had a handler
 }
 
 // ending is what a handler is told of a session's end.
@@ -361,14 +362,14 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 func (s *Session) receive(p packet.Packet) bool {
 	switch p.Type {
 	case packet.Message:
-		if !s.Open() {
+		if !s.heard() {
 			return false
 		}
 		s.handler.HandleMessage(s, p.Data, p.Binary)
 	case packet.Pong:
 		s.gotPong()
 	case packet.Close:
-		s.finish(ReasonTransportClose, nil, noopFrame, closeNormal)
+		s.closedByClient()
 		return false
 	case packet.Ping: // the server pings, in protocol 4
 		s.close(ReasonTransportError, errDirection)
@@ -376,3 +377,6 @@ func (s *Session) receive(p packet.Packet) bool {
 	}
 	return true
 }
+
+// closedByClient ends the session at the client's wish.
+func (s *Session) closedByClient() { s.finish(ReasonTransportClose, nil, noopFrame, closeNormal) }

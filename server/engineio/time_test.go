@@ -65,6 +65,37 @@ func TestHeartbeatUnsolicitedPongs(t *testing.T) {
 	})
 }
 
+// A message that comes while a pong is awaited shows that the client is there,
+// once: the pong may be behind it.
+func TestHeartbeatProlonged(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		c := dialPipe(t, srv, "")
+		r := <-sessions
+		<-c.got
+		for range 2 { // each ping anew
+			c.want(t, "2")
+			start := time.Now()
+			time.Sleep(15 * time.Second)
+			c.send("4large")
+			time.Sleep(19 * time.Second)
+			if !r.session.Open() {
+				t.Fatalf("closed after %v", time.Since(start))
+			}
+			c.send("3")
+		}
+		c.want(t, "2")
+		start := time.Now()
+		for r.session.Open() {
+			time.Sleep(time.Second)
+			c.send("4still here")
+			synctest.Wait()
+		}
+		if got := r.reason(t); got != ReasonPingTimeout || time.Since(start) != 21*time.Second {
+			t.Errorf("closed with %q after %v", got, time.Since(start))
+		}
+	})
+}
+
 func TestHeartbeatPolling(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -176,6 +207,69 @@ func TestUpgradeReleasesPolls(t *testing.T) {
 		synctest.Wait()
 		r.session.Send(TextFrame([]byte("here")))
 		c.want(t, "4here")
+	})
+}
+
+// A client sends the upgrade packet and then a poll, which has a connection and
+// a goroutine of its own: read before the packet or after it, it is refused.
+func TestUpgradeOvertakenByPoll(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		c := dialPipe(t, srv, r.session.ID())
+		c.send("2probe")
+		c.want(t, "3probe")
+		synctest.Wait()
+		type answer struct {
+			status int
+			body   string
+		}
+		got := make(chan answer)
+		go func() { status, body := pollOnce(srv, "GET", r.session.ID(), ""); got <- answer{status, body} }()
+		synctest.Wait()
+		c.send("5")
+		if a := <-got; a.status != 400 || a.body != `{"code":3,"message":"Bad request"}` {
+			t.Errorf("the poll was answered %d %s", a.status, a.body)
+		}
+		r.session.Send(TextFrame([]byte("here")))
+		c.want(t, "4here")
+		status, body := pollOnce(srv, "GET", r.session.ID(), "")
+		if status != 400 || body != `{"code":3,"message":"Bad request"}` {
+			t.Errorf("a poll behind the upgrade was answered %d %s", status, body)
+		}
+	})
+}
+
+// A client polls and then posts its close packet: the poll ends with a noop,
+// also where the post is read first.
+func TestCloseOvertakesPoll(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		start := time.Now()
+		posted := make(chan string)
+		post := func() { _, body := pollOnce(srv, "POST", r.session.ID(), "1"); posted <- body }
+		go post()
+		synctest.Wait()
+		if status, body := pollOnce(srv, "GET", r.session.ID(), ""); status != 200 || body != "6" {
+			t.Errorf("the poll was answered %d %s", status, body)
+		}
+		if body := <-posted; body != "ok" || time.Since(start) != 0 {
+			t.Errorf("the post was answered %q after %v", body, time.Since(start))
+		}
+		if got := r.reason(t); got != ReasonTransportClose {
+			t.Errorf("reason %q", got)
+		}
+		// No poll comes: nobody waits for it for long.
+		pollOnce(srv, "GET", "", "")
+		r = <-sessions
+		go post()
+		if body := <-posted; body != "ok" || time.Since(start) != overtaking {
+			t.Errorf("the post was answered %q after %v", body, time.Since(start))
+		}
+		if status, body := pollOnce(srv, "GET", r.session.ID(), ""); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
+			t.Errorf("a poll behind the close packet was answered %d %s", status, body)
+		}
 	})
 }
 

@@ -52,9 +52,14 @@ func (c *websocketConn) handleProbe(p packet.Packet) bool {
 	s := c.session
 	switch {
 	case p.Type == packet.Ping && string(p.Data) == packet.Probe:
+		s.mu.Lock()
+		waiting := s.polling.poll
+		s.mu.Unlock()
 		c.writeDirect(probeFrame.wire)
 		s.mu.Lock()
-		s.polling.release()
+		if s.polling.poll == waiting { // not one that comes behind the client's answer
+			s.polling.release()
+		}
 		s.mu.Unlock()
 		return true
 	case p.Type == packet.Upgrade && c.bind():
@@ -74,7 +79,7 @@ func (c *websocketConn) bind() bool {
 	}
 	c.probing, c.timer = false, nil
 	s.probe, s.ws = nil, c
-	s.polling.release()
+	s.polling.retire()
 	if s.state == stateClosing {
 		c.sayGoodbye(closeNormal)
 	}

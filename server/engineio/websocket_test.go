@@ -160,9 +160,10 @@ func TestWebSocketProtocolHeader(t *testing.T) {
 	other, _ := e.dial(t, false)
 	blanks := strings.Repeat(" ", 64<<10)
 	for protocols, want := range map[string]string{
-		"a," + blanks + ",b":                "101 Switching Protocols",
-		"a" + blanks + "b":                  "101 Switching Protocols", // no list, but the first is all that is looked for
-		strings.Repeat("a, ", 20_000) + "b": "101 Switching Protocols",
+		"a," + blanks + "b":                 "101 Switching Protocols",
+		"a," + blanks + ",b":                "400 Bad Request",
+		"a" + blanks + "b":                  "400 Bad Request",
+		strings.Repeat("a, ", 20_000) + "b": "400 Bad Request", // twice the same
 		strings.Repeat(",", 64<<10):         "400 Bad Request",
 	} {
 		conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(e.url, "http://"), "/engine.io/"))

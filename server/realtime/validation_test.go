@@ -87,6 +87,21 @@ func TestValidationLimits(t *testing.T) {
 	c.Next("notification")
 }
 
+// Every event takes one argument: what else a client sends goes nowhere.
+func TestArgumentsBeyondTheFirst(t *testing.T) {
+	n := start(t)
+	c := n.device("ana")
+	want(t, c.Ask("ping", map[string]any{"x": 1}, 2), `{"timestamp":T}`)
+	c.Next("pong")
+	want(t, c.Ask("join-room", 42, "43", []int{44}), `{"success":true,"roomId":42,"users":["ana"],"total":1,"timestamp":T}`)
+	if rooms := n.RoomsForUser("ana"); len(rooms) != 1 {
+		t.Errorf("rooms %v", rooms)
+	}
+	c.Emit("leave-room", map[string]any{"roomId": "42"}, "other")
+	want(t, c.Next("room-left"), `{"success":true,"roomId":"42","timestamp":T}`)
+	nothing(t, c)
+}
+
 // A program that publishes is told of what is not valid, too.
 func TestValidationFromGo(t *testing.T) {
 	n := start(t)
