@@ -195,6 +195,44 @@ func TestFlusherIsFair(t *testing.T) {
 	e.Flush()
 }
 
+// Who writes a session that is in line already does not put it there again: the
+// line is linked through the sessions, and would lose those behind it.
+func TestInLineOnce(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	_, first := e.dial(t, false)
+	other, second := e.dial(t, false)
+	for _, s := range []*Session{first.session, second.session} {
+		eventually(t, "the open packet is written", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.queue.empty() && !s.writing && !s.inLine
+		})
+	}
+	e.flusher.mu.Lock()
+	e.flusher.limit = 0 // nobody works on the line
+	e.flusher.mu.Unlock()
+	for range 100 {
+		first.session.Enqueue(TextFrame(make([]byte, 5000)))
+	}
+	second.session.Enqueue(TextFrame([]byte("x")))
+	first.session.Flush() // for a turn
+	e.flusher.push(&Session{server: e.Server}) // behind first, were that there again
+	e.flusher.mu.Lock()
+	n := 0
+	for s := e.flusher.head; s != nil && n < 10; s = s.nextFlush {
+		n++
+	}
+	e.flusher.limit = 1
+	e.flusher.mu.Unlock()
+	if n != 3 {
+		t.Errorf("%d sessions are in line, want 3", n)
+	}
+	e.Flush()
+	if got := other.Text(); got != "x" {
+		t.Errorf("the other got %q", got)
+	}
+}
+
 // However a session that holds publishers up ends or goes on, they are let go.
 func TestCrowdEnds(t *testing.T) {
 	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){

@@ -391,11 +391,20 @@ func (c *websocketConn) write() {
 			return
 		}
 	}
+	c.writeLater()
+}
+
+// writeLater ends the writing and has the flusher go on with it. The session may
+// be in line already: only the flusher takes it out, and others write too.
+func (c *websocketConn) writeLater() {
 	s := c.session
 	s.mu.Lock()
-	s.writing, s.inLine = false, true
+	push := !s.inLine
+	c.blocked, s.writing, s.inLine = false, false, true
 	s.mu.Unlock()
-	s.server.flusher.push(s)
+	if push {
+		s.server.flusher.push(s)
+	}
 	s.server.flusher.wake()
 }
 
@@ -491,14 +500,7 @@ func (c *websocketConn) unblock() {
 		return
 	}
 	s.server.poller().await(c, false) // first, or it would undo that of the next block
-	s.mu.Lock()
-	push := !s.inLine
-	c.blocked, s.writing, s.inLine = false, false, true
-	s.mu.Unlock()
-	if push {
-		s.server.flusher.push(s)
-		s.server.flusher.wake()
-	}
+	c.writeLater()
 }
 
 // writeSome writes. A socket does not wait; what it did not take comes back.
