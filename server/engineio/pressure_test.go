@@ -233,6 +233,42 @@ func TestInLineOnce(t *testing.T) {
 	}
 }
 
+// A session whose turn ends when the server is being closed, and no goroutine may
+// be started any more, still gets its close frame, and Close returns.
+func TestTurnEndsOnClosedServer(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	conn := rawWebSocket(t, e, "")
+	s := e.next(t).session
+	eventually(t, "the open packet is written", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.queue.empty() || s.writing || s.inLine {
+			return false
+		}
+		s.writing = true // by this goroutine
+		return true
+	})
+	closed := make(chan struct{})
+	go func() { shut(t, e.Server); close(closed) }()
+	eventually(t, "no goroutine is started", func() bool {
+		e.mu.RLock()
+		defer e.mu.RUnlock()
+		return e.closed
+	})
+	s.ws.writeLater()
+	conn.SetReadDeadline(time.Now().Add(engineiotest.Wait))
+	for {
+		f, err := ws.ReadFrame(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Header.OpCode == ws.OpClose {
+			break
+		}
+	}
+	receive(t, closed, "the end of Close")
+}
+
 // However a session that holds publishers up ends or goes on, they are let go.
 func TestCrowdEnds(t *testing.T) {
 	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){
