@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -494,4 +495,31 @@ func TestWriteBlocksBeforeTheFirstRead(t *testing.T) {
 	}
 	conn := rawWebSocket(t, e, "")
 	readMessages(t, conn, n, size)
+}
+
+// What clients have not taken of a large frame is kept once for all of them, and
+// not copied each time that they take a little.
+func TestBlockedClientsShareTheFrame(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a goroutine of its own writes, and holds the frame")
+	}
+	const size = 20 << 20 // more than the buffers of both sides take
+	e := quiet(t, Options{}, false)
+	f := BinaryFrame(make([]byte, size))
+	for range 3 {
+		rawWebSocket(t, e, "")
+		s := e.next(t).session
+		s.Send(f)
+		eventually(t, "the client's buffers are full", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.ws.blocked
+		})
+		s.mu.Lock()
+		rest := s.ws.rest
+		s.mu.Unlock()
+		if &rest[len(rest)-1] != &f.wire[len(f.wire)-1] {
+			t.Errorf("a copy of %d bytes is kept", len(rest))
+		}
+	}
 }

@@ -387,6 +387,9 @@ func (c *websocketConn) write() {
 			c.writeFailed(err)
 			return
 		case len(rest) > 0:
+			if &b[0] == &buf[0] { // which others get
+				rest = bytes.Clone(rest)
+			}
 			c.block(rest)
 			return
 		}
@@ -476,11 +479,11 @@ func (c *websocketConn) writeFailed(err error) {
 	}
 }
 
-// block leaves the rest of a write until the client takes it.
+// block leaves the rest of a write, which it keeps, until the client takes it.
 func (c *websocketConn) block(rest []byte) {
 	s := c.session
 	s.mu.Lock()
-	c.blocked, c.rest = true, bytes.Clone(rest)
+	c.blocked, c.rest = true, rest
 	s.relieve()
 	closed := s.state == stateClosed
 	s.mu.Unlock()
