@@ -270,6 +270,38 @@ func TestTurnEndsOnClosedServer(t *testing.T) {
 	receive(t, closed, "the end of Close")
 }
 
+// A connection that ends while its session is in line is forgotten.
+func TestGoneInLine(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	c, r := e.dial(t, false)
+	eventually(t, "the open packet is written", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return r.session.queue.empty() && !r.session.writing && !r.session.inLine
+	})
+	e.flusher.mu.Lock()
+	e.flusher.limit = 0 // nobody works on the line
+	e.flusher.mu.Unlock()
+	r.session.Enqueue(TextFrame([]byte("x")))
+	c.Break()
+	r.reason(t)
+	e.goroutines.Wait() // for the connection
+	e.flusher.mu.Lock()
+	e.flusher.limit = 1
+	e.flusher.mu.Unlock()
+	e.flusher.wake()
+	eventually(t, "the flusher has seen it", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return !r.session.inLine && !r.session.writing
+	})
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if len(e.lingering) != 0 {
+		t.Error("it lingers")
+	}
+}
+
 // However a session that holds publishers up ends or goes on, they are let go.
 func TestCrowdEnds(t *testing.T) {
 	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){

@@ -153,9 +153,10 @@ func (c *websocketConn) ended(err error) {
 	c.session.server.goroutines.Done()
 }
 
-// close ends a connection that nobody reads any more.
+// close ends a connection that nobody reads any more, and forgets it.
 func (c *websocketConn) close() {
 	c.session.mu.Lock()
+	c.broken = true // so that who still writes does not have it linger
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -418,6 +419,10 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.blocked = false
+	if c.broken {
+		s.writing = false
+		return nil, false
+	}
 	if len(c.rest) > 0 {
 		b, c.rest = c.rest, nil
 		return b, false
