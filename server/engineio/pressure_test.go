@@ -216,7 +216,7 @@ func TestInLineOnce(t *testing.T) {
 		first.session.Enqueue(TextFrame(make([]byte, 5000)))
 	}
 	second.session.Enqueue(TextFrame([]byte("x")))
-	first.session.Flush() // for a turn
+	first.session.Flush()                      // for a turn
 	e.flusher.push(&Session{server: e.Server}) // behind first, were that there again
 	e.flusher.mu.Lock()
 	n := 0

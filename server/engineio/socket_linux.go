@@ -32,19 +32,13 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 // adopt makes a socket of a connection that is plain. Others, and wrappers that
 // count or limit, are read and written through their methods.
 func (srv *Server) adopt(c *websocketConn) {
-	conn, plain := c.conn.(interface {
-		SyscallConn() (syscall.RawConn, error)
-	})
 	switch c.conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
-		plain = false
-	}
-	if !plain || srv.poller() == nil {
 		return
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
+	raw, err := c.conn.(syscall.Conn).SyscallConn()
+	if err != nil || srv.poller() == nil {
 		return
 	}
 	var fd int
@@ -52,9 +46,9 @@ func (srv *Server) adopt(c *websocketConn) {
 	if err := raw.Control(func(old uintptr) {
 		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
 	}); err != nil || dupErr != nil {
-		return
+		return // with no descriptor left, for one: it works without
 	}
-	c.conn.Close()
+	c.conn.Close() // the copy keeps the connection
 	c.conn, c.socket.fd = nil, fd
 	c.socket.refs.Store(1)
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // websocketConn is the WebSocket transport of one session: the poller has it
-// read, and whoever flushes the session writes. Until an upgrade is complete it is not
-// the session's transport yet, and answers only the probe.
+// read, and whoever flushes the session writes. Until an upgrade is complete it
+// is not the session's transport yet, and answers only the probe.
 type websocketConn struct {
 	session *Session
 	conn    net.Conn // nil where it is the poller's:
@@ -47,8 +47,8 @@ const (
 	lingerTime = 5 * time.Second
 	// hurry is the linger time on a server that is being closed.
 	hurry = 50 * time.Millisecond
-	// patience is how long a write that cannot be done without waiting may
-	// take before its client counts as one that does not read.
+	// patience is how long a write to what is not a socket may take before its
+	// client counts as one that does not read.
 	patience = 50 * time.Millisecond
 	// turn is how many chunks are written to one connection before others
 	// that wait have their turn.
