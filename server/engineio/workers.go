@@ -110,12 +110,12 @@ func (w *workers) wait() (stay bool) {
 	for {
 		w.more.Wait()
 		switch {
+		case w.leaving > 0: // first, since it may be a new goroutine that is called
+			w.leaving--
+			return false
 		case w.called:
 			w.called = false
 			return true
-		case w.leaving > 0:
-			w.leaving--
-			return false
 		case w.closed:
 			w.idle--
 			return false
