@@ -117,7 +117,6 @@ func (w *workers) wait() (stay bool) {
 			w.called = false
 			return true
 		case w.closed:
-			w.idle--
 			return false
 		}
 	}
@@ -128,13 +127,16 @@ func (w *workers) wait() (stay bool) {
 func (w *workers) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
 	w.leaving += w.spare
 	w.idle -= w.spare
 	for range w.spare {
 		w.more.Signal()
 	}
 	w.spare = w.idle
-	if w.idle == 0 || w.closed {
+	if w.idle == 0 {
 		w.looking = nil
 		return
 	}
@@ -144,7 +146,7 @@ func (w *workers) look() {
 // close waits until all tasks have ended.
 func (w *workers) close() {
 	w.mu.Lock()
-	w.closed = true
+	w.closed, w.idle, w.leaving = true, 0, 0 // nobody waits any more
 	if w.looking != nil {
 		w.looking.Stop()
 	}
