@@ -19,7 +19,6 @@ type crowd struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
-	in      atomic.Int64
 	turn    atomic.Int64 // how often something has been published for all
 
 	mu       sync.Mutex

@@ -11,8 +11,7 @@ import (
 // messages share a system call. It runs on at most half of the cores, and not
 // at all while there is nothing to do: with more, writing takes the time in
 // which the next messages would have been read, and finds less to share. A
-// session whose client does not take the bytes leaves the line and waits on a
-// goroutine of its own.
+// session whose client does not take the bytes is out of the line until it does.
 type flusher struct {
 	spawn func(func()) bool // starts a goroutine that the server joins
 	work  func()            // run, made a function value once
@@ -44,7 +43,8 @@ func (f *flusher) push(s *Session) {
 	f.mu.Unlock()
 }
 
-// wake makes sure that somebody works on the line.
+// wake makes sure that somebody works on the line: on a closed server, where only
+// close frames are left to be written, the caller, who holds no session's lock.
 func (f *flusher) wake() {
 	f.mu.Lock()
 	start := f.head != nil && f.running < f.limit
@@ -53,9 +53,7 @@ func (f *flusher) wake() {
 	}
 	f.mu.Unlock()
 	if start && !f.spawn(f.work) {
-		f.mu.Lock()
-		f.running--
-		f.mu.Unlock()
+		f.run()
 	}
 }
 

@@ -141,7 +141,7 @@ func (r *frameReader) header(b []byte) (h ws.Header, n int, err error) {
 	if err := ws.CheckHeader(h, state); err != nil {
 		return h, 0, violation{closeProtocol, err}
 	}
-	if int64(len(r.message))+h.Length > int64(r.limit) {
+	if !h.OpCode.IsControl() && int64(len(r.message))+h.Length > int64(r.limit) { // others are short
 		return h, 0, violation{closeTooLarge, errTooLarge}
 	}
 	return h, n, nil

@@ -34,6 +34,7 @@ func TestFrameReader(t *testing.T) {
 		{"16 bit length", clientFrame(ws.OpText, true, long[:300]), "[1 " + long[:300] + "]", 0},
 		{"64 bit length", clientFrame(ws.OpBinary, true, long), "[2 " + long + "]", 0},
 		{"fragments with a ping between", join(clientFrame(ws.OpText, false, "a"), clientFrame(ws.OpPing, true, "p"), clientFrame(ws.OpContinuation, false, "b"), clientFrame(ws.OpContinuation, true, "c")), "[9 p][1 abc]", 0},
+		{"a ping in a message as long as may be", join(clientFrame(ws.OpText, false, long), clientFrame(ws.OpContinuation, false, long[:30_000]), clientFrame(ws.OpPing, true, "p"), clientFrame(ws.OpContinuation, true, "")), "[9 p][1 " + long + long[:30_000] + "]", 0},
 		{"close", clientFrame(ws.OpClose, true, "\x03\xe8"), "[8 \x03\xe8]", 0},
 		{"unmasked", raw(0x81, 1, 'a'), "", closeProtocol},
 		{"RSV1", raw(0xc1, 0x80, 0, 0, 0, 0), "", closeProtocol},

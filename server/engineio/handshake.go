@@ -265,12 +265,12 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p *plac
 		s.queue.push(TextFrame(srv.opts.InitialPacket))
 	}
 	if !srv.start(s, r) {
-		c.drop()
+		c.close()
 		return
 	}
 	s.flush(false)
 	if !srv.serve(c, early) {
-		c.drop()
+		c.close()
 	}
 }
 

@@ -190,3 +190,21 @@ func TestCORSOnErrorsAndPreflights(t *testing.T) {
 		t.Errorf("a foreign origin: %v", got)
 	}
 }
+
+// A WebSocket that was let in just before the server began to drain is closed,
+// and forgotten.
+func TestHandshakeWhileDrainBegins(t *testing.T) {
+	e := serve(t, Options{})
+	accept := e.accept
+	e.accept = func(s *Session, r *http.Request) Handler {
+		e.Drain(t.Context(), 0)
+		return accept(s, r)
+	}
+	conn := rawWebSocket(t, e, "")
+	if got := readFrame(conn); got != "8 " {
+		t.Errorf("got %q, want a close frame", got)
+	}
+	if got := e.next(t).reason(t); got != ReasonShutdown {
+		t.Errorf("reason %q", got)
+	}
+}

@@ -138,6 +138,11 @@ func shut(t testing.TB, srv *Server) {
 	}
 	// A handshake may be under way, which the server does not wait for.
 	eventually(t, "all places are free", func() bool { return srv.places() == 0 })
+	eventually(t, "no connection lingers", func() bool {
+		srv.mu.RLock()
+		defer srv.mu.RUnlock()
+		return len(srv.lingering) == 0
+	})
 	if n := len(srv.admission.addresses); n != 0 {
 		t.Errorf("%d addresses are left", n)
 	}

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller waits for readability on behalf of all WebSockets that are plain
-// sockets, and for those that do not take what is written, so that a silent one
-// costs its state and no goroutine: a parked goroutine's stack would be as large
-// as everything else together.
+// poller waits on behalf of all WebSockets that are plain sockets: until there is
+// something to read, and, of those that do not take what is written, until they
+// do. So a silent one costs its state and no goroutine: a parked goroutine's
+// stack would be as large as everything else together.
 //
 //	epoll ──► watch (one goroutine) ──► ready connections ──► workers
 //
@@ -143,7 +143,7 @@ func (p *poller) add(c *websocketConn) error {
 }
 
 // await has the connection's unblock called as soon as the client takes what is
-// written, or does no longer.
+// written, or, where writable is false, no longer.
 func (p *poller) await(c *websocketConn, writable bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -193,6 +194,112 @@ func TestFlusherIsFair(t *testing.T) {
 		t.Errorf("after a turn %d of 500,000 bytes are left, in line again: %v", left, again)
 	}
 	e.Flush()
+}
+
+// Who writes a session that is in line already does not put it there again: the
+// line is linked through the sessions, and would lose those behind it.
+func TestInLineOnce(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	_, first := e.dial(t, false)
+	other, second := e.dial(t, false)
+	for _, s := range []*Session{first.session, second.session} {
+		eventually(t, "the open packet is written", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.queue.empty() && !s.writing && !s.inLine
+		})
+	}
+	e.flusher.mu.Lock()
+	e.flusher.limit = 0 // nobody works on the line
+	e.flusher.mu.Unlock()
+	for range 100 {
+		first.session.Enqueue(TextFrame(make([]byte, 5000)))
+	}
+	second.session.Enqueue(TextFrame([]byte("x")))
+	first.session.Flush()                      // for a turn
+	e.flusher.push(&Session{server: e.Server}) // behind first, were that there again
+	e.flusher.mu.Lock()
+	n := 0
+	for s := e.flusher.head; s != nil && n < 10; s = s.nextFlush {
+		n++
+	}
+	e.flusher.limit = 1
+	e.flusher.mu.Unlock()
+	if n != 3 {
+		t.Errorf("%d sessions are in line, want 3", n)
+	}
+	e.Flush()
+	if got := other.Text(); got != "x" {
+		t.Errorf("the other got %q", got)
+	}
+}
+
+// A session whose turn ends when the server is being closed, and no goroutine may
+// be started any more, still gets its close frame, and Close returns.
+func TestTurnEndsOnClosedServer(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	conn := rawWebSocket(t, e, "")
+	s := e.next(t).session
+	eventually(t, "the open packet is written", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.queue.empty() || s.writing || s.inLine {
+			return false
+		}
+		s.writing = true // by this goroutine
+		return true
+	})
+	closed := make(chan struct{})
+	go func() { shut(t, e.Server); close(closed) }()
+	eventually(t, "no goroutine is started", func() bool {
+		e.mu.RLock()
+		defer e.mu.RUnlock()
+		return e.closed
+	})
+	s.ws.writeLater()
+	conn.SetReadDeadline(time.Now().Add(engineiotest.Wait))
+	for {
+		f, err := ws.ReadFrame(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Header.OpCode == ws.OpClose {
+			break
+		}
+	}
+	receive(t, closed, "the end of Close")
+}
+
+// A connection that ends while its session is in line is forgotten.
+func TestGoneInLine(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	c, r := e.dial(t, false)
+	eventually(t, "the open packet is written", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return r.session.queue.empty() && !r.session.writing && !r.session.inLine
+	})
+	e.flusher.mu.Lock()
+	e.flusher.limit = 0 // nobody works on the line
+	e.flusher.mu.Unlock()
+	r.session.Enqueue(TextFrame([]byte("x")))
+	c.Break()
+	r.reason(t)
+	e.goroutines.Wait() // for the connection
+	e.flusher.mu.Lock()
+	e.flusher.limit = 1
+	e.flusher.mu.Unlock()
+	e.flusher.wake()
+	eventually(t, "the flusher has seen it", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return !r.session.inLine && !r.session.writing
+	})
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if len(e.lingering) != 0 {
+		t.Error("it lingers")
+	}
 }
 
 // However a session that holds publishers up ends or goes on, they are let go.
@@ -420,4 +527,31 @@ func TestWriteBlocksBeforeTheFirstRead(t *testing.T) {
 	}
 	conn := rawWebSocket(t, e, "")
 	readMessages(t, conn, n, size)
+}
+
+// What clients have not taken of a large frame is kept once for all of them, and
+// not copied each time that they take a little.
+func TestBlockedClientsShareTheFrame(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a goroutine of its own writes, and holds the frame")
+	}
+	const size = 20 << 20 // more than the buffers of both sides take
+	e := quiet(t, Options{}, false)
+	f := BinaryFrame(make([]byte, size))
+	for range 3 {
+		rawWebSocket(t, e, "")
+		s := e.next(t).session
+		s.Send(f)
+		eventually(t, "the client's buffers are full", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.ws.blocked
+		})
+		s.mu.Lock()
+		rest := s.ws.rest
+		s.mu.Unlock()
+		if &rest[len(rest)-1] != &f.wire[len(f.wire)-1] {
+			t.Errorf("a copy of %d bytes is kept", len(rest))
+		}
+	}
 }

@@ -25,26 +25,25 @@ type socket struct {
 	writable bool // is awaited, and not only that there is something to read
 }
 
-const readSize = 16 << 10
+const (
+	readSize = 16 << 10
+	// maxWrite bounds how long one call keeps its processor from the scheduler,
+	// and with it the collector waiting: what the kernel copies in some 20 µs.
+	maxWrite = 256 << 10
+)
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // adopt makes a socket of a connection that is plain. Others, and wrappers that
 // count or limit, are read and written through their methods.
 func (srv *Server) adopt(c *websocketConn) {
-	conn, plain := c.conn.(interface {
-		SyscallConn() (syscall.RawConn, error)
-	})
 	switch c.conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
-		plain = false
-	}
-	if !plain || srv.poller() == nil {
 		return
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
+	raw, err := c.conn.(syscall.Conn).SyscallConn()
+	if err != nil || srv.poller() == nil {
 		return
 	}
 	var fd int
@@ -52,9 +51,9 @@ func (srv *Server) adopt(c *websocketConn) {
 	if err := raw.Control(func(old uintptr) {
 		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
 	}); err != nil || dupErr != nil {
-		return
+		return // with no descriptor left, for one: it works without
 	}
-	c.conn.Close()
+	c.conn.Close() // the copy keeps the connection
 	c.conn, c.socket.fd = nil, fd
 	c.socket.refs.Store(1)
 }
@@ -106,7 +105,7 @@ func (k *socket) write(b []byte) (rest []byte, err error) {
 	}
 	defer k.release()
 	for len(b) > 0 {
-		n, err := rawCall(unix.SYS_WRITE, k.fd, b)
+		n, err := rawCall(unix.SYS_WRITE, k.fd, b[:min(len(b), maxWrite)])
 		switch {
 		case n > 0:
 			b = b[n:]

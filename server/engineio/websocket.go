@@ -18,8 +18,8 @@ import (
 )
 
 // websocketConn is the WebSocket transport of one session: the poller has it
-// read, and whoever flushes the session writes. Until an upgrade is complete it is not
-// the session's transport yet, and answers only the probe.
+// read, and whoever flushes the session writes. Until an upgrade is complete it
+// is not the session's transport yet, and answers only the probe.
 type websocketConn struct {
 	session *Session
 	conn    net.Conn // nil where it is the poller's:
@@ -47,8 +47,8 @@ const (
 	lingerTime = 5 * time.Second
 	// hurry is the linger time on a server that is being closed.
 	hurry = 50 * time.Millisecond
-	// patience is how long a write that cannot be done without waiting may
-	// take before its client counts as one that does not read.
+	// patience is how long a write to what is not a socket may take before its
+	// client counts as one that does not read.
 	patience = 50 * time.Millisecond
 	// turn is how many chunks are written to one connection before others
 	// that wait have their turn.
@@ -153,9 +153,10 @@ func (c *websocketConn) ended(err error) {
 	c.session.server.goroutines.Done()
 }
 
-// close ends a connection that nobody reads any more.
+// close ends a connection that nobody reads any more, and forgets it.
 func (c *websocketConn) close() {
 	c.session.mu.Lock()
+	c.broken = true // so that who still writes does not have it linger
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -387,15 +388,27 @@ func (c *websocketConn) write() {
 			c.writeFailed(err)
 			return
 		case len(rest) > 0:
+			if &b[0] == &buf[0] { // which others get
+				rest = bytes.Clone(rest)
+			}
 			c.block(rest)
 			return
 		}
 	}
+	c.writeLater()
+}
+
+// writeLater ends the writing and has the flusher go on with it. The session may
+// be in line already: only the flusher takes it out, and others write too.
+func (c *websocketConn) writeLater() {
 	s := c.session
 	s.mu.Lock()
-	s.writing, s.inLine = false, true
+	push := !s.inLine
+	c.blocked, s.writing, s.inLine = false, false, true
 	s.mu.Unlock()
-	s.server.flusher.push(s)
+	if push {
+		s.server.flusher.push(s)
+	}
 	s.server.flusher.wake()
 }
 
@@ -406,6 +419,10 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.blocked = false
+	if c.broken {
+		s.writing = false
+		return nil, false
+	}
 	if len(c.rest) > 0 {
 		b, c.rest = c.rest, nil
 		return b, false
@@ -467,11 +484,11 @@ func (c *websocketConn) writeFailed(err error) {
 	}
 }
 
-// block leaves the rest of a write until the client takes it.
+// block leaves the rest of a write, which it keeps, until the client takes it.
 func (c *websocketConn) block(rest []byte) {
 	s := c.session
 	s.mu.Lock()
-	c.blocked, c.rest = true, bytes.Clone(rest)
+	c.blocked, c.rest = true, rest
 	s.relieve()
 	closed := s.state == stateClosed
 	s.mu.Unlock()
@@ -491,14 +508,7 @@ func (c *websocketConn) unblock() {
 		return
 	}
 	s.server.poller().await(c, false) // first, or it would undo that of the next block
-	s.mu.Lock()
-	push := !s.inLine
-	c.blocked, s.writing, s.inLine = false, false, true
-	s.mu.Unlock()
-	if push {
-		s.server.flusher.push(s)
-		s.server.flusher.wake()
-	}
+	c.writeLater()
 }
 
 // writeSome writes. A socket does not wait; what it did not take comes back.

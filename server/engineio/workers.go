@@ -130,13 +130,16 @@ func (w *workers) wait() (stay bool) {
 func (w *workers) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
 	w.leaving += w.spare
 	w.idle -= w.spare
 	for range w.spare {
 		w.more.Signal()
 	}
 	w.spare = w.idle
-	if w.idle == 0 || w.closed {
+	if w.idle == 0 {
 		w.looking = nil
 		return
 	}

@@ -97,3 +97,30 @@ func TestWorkersLeaveWhileAnotherComes(t *testing.T) {
 		w.close()
 	})
 }
+
+// Who was told to leave does so, also where a task comes in that moment: he does
+// not come to the line in place of a goroutine that was started for it.
+func TestWorkersAreToldOnce(t *testing.T) {
+	w := newWorkers()
+	for range 2000 {
+		done := make(chan struct{})
+		task := taskFunc(func() { done <- struct{}{} })
+		w.do(task)
+		<-done
+		w.mu.Lock()
+		w.spare = w.idle
+		if w.looking != nil {
+			w.looking.Stop() // it is now
+		}
+		w.mu.Unlock()
+		w.look()
+		w.do(task)
+		<-done
+	}
+	eventually(t, "all who were told have left", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.leaving == 0
+	})
+	w.close()
+}

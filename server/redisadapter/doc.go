@@ -28,8 +28,9 @@
 // # Without Redis
 //
 // Nothing waits for Redis but requests, each up to its deadline, and joins, where
-// Options.JoinWait has them do so. While it is away messages are dropped at once with adapter.ErrAway; while it is
-// slow, publishers wait up to Options.PublishWait when the queue is full.
+// Options.JoinWait has them do so. While it is away messages are dropped at once
+// with adapter.ErrAway; while it is slow, publishers wait up to
+// Options.PublishWait when the queue is full.
 //
 // # Locks
 //
