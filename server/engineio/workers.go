@@ -79,8 +79,10 @@ func (w *workers) call() {
 func (w *workers) take() Task {
 	t := w.line[w.first]
 	w.line[w.first] = nil
-	if w.first++; w.first == len(w.line) {
-		w.line, w.first = w.line[:0], 0
+	if w.first++; w.first > len(w.line)/2 { // a line that is never empty must not grow for ever
+		rest := copy(w.line, w.line[w.first:])
+		clear(w.line[rest:])
+		w.line, w.first = w.line[:rest], 0
 	}
 	return t
 }

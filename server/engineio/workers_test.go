@@ -124,3 +124,27 @@ func TestWorkersAreToldOnce(t *testing.T) {
 	})
 	w.close()
 }
+
+// A line that is never empty does not grow for ever, and keeps its order.
+func TestWorkersLineForgets(t *testing.T) {
+	w := newWorkers()
+	next, ran := 0, 0
+	add := func() {
+		n := next
+		w.line = append(w.line, taskFunc(func() {
+			if n != ran {
+				t.Fatalf("task %d is run after %d others", n, ran)
+			}
+			ran++
+		}))
+		next++
+	}
+	add()
+	for range 10_000 {
+		add()
+		w.take().Run()
+	}
+	if n := cap(w.line); n > 16 {
+		t.Errorf("room for %d tasks, and one waits", n)
+	}
+}
