@@ -80,10 +80,10 @@ func memoryOf(t *testing.T, opts redisadapter.Options, members, size, rounds int
 		}
 	}
 	adaptertest.Eventually(t, "all are in the room", func() bool { return len(node.Namespace("/").Sockets("r")) == members })
+	welcome := read.Load() // or a little more, since not all may have read it
 	adaptertest.Eventually(t, "the room is reached", func() bool {
-		before := read.Load()
-		send("settle")
-		return read.Load() > before
+		send(strings.Repeat("x", 1<<10))
+		return read.Load() > welcome+16<<10
 	})
 	text := strings.Repeat("x", size)
 	all := func() {
