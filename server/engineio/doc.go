@@ -36,6 +36,6 @@
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
-// flusher.mu, deadlines.mu, poller.mu, admission.mu and Server.mu, which are
-// leaves. No lock but Session.reading is held while foreign code runs.
+// flusher.mu, deadlines.mu, poller.mu, workers.mu, admission.mu and Server.mu,
+// which are leaves. No lock but Session.reading is held while foreign code runs.
 package engineio

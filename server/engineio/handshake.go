@@ -52,9 +52,9 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s != nil:
 		srv.servePolling(w, r, s)
 	case upgrade:
-		srv.openWebSocket(w, r, &p, query("transport") == "websocket")
+		srv.openWebSocket(w, r, query, &p)
 	default:
-		srv.openPolling(w, r, &p)
+		srv.openPolling(w, r, query, &p)
 	}
 }
 
@@ -190,8 +190,8 @@ func NewID() string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
-func (srv *Server) newSession(r *http.Request, p *place) *Session {
-	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: lastValues(r)("b64") != "", from: p.take()}
+func (srv *Server) newSession(r *http.Request, query func(string) string, p *place) *Session {
+	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: query("b64") != "", from: p.take()}
 }
 
 // openPacket is the data of the open packet (section "Handshake").
@@ -224,8 +224,8 @@ func (srv *Server) start(s *Session, r *http.Request) bool {
 	return true
 }
 
-func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p *place) {
-	s := srv.newSession(r, p)
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query func(string) string, p *place) {
+	s := srv.newSession(r, query, p)
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
 		cookie.Value = s.id
@@ -248,17 +248,17 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p *place)
 
 // openWebSocket opens a session, or, as Node does with a request for polling
 // that asks for an upgrade, only the WebSocket.
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p *place, wanted bool) {
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query func(string) string, p *place) {
 	c, early, err := srv.acceptWebSocket(w, r)
 	if err != nil {
 		return
 	}
-	if !wanted {
+	if query("transport") != "websocket" {
 		c.writeDirect(appendClose(nil, closeNormal))
 		c.drop()
 		return
 	}
-	s := srv.newSession(r, p)
+	s := srv.newSession(r, query, p)
 	c.session, s.ws = s, c
 	s.queue.push(srv.openPacket(s))
 	if srv.opts.InitialPacket != nil {
