@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 )
@@ -90,7 +91,7 @@ func measure(settled bool) (f figures, err error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	f.Heap = int64(m.HeapAlloc)
-	f.Goroutines = goroutines()
+	f.Goroutines, _ = raw.Goroutines()
 	return f, err
 }
 
@@ -111,16 +112,4 @@ func needs(pid string) (f figures, err error) {
 	}
 	f.Resident <<= 10
 	return f, nil
-}
-
-// goroutines counts goroutines without the workers that engineio keeps for the
-// next message, of which there are some, up to 32.
-func goroutines() (n int) {
-	b := make([]byte, 16<<20)
-	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
-			n++
-		}
-	}
-	return n
 }

@@ -6,9 +6,10 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
 )
 
 // slack is by how many bytes the heap may have grown at the end.
@@ -96,8 +97,8 @@ func (r *runner) run(duration time.Duration) {
 	}
 	all.Wait()
 	r.settled()
-	if !eventually(func() bool { n, _ := count(); return n <= goroutines }) {
-		n, stacks := count()
+	if !eventually(func() bool { n, _ := raw.Goroutines(); return n <= goroutines }) {
+		n, stacks := raw.Goroutines()
 		r.violation("end", "%d goroutines became %d: %s", goroutines, n, stacks)
 	}
 	if now := inUse(); now > heap+slack {
@@ -122,7 +123,7 @@ func (r *runner) settled() (goroutines int, heap uint64) {
 		clear(n.reasons)
 		n.mu.Unlock()
 	}
-	goroutines, _ = count()
+	goroutines, _ = raw.Goroutines()
 	return goroutines, inUse()
 }
 
@@ -132,19 +133,6 @@ func inUse() uint64 {
 	runtime.GC() // what pools keep goes with the second
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-// count counts goroutines, without the workers that engineio keeps for the next
-// message.
-func count() (n int, stacks string) {
-	b := make([]byte, 16<<20)
-	stacks = string(b[:runtime.Stack(b, true)])
-	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
-			n++
-		}
-	}
-	return n, stacks
 }
 
 // round runs a scenario once and reports whether all was right.
