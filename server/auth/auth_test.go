@@ -9,8 +9,10 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,6 +57,9 @@ func hs256(t testing.TB, claims jwt.MapClaims) string {
 	return sign(t, jwt.SigningMethodHS256, []byte(secret), claims)
 }
 
+// number is a claim in this spelling.
+func number(text string) json.RawMessage { return json.RawMessage(text) }
+
 // check fails the test unless the error is want, and leaks nothing of the token.
 func check(t *testing.T, err, want error, token string) {
 	t.Helper()
@@ -94,7 +99,28 @@ func TestVerifyTime(t *testing.T) {
 			{"expired and not valid yet", 0, jwt.MapClaims{"exp": now - 99, "nbf": now + 99}, auth.ErrTokenInvalid},
 			{"iat in the future", 0, jwt.MapClaims{"iat": now + 999}, nil},
 			{"exp is a string", 0, jwt.MapClaims{"exp": "tomorrow"}, auth.ErrTokenInvalid},
-			{"exp is null", 0, jwt.MapClaims{"exp": nil}, nil},
+			{"exp is null", 0, jwt.MapClaims{"exp": nil}, auth.ErrTokenInvalid},
+			{"exp is a number in a string", 0, jwt.MapClaims{"exp": fmt.Sprint(now + 99)}, auth.ErrTokenInvalid},
+			{"exp is an object", 0, jwt.MapClaims{"exp": map[string]any{}}, auth.ErrTokenInvalid},
+			{"exp is true", 0, jwt.MapClaims{"exp": true}, auth.ErrTokenInvalid},
+			{"exp is a list", 0, jwt.MapClaims{"exp": []int64{now + 99}}, auth.ErrTokenInvalid},
+			{"exp is 0", 0, jwt.MapClaims{"exp": 0}, auth.ErrTokenExpired},
+			{"exp is far", 0, jwt.MapClaims{"exp": number("9.2e18")}, nil},
+			{"exp is farther", 0, jwt.MapClaims{"exp": number("9300000000000000000")}, nil},
+			{"exp is farther still", 0, jwt.MapClaims{"exp": number("1e300")}, nil},
+			{"exp is more than a float holds", 0, jwt.MapClaims{"exp": number("1e999")}, nil},
+			{"exp is long past", 0, jwt.MapClaims{"exp": number("-1e300")}, auth.ErrTokenExpired},
+			{"exp has a fraction", 0, jwt.MapClaims{"exp": float64(now) - 29.5}, nil},
+			{"nbf is null", 0, jwt.MapClaims{"nbf": nil}, auth.ErrTokenInvalid},
+			{"nbf is a number in a string", 0, jwt.MapClaims{"nbf": "1"}, auth.ErrTokenInvalid},
+			{"nbf is far", 0, jwt.MapClaims{"nbf": number("1e19")}, auth.ErrTokenInvalid},
+			{"nbf is farther", 0, jwt.MapClaims{"nbf": number("1e300")}, auth.ErrTokenInvalid},
+			{"nbf is more than a float holds", 0, jwt.MapClaims{"nbf": number("1e999")}, auth.ErrTokenInvalid},
+			{"nbf is long past", 0, jwt.MapClaims{"nbf": number("-1e19")}, nil},
+			{"iat is of any type", 0, jwt.MapClaims{"iat": "1"}, nil},
+			{"iat is null", 0, jwt.MapClaims{"iat": nil}, nil},
+			{"iss and aud are of any type", 0, jwt.MapClaims{"iss": 1, "aud": map[string]any{}}, nil},
+			{"other case", 0, jwt.MapClaims{"EXP": now - 99, "Nbf": now + 99}, nil},
 		} {
 			tt.claims["userId"] = "alice"
 			v := verifier(t, auth.Options{Secret: []byte(secret), Leeway: tt.leeway})
@@ -107,6 +133,10 @@ func TestVerifyTime(t *testing.T) {
 		c, err := v.Verify(t.Context(), hs256(t, jwt.MapClaims{"sub": "a", "exp": now + 60}))
 		if err != nil || c.ExpiresAt.Unix() != now+90 {
 			t.Errorf("ExpiresAt = %v, %v; want exp and 30 s", c.ExpiresAt, err)
+		}
+		c, err = v.Verify(t.Context(), hs256(t, jwt.MapClaims{"sub": "a", "exp": number("1e300")}))
+		if left := time.Until(c.ExpiresAt); err != nil || left < 100*365*24*time.Hour {
+			t.Errorf("ExpiresAt = %v, in %v, %v; want far in the future", c.ExpiresAt, left, err)
 		}
 		if c, err = v.Verify(t.Context(), hs256(t, jwt.MapClaims{"sub": "a"})); err != nil || !c.ExpiresAt.IsZero() {
 			t.Errorf("ExpiresAt = %v, %v; want zero", c.ExpiresAt, err)
@@ -176,6 +206,8 @@ func TestIssuerAndAudience(t *testing.T) {
 		{"other audience, expired", jwt.MapClaims{"iss": "shop", "aud": "x", "exp": past}, auth.ErrTokenInvalid},
 		{"no issuer, expired", jwt.MapClaims{"aud": "puente", "exp": past}, auth.ErrTokenInvalid},
 		{"expired", jwt.MapClaims{"iss": "shop", "aud": "puente", "exp": past}, auth.ErrTokenExpired},
+		{"audiences of several types", jwt.MapClaims{"iss": "shop", "aud": []any{1, nil, "puente"}}, nil},
+		{"audience null", jwt.MapClaims{"iss": "shop", "aud": nil}, auth.ErrTokenInvalid},
 		{"issuer a number", jwt.MapClaims{"iss": 1, "aud": "puente"}, auth.ErrTokenInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

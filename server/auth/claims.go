@@ -81,15 +81,17 @@ func (p *payload) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return err
 	}
-	for name, into := range map[string]any{
-		"iss": &p.Issuer, "aud": &p.Audience, "exp": &p.ExpiresAt, "nbf": &p.NotBefore,
-	} {
+	for name, into := range map[string]**jwt.NumericDate{"exp": &p.ExpiresAt, "nbf": &p.NotBefore} {
 		if raw, ok := m[name]; ok {
-			if err := json.Unmarshal(raw, into); err != nil {
+			var err error
+			if *into, err = parseDate(raw); err != nil {
 				return err
 			}
 		}
 	}
+	// As in jsonwebtoken, of what shape these are matters only if one is required.
+	json.Unmarshal(m["iss"], &p.Issuer)
+	p.Audience = audience(m["aud"])
 	user, ok := m["userId"]
 	if !ok || string(user) == "null" {
 		user = m["sub"]
@@ -129,6 +131,22 @@ func roleNames(raw json.RawMessage) []string {
 		return []string{one}
 	}
 	return nil
+}
+
+// audience reads a string, or a list, of which only the strings count.
+func audience(raw json.RawMessage) (names []string) {
+	var claim any
+	json.Unmarshal(raw, &claim)
+	list, ok := claim.([]any)
+	if !ok {
+		list = []any{claim}
+	}
+	for _, item := range list {
+		if name, ok := item.(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // roomPatterns reads a list of strings or integers, or a single one. The claim

@@ -14,6 +14,7 @@ var (
 	errUnknownKey = errors.New("unknown key id")
 	errNoUser     = errors.New("no valid userId or sub")
 	errRooms      = errors.New("rooms is not a list of names")
+	errDate       = errors.New("exp or nbf is not a number")
 )
 
 // verdict turns an error of golang-jwt into one of ours. It picks its own words,
@@ -35,6 +36,7 @@ func verdict(err error) error {
 		{errUnknownKey, errUnknownKey.Error()},
 		{errNoUser, errNoUser.Error()},
 		{errRooms, errRooms.Error()},
+		{errDate, errDate.Error()},
 		{jwt.ErrTokenMalformed, "malformed"},
 		{jwt.ErrTokenUnverifiable, "unknown algorithm"},
 		{jwt.ErrTokenSignatureInvalid, "bad signature"},
