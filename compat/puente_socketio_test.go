@@ -59,8 +59,8 @@ func clientVersion(t *testing.T) string {
 
 func onlyMembers(_ context.Context, s *socketio.Socket) error {
 	var auth struct {
-		Token   string
-		Explain bool
+		Token   string `json:"token"`
+		Explain bool   `json:"explain"`
 	}
 	if err := s.Handshake().Auth.Decode(&auth); err != nil {
 		return err

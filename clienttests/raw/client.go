@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 )
@@ -150,8 +151,10 @@ func Dial(tb TB, url string, opts Options) (c *Client, refusal string, err error
 	if body, ok := strings.CutPrefix(c.connect, "44"+c.ns); ok {
 		return c, body, nil
 	}
-	var answer struct{ SID string }
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(c.connect, "40"+c.ns)), &answer); err != nil {
+	var answer struct {
+		SID string `json:"sid"`
+	}
+	if err := jsonv2.Unmarshal([]byte(strings.TrimPrefix(c.connect, "40"+c.ns)), &answer); err != nil {
 		tb.Fatalf("CONNECT was answered with %q", c.connect)
 	}
 	c.id = answer.SID

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gobwas/ws/wsutil"
 )
 
@@ -53,7 +53,9 @@ func (c *Client) openPolling(url string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	var open struct{ SID string }
+	var open struct {
+		SID string `json:"sid"`
+	}
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(body, "0")), &open); err != nil {
 		return fmt.Errorf("%w: %.100q", errPacket, body)
 	}

@@ -182,17 +182,16 @@ func (s *keySet) fetch() ([]key, error) {
 // does not understand are to be ignored. Shared secrets are ignored as well: what
 // everybody can fetch is none.
 func parseSet(body []byte) ([]key, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(body, &set); err != nil || set.Keys == nil {
+	var set map[string]json.RawMessage // to a struct's fields KEYS would be as good as keys
+	var list []json.RawMessage
+	if json.Unmarshal(body, &set) != nil || json.Unmarshal(set["keys"], &list) != nil || list == nil {
 		return nil, errors.New("not a JSON Web Key set")
 	}
-	if len(set.Keys) > jwksMaxKeys {
+	if len(list) > jwksMaxKeys {
 		return nil, fmt.Errorf("more than %d keys", jwksMaxKeys)
 	}
 	keys := []key{}
-	for _, raw := range set.Keys {
+	for _, raw := range list {
 		var web jose.JSONWebKey
 		if web.UnmarshalJSON(raw) != nil || !web.Valid() || !web.IsPublic() || web.Use != "" && web.Use != "sig" {
 			continue

@@ -291,6 +291,8 @@ func TestJWKSHostileAnswers(t *testing.T) {
 			{"shared secret", `{"keys":[` + shared + `]}`, auth.ErrTokenInvalid},
 			{"no keys", `{"keys":[]}`, auth.ErrTokenInvalid},
 			{"not a set", `{}`, auth.ErrUnavailable},
+			{"a set in capitals", `{"KEYS":[` + string(good) + `]}`, auth.ErrUnavailable},
+			{"capitals beside it", `{"keys":[` + string(good) + `],"KEYS":[]}`, nil},
 			{"HTML", `<html>`, auth.ErrUnavailable},
 			{"over 1 MiB", `{"keys":[` + string(good) + `],"x":"` + strings.Repeat("x", 1<<20) + `"}`, auth.ErrUnavailable},
 			{"101 keys", `{"keys":[` + strings.Repeat("1,", 100) + string(good) + `]}`, auth.ErrUnavailable},

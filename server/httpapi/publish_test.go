@@ -104,6 +104,22 @@ func TestInvalidBodies(t *testing.T) {
 	}
 }
 
+// Field names match exactly: those of another case are unknown fields.
+func TestFieldNamesMatchExactly(t *testing.T) {
+	n := start(t)
+	n.device("ana", "r")
+	for path, body := range map[string]string{
+		"/api/ws/updates":          `{"ROOMID":"r","type":"x"}`,
+		"/api/ws/notifications":    `{"TargetUserId":"ana","type":"INFO","title":"t"}`,
+		"/api/ws/broadcast":        `{"EVENT":"e"}`,
+		"/api/ws/users/ana/events": `{"Event":"e"}`,
+	} {
+		if a := n.do("POST", path, body); a.status != 400 {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
 // A body that is too nested is an error or passed through, never a crash.
 func TestDeepBodies(t *testing.T) {
 	n := start(t)

@@ -87,6 +87,44 @@ func TestValidationLimits(t *testing.T) {
 	c.Next("notification")
 }
 
+// Field names match exactly, as in JavaScript: one of another case is an unknown
+// field, and does not stand in for, or override, the right one.
+func TestFieldNamesMatchExactly(t *testing.T) {
+	n := start(t)
+	c := n.connect(map[string]any{"Token": "no token", "TOKEN": "no token"}) // as good as none
+	mustFail(t, c.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
+	token := sign(t, id("ana"))
+	if a := c.Ask("authenticate", map[string]any{"TOKEN": token}); !strings.Contains(a.Arg(0), `"reason":"token_missing"`) {
+		t.Errorf("TOKEN: %s", a.Arg(0))
+	}
+	mustSucceed(t, c.Ask("authenticate", json.RawMessage(`{"token":"`+token+`","Token":"x","USERID":"ben"}`)))
+	c.Next("authenticated")
+	for _, tc := range []struct{ event, arg, message string }{
+		{"join-room", `{"ROOMID":"r"}`, "roomId must be " + ident.Allowed},
+		{"leave-room", `{"roomid":"r"}`, "roomId must be " + ident.Allowed},
+		{"publish-update", `{"RoomId":"r","type":"x"}`, "roomId must be " + ident.Allowed},
+		{"publish-update", `{"roomId":"r","Type":"x"}`, allowedName},
+		{"publish-notification", `{"targetuserid":"ana","type":"INFO","title":"t"}`, "targetUserId must be " + ident.Allowed},
+		{"publish-notification", `{"UserID":"ana","type":"INFO","title":"t"}`, "targetUserId must be " + ident.Allowed},
+		{"publish-notification", `{"targetUserId":"ana","type":"INFO","Title":"t"}`, allowedTitle},
+	} {
+		mustFail(t, c.Ask(tc.event, json.RawMessage(tc.arg)), "invalid", tc.message)
+	}
+	mustSucceed(t, c.Ask("join-room", json.RawMessage(`{"roomId":"r","ROOMID":"other"}`)))
+	if !n.IsUserInRoom("ana", "r") || n.IsUserInRoom("ana", "other") {
+		t.Errorf("rooms %v", n.RoomsForUser("ana"))
+	}
+	mustSucceed(t, c.Ask("publish-notification", json.RawMessage(
+		`{"targetUserId":"ana","TARGETUSERID":"ben","type":"INFO","title":"t","PAYLOAD":[],"Priority":"x","Message":5}`)))
+	want(t, c.Next("notification"), `{"type":"INFO","title":"t","message":"","payload":null,"priority":"normal","from":"ana","timestamp":T}`)
+	// The same name in another spelling is the same name.
+	mustSucceed(t, c.Ask("leave-room", json.RawMessage(`{"\u0072oomId":"r"}`)))
+	if n.IsUserInRoom("ana", "r") {
+		t.Error("a name with an escape was not read")
+	}
+	nothing(t, c)
+}
+
 // Every event takes one argument: what else a client sends goes nowhere.
 func TestArgumentsBeyondTheFirst(t *testing.T) {
 	n := start(t)

@@ -98,6 +98,27 @@ func TestNumericRooms(t *testing.T) {
 	}
 }
 
+// Field names match exactly; of an object that JSON may spell in two ways both are
+// read.
+func TestFieldNamesMatchExactly(t *testing.T) {
+	c, s := newClassic(Options{Prefix: "p"}, "/"), newSharded(Options{Prefix: "p"}, "/")
+	m, err := c.decode("p-request#/#", []byte(`{"uid":"x","type":2,"opts":{"rooms":["r"],"ROOMS":["q"]},"rooms":["s"],"Rooms":["t"]}`), "own", everybody)
+	if err != nil || strings.Join(m.sel.Rooms, " ") != "r" || strings.Join(m.rooms, " ") != "s" {
+		t.Errorf("classic: %+v, %v", m, err)
+	}
+	for text, ok := range map[string]bool{
+		`{"uid":"x","nsp":"/","type":3,"data":{"opts":{"rooms":["r"],"except":[]},"packet":{"type":2,"data":["e"],"nsp":"/"}}}`:           true,
+		`{"uid":"x","nsp":"/","\u0074ype":3,"data":{"opts":{"rooms":["r"],"except":[]},"\u0070acket":{"type":2,"data":["e"],"nsp":"/"}}}`: true,
+		`{"uid":"x","nsp":"/","TYPE":3,"data":{"opts":{"rooms":["r"],"except":[]},"packet":{"type":2,"data":["e"],"nsp":"/"}}}`:           false,
+		`{"uid":"x","nsp":"/","type":3,"Data":{"opts":{"rooms":["r"],"except":[]},"packet":{"type":2,"data":["e"],"nsp":"/"}}}`:           false,
+	} {
+		m, err := s.decode("p#/#", []byte(text), "own", everybody)
+		if got := err == nil && m.packet != nil && string(m.packet.Data) == `["e"]`; got != ok {
+			t.Errorf("sharded %s: %+v, %v", text, m, err)
+		}
+	}
+}
+
 // What is decoded is an event whose JSON is valid and whose placeholders name
 // attachments, or nothing.
 func FuzzDecodeMessage(f *testing.F) {

@@ -43,7 +43,8 @@ func (r *jsonReader) raw() (jsontext.Value, error) {
 // null skips a null, and reports whether there was one.
 func (r *jsonReader) null() bool { return r.dec.PeekKind() == 'n' && r.dec.SkipValue() == nil }
 
-// object calls f with the text of each name, quotes included. f reads the value.
+// object calls f with each name, quotes included but without escapes. f reads the
+// value.
 func (r *jsonReader) object(f func(name string) error) error {
 	if r.null() {
 		return nil
@@ -55,6 +56,10 @@ func (r *jsonReader) object(f func(name string) error) error {
 		name, err := r.raw()
 		if err != nil {
 			return err
+		}
+		if bytes.IndexByte(name, '\\') >= 0 { // the same name in another spelling
+			plain, _ := jsontext.AppendUnquote([]byte{'"'}, name)
+			name = append(plain, '"')
 		}
 		if err := f(string(name)); err != nil {
 			return err

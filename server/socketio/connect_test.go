@@ -46,7 +46,9 @@ func TestRefusal(t *testing.T) {
 	ns := srv.IO.Namespace("/")
 	left := disconnects(ns.Handlers)
 	ns.Use(func(_ context.Context, s *socketio.Socket) error {
-		var auth struct{ How string }
+		var auth struct {
+			How string `json:"how"`
+		}
 		if err := s.Handshake().Auth.Decode(&auth); err != nil {
 			return err
 		}

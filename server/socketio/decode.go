@@ -22,7 +22,6 @@ var decoders = sync.Pool{New: func() any {
 	common := json.JoinOptions(
 		jsontext.AllowDuplicateNames(true),
 		jsontext.AllowInvalidUTF8(true), // lone surrogates, which JavaScript's strings can have
-		json.MatchCaseInsensitiveNames(true),
 	)
 	value := json.UnmarshalFromFunc(d.unmarshalValue)
 	d.plain = json.JoinOptions(common, json.WithUnmarshalers(json.JoinUnmarshalers(value, json.UnmarshalFromFunc(resetAny))))

@@ -27,10 +27,11 @@
 // # Arguments
 //
 // What clients send stays JSON until a handler decodes it, and a [Value] is
-// passed on as it came. What the server sends is encoded with
-// github.com/go-json-experiment/json, so json struct tags work; []byte goes out
-// as a binary attachment wherever it stands, time.Time in the form of
-// JavaScript's toISOString, nil slices and maps as empty ones.
+// passed on as it came. Both ways github.com/go-json-experiment/json does the
+// work, so json struct tags count, and names match exactly, as they do in
+// JavaScript: a field N without a tag is not the client's n. []byte goes out as a
+// binary attachment wherever it stands, time.Time in the form of JavaScript's
+// toISOString, nil slices and maps as empty ones.
 //
 // # Locks
 //

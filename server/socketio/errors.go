@@ -47,8 +47,8 @@ func (e *ConnectError) Error() string { return "socketio: connection refused: " 
 
 // Error is an error of a handler that the client may read.
 type Error struct {
-	Code    string
-	Message string
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("socketio: %s: %s", e.Code, e.Message) }

@@ -16,7 +16,9 @@ import (
 func TestAcknowledgements(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
-	type in struct{ N int }
+	type in struct {
+		N int `json:"n"`
+	}
 	type out struct {
 		Twice int `json:"twice"`
 	}
@@ -44,17 +46,16 @@ func TestAcknowledgements(t *testing.T) {
 	for event, want := range map[string]string{
 		"func":   `[{"twice":8}]`,
 		"do":     `[]`,
-		"secret": `[{"error":{"Code":"internal","Message":"internal error"}}]`,
-		"public": `[{"error":{"Code":"invalid","Message":"n must be even"}}]`,
-		"panic":  `[{"error":{"Code":"internal","Message":"internal error"}}]`,
+		"secret": `[{"error":{"code":"internal","message":"internal error"}}]`,
+		"public": `[{"error":{"code":"invalid","message":"n must be even"}}]`,
+		"panic":  `[{"error":{"code":"internal","message":"internal error"}}]`,
 		"twice":  `[1]`,
 	} {
-		got := text(c.EmitAck(event, map[string]int{"n": 4}))
-		if !strings.EqualFold(got, want) {
+		if got := text(c.EmitAck(event, map[string]int{"n": 4})); got != want {
 			t.Errorf("%s: got %s, want %s", event, got, want)
 		}
 	}
-	if got := text(c.EmitAck("func", "no object")); !strings.Contains(got, "invalid") {
+	if got := text(c.EmitAck("func", "no object")); got != `[{"error":{"code":"invalid","message":"invalid argument"}}]` {
 		t.Errorf("an argument that does not decode: %s", got)
 	}
 	if got := text(c.EmitAck("func")); got != `[{"twice":0}]` {
@@ -218,9 +219,9 @@ func TestDecode(t *testing.T) {
 	got := receive(t, values, "the event")
 	v := got[0].(socketio.Value)
 	var typed struct {
-		B []byte
-		L [][]byte
-		N int
+		B []byte   `json:"b"`
+		L [][]byte `json:"l"`
+		N int      `json:"n"`
 	}
 	if err := v.Decode(&typed); err != nil || string(typed.B) != "one" || string(typed.L[0]) != "zero" || typed.N != 1 {
 		t.Errorf("into a struct: %+v, %v", typed, err)
@@ -229,10 +230,16 @@ func TestDecode(t *testing.T) {
 	if err := v.Decode(&untyped); err != nil || !reflect.DeepEqual(untyped, map[string]any{"b": []byte("one"), "l": []any{[]byte("zero")}, "n": 1.0}) {
 		t.Errorf("into an any: %v, %v", untyped, err)
 	}
-	var part struct{ B socketio.Value }
+	var part struct {
+		B socketio.Value `json:"b"`
+	}
 	var bytes []byte
 	if err := v.Decode(&part); err != nil || part.B.Decode(&bytes) != nil || string(bytes) != "one" {
 		t.Errorf("into a Value: %+v, %v", part, err)
+	}
+	var other struct{ B, N any } // the fields b and n are others
+	if err := v.Decode(&other); err != nil || other.B != nil || other.N != nil {
+		t.Errorf("names of another case: %+v, %v", other, err)
 	}
 	if err := v.Decode(&bytes); !errors.Is(err, socketio.ErrDecode) {
 		t.Errorf("an object into bytes: %v", err)

@@ -139,7 +139,7 @@ func (c *Conn) opened(packet string) error {
 	if !ok {
 		return fmt.Errorf("engineiotest: got %.100q for the open packet", packet)
 	}
-	return json.Unmarshal([]byte(data), &c.Handshake)
+	return json.Unmarshal([]byte(data), &c.Handshake) // names match exactly, as in JavaScript
 }
 
 // SendText sends a text message.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 )
 
@@ -117,8 +119,10 @@ func Join(t testing.TB, conn *engineiotest.Conn, namespace string, auth any) (c 
 	if kind == '4' {
 		return nil, json.RawMessage(rest)
 	}
-	var answer struct{ SID string }
-	if err := json.Unmarshal([]byte(rest), &answer); kind != '0' || err != nil || answer.SID == "" {
+	var answer struct {
+		SID string `json:"sid"`
+	}
+	if err := jsonv2.Unmarshal([]byte(rest), &answer); kind != '0' || err != nil || answer.SID == "" {
 		t.Fatalf("socketiotest: CONNECT was answered %q", string(kind)+rest)
 	}
 	c.SID = answer.SID
