@@ -55,7 +55,7 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 	if err := s.Handshake().Auth.Decode(&handshake); err != nil {
 		return svc.refuse(s, auth.ErrTokenInvalid)
 	}
-	if handshake.Token.IsNull() || string(handshake.Token.JSON) == `""` {
+	if isMissing(handshake.Token) {
 		if svc.opts.AuthRequired {
 			return svc.refuse(s, auth.ErrTokenMissing)
 		}
@@ -96,8 +96,15 @@ func (svc *Service) refuse(s *socketio.Socket, err error) error {
 	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": code}}
 }
 
+// isMissing reports whether a client that sent this for a token has none: an empty
+// or null one is what frontends send before they have one.
+func isMissing(token socketio.Value) bool { return token.IsNull() || string(token.JSON) == `""` }
+
 // verify verifies a token as it came.
 func (svc *Service) verify(ctx context.Context, token socketio.Value) (auth.Claims, error) {
+	if isMissing(token) {
+		return auth.Claims{}, auth.ErrTokenMissing
+	}
 	var text string
 	if len(token.JSON) > auth.MaxTokenLength+2 || json.Unmarshal(token.JSON, &text) != nil || svc.opts.Verifier == nil {
 		return auth.Claims{}, auth.ErrTokenInvalid

@@ -72,6 +72,24 @@ func TestAuthRequired(t *testing.T) {
 	n.device("ana")
 }
 
+// An empty or null token counts as none: the socket may connect, and authenticate
+// later.
+func TestEmptyTokenIsNone(t *testing.T) {
+	n := start(t)
+	for _, auth := range []any{nil, map[string]any{}, map[string]any{"token": ""}, map[string]any{"token": nil}} {
+		c := n.connect(auth)
+		mustFail(t, c.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
+		mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
+		mustSucceed(t, c.Ask("join-room", "r"))
+	}
+	for _, bad := range []any{" ", false, 0, []any{}, map[string]any{}} {
+		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]any{"token": bad}})
+		if want := `{"message":"Authentication failed","data":{"code":"token_invalid"}}`; refusal != want {
+			t.Errorf("token %v: got %s, want %s", bad, refusal, want)
+		}
+	}
+}
+
 func TestAuthenticateRefuses(t *testing.T) {
 	n := start(t)
 	c := n.anonymous()
@@ -79,6 +97,11 @@ func TestAuthenticateRefuses(t *testing.T) {
 	const failed = `{"success":false,"error":{"code":"unauthenticated","message":"Authentication failed","reason":"token_invalid"}}`
 	want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": "ben"}), failed)
 	want(t, c.Ask("authenticate", map[string]any{"token": "x"}), failed)
+	want(t, c.Ask("authenticate", map[string]any{"token": " "}), failed)
+	want(t, c.Ask("authenticate", map[string]any{"token": false}), failed)
+	for _, none := range []any{map[string]any{}, map[string]any{"token": nil}, map[string]any{"token": ""}} {
+		want(t, c.Ask("authenticate", none), strings.Replace(failed, "token_invalid", "token_missing", 1))
+	}
 	mustFail(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": 1.5}), "invalid", "userId must be "+ident.Allowed)
 	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": "ana"}))
 	want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ben"))}), failed) // of another user
