@@ -115,6 +115,11 @@ export class Client {
    */
   async unread(...events) {
     await this.request('ping');
+    return this.kept(...events);
+  }
+
+  /** What has come by now and was not consumed, of a client that cannot ask any more. */
+  kept(...events) {
     return this.#unread.filter(({ event }) => events.includes(event)).map(({ event, args }) => [event, ...args]);
   }
 

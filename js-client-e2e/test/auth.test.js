@@ -1,6 +1,7 @@
 // Who a socket is (contract, section 3): handshake tokens, the event authenticate, expiry, what needs a user.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EACH_TRANSPORT } from '../harness/client.js';
 import { checkError, equalWithTimestamp } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
@@ -185,13 +186,15 @@ eachClient('the time to authenticate', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
     const authenticated = await world.open(t).connected();
     await authenticated.ask('authenticate', { token: sign({ userId: world.name('user') }) });
     const byHandshake = await world.user(t);
-    const idle = await world.open(t, undefined, { reconnection: true }).connected();
+    const idle = await world.open(t, undefined, { reconnection: true, reconnectionDelay: 50 }).connected();
     const failing = await world.open(t).connected();
     failing.emit('authenticate', { token: 'bad' });
 
     for (const client of [idle, failing]) assert.equal(await client.disconnected(), 'io server disconnect');
     for (const client of [authenticated, byHandshake]) assert.deepStrictEqual(await client.unread('disconnect'), []);
     assert.equal(idle.socket.active ?? false, false, 'after a DISCONNECT the client does not come back by itself');
+    await delay(300);
+    assert.deepStrictEqual(idle.kept('connect', 'disconnect'), [], 'nor does it see another reason');
   });
 }, EACH_TRANSPORT);
 

@@ -37,7 +37,7 @@ func (c *draft) settings() []setting {
 		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},
 		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "binary attachments that a message may have"},
 		{"WS_MAX_QUEUE_BYTES", number(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes that may wait for a client that does not read"},
-		{"WS_CONNECT_TIMEOUT", millis(&c.ConnectTimeout, 100*time.Millisecond, day), "45000", "how long a client may take to join a namespace"},
+		{"WS_CONNECT_TIMEOUT", millis(&c.ConnectTimeout, 100*time.Millisecond, day), "45000", "how long a client may be connected without a namespace"},
 
 		{"WS_MAX_CONNECTIONS", number(&c.MaxConnections, 0, 1e9), "0", "clients that may be connected, 0 for any number"},
 		{"WS_MAX_CONNECTIONS_PER_ADDRESS", number(&c.MaxConnectionsPerAddress, 0, 1e9), "0", "those of one IP address or IPv6 /64, 0 for any number"},

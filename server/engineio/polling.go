@@ -151,7 +151,10 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 		return
 	}
 	upgraded := s.ws != nil
-	closing := s.state == stateClosing && !upgraded
+	// The close packet goes by itself, as Node sends it: the official client takes
+	// one at the end of a payload for the reason of the end, before it looks at
+	// what a packet of the same payload says.
+	closing := s.state == stateClosing && !upgraded && s.queue.empty()
 	compress := false
 	if s.state != stateClosed && !upgraded {
 		for _, f := range s.queue.all() {
@@ -241,7 +244,9 @@ func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []b
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	overlap := s.polling.posting
-	refused := overlap || s.state != stateOpen || s.ws != nil
+	// While the session is closing the client may not know it: what it sends is
+	// taken and dropped, since it would take an error for the reason of the end.
+	refused := overlap || s.state == stateClosed || s.ws != nil
 	if !refused {
 		s.polling.posting = true
 	}

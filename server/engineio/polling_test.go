@@ -147,6 +147,35 @@ func TestPollingClose(t *testing.T) {
 	eventually(t, "the session is forgotten", func() bool { return e.Count() == 0 })
 }
 
+// The close packet comes by itself, behind what was queued, since official
+// clients look at the close packet of a payload first. What the client sends
+// meanwhile is dropped, and is no error.
+func TestPollingCloseComesAlone(t *testing.T) {
+	e := serve(t, Options{})
+	url, r := open(t, e)
+	r.session.Send(TextFrame([]byte("last")))
+	r.session.Close()
+	if got := r.reason(t); got != ReasonForcedClose {
+		t.Errorf("reason %q", got)
+	}
+	for _, want := range []string{"4last", "1"} {
+		if status, body, _ := request(t, "POST", url, nil, strings.NewReader("4late")); status != 200 || body != "ok" {
+			t.Errorf("a late message: %d %s", status, body)
+		}
+		if status, body, _ := request(t, "GET", url, nil, nil); status != 200 || body != want {
+			t.Errorf("a poll brought %d %q, want %q", status, body, want)
+		}
+	}
+	if status, _, _ := request(t, "POST", url, nil, strings.NewReader("4late")); status != 400 {
+		t.Errorf("once closed: %d", status)
+	}
+	select {
+	case m := <-r.messages:
+		t.Errorf("the handler got %q", m)
+	default:
+	}
+}
+
 func TestPollingGone(t *testing.T) {
 	e := serve(t, Options{})
 	c, r := e.dial(t, true)

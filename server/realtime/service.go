@@ -83,7 +83,8 @@ type Service struct {
 
 // New returns a service and installs in the namespace what it needs: a
 // middleware that verifies tokens, one for events that counts and limits them,
-// and functions that register and unregister devices. The handlers of the
+// functions that register and unregister devices, and
+// [socketio.Namespace.CloseUnused]. The handlers of the
 // documented events are package handlers' affair.
 func New(opts Options) (*Service, error) {
 	if opts.Namespace == nil {
@@ -119,6 +120,7 @@ func New(opts Options) (*Service, error) {
 		started:  time.Now(),
 	}
 	svc.presence.Watch(svc.told)
+	svc.ns.CloseUnused()
 	svc.ns.Use(svc.verifyHandshake)
 	svc.ns.OnConnect(svc.connected)
 	svc.ns.OnDisconnect(svc.disconnected)

@@ -11,9 +11,11 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
 // inMemory is the option for tests whose time is synctest's.
@@ -142,6 +144,37 @@ func TestAuthTimeout(t *testing.T) {
 		time.Sleep(time.Minute)
 		mustSucceed(t, late.Ask("join-room", "r"))
 	})
+}
+
+// Who did not authenticate in time, or is disconnected by a backend, gets
+// DISCONNECT, and the connection is closed behind it.
+func TestDisconnectClosesTheConnection(t *testing.T) {
+	for _, polling := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, inMemory, func(o *options) { o.AuthTimeout = 10 * time.Second })
+			join := func(auth any) *socketiotest.Client {
+				c, refusal := socketiotest.Join(t, engineiotest.Dial(t, n.url+"/socket.io/", engineiotest.Options{Polling: polling, Dial: n.dial}), "/", auth)
+				if refusal != nil {
+					t.Fatalf("refused: %s", refusal)
+				}
+				return c
+			}
+			silent, kicked := join(nil), join(map[string]any{"token": sign(t, id("ana"))})
+			kicked.Expect("authenticated")
+			start := time.Now()
+			if _, err := n.DisconnectUser(t.Context(), id("ana"), "spam"); err != nil {
+				t.Error(err)
+			}
+			kicked.Expect("force-disconnect")
+			for _, c := range []*socketiotest.Client{kicked, silent} {
+				c.ExpectDisconnect()
+				c.Conn.End()
+			}
+			if got := time.Since(start); got != 10*time.Second {
+				t.Errorf("polling %v: the last ended after %v", polling, got)
+			}
+		})
+	}
 }
 
 func TestTokenExpiry(t *testing.T) {

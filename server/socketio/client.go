@@ -20,12 +20,13 @@ type client struct {
 	decoder packet.Decoder
 	touched *Socket // has events that nobody works on yet
 
-	mu      sync.Mutex
-	sockets []*Socket
-	left    []string // namespaces that the server has disconnected
-	timer   *time.Timer
-	timerOf error // what the timer closes the session with
-	closed  bool
+	mu          sync.Mutex
+	sockets     []*Socket   // connected, or being decided about
+	joined      int         // how many of them are connected
+	left        []string    // namespaces that the server has disconnected
+	idle        *time.Timer // ends the session; runs while no socket is connected
+	attachments *time.Timer // ends the session; runs while attachments are awaited
+	closed      bool
 }
 
 var (
@@ -38,36 +39,37 @@ var (
 func (srv *Server) newClient(s *engineio.Session) *client {
 	c := &client{server: srv, session: s}
 	c.decoder.MaxAttachments, c.decoder.MaxDepth = srv.opts.MaxAttachments, srv.opts.MaxDepth
-	c.setTimer(srv.opts.ConnectTimeout, errConnectTimeout)
+	c.idle = c.closeAfter(srv.opts.ConnectTimeout, errConnectTimeout)
 	return c
 }
 
-// setTimer closes the session after d, with err, unless stopTimer or another
-// setTimer comes before.
-func (c *client) setTimer(d time.Duration, err error) {
+// closeAfter closes the session after d, with err, unless the timer is stopped.
+func (c *client) closeAfter(d time.Duration, err error) *time.Timer {
+	return time.AfterFunc(d, func() { c.session.CloseWithReason(engineio.ReasonForcedClose, err) })
+}
+
+// stop stops a timer of the client's and forgets it. c.mu is held.
+func stop(t **time.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
+}
+
+// awaitAttachments starts the timer for the attachments of a packet, and
+// haveAttachments stops it.
+func (c *client) awaitAttachments() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stopTimerLocked()
 	if !c.closed {
-		c.timerOf = err
-		c.timer = time.AfterFunc(d, func() { c.session.CloseWithReason(engineio.ReasonForcedClose, err) })
+		c.attachments = c.closeAfter(c.server.opts.AttachmentTimeout, errAttachmentTimeout)
 	}
 }
 
-// stopTimer stops the timer that was set with err, and no other.
-func (c *client) stopTimer(err error) {
+func (c *client) haveAttachments() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timerOf == err {
-		c.stopTimerLocked()
-	}
-}
-
-func (c *client) stopTimerLocked() {
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
-	}
+	stop(&c.attachments)
 }
 
 // HandleMessage implements engineio.Handler.
@@ -83,7 +85,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 		c.fail(err)
 	case complete:
 		if waiting {
-			c.stopTimer(errAttachmentTimeout)
+			c.haveAttachments()
 		}
 		c.handle(p)
 	case !waiting: // its first attachment has not come yet
@@ -91,7 +93,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 			c.fail(errInvalidState)
 			return
 		}
-		c.setTimer(c.server.opts.AttachmentTimeout, errAttachmentTimeout)
+		c.awaitAttachments()
 	}
 }
 
@@ -114,7 +116,8 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 	c.closed = true
 	sockets := c.sockets
 	c.sockets, c.left = nil, nil
-	c.stopTimerLocked()
+	stop(&c.idle)
+	stop(&c.attachments)
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.close(Reason(reason))
@@ -216,13 +219,45 @@ func (c *client) connect(p packet.Packet) {
 	s.begin()
 }
 
-// remove forgets a socket; byServer tells that packets may still come for it.
+// join counts a socket that has been connected, and stops the clock that runs
+// while the client has none.
+func (c *client) join(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.sockets, s) {
+		return // removed already
+	}
+	s.joined = true
+	c.joined++
+	stop(&c.idle)
+}
+
+// remove forgets a socket; byServer says that packets may still come for it.
+// With the last connected one the clock starts again. A socket that was refused
+// does not touch it: it is running then, or another socket is connected.
 func (c *client) remove(s *Socket, byServer bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(o *Socket) bool { return o == s })
+	if s.joined {
+		s.joined = false
+		if c.joined--; c.joined == 0 && !c.closed {
+			c.idle = c.closeAfter(c.server.opts.ConnectTimeout, errConnectTimeout)
+		}
+	}
 	if byServer && !slices.Contains(c.left, s.nsName) && len(c.left) < c.server.opts.MaxNamespaces {
 		c.left = append(c.left, s.nsName)
+	}
+}
+
+// closeUnused closes the session if the client uses no namespace and waits for
+// the answer of none. What is queued, such as DISCONNECT, is sent before.
+func (c *client) closeUnused() {
+	c.mu.Lock()
+	unused := len(c.sockets) == 0
+	c.mu.Unlock()
+	if unused {
+		c.session.CloseWithReason(engineio.ReasonForcedClose, nil)
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *Socket) connect() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	s.client.stopTimer(errConnectTimeout)
+	s.client.join(s)
 	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
 	var err error
 	s.ns.sockets.Add(s, func() { err = s.client.session.Enqueue(answer...) })

@@ -71,6 +71,49 @@ func TestDisconnectWithConnection(t *testing.T) {
 	}
 }
 
+// With CloseUnused the connection ends behind DISCONNECT, unless the client uses
+// another namespace or waits for the answer of one.
+func TestCloseUnused(t *testing.T) {
+	for _, polling := range []bool{false, true} {
+		srv := serve(t, socketio.Options{})
+		srv.IO.Namespace("/other").Handle("echo", echo)
+		srv.IO.Namespace("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return nil })
+		ns := srv.IO.Namespace("/")
+		ns.CloseUnused()
+		kick := func(c *socketiotest.Client) {
+			ns.To(c.SID).Disconnect(t.Context(), false)
+			c.ExpectDisconnect()
+		}
+		opts := socketiotest.Options{Polling: polling}
+
+		alone := socketiotest.Dial(t, srv.URL, opts)
+		kick(alone)
+		alone.Conn.End()
+
+		both := socketiotest.Dial(t, srv.URL, opts)
+		other, _ := socketiotest.Join(t, both.Conn, "/other", nil)
+		kick(both)
+		if got := text(other.EmitAck("echo", "alive")); got != `["alive"]` {
+			t.Errorf("polling %v: the other namespace: got %s", polling, got)
+		}
+
+		deciding := socketiotest.Dial(t, srv.URL, opts)
+		deciding.Conn.SendText("0/slow,")
+		s := ns.Socket(deciding.SID)
+		read := make(chan struct{})
+		s.Handle("b", socketio.HandlerFunc(func(context.Context, *socketio.Socket, *socketio.Event) error { close(read); return nil }))
+		deciding.Emit("b")
+		receive(t, read, "the event behind CONNECT")
+		kick(deciding)
+		if !s.Session().Open() {
+			t.Errorf("polling %v: closed while a namespace decides", polling)
+		}
+		if _, refusal := socketiotest.Join(t, deciding.Conn, "/other", nil); refusal != nil {
+			t.Errorf("polling %v: refused %s", polling, refusal)
+		}
+	}
+}
+
 // Events that cross the server's disconnect are ignored, and those that wait
 // for the handler that disconnects too. The connection lives on, and the client
 // may come back over it.

@@ -22,6 +22,8 @@ type Namespace struct {
 	adapter adapter.Adapter
 	ids     atomic.Uint64 // of acknowledgements
 
+	closeUnused atomic.Bool
+
 	refs int // sockets, connecting ones included; guarded by Server.mu
 }
 
@@ -38,6 +40,11 @@ func (ns *Namespace) Name() string { return ns.name }
 
 // Server is the server that the namespace belongs to.
 func (ns *Namespace) Server() *Server { return ns.server }
+
+// CloseUnused has Disconnect close the client's connection behind DISCONNECT if
+// the client uses no other namespace. Without it the connection stays open for
+// Options.ConnectTimeout, as on Node, and the client may join a namespace over it.
+func (ns *Namespace) CloseUnused() { ns.closeUnused.Store(true) }
 
 // Count is the number of sockets that are connected to this server.
 func (ns *Namespace) Count() int { return ns.sockets.Len() }

@@ -17,8 +17,9 @@ type Options struct {
 	// Adapter makes the adapter of each namespace. Default: none, the server is
 	// alone.
 	Adapter adapter.Factory
-	// ConnectTimeout is how long a client may take to connect to a namespace
-	// before its session is closed. Default: 45 s.
+	// ConnectTimeout is how long a client may be connected to no namespace before
+	// its session is closed: at its beginning, and when it has left the last one or
+	// was disconnected from it. Refused attempts do not count. Default: 45 s.
 	ConnectTimeout time.Duration
 	// AttachmentTimeout is how long the attachments that a packet has announced
 	// may take to come. Default: 45 s.

@@ -29,6 +29,8 @@ type Socket struct {
 	auth   Value
 	since  time.Time
 
+	joined bool // counts as connected; client.mu guards it
+
 	membership adapter.Membership[*Socket] // the room table's
 	ctx        socketContext
 
@@ -141,7 +143,9 @@ func (s *Socket) Leave(_ context.Context, rooms ...string) error {
 
 // Disconnect disconnects the socket from its namespace; the client does not
 // come back by itself. With closeConn the client's other sockets are
-// disconnected too, and its session is closed.
+// disconnected too, and its session is closed, as it is without closeConn in a
+// namespace with [Namespace.CloseUnused] if the client uses no other. To have the
+// client come back, close the connection alone: s.Session().Close().
 func (s *Socket) Disconnect(closeConn bool) {
 	if closeConn {
 		s.client.disconnect()
@@ -157,6 +161,9 @@ func (s *Socket) disconnect() {
 	s.client.remove(s, true)
 	if s.close(ReasonServerDisconnect) {
 		s.send(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+		if s.ns.closeUnused.Load() {
+			s.client.closeUnused()
+		}
 	}
 }
 

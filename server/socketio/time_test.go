@@ -2,6 +2,8 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -86,6 +88,92 @@ func TestConnectTimeout(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// A session without a namespace ends after ConnectTimeout, whatever it has been
+// connected to before and whatever it asks for meanwhile.
+func TestConnectTimeoutAgain(t *testing.T) {
+	join := func(t *testing.T, c *engineiotest.Conn, name string) *socketiotest.Client {
+		client, refusal := socketiotest.Join(t, c, name, nil)
+		if refusal != nil {
+			t.Fatalf("%s: refused %s", name, refusal)
+		}
+		return client
+	}
+	for _, tc := range []struct {
+		name  string
+		after time.Duration // since the client was there
+		do    func(t *testing.T, io *socketio.Server, c *engineiotest.Conn)
+	}{
+		{"left", 30 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			client := join(t, c, "/")
+			time.Sleep(10 * time.Second)
+			client.Leave()
+		}},
+		{"left one of two", 40 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			first, second := join(t, c, "/"), join(t, c, "/other")
+			time.Sleep(10 * time.Second)
+			first.Leave()
+			time.Sleep(10 * time.Second)
+			second.Leave()
+		}},
+		{"disconnected by the server", 30 * time.Second, func(t *testing.T, io *socketio.Server, c *engineiotest.Conn) {
+			client := join(t, c, "/")
+			time.Sleep(10 * time.Second)
+			io.Namespace("/").Socket(client.SID).Disconnect(false)
+			client.ExpectDisconnect()
+		}},
+		{"joined again, and left", 35 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			join(t, c, "/").Leave()
+			time.Sleep(15 * time.Second)
+			join(t, c, "/").Leave()
+		}},
+		{"refused again and again", 20 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			for range 3 {
+				time.Sleep(5 * time.Second)
+				socketiotest.Join(t, c, "/members", nil)
+			}
+		}},
+		{"left, and refused", 20 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			join(t, c, "/").Leave()
+			time.Sleep(15 * time.Second)
+			socketiotest.Join(t, c, "/nowhere", nil)
+		}},
+		{"never decided about", 20 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {
+			time.Sleep(15 * time.Second)
+			c.SendText("0/slow,")
+		}},
+		{"left while attachments were awaited", 30 * time.Second, func(t *testing.T, io *socketio.Server, c *engineiotest.Conn) {
+			client := join(t, c, "/")
+			c.SendText(`51-["echo",{"_placeholder":true,"num":0}]`)
+			time.Sleep(10 * time.Second)
+			io.Namespace("/").Socket(client.SID).Disconnect(false)
+			client.ExpectDisconnect()
+			c.SendBinary([]byte("x"))
+		}},
+	} {
+		for _, polling := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, polling %v", tc.name, polling), func(t *testing.T) {
+				inBubble(t, socketio.Options{ConnectTimeout: 20 * time.Second}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
+					io.Namespace("/").Handle("echo", echo)
+					io.Namespace("/other")
+					io.Namespace("/members").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+					io.Namespace("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return ctx.Err() })
+					opts.Polling = polling
+					start := time.Now()
+					c := engineiotest.Dial(t, endpoint, opts)
+					tc.do(t, io, c)
+					c.End()
+					if got := time.Since(start).Round(time.Second); got != tc.after {
+						t.Errorf("ended after %v, want %v", got, tc.after)
+					}
+					if n := io.LimitCounts().ConnectTimeouts; n != 1 {
+						t.Errorf("%d connect timeouts are counted", n)
+					}
+				})
+			})
+		}
+	}
 }
 
 // Attachments that do not come in time end the connection, also where another
