@@ -13,12 +13,16 @@ import (
 const mb = 1 << 20
 
 // CVE-2020-36048: a body of 200 MB is neither swallowed nor kept, whether its
-// length is announced or not, and the session lives on.
+// length is announced or not, and ends its session alone.
 func TestHugeBodies(t *testing.T) {
 	n := start(t)
-	session := n.session()
-	for _, path := range []string{session, "/api/ws/updates", "/nowhere"} {
+	other := n.session()
+	for _, path := range []string{polling, "/api/ws/updates", "/nowhere"} {
 		for _, chunked := range []bool{false, true} {
+			session := path == polling
+			if session {
+				path = n.session()
+			}
 			var sent int
 			var status string
 			got := allocated(func() { sent, status = n.flood(path, chunked, 200*mb) })
@@ -33,9 +37,15 @@ func TestHugeBodies(t *testing.T) {
 			if want := "413"; path != "/nowhere" && status != "" && status != want {
 				t.Errorf("%s, chunked %v: status %s, want %s", path, chunked, status, want)
 			}
+			if session {
+				if status, body := n.do("GET", path, nil); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
+					t.Errorf("chunked %v: the next poll: %d %s", chunked, status, body)
+				}
+				path = polling
+			}
 		}
 	}
-	n.lives(session)
+	n.lives(other)
 }
 
 // flood sends a body until the server closes the connection, and returns how

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -273,15 +274,15 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	defer recyclePayload(body)
 	switch err := s.readBody(w, r, body); {
 	case errors.Is(err, errTooLarge):
-		s.server.limits.message.Add(1)
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		s.endPost(w, http.StatusRequestEntityTooLarge, err)
 		return
 	case err != nil && !s.Open():
 		panic(http.ErrAbortHandler) // cut off, as on Node
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.endPost(w, http.StatusRequestTimeout, err)
+		return
 	case err != nil:
-		s.close(ReasonTransportError, err)
-		w.Header().Set("Connection", "close")
-		w.WriteHeader(http.StatusBadRequest)
+		s.endPost(w, http.StatusBadRequest, err)
 		return
 	}
 	if err := s.receivePayload(body.Bytes()); err != nil {
@@ -294,6 +295,16 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Length", "2")
 	pollingHeaders(h, r)
 	io.WriteString(w, "ok")
+}
+
+// endPost ends the session because of a body that is too large, too slow or
+// broken, as Node's server does since engine.io 6.6.13: a client that goes on
+// would never learn which of its packets were lost. The session ends first, so
+// that the client's next request already finds it closed.
+func (s *Session) endPost(w http.ResponseWriter, status int, err error) {
+	s.close(ReasonTransportError, err)
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(status)
 }
 
 // readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it

@@ -113,8 +113,11 @@ func answerOf(conn net.Conn) string {
 func TestPollingIncompleteBody(t *testing.T) {
 	e := serve(t, Options{BodyTimeout: 50 * time.Millisecond})
 	url, r := open(t, e)
-	if status := answerOf(halfPost(t, url)); status != "HTTP/1.1 400 Bad Request\r\n" {
+	if status := answerOf(halfPost(t, url)); status != "HTTP/1.1 408 Request Timeout\r\n" {
 		t.Errorf("answered %q", status)
+	}
+	if status, body, _ := request(t, "GET", url, nil, nil); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
+		t.Errorf("the next poll: %d %s", status, body)
 	}
 	if got := r.reason(t); got != ReasonTransportError {
 		t.Errorf("reason %q", got)
@@ -259,28 +262,49 @@ func (b *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// A body that is too large ends the session, with a length and without one.
 func TestPollingBodyLimit(t *testing.T) {
 	e := serve(t, Options{MaxHTTPBufferSize: 1000})
-	url, r := open(t, e)
 	exact, over := "4"+strings.Repeat("x", 999), "4"+strings.Repeat("x", 1000)
 	chunked := func(s string) io.Reader { return io.MultiReader(strings.NewReader(s)) } // no length is known
-	for _, tc := range []struct {
-		body   io.Reader
-		status int
-	}{
-		{strings.NewReader(exact), 200}, {chunked(exact), 200},
-		{strings.NewReader(over), 413}, {chunked(over), 413},
-	} {
-		if status, _, _ := request(t, "POST", url, nil, tc.body); status != tc.status {
-			t.Errorf("got %d, want %d", status, tc.status)
+	url, r := open(t, e)
+	for _, body := range []io.Reader{strings.NewReader(exact), chunked(exact)} {
+		if status, _, _ := request(t, "POST", url, nil, body); status != 200 {
+			t.Errorf("at the limit: %d", status)
+		}
+		if got := r.message(t); got != exact[1:] {
+			t.Errorf("the handler got %.50q", got)
 		}
 	}
-	if a, b := r.message(t), r.message(t); a != exact[1:] || b != exact[1:] || len(r.messages) != 0 {
-		t.Error("the handler was told something else")
+	for i, body := range []io.Reader{strings.NewReader(over), chunked(over)} {
+		url, r := open(t, e)
+		poll := make(chan string, 1)
+		go func() {
+			_, got, _ := request(t, "GET", url, nil, nil)
+			poll <- got
+		}()
+		eventually(t, "the poll waits", func() bool {
+			r.session.mu.Lock()
+			defer r.session.mu.Unlock()
+			return r.session.polling.poll != nil
+		})
+		if status, _, _ := request(t, "POST", url, nil, body); status != 413 {
+			t.Errorf("over the limit: %d", status)
+		}
+		if got := receive(t, poll, "the end of the poll"); got != "1" {
+			t.Errorf("the poll got %q", got)
+		}
+		if got := r.reason(t); got != ReasonTransportError || len(r.messages) != 0 {
+			t.Errorf("reason %q, %d messages", got, len(r.messages))
+		}
+		if status, body, _ := request(t, "GET", url, nil, nil); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
+			t.Errorf("the next poll: %d %s", status, body)
+		}
+		if got := e.LimitCounts().MessageBytes; got != int64(i+1) {
+			t.Errorf("counted %d times", got)
+		}
 	}
-	if !r.session.Open() {
-		t.Error("the session has ended")
-	}
+	url, r = open(t, e)
 	huge := &endless{size: 200 << 20}
 	req, _ := http.NewRequest("POST", url, huge)
 	tr := &http.Transport{}
@@ -294,8 +318,8 @@ func TestPollingBodyLimit(t *testing.T) {
 	if huge.taken.Load() > 20<<20 {
 		t.Errorf("%d bytes were swallowed", huge.taken.Load())
 	}
-	if !r.session.Open() {
-		t.Error("the session has ended")
+	if got := r.reason(t); got != ReasonTransportError {
+		t.Errorf("reason %q", got)
 	}
 }
 
