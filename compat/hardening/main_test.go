@@ -142,10 +142,12 @@ type client struct {
 }
 
 // connect is open without a test, for use in many goroutines.
-func connect(addr string) (*client, error) {
+func connect(addr string) (*client, error) { return connectTo(addr, webSocket) }
+
+func connectTo(addr, path string) (*client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	conn, buffered, _, err := ws.Dial(ctx, "ws://"+addr+webSocket)
+	conn, buffered, _, err := ws.Dial(ctx, "ws://"+addr+path)
 	if err != nil {
 		return nil, err
 	}

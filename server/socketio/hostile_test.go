@@ -36,7 +36,8 @@ func TestHostilePackets(t *testing.T) {
 		{`2["connect"]`, true}, {`2["connect_error"]`, true}, {`2["disconnect"]`, true}, {`2["disconnecting"]`, true},
 		{`2["newListener"]`, true}, {`2["removeListener"]`, true},
 		{ph(`"splice"`), true}, {ph(`-1`), true}, {ph(`1.5`), true}, {ph(`999`), true}, {ph(`null`), true},
-		{`2["x",{"_placeholder":true,"num":0}]`, true}, {`511-["x"]`, true}, {`599999999999999999999-["x"]`, true},
+		{`2["x",{"_placeholder":true,"num":0}]`, true}, {`511-["x"]`, true},
+		{`50-["x"]`, true}, {`60-[]`, true}, {`50-`, true}, {`599999999999999999999-["x"]`, true},
 		{`2["x",` + deep + `]`, true}, {`2["x",NaN]`, true}, {`2["x"`, true},
 		{`2/nowhere,["x"]`, true}, {`0`, true}, {`4{}`, true}, {`1{}`, true}, {`0[]`, true}, {`0"x"`, true},
 	} {

@@ -92,6 +92,9 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
 	return p, attachments, nil
 }
 
+// attachments decodes the number of attachments that a binary packet announces.
+// Zero is refused, as by socket.io-parser since 4.2.7 (CVE-2026-69185): a packet
+// without attachments has a type of its own.
 func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
 	limit := d.MaxAttachments
 	if limit == 0 {
@@ -99,7 +102,7 @@ func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
 	}
 	for i, c := range b {
 		switch {
-		case c == '-' && i > 0:
+		case c == '-' && n > 0:
 			return n, b[i+1:], nil
 		case c < '0' || c > '9':
 			return 0, nil, ErrAttachments

@@ -32,7 +32,6 @@ func TestDecodeText(t *testing.T) {
 		{`29007199254740991["x"]`, Packet{Type: Event, Namespace: "/", ID: 1<<53 - 1, HasID: true, Data: []byte(`["x"]`)}, nil},
 		{`2[1,"numeric name"]`, Packet{Type: Event, Namespace: "/", Data: []byte(`[1,"numeric name"]`)}, nil},
 		{`3/admin,456[]`, Packet{Type: Ack, Namespace: "/admin", ID: 456, HasID: true, Data: []byte(`[]`)}, nil},
-		{`50-["x"]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["x"]`)}, nil},
 		// Nothing where JSON should be: let through, as on Node.
 		{`2`, Packet{Type: Event, Namespace: "/"}, nil},
 		{`21`, Packet{Type: Event, Namespace: "/", ID: 1, HasID: true}, nil},
@@ -72,6 +71,10 @@ func TestDecodeText(t *testing.T) {
 		{`5-1-["x"]`, Packet{}, ErrAttachments},
 		{`50-["x",` + ph0 + `]`, Packet{}, ErrAttachments},
 		{`2["x",` + ph0 + `]`, Packet{}, ErrAttachments},
+		{`50-["x"]`, Packet{}, ErrAttachments},
+		{`500-["x"]`, Packet{}, ErrAttachments},
+		{`60-[]`, Packet{}, ErrAttachments},
+		{`50-`, Packet{}, ErrAttachments},
 		{`51-["x",{"_placeholder":true,"num":"splice"}]`, Packet{}, ErrAttachments},
 		{`51-["x",{"_placeholder":true,"num":-1}]`, Packet{}, ErrAttachments},
 		{`51-["x",{"_placeholder":true,"num":1.5}]`, Packet{}, ErrAttachments},

@@ -1,0 +1,151 @@
+package hardening_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// CVE-2026-69185: a packet that announces no attachments is refused, whatever
+// binary messages follow it, and costs no memory.
+func TestZeroAttachments(t *testing.T) {
+	n := start(t)
+	member := n.user("member", "r")
+	for _, packet := range []string{
+		`450-["publish-update",{"roomId":"r","type":"x","payload":1}]`, `4500-["publish-update",{"roomId":"r","type":"x","payload":1}]`,
+		`450-`, `460-[]`, `450-["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":0}}]`,
+	} {
+		c := n.user("ana", "r")
+		attachment := binaryFrame(strings.Repeat("x", 10_000))
+		grown := allocated(func() {
+			c.send(packet)
+			for range 1000 {
+				if _, err := c.conn.Write(attachment); err != nil {
+					break // the server is through with us
+				}
+			}
+			c.ends()
+		})
+		if grown > 20*mb { // 10 MB were sent
+			t.Errorf("%.30s: %d bytes were allocated", packet, grown)
+		}
+		s := n.session()
+		n.do("POST", s, strings.NewReader(`40{"token":"`+n.token("ana")+`"}`))
+		n.do("POST", s, strings.NewReader(packet))
+		for body := ""; !strings.HasSuffix(body, "\x1e1") && body != "1"; {
+			var status int
+			if status, body = n.do("GET", s, nil); status != 200 {
+				t.Errorf("%.30s over polling: %d %s", packet, status, body)
+				break
+			}
+		}
+	}
+	member.without(`42["update"`)
+	member.alive()
+}
+
+// CVE-2026-48809: the size of a payload is checked before it is in memory, in
+// each way in which one comes.
+func TestPayloadSize(t *testing.T) {
+	n := start(t, "WS_MAX_HTTP_BUFFER_SIZE=100000")
+	bystander := n.user("bystander")
+	const announced = 1 << 30
+
+	// A body that announces more is refused before it comes.
+	c := n.dial()
+	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n4", n.session(), announced)
+	grown := allocated(func() {
+		if got := firstLine(c); !strings.Contains(got, " 413 ") {
+			t.Errorf("a body of %d bytes: %q", announced, got)
+		}
+	})
+	if grown > mb {
+		t.Errorf("a body that was announced: %d bytes were allocated", grown)
+	}
+	// One that announces nothing is refused when it gets there.
+	var sent int
+	var status string
+	session := n.session()
+	grown = allocated(func() { sent, status = n.flood(session, true, 200*mb) })
+	if status != "" && status != "413" || sent > 20*mb || grown > 8*mb {
+		t.Errorf("a body without a length: status %q, %d bytes were sent, %d allocated", status, sent, grown)
+	}
+
+	head := binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, announced)
+	head = append(head, 0, 0, 0, 0) // the mask
+	fragment := clientFrame(ws.OpContinuation, false, strings.Repeat("x", 50_000))
+	for name, frames := range map[string][][]byte{
+		"one frame":            {head},
+		"one byte too many":    {clientFrame(ws.OpText, true, "4"+strings.Repeat("x", 100_000))},
+		"fragments":            {clientFrame(ws.OpText, false, "4"), fragment, fragment, fragment},
+		"a fragment announced": {clientFrame(ws.OpText, false, "4"), append([]byte{0x00}, head[1:]...)},
+	} {
+		for _, upgrading := range []bool{false, true} {
+			c := n.open()
+			if upgrading { // the WebSocket is only tried yet
+				c = n.probe()
+			}
+			grown := allocated(func() {
+				for _, f := range frames {
+					c.conn.Write(f)
+				}
+				if code := c.closeCode(); code != 1009 {
+					t.Errorf("%s, upgrading %v: closed with %d", name, upgrading, code)
+				}
+			})
+			if grown > 2*mb {
+				t.Errorf("%s, upgrading %v: %d bytes were allocated", name, upgrading, grown)
+			}
+		}
+	}
+	bystander.alive()
+}
+
+func clientFrame(op ws.OpCode, fin bool, payload string) []byte {
+	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))
+}
+
+// probe opens a WebSocket for the upgrade of a new polling session, and stops
+// before it is the session's.
+func (n *node) probe() *client {
+	n.t.Helper()
+	c, err := connectTo(n.addr, strings.Replace(n.session(), "polling", "websocket", 1))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	c.t = n.t
+	n.t.Cleanup(func() { c.conn.Close() })
+	c.send("2probe")
+	if p := c.next(); p != "3probe" {
+		n.t.Fatalf("the probe was answered with %q", p)
+	}
+	return c
+}
+
+// closeCode reads until the server's close frame and returns its code, 1005 if
+// it has none and 1006 if the connection ends without a close frame.
+func (c *client) closeCode() int {
+	for {
+		f, err := ws.ReadFrame(c.r)
+		switch {
+		case err != nil:
+			return 1006
+		case f.Header.OpCode != ws.OpClose:
+		case len(f.Payload) < 2:
+			return 1005
+		default:
+			return int(binary.BigEndian.Uint16(f.Payload))
+		}
+	}
+}
+
+// firstLine reads the status line of an answer.
+func firstLine(conn net.Conn) string {
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return line
+}
