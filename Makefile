@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-micro stress soak fuzz clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-micro stress soak fuzz drift clean node-packages system-packages FORCE
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
@@ -54,6 +54,9 @@ stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
 
 soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
 	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)
+
+drift: node-packages ## has Node moved? fails if npm has newer reference packages than the lock, or Node answers a transcript otherwise
+	@node compat/record/drift.mjs
 
 clean: ## remove what was built
 	rm -rf bin node_modules $(DIST)/VERSION $(DIST)/*.js $(DIST)/*.map

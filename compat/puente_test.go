@@ -33,7 +33,7 @@ func TestPuente(t *testing.T) {
 // nodeOptions are the options of a transcript, as Node names them. Times are in milliseconds.
 type nodeOptions struct {
 	PingInterval, PingTimeout, UpgradeTimeout, ConnectTimeout int
-	MaxHTTPBufferSize                                         int
+	MaxHTTPBufferSize, HTTPRequestBodyTimeout                 int
 	Transports                                                []string
 	AllowUpgrades, HTTPCompression, ServeClient               *bool
 	Path                                                      string
@@ -57,6 +57,7 @@ func (o nodeOptions) engine(t *testing.T) engineio.Options {
 		PingInterval:      millis(o.PingInterval),
 		PingTimeout:       millis(o.PingTimeout),
 		UpgradeTimeout:    millis(o.UpgradeTimeout),
+		BodyTimeout:       millis(o.HTTPRequestBodyTimeout),
 		MaxHTTPBufferSize: o.MaxHTTPBufferSize,
 		DisableUpgrades:   off(o.AllowUpgrades),
 		Cookie:            o.cookie(t),

@@ -15,9 +15,9 @@ import (
 const maxShownBody = 4096
 
 var (
-	sessionID  = regexp.MustCompile(`"sid":"([A-Za-z0-9_-]{20})"`)
+	sessionID  = regexp.MustCompile(`"sid\\?":\\?"([A-Za-z0-9_-]{20})\\?"`)
 	captureRef = regexp.MustCompile(`\{sid\d*\}`)
-	repeatRef  = regexp.MustCompile(`\{([^"\\])\*(\d+)\}`)
+	repeatRef  = regexp.MustCompile(`\{(?:([^"\\])|\(([^()]*)\))\*(\d+)\}`)
 	escapeRef  = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 )
 
@@ -67,8 +67,8 @@ func (c captures) expand(s string) (string, error) {
 	})
 	s = repeatRef.ReplaceAllStringFunc(s, func(ref string) string {
 		m := repeatRef.FindStringSubmatch(ref)
-		n, _ := strconv.Atoi(m[2])
-		return strings.Repeat(m[1], n)
+		n, _ := strconv.Atoi(m[3])
+		return strings.Repeat(m[1]+m[2], n)
 	})
 	s = escapeRef.ReplaceAllStringFunc(s, func(ref string) string {
 		b, _ := strconv.ParseUint(ref[2:], 16, 8)

@@ -4,9 +4,12 @@
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { Server } from "socket.io";
+import { join } from "node:path";
 
-const require = createRequire(import.meta.url);
+// drift.mjs names a folder with other versions of the packages than the lock's.
+const modules = process.env.REFERENCE_MODULES;
+const require = createRequire(modules ? join(modules, "package.json") : import.meta.url);
+const { Server } = require("socket.io");
 // engine.io is socket.io's own copy, so that both kinds of transcript come from the same engine.
 const engine = createRequire(require.resolve("socket.io"))("engine.io");
 
