@@ -1,5 +1,6 @@
 import { authenticationFailed, EventError } from './errors.js';
 import { now } from './service.js';
+import { isMissing } from './tokens.js';
 import { authenticateArgument, key, notificationArgument, roomArgument, updateArgument } from './validation.js';
 
 /**
@@ -14,6 +15,7 @@ const EVENTS = {
     handle(service, socket, argument) {
       const { token, userId } = authenticateArgument(argument);
       const claims = service.verify(token);
+      service.checkUser(socket, claims);
       if (userId !== undefined && key(userId) !== key(claims.userId)) throw authenticationFailed('token_invalid');
       return service.authenticate(socket, claims);
     },
@@ -45,10 +47,10 @@ const EVENTS = {
 
 /** Connects the events, and the life of a connection around them, to a Socket.IO server. */
 export function register(io, service, config) {
-  // A wrong token refuses the connection; none at all does so only where one is required.
+  // A wrong token refuses the connection; none at all, or an empty one, does so only if one is required.
   io.use((socket, next) => {
     const { token } = socket.handshake.auth;
-    if ((token === undefined || token === null) && !config.authRequired) return next();
+    if (isMissing(token) && !config.authRequired) return next();
     try {
       socket.data.claims = service.verify(token);
       next();

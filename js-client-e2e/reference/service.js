@@ -36,13 +36,19 @@ export class Service {
     return verifyToken(token, this.config.tokens);
   }
 
+  /** A socket keeps its user: the token of another one is refused. */
+  checkUser(socket, claims) {
+    const { session } = socket.data;
+    if (session && key(session.userId) !== key(claims.userId)) throw authenticationFailed('user_mismatch');
+  }
+
   /**
    * Registers the socket to the user of a verified token, or renews the token that it had: a socket keeps its user.
    * A token that runs out ends the connection with a DISCONNECT, after which clients do not come back by themselves.
    */
   authenticate(socket, claims) {
     const previous = socket.data.session;
-    if (previous && key(previous.userId) !== key(claims.userId)) throw authenticationFailed('token_invalid');
+    this.checkUser(socket, claims);
     clearTimeout(previous?.expiry);
     clearTimeout(socket.data.authTimeout);
     socket.data.session = {

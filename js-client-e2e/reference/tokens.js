@@ -6,6 +6,9 @@ const ALGORITHMS = ['HS256', 'HS384', 'HS512']; // never "none", whatever the to
 const LEEWAY_SECONDS = 30;
 const ADMIN = 'admin';
 
+/** An empty or null token counts as none: it is what frontends send before they have one. */
+export const isMissing = (token) => token === undefined || token === null || token === '';
+
 /**
  * Verifies a token and reads the claims that matter here.
  *
@@ -16,7 +19,7 @@ const ADMIN = 'admin';
  * @throws EventError `unauthenticated`, its reason `token_missing`, `token_invalid` or `token_expired`
  */
 export function verifyToken(token, config) {
-  if (token === undefined || token === null) throw authenticationFailed('token_missing');
+  if (isMissing(token)) throw authenticationFailed('token_missing');
   const claims = verifySignature(token, config);
   const userId = claims.userId ?? claims.sub;
   const rooms = claims.rooms === undefined ? undefined : [claims.rooms ?? []].flat();

@@ -25,7 +25,8 @@ const (
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
-	// Reason tells why a token was refused, see [auth.Code].
+	// Reason says why a token was refused: a code of [auth.Code], or user_mismatch
+	// for the token of another user than the socket's.
 	Reason string `json:"reason,omitzero"`
 }
 
@@ -52,6 +53,10 @@ var (
 func authenticationFailed(reason string) *Error {
 	return &Error{Code: CodeUnauthenticated, Message: "Authentication failed", Reason: reason}
 }
+
+// reasonUserMismatch is the reason of a token that is valid, and of another user
+// than the socket's.
+const reasonUserMismatch = "user_mismatch"
 
 // Invalid is the error of a field that is not what is allowed.
 func Invalid(field, allowed string) *Error {

@@ -60,7 +60,7 @@ type Audit struct {
 	// Authenticated: a socket has been registered to a user.
 	Authenticated func(s *socketio.Socket, user ident.ID)
 	// Refused: a client was not let in as the user that it wants to be, with the
-	// code that it reads: of [auth.Code], or a [Code].
+	// code that it reads: of [auth.Code], user_mismatch, or a [Code].
 	Refused func(s *socketio.Socket, code string, err error)
 	// Expired: a socket was disconnected because it did not authenticate, or
 	// not again, in time.

@@ -175,20 +175,28 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 // [*Error], with the reason.
 func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token socketio.Value, user ident.ID) (Authenticated, error) {
 	claims, err := svc.verify(ctx, token)
-	if err == nil && !user.IsZero() && !user.Equal(claims.UserID) {
-		err = auth.ErrTokenInvalid
-	}
 	if errors.Is(err, auth.ErrUnavailable) {
 		return Authenticated{}, ErrUnavailable
 	}
+	reason := auth.Code(err)
+	switch current := svc.Claims(s).UserID; {
+	case err != nil:
+	case !current.IsZero() && !current.Equal(claims.UserID):
+		reason, err = reasonUserMismatch, errUserMismatch
+	case !user.IsZero() && !user.Equal(claims.UserID):
+		reason, err = auth.Code(auth.ErrTokenInvalid), errUserMismatch
+	}
 	if err != nil {
 		if f := svc.opts.Audit.Refused; f != nil {
-			f(s, auth.Code(err), err)
+			f(s, reason, err)
 		}
-		return Authenticated{}, authenticationFailed(auth.Code(err))
+		return Authenticated{}, authenticationFailed(reason)
 	}
 	return svc.registerClient(s, claims)
 }
+
+// errUserMismatch is for the log.
+var errUserMismatch = errors.New("realtime: token of another user")
 
 // registerClient is RegisterUser on behalf of a client, whose user may have so
 // many sockets.
@@ -231,7 +239,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 	user, has := svc.presence.View().User(s.ID())
 	switch {
 	case has && !user.Equal(claims.UserID):
-		return user, false, authenticationFailed("token_invalid")
+		return user, false, authenticationFailed(reasonUserMismatch)
 	case sess.ended:
 		return user, false, socketio.ErrDisconnected
 	case has:

@@ -106,7 +106,12 @@ func TestAuthenticateRefuses(t *testing.T) {
 	}
 	mustFail(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": 1.5}), "invalid", "userId must be "+ident.Allowed)
 	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana")), "userId": "ana"}))
-	want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ben"))}), failed) // of another user
+	for _, userID := range []any{nil, "ana", "ben"} {
+		want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ben")), "userId": userID}),
+			strings.Replace(failed, "token_invalid", "user_mismatch", 1))
+	}
+	want(t, c.Ask("authenticate", map[string]any{"token": "x"}), failed)
+	mustSucceed(t, c.Ask("join-room", "r")) // it stays ana's
 	if user, _ := n.UserID(c.ID()); user.Key() != "ana" {
 		t.Errorf("user %v", user)
 	}
@@ -292,7 +297,7 @@ func TestRegisterUserErrors(t *testing.T) {
 	c := n.device("ana")
 	s := n.socket(c)
 	var e *realtime.Error
-	if _, err := n.RegisterUser(s, claimsOf("ben")); !errors.As(err, &e) || e.Code != realtime.CodeUnauthenticated {
+	if _, err := n.RegisterUser(s, claimsOf("ben")); !errors.As(err, &e) || e.Code != realtime.CodeUnauthenticated || e.Reason != "user_mismatch" {
 		t.Errorf("another user: %v", err)
 	}
 	c.Close()
