@@ -61,6 +61,9 @@ export class Service {
       this.directory.register(claims.userId, socket.id);
       socket.join(userRoom(claims.userId));
     }
+    for (const roomId of [...socket.data.session.joined.values()]) {
+      if (!mayJoin(socket, roomId)) socket.emit('room-left', this.leaveRoom(socket, roomId));
+    }
     return { success: true, userId: socket.data.session.userId, socketId: socket.id, timestamp: now() };
   }
 
@@ -72,8 +75,8 @@ export class Service {
   }
 
   joinRoom(socket, roomId) {
-    const { userId, rooms, joined } = socket.data.session;
-    if (rooms !== undefined && !admits(rooms, key(roomId))) throw unauthorized();
+    const { userId, joined } = socket.data.session;
+    if (!mayJoin(socket, roomId)) throw unauthorized();
     if (!joined.has(key(roomId))) {
       joined.set(key(roomId), roomId);
       socket.join(room(roomId));
@@ -111,7 +114,8 @@ export class Service {
 
   publishUpdate(socket, { roomId, ...update }) {
     const { userId, admin } = socket.data.session;
-    if (!admin && !this.directory.isMember(roomId, userId)) throw unauthorized();
+    const member = this.directory.isMember(roomId, userId) && mayJoin(socket, roomId);
+    if (!admin && !member) throw unauthorized();
     this.stats.messagesPublished++;
     this.io.to(room(roomId)).emit('update', { roomId, ...update, from: userId, timestamp: now() });
     return { success: true, roomId, timestamp: now() };
@@ -127,6 +131,8 @@ export class Service {
     this.directory.unregister(session.userId, socket.id);
   }
 }
+
+const mayJoin = ({ data: { session: { rooms } } }, roomId) => rooms === undefined || admits(rooms, key(roomId));
 
 /** In a pattern `*` stands for any characters, also none. */
 function admits(patterns, name) {

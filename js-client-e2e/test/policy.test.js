@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EACH_TRANSPORT } from '../harness/client.js';
-import { eventually } from '../harness/expect.js';
+import { equalWithTimestamp, eventually } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
+import { sign } from '../harness/tokens.js';
 
 const UNAUTHORIZED = { success: false, error: { code: 'unauthorized', message: 'Unauthorized' } };
 const RATE_LIMITED = { success: false, error: { code: 'rate_limited', message: 'Rate limit exceeded' } };
@@ -28,6 +29,29 @@ eachTarget('the claim rooms', {}, (world) => {
       const client = await world.user(t, undefined, { rooms });
       for (const roomId of ['lobby', 'null']) assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED);
     }
+  });
+
+  it('of a fresh token ends the memberships that it does not cover', async (t) => {
+    const [kept, ended] = [world.name('kept'), world.name('ended')];
+    const watcher = await world.user(t);
+    const client = await world.user(t);
+    for (const user of [watcher, client]) for (const roomId of [kept, ended]) await user.ask('join-room', roomId);
+    await client.ask('authenticate', { token: sign({ userId: client.userId, rooms: ['kept*', kept] }) });
+    equalWithTimestamp(await client.next('room-left'), { success: true, roomId: ended });
+    equalWithTimestamp(await watcher.next('user-left'), { userId: client.userId, roomId: ended });
+    for (const roomId of [ended, kept]) await watcher.ask('publish-update', { roomId, type: 'X' });
+    assert.equal((await client.next('update')).roomId, kept);
+    assert.deepStrictEqual(await client.request('publish-update', { roomId: ended, type: 'X' }), UNAUTHORIZED);
+    assert.deepStrictEqual(await client.unread('update', 'room-left'), []);
+  });
+
+  it('holds for the socket, whatever the user\'s other devices may do', async (t) => {
+    const roomId = world.name('room');
+    const wide = await world.user(t);
+    await wide.ask('join-room', roomId);
+    const narrow = await world.user(t, wide.userId, { rooms: [] });
+    assert.deepStrictEqual(await narrow.request('publish-update', { roomId, type: 'X' }), UNAUTHORIZED);
+    assert.deepStrictEqual(await wide.unread('update'), []);
   });
 
   it('a refused join leaves no trace in the room', async (t) => {

@@ -8,14 +8,17 @@ import (
 )
 
 // Policy decides what users may do. Its methods are called by the handlers of
-// the documented events, before anything happens; they may block, until ctx
-// ends, and are safe for concurrent use. nil allows; an error refuses, with
+// the documented events, before anything happens, with the claims of the socket
+// that asks; they may block, until ctx ends, and are safe for concurrent use. nil allows; an error refuses, with
 // [ErrUnauthorized] or an [*Error] of the policy's own for the client to read.
 type Policy interface {
-	// JoinRoom: may the user enter the room?
+	// JoinRoom: may the user enter the room? It is asked too when a socket brings
+	// a token with other rights, for each of its rooms, and when it publishes to a
+	// room that only another device of its user is in.
 	JoinRoom(ctx context.Context, user auth.Claims, room ident.ID) error
-	// PublishUpdate: may the user publish to the update's room, of which he is
-	// a member or not?
+	// PublishUpdate: may the user publish to the update's room? member says
+	// whether the user is in it, with this socket, or with another one and JoinRoom
+	// allows it for this socket's claims.
 	PublishUpdate(ctx context.Context, user auth.Claims, member bool, u *Update) error
 	// PublishNotification: may the user notify the other?
 	PublishNotification(ctx context.Context, user auth.Claims, n *Notification) error

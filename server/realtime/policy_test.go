@@ -27,6 +27,27 @@ func TestDefaultPolicyUpdates(t *testing.T) {
 	mustSucceed(t, n.device("ana").Ask("publish-update", update))
 }
 
+// What a socket may publish is decided by its own claims: a device with a narrow
+// token gains nothing by the memberships of the user's other devices.
+func TestPublishingChecksTheSocketsOwnClaims(t *testing.T) {
+	n := start(t)
+	wide := n.member("ana", "secret", "order-1")
+	narrow := n.device("ana", auth.Grant{Rooms: []string{"order-*"}})
+	mustFail(t, narrow.Ask("publish-update", map[string]any{"roomId": "secret", "type": "x"}), "unauthorized", "Unauthorized")
+	nothing(t, wide)
+	mustSucceed(t, narrow.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}))
+	wide.Next("update")
+	// A room that the program has put it into is its own.
+	if _, err := n.JoinRoom(t.Context(), n.socket(narrow), id("secret")); err != nil {
+		t.Fatal(err)
+	}
+	mustSucceed(t, narrow.Ask("publish-update", map[string]any{"roomId": "secret", "type": "x"}))
+	// So are roles: an admin's other device is not one.
+	admin := n.device("root", auth.Grant{Roles: []string{"admin"}})
+	mustSucceed(t, admin.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}))
+	mustFail(t, n.device("root").Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}), "unauthorized", "Unauthorized")
+}
+
 func TestDefaultPolicyRooms(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", auth.Grant{Rooms: []string{"order-*", "lobby", "42"}})

@@ -143,8 +143,17 @@ func (svc *Service) AuthorizeJoin(ctx context.Context, s *socketio.Socket, room 
 // update.
 func (svc *Service) AuthorizeUpdate(ctx context.Context, s *socketio.Socket, u *Update) error {
 	return svc.authorize(s, func(c auth.Claims) error {
-		return svc.policy.PublishUpdate(ctx, c, svc.IsUserInRoom(c.UserID.Key(), u.RoomID.Key()), u)
+		return svc.policy.PublishUpdate(ctx, c, svc.isMember(ctx, s, c, u.RoomID), u)
 	})
+}
+
+// isMember reports whether the socket counts as a member of the room: its user is
+// in it, with this socket, or with another one, if this socket's own claims
+// would let it join. A device with a narrow token gains nothing by its user's
+// other devices.
+func (svc *Service) isMember(ctx context.Context, s *socketio.Socket, c auth.Claims, room ident.ID) bool {
+	return svc.IsUserInRoom(c.UserID.Key(), room.Key()) &&
+		(s.In(roomName(room.Key())) || svc.policy.JoinRoom(ctx, c, room) == nil)
 }
 
 // AuthorizeNotification asks the policy whether the socket's user may publish

@@ -1,9 +1,11 @@
 package realtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -171,8 +173,8 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 
 // Authenticate verifies a token that a client sent and registers the socket to
 // its user, which must be user where that is given. On a socket that has a user
-// the token must be the same user's and replaces the one before. Errors are
-// [*Error], with the reason.
+// the token must be the same user's and replaces the one before: the socket leaves
+// the rooms that it no longer allows. Errors are [*Error], with the reason.
 func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token socketio.Value, user ident.ID) (Authenticated, error) {
 	claims, err := svc.verify(ctx, token)
 	if errors.Is(err, auth.ErrUnavailable) {
@@ -210,8 +212,9 @@ func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Auth
 
 // RegisterUser makes the socket a device of the user whom the claims name, with
 // the rights that they give, until they expire. On a socket that has a user it
-// replaces the claims; another user's are refused. It returns an [*Error], or
-// socketio.ErrDisconnected.
+// replaces the claims; another user's are refused. The socket leaves the rooms that
+// the policy allowed by the claims before and does not allow by these; the client
+// gets room-left for each. It returns an [*Error], or socketio.ErrDisconnected.
 func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
 	return svc.registerUser(s, claims, 0)
 }
@@ -221,14 +224,40 @@ func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most in
 	if sess == nil || claims.UserID.IsZero() {
 		return Authenticated{}, ErrInternal
 	}
+	before := svc.Claims(s)
 	user, fresh, err := svc.register(s, sess, claims, most)
 	if err != nil {
 		return Authenticated{}, err
+	}
+	if !fresh {
+		svc.narrow(s, before, claims)
 	}
 	if f := svc.opts.Audit.Authenticated; f != nil && fresh {
 		f(s, user)
 	}
 	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
+}
+
+// narrow ends the memberships of a socket that its claims gave it before and do
+// not give it now. The client reads room-left, as if it had left, for each; the
+// others in the room are informed as always. Rooms that the policy never allowed
+// are the program's doing, and stay.
+func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
+	if before.AnyRoom == now.AnyRoom && slices.Equal(before.Rooms, now.Rooms) &&
+		slices.Equal(before.Roles, now.Roles) && bytes.Equal(before.Raw, now.Raw) {
+		return
+	}
+	ctx := s.Context()
+	for _, room := range svc.RoomsForUser(now.UserID.Key()) {
+		if !s.In(roomName(room.Key())) || svc.policy.JoinRoom(ctx, now, room) == nil || svc.policy.JoinRoom(ctx, before, room) != nil {
+			continue
+		}
+		left, err := svc.LeaveRoom(ctx, s, room)
+		if err != nil {
+			return // the socket has gone, and with it all memberships
+		}
+		s.Emit("room-left", left)
+	}
 }
 
 // register reports whether the socket had no user. It returns ErrTooManySockets

@@ -236,6 +236,66 @@ func TestFreshTokenReplacesClaims(t *testing.T) {
 	mustSucceed(t, c.Ask("join-room", "lobby"))
 }
 
+// A fresh token with narrower rooms ends the memberships that it no longer
+// covers, and those alone.
+func TestNarrowerTokenEndsMemberships(t *testing.T) {
+	n := start(t)
+	rooms := func(patterns ...string) map[string]any {
+		return map[string]any{"token": sign(t, id("ana"), auth.Grant{Rooms: patterns})}
+	}
+	watcher := n.member("watcher", "order-1", "lobby")
+	phone, laptop := n.device("ana", auth.Grant{Rooms: []string{"order-*", "lobby", "7"}}), n.device("ana")
+	for _, room := range []any{"order-1", "order-2", "lobby", 7} {
+		mustSucceed(t, phone.Ask("join-room", room))
+	}
+	mustSucceed(t, laptop.Ask("join-room", "lobby"))
+	if _, err := n.JoinRoom(t.Context(), n.socket(phone), id("vip")); err != nil { // the program's doing
+		t.Fatal(err)
+	}
+	for range 2 {
+		watcher.Next("user-joined")
+		watcher.Next("user-presence")
+	}
+	phone.Ask("authenticate", rooms("order-*", "lobby", "7")) // the same rights
+	phone.Next("authenticated")
+	nothing(t, phone)
+
+	mustSucceed(t, phone.Ask("authenticate", rooms("order-2", "lobb*")))
+	left := map[string]bool{}
+	for range 2 {
+		left[timeless(phone.Next("room-left").Arg(0))] = true
+	}
+	if !left[`{"success":true,"roomId":"order-1","timestamp":T}`] || !left[`{"success":true,"roomId":7,"timestamp":T}`] {
+		t.Errorf("room-left %v", left)
+	}
+	phone.Next("authenticated")
+	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"order-1","timestamp":T}`)
+	watcher.Next("user-presence")
+	for room, in := range map[string]bool{"order-1": false, "7": false, "order-2": true, "lobby": true, "vip": true} {
+		if n.IsUserInRoom("ana", room) != in {
+			t.Errorf("in %s: %v", room, !in)
+		}
+	}
+	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("order-1"), Type: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	watcher.Next("update")
+	mustFail(t, phone.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}), "unauthorized", "Unauthorized")
+
+	// The last device but one leaves without a word to the others.
+	mustSucceed(t, phone.Ask("authenticate", rooms("order-2")))
+	want(t, phone.Next("room-left"), `{"success":true,"roomId":"lobby","timestamp":T}`)
+	phone.Next("authenticated")
+	if !n.IsUserInRoom("ana", "lobby") || n.socket(phone).In("room:lobby") {
+		t.Errorf("rooms %v", n.socket(phone).Rooms())
+	}
+	// A wider one changes nothing by itself.
+	mustSucceed(t, phone.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
+	phone.Next("authenticated")
+	nothing(t, phone)
+	nothing(t, watcher)
+}
+
 func TestUnregisterUser(t *testing.T) {
 	n := start(t)
 	watcher, c := n.member("watcher", "r"), n.member("ana", "r")
