@@ -12,10 +12,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A connection that has been silent is pinged, and given up where it stays so.
+// A connection that has been silent for a look is pinged, and given up if it is
+// silent for two more. Looks are counted rather than time: a process that was
+// stopped, or starved, must not take its own pause for one of Redis.
 const (
-	pingAfter   = 500 * time.Millisecond
-	silentAfter = 1500 * time.Millisecond
+	lookEvery   = 500 * time.Millisecond
+	silentLooks = 3
 )
 
 // subscribeAtOnce bounds the channels of one command.
@@ -33,9 +35,13 @@ type connection struct {
 	address string // "" where there is only one
 	pubsub  *redis.PubSub
 	wake    chan struct{}
-	failed  chan error // by the reader
-	heard   atomic.Int64
-	busy    atomic.Bool // the reader is handling a message
+	failed  chan error  // by the reader
+	heard   atomic.Bool // something since the last look
+	held    atomic.Bool // the reader waits for room in the queue
+
+	inbound   *inbound
+	before    <-chan struct{} // closed when the connection before this one has delivered all; nil if there is none
+	delivered chan struct{}   // closed when all that was read has been delivered
 
 	mu      sync.Mutex
 	changes map[target]struct{}
@@ -48,9 +54,10 @@ type pubsubber interface {
 	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
 }
 
-func newConnection(s *subscriber, address string, client pubsubber) *connection {
+func newConnection(s *subscriber, address string, client pubsubber, before <-chan struct{}) *connection {
 	return &connection{
 		sub: s, address: address, pubsub: client.Subscribe(s.ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
+		inbound: newInbound(s.cluster.opts.ReceiveBytes), before: before, delivered: make(chan struct{}),
 		changes: make(map[target]struct{}), active: make(map[target]bool), leaving: make(map[target]int),
 	}
 }
@@ -90,12 +97,15 @@ func (c *connection) run() {
 }
 
 func (c *connection) serve() error {
+	defer c.inbound.close() // when the reader has ended; what it has read is delivered still
 	var reader sync.WaitGroup
 	defer reader.Wait()
-	defer c.pubsub.Close() // ends the reader
-	ticker := time.NewTicker(pingAfter)
+	ctx, cancel := context.WithCancel(c.sub.ctx)
+	defer cancel()         // ends a reader that waits for room
+	defer c.pubsub.Close() // ends one that waits for Redis
+	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	reading := false
+	reading, silent := false, 0
 	for {
 		select {
 		case <-c.sub.ctx.Done():
@@ -108,29 +118,21 @@ func (c *connection) serve() error {
 			}
 			if !reading {
 				reading = true
-				c.heard.Store(time.Now().UnixNano())
-				reader.Go(c.read)
+				reader.Go(func() { c.read(ctx) })
 			}
 		case <-ticker.C:
-			if err := c.watch(reading); err != nil {
+			if !reading || c.held.Load() || c.heard.Swap(false) { // what waits to be read may well be there
+				silent = 0
+				continue
+			}
+			if silent++; silent >= silentLooks {
+				return errSilent
+			}
+			if err := c.pubsub.Ping(c.sub.ctx); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// watch pings, and finds out whether Redis has stopped answering.
-func (c *connection) watch(reading bool) error {
-	if !reading || c.busy.Load() {
-		return nil
-	}
-	switch silent := time.Since(time.Unix(0, c.heard.Load())); {
-	case silent > silentAfter:
-		return errSilent
-	case silent >= pingAfter:
-		return c.pubsub.Ping(c.sub.ctx)
-	}
-	return nil
 }
 
 // apply makes what is subscribed what is wanted.
@@ -191,23 +193,46 @@ func (c *connection) parts(kind targetKind, names []string) func(func([]string) 
 	return slices.Chunk(names, subscribeAtOnce)
 }
 
-func (c *connection) read() {
+// read takes what comes from Redis. It never waits for those that it is for, but
+// only for room in the queue.
+func (c *connection) read(ctx context.Context) {
 	for {
-		m, err := c.pubsub.Receive(c.sub.ctx)
+		m, err := c.pubsub.Receive(ctx)
 		// Where Redis cannot save it refuses PING, and goes on to deliver.
 		if err != nil && !redis.HasErrorPrefix(err, "MISCONF") {
 			c.failed <- err
 			return
 		}
-		c.heard.Store(time.Now().UnixNano())
-		if err := c.handle(m); err != nil {
+		c.heard.Store(true)
+		if err := c.handle(ctx, m); err != nil {
 			c.failed <- err
 			return
 		}
 	}
 }
 
-func (c *connection) handle(m any) error {
+// deliver gives what the reader has queued to those that it is for, after all of
+// the connection before, until the queue is closed.
+func (c *connection) deliver() {
+	defer close(c.delivered)
+	ctx := c.sub.ctx
+	if c.before != nil {
+		select {
+		case <-c.before:
+		case <-ctx.Done():
+			return
+		}
+	}
+	for list := c.inbound.take(ctx); len(list) > 0; list = c.inbound.take(ctx) {
+		for i, d := range list {
+			list[i] = delivery{}
+			c.sub.dispatch(d.to, d.channel, d.payload)
+			c.inbound.done(d)
+		}
+	}
+}
+
+func (c *connection) handle(ctx context.Context, m any) error {
 	switch m := m.(type) {
 	case *redis.Message:
 		t := target{channelTarget, m.Channel}
@@ -217,10 +242,12 @@ func (c *connection) handle(m any) error {
 		case c.sub.cluster.opts.Mode == Sharded:
 			t.kind = shardTarget
 		}
-		c.busy.Store(true)
-		c.sub.dispatch(t, m.Channel, m.Payload)
-		c.heard.Store(time.Now().UnixNano())
-		c.busy.Store(false)
+		if !c.inbound.put(ctx, delivery{t, m.Channel, m.Payload}, func() { c.held.Store(true) }) {
+			return ctx.Err()
+		}
+		if c.held.Load() {
+			c.held.Store(false)
+		}
 	case *redis.Subscription:
 		switch m.Kind {
 		case "subscribe":

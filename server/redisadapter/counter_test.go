@@ -52,3 +52,10 @@ func (c *counter) check(total int) error {
 	}
 	return c.trouble
 }
+
+// wrong returns what was wrong with the numbers that have come.
+func (c *counter) wrong() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trouble
+}

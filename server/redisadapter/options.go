@@ -75,6 +75,11 @@ type Options struct {
 	JoinWait time.Duration
 	// QueueBytes bounds what waits for Redis. Default: 16 MiB.
 	QueueBytes int
+	// ReceiveBytes bounds, for each connection that receives, what has come and
+	// waits for slow members of this node. When it is full the node stops
+	// reading, and Redis buffers for it until it loses its patience
+	// (client-output-buffer-limit). Default: 32 MiB.
+	ReceiveBytes int
 	// MaxMessage bounds the messages that are read, and the answers to one
 	// request together. Default: 64 MiB.
 	MaxMessage int
@@ -111,6 +116,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 16 << 20
+	}
+	if o.ReceiveBytes == 0 {
+		o.ReceiveBytes = 32 << 20
 	}
 	if o.MaxMessage == 0 {
 		o.MaxMessage = 64 << 20

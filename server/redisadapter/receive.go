@@ -22,8 +22,9 @@ var (
 
 func (n *node) active() bool { return n.ctx.Err() == nil }
 
-// receive handles a message on the goroutine of the connection, so that what a
-// node has sent happens in order.
+// receive handles a message on the goroutine of the connection that delivers, so
+// that what a node has sent happens in order. It may wait for slow members; the
+// connection goes on reading meanwhile.
 func (n *node) receive(channel, payload string) {
 	if n.ctx.Err() != nil {
 		return

@@ -26,7 +26,8 @@ type target struct {
 	name string
 }
 
-// receiver takes messages, one at a time per connection.
+// receiver takes messages, one at a time per connection, and may wait: see
+// inbound.
 type receiver interface {
 	// active reports whether it still may be added; once false, it stays so.
 	active() bool
@@ -63,8 +64,9 @@ type subscriber struct {
 	confirmed int // of routes
 	dirty     map[target]struct{}
 	conns     map[string]*connection
-	away      error // Redis cannot be reached; nil before the first attempt has failed
-	failures  int   // of connections since the last confirmation
+	ended     map[string]<-chan struct{} // by address: the last connection that failed has delivered all
+	away      error                      // Redis cannot be reached; nil before the first attempt has failed
+	failures  int                        // of connections since the last confirmation
 }
 
 func newSubscriber(c *Cluster) *subscriber {
@@ -72,6 +74,7 @@ func newSubscriber(c *Cluster) *subscriber {
 	s := &subscriber{
 		cluster: c, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
 		routes: make(map[target]*route), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
+		ended: make(map[string]<-chan struct{}),
 	}
 	s.running.Go(s.run)
 	return s
@@ -233,9 +236,11 @@ func (s *subscriber) place(changed map[target]struct{}) {
 	for address, list := range targets {
 		c := s.conns[address]
 		if c == nil {
-			c = newConnection(s, address, clients[address])
+			c = newConnection(s, address, clients[address], s.ended[address])
 			s.conns[address] = c
+			delete(s.ended, address)
 			s.running.Go(c.run)
+			s.running.Go(c.deliver)
 		}
 		c.change(list)
 	}
@@ -251,6 +256,7 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 	if c != nil {
 		if s.conns[c.address] == c {
 			delete(s.conns, c.address)
+			s.ended[c.address] = c.delivered
 		}
 		targets = c.targets()
 	}
