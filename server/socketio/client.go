@@ -21,11 +21,12 @@ type client struct {
 	touched *Socket // has events that nobody works on yet
 
 	mu          sync.Mutex
-	sockets     []*Socket   // connected, or being decided about
-	joined      int         // how many of them are connected
-	left        []string    // namespaces that the server has disconnected
-	idle        *time.Timer // ends the session; runs while no socket is connected
-	attachments *time.Timer // ends the session; runs while attachments are awaited
+	sockets     []*Socket     // connected, or being decided about
+	joined      int           // how many of them are connected
+	left        []string      // namespaces that the server has disconnected
+	decided     chan struct{} // where not nil: closed when a socket was decided about or has left
+	idle        *time.Timer   // ends the session; runs while no socket is connected
+	attachments *time.Timer   // ends the session; runs while attachments are awaited
 	closed      bool
 }
 
@@ -33,8 +34,10 @@ var (
 	errConnectTimeout    = errors.New("socketio: no namespace joined in time")
 	errAttachmentTimeout = errors.New("socketio: attachments did not come in time")
 	errInvalidState      = errors.New("socketio: packet out of place")
-	errNamespaces        = errors.New("socketio: too many namespaces")
 )
+
+// errNamespaces refuses a CONNECT beyond MaxNamespaces.
+var errNamespaces = &ConnectError{Message: "Too many namespaces"}
 
 func (srv *Server) newClient(s *engineio.Session) *client {
 	c := &client{server: srv, session: s}
@@ -116,6 +119,7 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 	c.closed = true
 	sockets := c.sockets
 	c.sockets, c.left = nil, nil
+	c.decide()
 	stop(&c.idle)
 	stop(&c.attachments)
 	c.mu.Unlock()
@@ -202,21 +206,46 @@ func (c *client) event(s *Socket, p packet.Packet) {
 	s.receive(p)
 }
 
-// connect adds a socket for a CONNECT packet.
+// connect adds a socket for a CONNECT packet. What comes beyond MaxNamespaces is
+// refused. While as many are connected or being decided about, the reading from
+// the client stops, so that what is refused does not depend on how long the
+// decisions take.
 func (c *client) connect(p packet.Packet) {
 	s := newSocket(c, p)
-	c.mu.Lock()
-	ok := !c.closed && len(c.sockets) < c.server.opts.MaxNamespaces
-	if ok {
-		c.sockets = append(c.sockets, s)
-		c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == s.nsName })
+	most := c.server.opts.MaxNamespaces
+	for {
+		c.mu.Lock()
+		switch {
+		case c.closed:
+			c.mu.Unlock()
+			return
+		case c.joined >= most:
+			c.mu.Unlock()
+			c.server.limits.namespaces.Add(1)
+			s.refuse(errNamespaces)
+			return
+		case len(c.sockets) < most:
+			c.sockets = append(c.sockets, s)
+			c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == s.nsName })
+			c.mu.Unlock()
+			s.begin()
+			return
+		}
+		if c.decided == nil {
+			c.decided = make(chan struct{})
+		}
+		decided := c.decided
+		c.mu.Unlock()
+		<-decided
 	}
-	c.mu.Unlock()
-	if !ok {
-		c.fail(errNamespaces)
-		return
+}
+
+// decide lets connect look again. c.mu is held.
+func (c *client) decide() {
+	if c.decided != nil {
+		close(c.decided)
+		c.decided = nil
 	}
-	s.begin()
 }
 
 // join counts a socket that has been connected, and stops the clock that runs
@@ -229,6 +258,7 @@ func (c *client) join(s *Socket) {
 	}
 	s.joined = true
 	c.joined++
+	c.decide()
 	stop(&c.idle)
 }
 
@@ -239,6 +269,7 @@ func (c *client) remove(s *Socket, byServer bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(o *Socket) bool { return o == s })
+	c.decide()
 	if s.joined {
 		s.joined = false
 		if c.joined--; c.joined == 0 && !c.closed {

@@ -19,6 +19,9 @@ func publicError(err error) *Error {
 	return &Error{Code: "internal", Message: "internal error"}
 }
 
+// errNamespace refuses a CONNECT to a namespace that there is not, in Node's words.
+var errNamespace = &ConnectError{Message: "Invalid namespace"}
+
 // begin has the socket's connection decided about. Where nothing can block that
 // is done here, so that a client that connects to several namespaces at once
 // gets the answers in the order of its questions.
@@ -26,6 +29,8 @@ func (s *Socket) begin() {
 	srv := s.client.server
 	s.ns = srv.known(s)
 	switch {
+	case s.ns == nil && !srv.hasPatterns():
+		s.refuse(errNamespace)
 	case s.ns == nil || len(s.ns.Handlers.set.Load().middleware) > 0:
 		srv.spawn(s.run)
 	case !s.connect():
@@ -44,7 +49,7 @@ func (s *Socket) run() {
 	}
 	ns := s.ns
 	if ns == nil {
-		s.refuse(&ConnectError{Message: "Invalid namespace"})
+		s.refuse(errNamespace)
 		return
 	}
 	for _, m := range ns.Handlers.set.Load().middleware {

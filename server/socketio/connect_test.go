@@ -3,9 +3,14 @@ package socketio_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
@@ -147,13 +152,107 @@ func TestMaxNamespaces(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxNamespaces: 3})
 	srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { return true })
 	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	join := func(name string) (*socketiotest.Client, string) {
+		c, refusal := socketiotest.Join(t, conn, name, nil)
+		return c, string(refusal)
+	}
+	var last *socketiotest.Client
 	for _, name := range []string{"/", "/a", "/b"} {
-		if _, refusal := socketiotest.Join(t, conn, name, nil); refusal != nil {
-			t.Errorf("%s: refused %s", name, refusal)
+		c, refusal := join(name)
+		if c == nil {
+			t.Fatalf("%s: refused %s", name, refusal)
+		}
+		last = c
+	}
+	if _, refusal := join("/c"); refusal != `{"message":"Too many namespaces"}` {
+		t.Errorf("one too many: %s", refusal)
+	}
+	last.Leave()
+	if _, refusal := join("/c"); refusal != "" {
+		t.Errorf("in the place of one that was left: refused %s", refusal)
+	}
+	if got := srv.IO.LimitCounts().Namespaces; got != 1 {
+		t.Errorf("%d are counted", got)
+	}
+}
+
+// However many CONNECTs come at once and however long their decisions take, each
+// is decided about and answered, and no more are accepted than MaxNamespaces.
+func TestMaxNamespacesAtOnce(t *testing.T) {
+	const most, asked = 100, 1000
+	for _, polling := range []bool{false, true} {
+		for _, tc := range []struct {
+			accept bool
+			want   map[string]int
+		}{
+			{false, map[string]int{`{"message":"no"}`: asked}},
+			{true, map[string]int{`sid`: most, `{"message":"Too many namespaces"}`: asked - most}},
+		} {
+			srv := serve(t, socketio.Options{})
+			var deciding, peak atomic.Int64
+			srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { return true }).Use(
+				func(context.Context, *socketio.Socket) error {
+					for n := deciding.Add(1); ; {
+						if old := peak.Load(); n <= old || peak.CompareAndSwap(old, n) {
+							break
+						}
+					}
+					defer deciding.Add(-1)
+					time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond)
+					if !tc.accept {
+						return errors.New("no")
+					}
+					return nil
+				})
+			c := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{Polling: polling})
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				for i := range asked {
+					c.SendText(fmt.Sprintf("0/%d,", i))
+				}
+			}()
+			got := map[string]int{}
+			for range asked {
+				_, answer, _ := strings.Cut(c.Text(), ",")
+				if strings.HasPrefix(answer, `{"sid"`) {
+					answer = "sid"
+				}
+				got[answer]++
+			}
+			<-sent
+			if !maps.Equal(got, tc.want) {
+				t.Errorf("polling %v: %v, want %v", polling, got, tc.want)
+			}
+			if n := peak.Load(); n > most {
+				t.Errorf("polling %v: %d were decided about at once", polling, n)
+			}
 		}
 	}
-	conn.SendText("0/c,")
-	conn.End()
+}
+
+// A client whose CONNECTs nobody decides about is not read, and its end is seen.
+func TestGoneWhileManyConnect(t *testing.T) {
+	srv := serve(t, socketio.Options{MaxNamespaces: 2, ConnectTimeout: 200 * time.Millisecond})
+	srv.IO.Namespace("/")
+	gone := make(chan error, 10)
+	srv.IO.NamespacePattern(func(ctx context.Context, _ string, _ socketio.Value) bool {
+		<-ctx.Done()
+		gone <- context.Cause(ctx)
+		return true
+	})
+	c := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	for i := range 10 {
+		c.SendText(fmt.Sprintf("0/%d,", i))
+	}
+	c.End()
+	for range 2 {
+		receive(t, gone, "the end of a decision")
+	}
+	srv.Close()
+	if n := len(gone); n != 0 {
+		t.Errorf("%d more were decided about", n)
+	}
 }
 
 // A client that goes while the middleware decides was never connected.

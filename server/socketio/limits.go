@@ -13,11 +13,12 @@ import (
 type LimitCounts struct {
 	engineio.LimitCounts
 
+	// Namespaces: CONNECTs that were refused because of MaxNamespaces.
+	Namespaces int64 `json:"namespaces"`
 	// Sessions that were closed, because of MaxAttachments, MaxDepth,
-	// MaxNamespaces, ConnectTimeout and AttachmentTimeout.
+	// ConnectTimeout and AttachmentTimeout.
 	Attachments        int64 `json:"attachments"`
 	Depth              int64 `json:"depth"`
-	Namespaces         int64 `json:"namespaces"`
 	ConnectTimeouts    int64 `json:"connectTimeouts"`
 	AttachmentTimeouts int64 `json:"attachmentTimeouts"`
 	// PendingEvents: how often a client was not read on because of
@@ -50,8 +51,6 @@ func (c *limitCounters) ended(err error) {
 		c.attachments.Add(1)
 	case errors.Is(err, packet.ErrTooDeep):
 		c.depth.Add(1)
-	case err == errNamespaces:
-		c.namespaces.Add(1)
 	case err == errConnectTimeout:
 		c.connectTimeouts.Add(1)
 	case err == errAttachmentTimeout:

@@ -31,7 +31,7 @@ func TestLimitCounts(t *testing.T) {
 		{"attachments", say(`0`, `53-["echo"]`), socketio.LimitCounts{Attachments: 1}},
 		{"malformed attachments", say(`0`, `5x-["echo"]`), socketio.LimitCounts{}},
 		{"depth", say(`0`, `2["echo",`+strings.Repeat("[", 6)+strings.Repeat("]", 6)+`]`), socketio.LimitCounts{Depth: 1}},
-		{"namespaces", say(`0`, `0/a,`, `0/b,`), socketio.LimitCounts{Namespaces: 1}},
+		{"namespaces", say(`0`, `0/a,`, `0/b,`, `x`), socketio.LimitCounts{Namespaces: 1}},
 		{"no CONNECT", say(), socketio.LimitCounts{ConnectTimeouts: 1}},
 		{"no attachment", say(`0`, `51-["echo",{"_placeholder":true,"num":0}]`), socketio.LimitCounts{AttachmentTimeouts: 1}},
 		{"message", say(`0`, `2["echo","`+strings.Repeat("x", 1000)+`"]`), engine(engineio.LimitCounts{MessageBytes: 1})},

@@ -28,7 +28,9 @@ type Options struct {
 	MaxAttachments int
 	// MaxDepth bounds the nesting of arguments. Default: 512.
 	MaxDepth int
-	// MaxNamespaces bounds the namespaces that one client is connected to.
+	// MaxNamespaces bounds the namespaces that one client is connected to: one too
+	// many is refused with "Too many namespaces". As many may be decided about at
+	// one time; the client is not read while more have been asked for.
 	// Default: 100.
 	MaxNamespaces int
 	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that

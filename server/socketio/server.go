@@ -130,6 +130,12 @@ func (p *Pattern) Namespaces() []*Namespace {
 	return slices.DeleteFunc(p.server.Namespaces(), func(ns *Namespace) bool { return ns.pattern != p })
 }
 
+func (srv *Server) hasPatterns() bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return len(srv.patterns) > 0
+}
+
 // known returns the namespace that a socket connects to and counts the socket;
 // nil where there is none yet.
 func (srv *Server) known(s *Socket) *Namespace { return srv.acquire(s, nil) }
