@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -17,32 +19,71 @@ type ackFunc func(adapter.Args, error)
 // on a socket that is not connected.
 func (s *Socket) expect(id uint64, f ackFunc) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.state != connected {
+		s.mu.Unlock()
 		return false
 	}
 	if s.acks == nil {
 		s.acks = make(map[uint64]ackFunc)
 	}
 	s.acks[id] = f
+	s.client.awaited.Add(1)
+	s.mu.Unlock()
+	if full := s.client.stopped.Load(); full != nil { // the reading may go on now
+		full.mu.Lock()
+		full.inbox.release()
+		full.mu.Unlock()
+	}
 	return true
+}
+
+// answered takes what was expected with an id, or returns nil. s.mu is held.
+func (s *Socket) answered(id uint64) ackFunc {
+	f := s.acks[id]
+	if f != nil {
+		delete(s.acks, id)
+		s.client.awaited.Add(-1)
+	}
+	return f
+}
+
+// unanswered takes all that is expected. s.mu is held.
+func (s *Socket) unanswered() map[uint64]ackFunc {
+	acks := s.acks
+	s.acks = nil
+	s.client.awaited.Add(-int64(len(acks)))
+	return acks
 }
 
 // unexpect gives up waiting for an acknowledgement.
 func (s *Socket) unexpect(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.acks, id)
+	s.answered(id)
+}
+
+// giveUp ends all waiting for acknowledgements of the client's with an error.
+func (c *client) giveUp(err error) {
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.mu.Lock()
+		acks := s.unanswered()
+		s.mu.Unlock()
+		for _, f := range acks {
+			f(adapter.Args{}, err)
+		}
+	}
 }
 
 // acknowledged handles an ACK. One that nobody waits for is ignored.
 func (s *Socket) acknowledged(p packet.Packet) {
-	s.mu.Lock()
-	f := s.acks[p.ID]
 	if !p.HasID {
-		f = nil
+		return
 	}
-	delete(s.acks, p.ID)
+	s.mu.Lock()
+	f := s.answered(p.ID)
 	s.mu.Unlock()
 	if f != nil {
 		f(adapter.Args{List: inner(p.Data), Attachments: p.Attachments}, nil)
@@ -101,8 +142,12 @@ func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error)
 }
 
 // EmitWithAck sends an event and waits for the client's acknowledgement, whose
-// arguments it returns, each of them a [Value]. It returns the error of ctx
-// when that ends before, and ErrDisconnected where the client goes away.
+// arguments it returns, each of them a [Value]. Errors: those of Emit;
+// ErrDisconnected if the client goes away; an error that wraps that of ctx if ctx
+// ends before, or ErrTimeout after Options.AckTimeout if ctx has no deadline; and
+// ErrBacklog if the client sends so much meanwhile that the acknowledgement behind
+// it cannot be read. A handler of the same client may call it: the events that
+// come while it waits are bounded by Options.MaxPendingBytes alone.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	data, attachments, err := encodeEvent(event, args)
 	if err != nil {
@@ -122,6 +167,12 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 		s.unexpect(id)
 		return nil, err
 	}
+	var late <-chan time.Time
+	if _, has := ctx.Deadline(); !has && s.client.server.opts.AckTimeout > 0 {
+		t := time.NewTimer(s.client.server.opts.AckTimeout)
+		defer t.Stop()
+		late = t.C
+	}
 	select {
 	case a := <-ch:
 		if a.err != nil {
@@ -129,9 +180,15 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 		}
 		return values(a.args), nil
 	case <-ctx.Done():
-		s.unexpect(id)
-		return nil, fmt.Errorf("socketio: no acknowledgement of %q: %w", event, ctx.Err())
+		err = ctx.Err()
+	case <-late:
+		err = ErrTimeout
 	}
+	s.unexpect(id)
+	if !s.Connected() { // which ends the context of a handler, too
+		return nil, ErrDisconnected
+	}
+	return nil, fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
 }
 
 // To returns an operator for the sockets in the rooms, but for this one.

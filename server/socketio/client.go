@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -19,6 +20,9 @@ type client struct {
 	// Owned by the goroutine that reads.
 	decoder packet.Decoder
 	touched *Socket // has events that nobody works on yet
+
+	awaited atomic.Int64           // acknowledgements, by all of its sockets
+	stopped atomic.Pointer[Socket] // whose inbox is full, while that stops the reading
 
 	mu          sync.Mutex
 	sockets     []*Socket     // connected, or being decided about

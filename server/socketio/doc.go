@@ -22,7 +22,12 @@
 // came; those of different sockets run at the same time. A handler may wait, for
 // the client's acknowledgement too: acknowledgements, heartbeats and
 // disconnects are seen while it does. Events that come meanwhile wait in a
-// bounded queue, which, when full, stops the reading from that client.
+// bounded queue. When it is full, by Options.MaxPendingEvents or MaxPendingBytes,
+// the reading from that client stops: then a disconnect is seen when there is
+// room again, or when the heartbeat is overdue, which takes a few times
+// engineio's PingTimeout. While EmitWithAck waits for that client, the
+// number of events does not count; beyond MaxPendingBytes the wait ends with
+// [ErrBacklog].
 //
 // # Arguments
 //

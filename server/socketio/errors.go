@@ -28,6 +28,9 @@ var (
 	// ErrAway: the cluster is away, and did not get a message; this server's
 	// sockets have it.
 	ErrAway = adapter.ErrAway
+	// ErrBacklog: the client has sent so many events while its acknowledgement was
+	// awaited that no more of what it sends is read.
+	ErrBacklog = errors.New("socketio: too many events before the acknowledgement")
 	// ErrTimeout: not all answers came in time.
 	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed: the server is closed.

@@ -24,6 +24,10 @@ func (b *inbox) release() {
 	}
 }
 
+// eventBytes is what an event counts in the inbox beside its data, so that many
+// small ones are bounded too.
+const eventBytes = 64
+
 // receive puts an event into the inbox. While that is full it blocks, and with
 // it the reading from the client.
 func (s *Socket) receive(p packet.Packet) {
@@ -32,33 +36,55 @@ func (s *Socket) receive(p packet.Packet) {
 		return // the decoder has checked it
 	}
 	e := &Event{Name: name, socket: s, args: args, attachments: p.Attachments, id: p.ID, wantsAck: p.HasID}
-	size := len(p.Data)
+	size := eventBytes + len(p.Data)
 	for _, a := range p.Attachments {
 		size += len(a)
 	}
-	opts := &s.client.server.opts
-	for {
-		s.mu.Lock()
-		if s.state == disconnected {
-			s.mu.Unlock()
-			return
-		}
-		full := len(s.inbox.events) >= opts.MaxPendingEvents || s.inbox.bytes > opts.MaxPendingBytes
-		if !full {
-			s.inbox.events = append(s.inbox.events, e)
-			s.inbox.bytes += size
-			s.mu.Unlock()
-			return
-		}
-		if s.inbox.room == nil {
-			s.inbox.room = make(chan struct{})
-			s.client.server.limits.pending.Add(1)
-		}
-		room := s.inbox.room
-		s.mu.Unlock()
-		s.work()
-		<-room
+	room, _ := s.put(e, size)
+	if room == nil {
+		return
 	}
+	c := s.client
+	// First, so that whoever begins to wait for an acknowledgement sees it, or is
+	// seen by put.
+	c.stopped.Store(s)
+	defer c.stopped.Store(nil)
+	for {
+		room, bytes := s.put(e, size)
+		switch {
+		case room == nil:
+			return
+		case bytes && c.awaited.Load() > 0:
+			c.giveUp(ErrBacklog)
+		default:
+			s.work()
+			<-room
+		}
+	}
+}
+
+// put puts an event into the inbox, or returns what is closed when that may have
+// room; bytes says that it is too large, not too long. How long it is does not
+// count while the client's acknowledgement is awaited, which may come behind the
+// events. It returns nil on a socket that is disconnected, too.
+func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
+	opts := &s.client.server.opts
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == disconnected {
+		return nil, false
+	}
+	bytes = s.inbox.bytes > opts.MaxPendingBytes
+	if !bytes && (len(s.inbox.events) < opts.MaxPendingEvents || s.client.awaited.Load() > 0) {
+		s.inbox.events = append(s.inbox.events, e)
+		s.inbox.bytes += size
+		return nil, false
+	}
+	if s.inbox.room == nil {
+		s.inbox.room = make(chan struct{})
+		s.client.server.limits.pending.Add(1)
+	}
+	return s.inbox.room, bytes
 }
 
 // work makes sure that a goroutine works on what there is to do.

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -89,8 +90,9 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 
 // EmitWithAck sends an event to the selected sockets and returns the first
 // argument of each one's acknowledgement, each of them a [Value], in the order
-// in which they came. Where not all came in time it returns those that did,
-// and adapter.ErrTimeout.
+// in which they came. If not all came in time it returns those that did, and
+// ErrTimeout; together with ErrBacklog if a client of this server has sent so much
+// meanwhile that its acknowledgement behind it cannot be read.
 func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	p, err := o.packet(event, args)
 	if err != nil {
@@ -123,6 +125,7 @@ type collector struct {
 	answers []adapter.Args
 	done    int // answered, or gone
 	missing bool
+	backlog bool
 	want    int
 	full    chan struct{}
 }
@@ -137,6 +140,7 @@ func (c *collector) take(a adapter.Args, err error) {
 		c.answers = append(c.answers, a)
 	} else {
 		c.missing = true
+		c.backlog = c.backlog || errors.Is(err, ErrBacklog)
 	}
 	c.check()
 }
@@ -166,6 +170,9 @@ func (c *collector) wait(ctx context.Context) ([]adapter.Args, error) {
 	defer c.mu.Unlock()
 	if c.missing {
 		err = adapter.ErrTimeout
+	}
+	if c.backlog {
+		err = fmt.Errorf("%w: %w", ErrBacklog, adapter.ErrTimeout)
 	}
 	return slices.Clone(c.answers), err
 }

@@ -34,9 +34,16 @@ type Options struct {
 	// Default: 100.
 	MaxNamespaces int
 	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that
-	// wait for its handlers; beyond them the client is not read.
+	// wait for its handlers, of which each counts 64 bytes beside its data. Beyond
+	// them the client is not read, and neither its acknowledgements nor its end are
+	// seen, until there is room or its heartbeat is overdue. While an
+	// acknowledgement of the client is awaited, MaxPendingBytes alone holds; what
+	// goes beyond it ends the waiting with ErrBacklog.
 	// Default: 256, and 1 MiB.
 	MaxPendingEvents, MaxPendingBytes int
+	// AckTimeout bounds Socket.EmitWithAck if its context has no deadline.
+	// Negative: it does not. Default: 30 s.
+	AckTimeout time.Duration
 	// KeepEmptyNamespaces keeps namespaces that a pattern made when their last
 	// socket has left. Default: they are removed.
 	KeepEmptyNamespaces bool
@@ -87,6 +94,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxPendingBytes == 0 {
 		o.MaxPendingBytes = 1 << 20
+	}
+	if o.AckTimeout == 0 {
+		o.AckTimeout = 30 * time.Second
 	}
 	return o
 }

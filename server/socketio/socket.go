@@ -191,8 +191,7 @@ func (s *Socket) close(reason Reason) bool {
 	if reason == ReasonServerDisconnect {
 		s.inbox.events = nil
 	}
-	acks := s.acks
-	s.acks = nil
+	acks := s.unanswered()
 	s.inbox.release()
 	s.ctx.cancel()
 	s.mu.Unlock()
