@@ -103,6 +103,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		Policy:          realtime.DefaultPolicy{NotifyAdminOnly: cfg.NotifyPolicy == "admin"},
 		AuthRequired:    cfg.AuthRequired,
 		AuthTimeout:     cfg.AuthTimeout,
+		IgnoreExpiry:    cfg.TokenExpiry == "ignore",
 		RateLimit:       orNone(cfg.RateLimit, cfg.RateWindow),
 		RateWindow:      cfg.RateWindow,
 		PresenceMax:     orNegative(cfg.PresenceMax),

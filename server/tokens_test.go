@@ -109,6 +109,23 @@ func TestTokenSources(t *testing.T) {
 	}
 }
 
+// WS_TOKEN_EXPIRY=ignore checks tokens when clients connect, and no more.
+func TestTokenExpiryIgnore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startOn(t, env{"WS_TOKEN_EXPIRY": "ignore"}, raw.NewNetwork())
+		token := n.token("ana", auth.Grant{TTL: time.Minute})
+		c := raw.Connect(t, n.url, raw.Options{Auth: map[string]string{"token": token}, NetDial: n.dial})
+		c.Next("authenticated")
+		time.Sleep(time.Hour)
+		if a := c.Ask("join-room", "r"); !strings.Contains(a.Arg(0), `"success":true`) {
+			t.Errorf("after its token has expired: %s", a.Arg(0))
+		}
+		if _, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]string{"token": token}, NetDial: n.dial}); !strings.Contains(refusal, "token_expired") {
+			t.Errorf("connecting with it: %q", refusal)
+		}
+	})
+}
+
 // The leeway of 30 s holds for the whole way: a token that expired a moment ago
 // lets its user in, and keeps it connected until the leeway has passed.
 func TestLeewayDuringAConnection(t *testing.T) {
@@ -124,7 +141,9 @@ func TestLeewayDuringAConnection(t *testing.T) {
 		if e := c.Next("error"); !strings.Contains(e.Arg(1), `"reason":"token_expired"`) {
 			t.Errorf("error %s", e.Args)
 		}
-		c.Disconnected()
+		if c.Ended() {
+			t.Error("a DISCONNECT")
+		}
 		if took := time.Since(start); took > 2*time.Millisecond {
 			t.Errorf("told %v late", took)
 		}

@@ -23,6 +23,7 @@ export function readConfig(env) {
     },
     authRequired: env.WS_AUTH_REQUIRED === 'true',
     authTimeout: number(env, 'WS_AUTH_TIMEOUT', 30_000),
+    ignoreExpiry: env.WS_TOKEN_EXPIRY === 'ignore',
 
     rateLimit: number(env, 'WS_RATE_LIMIT', 100),
     rateWindow: number(env, 'WS_RATE_WINDOW', 60_000),

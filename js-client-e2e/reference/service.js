@@ -44,7 +44,8 @@ export class Service {
 
   /**
    * Registers the socket to the user of a verified token, or renews the token that it had: a socket keeps its user.
-   * A token that runs out ends the connection with a DISCONNECT, after which clients do not come back by themselves.
+   * A token that runs out closes the connection: the client comes back by itself, and asks its `auth` function for a
+   * fresh one. After a DISCONNECT it would do neither.
    */
   authenticate(socket, claims) {
     const previous = socket.data.session;
@@ -68,10 +69,10 @@ export class Service {
   }
 
   #expire(socket) {
-    if (socket.data.session.endsAt > Date.now()) return; // the longest timer was too short for this token
+    if (this.config.ignoreExpiry || socket.data.session.endsAt > Date.now()) return; // or the longest timer was too short
     const error = authenticationFailed('token_expired').toWire();
     socket.emit('error', error.message, { ...error, event: 'authenticate' });
-    socket.disconnect();
+    socket.conn.close(); // behind what is queued
   }
 
   joinRoom(socket, roomId) {

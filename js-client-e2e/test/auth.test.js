@@ -207,7 +207,7 @@ eachClient('the time to authenticate', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
 }, EACH_TRANSPORT);
 
 // Tokens are valid for 30 s beyond exp, so these have 2 to 3 s to go.
-eachTarget('a token that expires', {}, (world) => {
+eachClient('a token that expires', {}, (world) => {
   it('ends the connection, unless it was renewed', async (t) => {
     const userId = world.name('user');
     const renewed = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-28) }) }).connected();
@@ -215,10 +215,41 @@ eachTarget('a token that expires', {}, (world) => {
     await renewed.ask('authenticate', { token: sign({ userId, exp: secondsFromNow(3600) }) });
 
     const [text, error] = await ending.arguments('error');
-    assert.equal(error.code, 'unauthenticated');
-    assert.equal(error.message, text);
-    assert.equal(await ending.disconnected(), 'io server disconnect');
+    assert.deepStrictEqual(error, { code: 'unauthenticated', message: text, reason: 'token_expired', event: 'authenticate' });
+    assert.match(await ending.disconnected(), /^transport (close|error)$/);
     assert.deepStrictEqual(await renewed.unread('error', 'disconnect'), []);
     await renewed.ask('join-room', world.name('room'));
+  });
+
+  it('lets an unchanged client come back with the token that its auth function gets', async (t) => {
+    const userId = world.name('user');
+    let asked = 0;
+    const auth = (callback) => callback({ token: sign({ userId, exp: secondsFromNow(asked++ === 0 ? -28 : 3600) }) });
+    const client = await world.open(t, auth, { reconnection: true, reconnectionDelay: 10 }).connected();
+    const first = await client.next('authenticated');
+    await client.disconnected();
+    await client.connected();
+    const second = await client.next('authenticated');
+    assert.equal(second.userId, userId);
+    assert.notEqual(second.socketId, first.socketId);
+    assert.equal(asked, 2);
+    await client.ask('join-room', world.name('room'));
+  });
+}, EACH_TRANSPORT);
+
+eachTarget('a token that expires under WS_TOKEN_EXPIRY=ignore', { WS_TOKEN_EXPIRY: 'ignore' }, (world) => {
+  it('keeps its connection, and opens no other', async (t) => {
+    const userId = world.name('user');
+    const token = sign({ userId, exp: secondsFromNow(-28) });
+    const client = await world.open(t, { token }).connected();
+    let refused;
+    do {
+      const other = world.open(t, { token });
+      refused = await Promise.race([other.refused(), other.connected().then(() => undefined)]);
+      other.socket.close();
+    } while (!refused);
+    assert.deepStrictEqual(refused.data, { code: 'token_expired' });
+    assert.deepStrictEqual(await client.unread('error', 'disconnect'), []);
+    await client.ask('join-room', world.name('room'));
   });
 });

@@ -59,6 +59,7 @@ type Config struct {
 
 	AuthRequired bool          // WS_AUTH_REQUIRED: no connection without a token
 	AuthTimeout  time.Duration // WS_AUTH_TIMEOUT
+	TokenExpiry  string        // WS_TOKEN_EXPIRY: close or ignore
 	RateLimit    int           // WS_RATE_LIMIT, in events per RateWindow; 0: none
 	RateWindow   time.Duration // WS_RATE_WINDOW; 0: no limit
 	PresenceMax  int           // WS_PRESENCE_MAX, in users of a room

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		RedisPrefix: "socket.io", RedisAdapter: "classic",
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
 		MaxAttachments: 10, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
-		AuthTimeout: 30 * time.Second, RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
+		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 		DevSecret: true,
 	}
 	if got := must(t, nil); !reflect.DeepEqual(got, want) {
@@ -105,6 +105,7 @@ func TestEachSetting(t *testing.T) {
 		{"WS_RATE_LIMIT", "0", func(c config.Config) any { return c.RateLimit }, 0},
 		{"WS_RATE_WINDOW", "500", func(c config.Config) any { return c.RateWindow }, 500 * time.Millisecond},
 		{"WS_PRESENCE_MAX", "2", func(c config.Config) any { return c.PresenceMax }, 2},
+		{"WS_TOKEN_EXPIRY", "ignore", func(c config.Config) any { return c.TokenExpiry }, "ignore"},
 		{"WS_NOTIFY_POLICY", "admin", func(c config.Config) any { return c.NotifyPolicy }, "admin"},
 		{"JWT_SECRET", "s", func(c config.Config) any { return c.JWTSecret.Reveal() }, "s"},
 		{"JWT_PUBLIC_KEY", "key.pem", func(c config.Config) any { return c.JWTPublicKey.Reveal() }, "key.pem"},
@@ -148,6 +149,7 @@ func TestRefused(t *testing.T) {
 		{env{"WS_RATE_LIMIT": "1\n2"}, nil, `WS_RATE_LIMIT="1\n2": must be a whole number from 0 to 1000000000`},
 		{env{"WS_RATE_LIMIT": strings.Repeat("9", 100)}, nil, `WS_RATE_LIMIT="` + strings.Repeat("9", 80) + `…": must be a whole number from 0 to 1000000000`},
 		{env{"WS_AUTH_REQUIRED": "si"}, nil, `WS_AUTH_REQUIRED="si": must be true or false`},
+		{env{"WS_TOKEN_EXPIRY": "disconnect"}, nil, `WS_TOKEN_EXPIRY="disconnect": must be close or ignore`},
 		{env{"WS_NOTIFY_POLICY": "Admin"}, nil, `WS_NOTIFY_POLICY="Admin": must be any or admin`},
 		{env{"LOG_LEVEL": "loud"}, nil, `LOG_LEVEL="loud": must be trace, debug, info, warn or error`},
 		{env{"REDIS_PREFIX": "a*"}, nil, `REDIS_PREFIX="a*": must be a text without blanks, *, ?, [, ] and \`},

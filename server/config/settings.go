@@ -47,6 +47,7 @@ func (c *draft) settings() []setting {
 
 		{"WS_AUTH_REQUIRED", boolean(&c.AuthRequired), "false", "whether a connection without a token is refused"},
 		{"WS_AUTH_TIMEOUT", millis(&c.AuthTimeout, 100*time.Millisecond, day), "30000", "how long a client may stay unauthenticated"},
+		{"WS_TOKEN_EXPIRY", oneOf(&c.TokenExpiry, "close", "ignore"), "close", "what becomes of a connection whose token expires"},
 		{"WS_RATE_LIMIT", number(&c.RateLimit, 0, 1e9), "100", "events that a user may send in the window, 0 for any number"},
 		{"WS_RATE_WINDOW", millis(&c.RateWindow, 0, day), "60000", "the window, 0 for no limit"},
 		{"WS_PRESENCE_MAX", number(&c.PresenceMax, 0, 1e9), "1000", "users in a room from which on it has no user-joined and the like"},

@@ -28,6 +28,12 @@ type Options struct {
 	// AuthTimeout is how long a socket may stay connected without a user.
 	// Negative: forever. Default: 30 s.
 	AuthTimeout time.Duration
+	// IgnoreExpiry keeps the connections of sockets whose token expires, as long as
+	// they last: tokens are checked when they come, and no more. Default: the
+	// client gets the event error, code unauthenticated, reason token_expired, and
+	// its connection is closed, with all its namespaces; the official client
+	// connects again by itself, and asks its auth function for a token.
+	IgnoreExpiry bool
 	// RateLimit is how many events a user may send within RateWindow, over all
 	// his sockets on this node; pings count apart, per socket. Negative: any
 	// number. Default: 100 in 60 s.
@@ -62,8 +68,8 @@ type Audit struct {
 	// Refused: a client was not let in as the user that it wants to be, with the
 	// code that it reads: of [auth.Code], user_mismatch, or a [Code].
 	Refused func(s *socketio.Socket, code string, err error)
-	// Expired: a socket was disconnected because it did not authenticate, or
-	// not again, in time.
+	// Expired: a socket is disconnected because it did not authenticate in time
+	// (the zero user), or because its token has expired.
 	Expired func(s *socketio.Socket, user ident.ID)
 	// Failed: an event ended with an error.
 	Failed func(s *socketio.Socket, event string, err error)

@@ -211,7 +211,8 @@ func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Auth
 }
 
 // RegisterUser makes the socket a device of the user whom the claims name, with
-// the rights that they give, until they expire. On a socket that has a user it
+// the rights that they give. When they expire the connection is closed, unless
+// they have been replaced or [Options.IgnoreExpiry] is set. On a socket that has a user it
 // replaces the claims; another user's are refused. The socket leaves the rooms that
 // the policy allowed by the claims before and does not allow by these; the client
 // gets room-left for each. It returns an [*Error], or socketio.ErrDisconnected.
@@ -295,14 +296,17 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 	return user, !has, nil
 }
 
-// expire sets the timer for the end of the claims. session.mu is held.
+// expire sets the timer for the end of the claims: it closes the connection
+// behind the event error, without a DISCONNECT, after which the official client
+// would not come back. So it does, and asks its auth function for a token.
+// session.mu is held.
 func (svc *Service) expire(s *socketio.Socket, sess *session) {
 	if sess.timer != nil {
 		sess.timer.Stop()
 		sess.timer = nil
 	}
 	at := sess.claims.ExpiresAt
-	if at.IsZero() {
+	if at.IsZero() || svc.opts.IgnoreExpiry {
 		return
 	}
 	user := sess.claims.UserID
@@ -318,9 +322,9 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 			f(s, user)
 		}
 		svc.counters.errors.Add(1)
-		e := authenticationFailed("token_expired")
-		s.Emit("error", e.Message, EventError{Error: *e, Event: "authenticate"})
-		s.Disconnect(false)
+		e := authenticationFailed(auth.Code(auth.ErrTokenExpired))
+		s.Emit("error", e.Message, EventError{Error: *e, Event: eventAuthenticate})
+		s.Session().Close()
 	})
 }
 

@@ -194,14 +194,71 @@ func TestTokenExpiry(t *testing.T) {
 			e.Arg(1) != `{"code":"unauthenticated","message":"Authentication failed","reason":"token_expired","event":"authenticate"}` {
 			t.Errorf("error %s", e.Args)
 		}
-		ana.Disconnected()
+		if ana.Ended() {
+			t.Error("a DISCONNECT, after which the official client does not come back")
+		}
 		mustSucceed(t, ben.Ask("join-room", "r")) // a fresh token
 		time.Sleep(30 * time.Second)
-		ben.Disconnected()
+		ben.Ended()
 		synctest.Wait()
 		if got := n.ConnectedUsersCount(); got != 0 {
 			t.Errorf("%d users are left", got)
 		}
+	})
+}
+
+// At expiry the connection ends on every transport, behind the error.
+func TestTokenExpiryClosesEveryTransport(t *testing.T) {
+	n := start(t)
+	for _, transport := range []raw.Transport{raw.WebSocket, raw.Polling, raw.Upgrade} {
+		c := raw.Connect(t, n.url, raw.Options{Transport: transport})
+		claims := claimsOf("ana")
+		claims.ExpiresAt = time.Now().Add(50 * time.Millisecond)
+		if _, err := n.RegisterUser(n.socket(c), claims); err != nil {
+			t.Fatal(err)
+		}
+		if e := c.Next("error"); !strings.Contains(e.Arg(1), `"reason":"token_expired"`) {
+			t.Errorf("%v: error %s", transport, e.Args)
+		}
+		if c.Ended() {
+			t.Errorf("%v: a DISCONNECT", transport)
+		}
+		n.settled(0)
+	}
+}
+
+// The claims of a far future do not end a connection today.
+func TestTokenExpiryFarAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory)
+		c := n.device("ana")
+		for _, at := range []time.Time{time.Unix(1<<62, 0), time.Unix(253402300799, 0), time.Now().Add(1<<63 - 1)} {
+			claims := claimsOf("ana")
+			claims.ExpiresAt = at
+			if _, err := n.RegisterUser(n.socket(c), claims); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(24 * time.Hour)
+			mustSucceed(t, c.Ask("join-room", "r"))
+		}
+	})
+}
+
+func TestIgnoreExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory, func(o *options) { o.IgnoreExpiry = true })
+		c := n.device("ana", auth.Grant{TTL: time.Minute})
+		token := sign(t, id("ana"), auth.Grant{TTL: time.Minute})
+		time.Sleep(24 * time.Hour)
+		mustSucceed(t, c.Ask("join-room", "r"))
+		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]any{"token": token}, NetDial: n.dial})
+		if !strings.Contains(refusal, "token_expired") { // when it comes it is checked
+			t.Errorf("an expired token: %q", refusal)
+		}
+		if a := c.Ask("authenticate", map[string]any{"token": token}); !strings.Contains(a.Arg(0), "token_expired") {
+			t.Errorf("an expired token in authenticate: %s", a.Arg(0))
+		}
+		mustSucceed(t, c.Ask("join-room", "r"))
 	})
 }
 
@@ -222,7 +279,7 @@ func TestRenewalIsTooLate(t *testing.T) {
 			if err := <-renewals; !errors.Is(err, socketio.ErrDisconnected) {
 				t.Errorf("renewed with %v", err)
 			}
-			c.Disconnected()
+			c.Ended()
 		}
 	})
 }
