@@ -85,14 +85,18 @@ func audit(l zerolog.Logger) realtime.Audit {
 	}
 }
 
-// handshakeRefused logs requests that did not become a session: those that were
-// turned away for what they ask, at a level that is seldom looked at.
+// handshakeRefused logs requests that did not become a session: clients that an
+// operator may have to do something about as warnings, such as those that are too
+// old, and malformed requests at a level that is seldom looked at.
 func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeError) {
-	refusals, malformed := sampled(l), sampled(l)
+	refusals, protocols, malformed := sampled(l), sampled(l), sampled(l)
 	return func(r *http.Request, e *engineio.HandshakeError) {
 		line := malformed.Debug
-		if e.Code == engineio.CodeForbidden {
+		switch e.Code {
+		case engineio.CodeForbidden:
 			line = refusals.Warn
+		case engineio.CodeUnsupportedProtocol:
+			line = protocols.Warn
 		}
 		line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText)).Msg("handshake refused")
 	}

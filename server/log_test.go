@@ -62,6 +62,9 @@ func TestAudit(t *testing.T) {
 		"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 		"Origin: https://evil.example", "X-Forwarded-For: 203.0.113.6",
 	})
+	n.do("GET", strings.Replace(polling, "EIO=4", "EIO=3", 1), "", "X-Forwarded-For: 203.0.113.8")
+	n.do("GET", strings.Replace(polling, "EIO=4", "EIO="+strings.Repeat("x", 100), 1), "", "X-Forwarded-For: 203.0.113.9")
+	n.do("GET", strings.Replace(polling, "EIO=4&", "", 1), "", "X-Forwarded-For: 203.0.113.10")
 	n.do("GET", "/api/ws/users", "", "Authorization: Bearer wrong", "X-Forwarded-For: 203.0.113.7")
 	c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"})
 	c.Send("41")
@@ -85,6 +88,9 @@ func TestAudit(t *testing.T) {
 			{"level": "warn", "address": "203.0.113.1", "code": 4.0, "error": "engineio: Too many connections from this address: engineio: MaxSessionsPerAddress reached"},
 			{"level": "debug", "address": "203.0.113.5", "code": 1.0, "error": "engineio: Session ID unknown"},
 			{"level": "warn", "address": "203.0.113.6", "code": 4.0, "error": `engineio: Forbidden: origin "https://evil.example"`},
+			{"level": "warn", "address": "203.0.113.8", "code": 5.0, "error": "engineio: Unsupported protocol version: EIO 3, a client of Socket.IO 1.x or 2.x"},
+			{"level": "warn", "address": "203.0.113.9", "code": 5.0, "error": `engineio: Unsupported protocol version: EIO "xxxxxxxxxxxxxxxx"`},
+			{"level": "warn", "address": "203.0.113.10", "code": 5.0, "error": "engineio: Unsupported protocol version: no EIO, not a client of Socket.IO 1.x or later"},
 		},
 		"API key refused": {{"level": "warn", "address": "203.0.113.7", "method": "GET", "path": "/api/ws/users"}},
 		"event failed":    {{"level": "debug", "socket": "*", "address": "203.0.113.1", "event": "publish-update", "error": "realtime: unauthorized: Unauthorized"}},
@@ -117,6 +123,7 @@ func TestLogIsBounded(t *testing.T) {
 		c := n.device("ana")
 		for i := range each {
 			n.do("GET", "/socket.io/?EIO=4&transport="+long, "", "X-Forwarded-For: fe80::1%"+long)
+			n.do("GET", strings.Replace(polling, "EIO=4", "EIO=3", 1), "")
 			n.do("GET", "/api/ws/users/"+long+"?token="+long, "", "Authorization: Bearer "+long)
 			n.upgrade([]string{
 				"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -129,7 +136,7 @@ func TestLogIsBounded(t *testing.T) {
 		c.Ask("ping")
 		text := n.log.String()
 		for message, want := range map[string]int{
-			"handshake refused": 2 * 51, "API key refused": 51, "authentication refused": 51, "event failed": 51,
+			"handshake refused": 3 * 51, "API key refused": 51, "authentication refused": 51, "event failed": 51,
 			"nobody handles this event; said once": 7, "connected": 1,
 		} {
 			if got := len(lines(t, text, message)); got != want {

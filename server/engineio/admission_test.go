@@ -313,6 +313,12 @@ func TestLimitCounts(t *testing.T) {
 			conn := rawWebSocket(t, e, r.session.ID())
 			io.Copy(io.Discard, conn)
 		}, LimitCounts{UpgradeTimeouts: 1}},
+		{"clients of other protocols", Options{}, func(e *endpoint) {
+			for _, query := range []string{"EIO=3&transport=polling", "transport=polling", "EIO=5&transport=polling", "EIO=&transport=polling", "EIO=4&EIO=3&transport=polling"} {
+				request(t, "GET", e.url+"?"+query, nil, nil)
+			}
+			request(t, "GET", e.url+"?EIO=3&transport=websocket", wsHeader, nil)
+		}, LimitCounts{UnsupportedProtocols: 6}},
 		{"none", Options{}, func(e *endpoint) {
 			c, r := e.dial(t, true)
 			c.Upgrade()

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -170,8 +171,9 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 			return nil, refuse(CodeForbidden, err)
 		}
 	}
-	if query("EIO") != "4" {
-		return nil, refuse(CodeUnsupportedProtocol, nil)
+	if v := query("EIO"); v != "4" {
+		srv.limits.protocols.Add(1)
+		return nil, refuse(CodeUnsupportedProtocol, foreignProtocol(v))
 	}
 	srv.mu.RLock()
 	stopping := srv.refusing
@@ -180,6 +182,17 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 		return nil, overloaded(http.StatusServiceUnavailable, "Server shutting down", errStopping)
 	}
 	return nil, nil
+}
+
+// foreignProtocol says for the log which clients ask with this EIO.
+func foreignProtocol(v string) error {
+	switch v {
+	case "3":
+		return errors.New("EIO 3, a client of Socket.IO 1.x or 2.x")
+	case "":
+		return errors.New("no EIO, not a client of Socket.IO 1.x or later")
+	}
+	return fmt.Errorf("EIO %.16q", v)
 }
 
 // NewID returns 15 random bytes as 20 characters, as Node's servers name

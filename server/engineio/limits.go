@@ -16,6 +16,9 @@ type LimitCounts struct {
 	Connections           int64 `json:"connections"`
 	ConnectionsPerAddress int64 `json:"connectionsPerAddress"`
 	Handshakes            int64 `json:"handshakes"`
+	// UnsupportedProtocols: handshakes of another protocol than 4, most likely of
+	// clients 1.x and 2.x of Socket.IO.
+	UnsupportedProtocols int64 `json:"unsupportedProtocols"`
 	// QueueBytes: sessions closed with [ReasonSlowConsumer].
 	QueueBytes int64 `json:"queueBytes"`
 	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize.
@@ -33,7 +36,7 @@ type LimitCounts struct {
 type limitCounters struct {
 	sessions, addresses, handshakes    atomic.Int64
 	queue, message, fragments, packets atomic.Int64
-	bodies, upgrades                   atomic.Int64
+	bodies, upgrades, protocols        atomic.Int64
 }
 
 // LimitCounts returns the counts of this moment.
@@ -41,7 +44,7 @@ func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
 		Connections: c.sessions.Load(), ConnectionsPerAddress: c.addresses.Load(), Handshakes: c.handshakes.Load(),
-		QueueBytes: c.queue.Load(), MessageBytes: c.message.Load(), Fragments: c.fragments.Load(),
+		UnsupportedProtocols: c.protocols.Load(), QueueBytes: c.queue.Load(), MessageBytes: c.message.Load(), Fragments: c.fragments.Load(),
 		PayloadPackets: c.packets.Load(), BodyTimeouts: c.bodies.Load(), UpgradeTimeouts: c.upgrades.Load(),
 	}
 }
