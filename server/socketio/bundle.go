@@ -6,32 +6,60 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// bundle serves the browser's client, under the names that Node serves it.
-type bundle struct {
-	files   fs.FS
-	version string
+// bundleNames are the files of the browser's client, under the names that Node
+// serves. Each has a map beside it.
+var bundleNames = [...]string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"}
 
-	mu     sync.Mutex
-	zipped map[string][]byte
+// bundle serves the browser's client.
+type bundle struct {
+	version string
+	files   map[string]*bundleFile // all that may be there
+}
+
+// bundleFile is a file that is read, and compressed, when it is first asked for.
+// All answers share the bytes, so one that nobody reads holds none of its own.
+type bundleFile struct {
+	plain, zipped func() []byte // nil if the file is not there
 }
 
 func newBundle(files fs.FS, version string) *bundle {
-	return &bundle{files: files, version: version, zipped: make(map[string][]byte)}
+	b := &bundle{version: version, files: make(map[string]*bundleFile)}
+	for _, name := range bundleNames {
+		b.files[name] = newBundleFile(files, name)
+		b.files[name+".map"] = newBundleFile(files, name+".map")
+	}
+	return b
+}
+
+func newBundleFile(files fs.FS, name string) *bundleFile {
+	plain := sync.OnceValue(func() []byte {
+		b, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil
+		}
+		return b
+	})
+	return &bundleFile{plain: plain, zipped: sync.OnceValue(func() []byte { return zip(plain()) })}
+}
+
+func zip(plain []byte) []byte {
+	if plain == nil {
+		return nil
+	}
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	w.Write(plain)
+	w.Close()
+	return bytes.Clone(buf.Bytes())
 }
 
 // serves reports whether the last element of a path names a file of the client.
-func (b *bundle) serves(urlPath string) bool {
-	name := strings.TrimSuffix(path.Base(urlPath), ".map")
-	switch name {
-	case "socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js":
-		return true
-	}
-	return false
-}
+func (b *bundle) serves(urlPath string) bool { return b.files[path.Base(urlPath)] != nil }
 
 func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := path.Base(r.URL.Path)
@@ -41,37 +69,27 @@ func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	plain, err := fs.ReadFile(b.files, name)
-	if err != nil {
+	gzipped := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	body := b.files[name].plain
+	if gzipped {
+		body = b.files[name].zipped
+	}
+	content := body()
+	if content == nil {
 		http.NotFound(w, r)
 		return
 	}
 	h.Set("Cache-Control", "public, max-age=0")
 	h.Set("ETag", etag)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
 	if strings.HasSuffix(name, ".map") {
 		h.Set("Content-Type", "application/json; charset=utf-8")
 	} else {
 		h.Set("Content-Type", "application/javascript; charset=utf-8")
 	}
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if gzipped {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
-		plain = b.zip(name, plain)
 	}
-	w.Write(plain)
-}
-
-// zip compresses a file once.
-func (b *bundle) zip(name string, plain []byte) []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if z := b.zipped[name]; z != nil {
-		return z
-	}
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	w.Write(plain)
-	w.Close()
-	b.zipped[name] = buf.Bytes()
-	return buf.Bytes()
+	w.Write(content)
 }

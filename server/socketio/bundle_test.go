@@ -1,9 +1,12 @@
 package socketio_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"testing"
 	"testing/fstest"
 
@@ -77,6 +80,38 @@ func TestBundle(t *testing.T) {
 	}
 	socketiotest.Dial(t, srv.URL, socketiotest.Options{})
 }
+
+// An answer holds no copy of the file: a client that asks for it many times and
+// reads nothing costs no memory.
+func TestBundleIsNotCopied(t *testing.T) {
+	const size = 1 << 20
+	files := fstest.MapFS{"socket.io.js": {Data: bytes.Repeat([]byte("x"), size)}}
+	srv := socketio.New(socketio.Options{Bundle: files, BundleVersion: "1"})
+	defer srv.Close(t.Context())
+	for _, encoding := range []string{"", "gzip"} {
+		r := httptest.NewRequest("GET", "/socket.io/socket.io.js", nil)
+		r.Header.Set("Accept-Encoding", encoding)
+		ask := func() { srv.ServeHTTP(&discard{header: http.Header{}}, r) }
+		ask() // reads the file
+		const times = 100
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range times {
+			ask()
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / times; each > size/100 {
+			t.Errorf("%q: an answer allocates %d bytes", encoding, each)
+		}
+	}
+}
+
+// discard is a response that nobody keeps.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
 
 func TestNoBundle(t *testing.T) {
 	srv := serve(t, socketio.Options{Bundle: fstest.MapFS{}})
