@@ -14,6 +14,7 @@ var (
 	// ErrSlowConsumer is returned by the send that overfilled a queue.
 	ErrSlowConsumer = errors.New("engineio: client reads too slowly")
 
+	errHijack      = errors.New("engineio: the HTTP server cannot give its connection away")
 	errOverlap     = errors.New("engineio: a request of the same kind is under way")
 	errPollGone    = errors.New("engineio: poll closed prematurely")
 	errBody        = errors.New("engineio: body incomplete")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -16,10 +15,10 @@ import (
 // ServeHTTP handles all requests of the endpoint: handshakes, polls, posts,
 // WebSockets and preflights.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	srv.boundBody(w, r)
 	if srv.opts.CORS != nil && srv.opts.CORS.Apply(w, r) {
 		return
 	}
-	srv.boundBody(w, r)
 	upgrade := isUpgrade(r)
 	query := lastValues(r)
 	var p place
@@ -33,11 +32,11 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if upgrade {
-		if wrong := checkWebSocket(r); wrong != "" {
-			if strings.Contains(wrong, "Version") {
+		if wrong := checkWebSocket(r); wrong != nil {
+			if wrong == errVersion {
 				w.Header().Set("Sec-WebSocket-Version", "13, 8")
 			}
-			writeError(w, &HandshakeError{Code: CodeBadRequest, Message: wrong}, true)
+			writeError(w, wrong, true)
 			return
 		}
 	}
@@ -57,46 +56,6 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		srv.openPolling(w, r, query, &p)
 	}
-}
-
-func isUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" && strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade")
-}
-
-var webSocketKey = regexp.MustCompile(`^[+/0-9A-Za-z]{22}==$`)
-
-// checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and
-// reports what is wrong in the words of Node's server.
-func checkWebSocket(r *http.Request) (wrong string) {
-	switch {
-	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
-		return "Invalid Upgrade header"
-	case !webSocketKey.MatchString(r.Header.Get("Sec-WebSocket-Key")):
-		return "Missing or invalid Sec-WebSocket-Key header"
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
-		return "Missing or invalid Sec-WebSocket-Version header"
-	case !validProtocols(r.Header.Values("Sec-WebSocket-Protocol")):
-		return "Invalid Sec-WebSocket-Protocol header"
-	}
-	return ""
-}
-
-var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-
-// validProtocols reports whether the header, where there is one, lists tokens
-// that differ.
-func validProtocols(header []string) bool {
-	seen := make(map[string]bool)
-	for _, line := range header {
-		for name := range strings.SplitSeq(line, ",") {
-			name = strings.Trim(name, " \t")
-			if seen[name] || !token.MatchString(name) {
-				return false
-			}
-			seen[name] = true
-		}
-	}
-	return true
 }
 
 // lastValues decodes the query as a URLSearchParams of JavaScript does, which the

@@ -91,23 +91,9 @@ func (srv *Server) forget(c *websocketConn) {
 // acceptWebSocket answers the WebSocket handshake. Where that fails it has
 // answered the client.
 func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *websocketConn, early []byte, err error) {
-	up := ws.HTTPUpgrader{
-		Timeout:  srv.opts.UpgradeTimeout,
-		Header:   w.Header(),
-		Protocol: func(string) bool { return true }, // the first, as on Node
-	}
-	conn, rw, _, err := up.Upgrade(r, w)
+	conn, early, err := switchProtocols(w, r, srv.opts.UpgradeTimeout)
 	if err != nil {
-		if conn != nil {
-			conn.Close()
-		}
 		return nil, nil, err
-	}
-	// What the client sent behind its request sits in the reader's buffer,
-	// which is not kept.
-	if n := rw.Reader.Buffered(); n > 0 {
-		early = make([]byte, n)
-		io.ReadFull(rw.Reader, early)
 	}
 	c = &websocketConn{conn: conn, reader: frameReader{limit: srv.opts.MaxHTTPBufferSize}}
 	srv.adopt(c)

@@ -155,6 +155,77 @@ func TestWebSocketBrokenConnection(t *testing.T) {
 // Sixty-four KiB of blanks in a header, which took ws a time that grew with their
 // square (CVE-2021-32640), cost what reading them does. Whole servers let no such
 // header in.
+// A handshake counts in all forms that proxies give it, and in no other.
+func TestWebSocketHandshakeForms(t *testing.T) {
+	e := serve(t, Options{})
+	const (
+		rest     = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		upgrades = "Upgrade: websocket\r\n" + rest
+		accept   = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+	)
+	for name, tc := range map[string]struct {
+		version, header string
+		want            int
+	}{
+		"plain":                    {"1.1", "Host: x\r\nConnection: Upgrade\r\n" + upgrades, 101},
+		"HTTP/1.0":                 {"1.0", "Host: x\r\nConnection: upgrade\r\n" + upgrades, 101},
+		"HTTP/1.0, keep-alive":     {"1.0", "Host: x\r\nConnection: keep-alive, upgrade\r\n" + upgrades, 101},
+		"HTTP/1.0 without a host":  {"1.0", "Connection: upgrade\r\n" + upgrades, 101},
+		"a list":                   {"1.1", "Host: x\r\nConnection: keep-alive, Upgrade\r\n" + upgrades, 101},
+		"a list without blanks":    {"1.1", "Host: x\r\nConnection: upgrade,keep-alive\r\n" + upgrades, 101},
+		"tabs and empty elements":  {"1.1", "Host: x\r\nConnection: ,\tkeep-alive ,\tUPGRADE\t,\r\n" + upgrades, 101},
+		"two lines":                {"1.1", "Host: x\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n" + upgrades, 101},
+		"two lines, the first":     {"1.1", "Host: x\r\nconnection: upgrade\r\n" + upgrades + "CONNECTION: close\r\n", 101},
+		"case":                     {"1.1", "Host: x\r\nCONNECTION: uPGRADE\r\nUPGRADE: WebSocket\r\n" + rest, 101},
+		"another name":             {"1.1", "Host: x\r\nConnection: upgraded\r\n" + upgrades, 400},
+		"part of a name":           {"1.1", "Host: x\r\nConnection: keep-alive, x-upgrade\r\n" + upgrades, 400},
+		"no Connection":            {"1.1", "Host: x\r\n" + upgrades, 400},
+		"no Connection, HTTP/1.0":  {"1.0", upgrades, 400},
+		"no Upgrade":               {"1.1", "Host: x\r\nConnection: Upgrade\r\n" + rest, 400},
+		"Upgrade to something":     {"1.1", "Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + rest, 400},
+		"no key, by two lines":     {"1.1", "Host: x\r\nConnection: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", 400},
+		"another version, by 1.0.": {"1.0", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(e.url, "http://"), "/engine.io/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(engineiotest.Wait))
+			// The client does not wait for the answer.
+			fmt.Fprintf(conn, "GET /engine.io/?EIO=4&transport=websocket HTTP/%s\r\n%s\r\n\x81\x82\x00\x00\x00\x004x", tc.version, tc.header)
+			br := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil || resp.StatusCode != tc.want {
+				t.Fatalf("%+v, %v, want %d", resp, err, tc.want)
+			}
+			if tc.want != 101 {
+				return
+			}
+			if resp.Proto != "HTTP/1.1" || resp.Header.Get("Sec-WebSocket-Accept") != accept || resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Connection") != "Upgrade" {
+				t.Errorf("%s %v", resp.Proto, resp.Header)
+			}
+			if open := readFrame(br); !strings.HasPrefix(open, "1 0{") {
+				t.Fatalf("open packet %q", open)
+			}
+			if got := e.next(t).message(t); got != "x" {
+				t.Errorf("message %q", got)
+			}
+		})
+	}
+}
+
+// Only a GET opens a WebSocket.
+func TestWebSocketHandshakeMethod(t *testing.T) {
+	e := serve(t, Options{})
+	_, r := e.dial(t, true)
+	status, body, _ := request(t, "POST", e.url+"?EIO=4&transport=websocket&sid="+r.session.ID(), wsHeader, nil)
+	if status != 405 || body != "Invalid HTTP method" {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 func TestWebSocketProtocolHeader(t *testing.T) {
 	e := serve(t, Options{})
 	other, _ := e.dial(t, false)
