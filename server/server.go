@@ -31,13 +31,6 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Limits of HTTP that nobody has asked to configure.
-const (
-	headerTimeout  = 60 * time.Second
-	idleTimeout    = 90 * time.Second
-	maxHeaderBytes = 32 << 10
-)
-
 // minCloseTime is what handlers have to return when everything is closed, also
 // where SHUTDOWN_TIMEOUT is 0.
 const minCloseTime = 100 * time.Millisecond
@@ -123,13 +116,8 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 		Unauthorized: keyRefused(srv.log),
 	})
-	srv.http = &http.Server{
-		Handler:           forwarded(cfg.TrustedProxies, route(srv.io, api)),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          errorLog(srv.log),
-	}
+	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, route(srv.io, api)))
+	srv.http.ErrorLog = errorLog(srv.log)
 	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))
 	if err != nil {
 		return nil, fmt.Errorf("server: HTTP_HOST, HTTP_PORT: %w", err)

@@ -32,6 +32,14 @@
 // writes all that a session has queued with one system call where it can. A
 // queue that outgrows [Options.MaxQueueBytes] closes its session.
 //
+// # The HTTP server
+//
+// A [Server] is a handler: how long a request may take to come, and its answer
+// to be read, is decided by the [http.Server] that it runs on, whose zero value
+// waits as long as clients like. [NewHTTPServer] makes one on which every
+// connection ends, and says what to set on one of your own. The handler itself
+// bounds the bodies that it reads, the answers of polls, and WebSockets.
+//
 // # Locks
 //
 // Session.mu guards a session's state and queue, Session.reading serialises

@@ -23,5 +23,7 @@ func Example() {
 	}
 	srv := engineio.New(engineio.Options{}, func(*engineio.Session, *http.Request) engineio.Handler { return echo })
 	http.Handle("/engine.io/", srv)
-	log.Fatal(http.ListenAndServe("localhost:3000", nil))
+	hs := engineio.NewHTTPServer(http.DefaultServeMux)
+	hs.Addr = "localhost:3000"
+	log.Fatal(hs.ListenAndServe())
 }

@@ -115,6 +115,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	p.late = s.probe != nil
 	s.mu.Unlock()
 
+	waits(w, r)
 	var impatient <-chan time.Time
 	if p.late {
 		impatient = time.After(noopAfter)
@@ -148,6 +149,7 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	s.polling.poll = nil
 	if p.refused {
 		s.mu.Unlock()
+		s.server.boundAnswer(w)
 		writeError(w, refuse(CodeBadRequest, nil), false)
 		return
 	}
@@ -227,16 +229,11 @@ func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []b
 		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	// A server-wide write timeout counts from the request; this poll may have
-	// waited for longer. The deadline must not outlive the response: nobody
-	// else takes it off a connection that is kept alive.
-	rc := http.NewResponseController(w)
-	rc.SetWriteDeadline(time.Now().Add(srv.opts.CloseTimeout))
-	defer rc.SetWriteDeadline(time.Time{})
+	srv.boundAnswer(w)
 	if _, err := w.Write(body); err != nil {
 		return err
 	}
-	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil
@@ -264,6 +261,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.polling.posting = false
 		s.mu.Unlock()
+		s.server.boundAnswer(w)
 	}()
 	if r.Header.Get("Content-Type") == "application/octet-stream" {
 		s.close(ReasonTransportError, errContentType)
@@ -308,7 +306,8 @@ func (s *Session) endPost(w http.ResponseWriter, status int, err error) {
 }
 
 // readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it
-// reads no more; the HTTP server then closes the connection.
+// reads no more; the HTTP server then closes the connection, but may look for
+// the body's end first: the deadline of boundBody stays until that is found.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
 	limit := int64(s.server.opts.MaxHTTPBufferSize)
 	if r.ContentLength > limit {
@@ -323,7 +322,6 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.B
 	if err != nil {
 		return errors.Join(errBody, err)
 	}
-	rc.SetReadDeadline(time.Time{})
 	if n > limit {
 		return errTooLarge
 	}
@@ -337,14 +335,6 @@ func (s *Session) awaitBody(rc *http.ResponseController) bool {
 	defer s.mu.Unlock()
 	s.polling.body = rc
 	return s.state != stateClosed
-}
-
-// boundBody bounds how long the body of a request may take: also of one that is
-// refused, since the HTTP server reads on to use the connection again.
-func (srv *Server) boundBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
-	}
 }
 
 // receivePayload handles the packets of a body. Text that is not UTF-8 is

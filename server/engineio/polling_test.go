@@ -382,11 +382,11 @@ func TestPollingRepairsUTF8(t *testing.T) {
 	}
 }
 
-// deadlineWriter notes the write deadline that a handler leaves behind.
+// deadlineWriter notes the write deadline at each write.
 type deadlineWriter struct {
 	*httptest.ResponseRecorder
 	deadline time.Time
-	at       []time.Time // the deadline at each write
+	at       []time.Time
 }
 
 func (w *deadlineWriter) SetWriteDeadline(t time.Time) error { w.deadline = t; return nil }
@@ -396,14 +396,38 @@ func (w *deadlineWriter) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
-// A deadline that stayed on the connection would fail what is answered there
-// later, by whomever.
-func TestPollingLeavesNoWriteDeadline(t *testing.T) {
+// A poll's answer has a deadline of its own.
+func TestPollingAnswerHasADeadline(t *testing.T) {
 	srv := New(Options{}, func(*Session, *http.Request) Handler { return HandlerFuncs{} })
 	defer shut(t, srv)
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
 	srv.ServeHTTP(w, httptest.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil))
-	if len(w.at) != 1 || w.at[0].IsZero() || !w.deadline.IsZero() || !w.Flushed {
-		t.Errorf("deadlines %v while writing, %v after it", w.at, w.deadline)
+	if len(w.at) != 1 || time.Until(w.at[0]) <= 0 || !w.Flushed {
+		t.Errorf("deadlines %v while writing", w.at)
+	}
+}
+
+// The deadline ends with the answer: it would fail what is answered later on the
+// same connection, by any handler.
+func TestPollingLeavesNoWriteDeadline(t *testing.T) {
+	const closeTimeout = 20 * time.Millisecond
+	e := serve(t, Options{CloseTimeout: closeTimeout})
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(e.url, "http://"), "/engine.io/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(engineiotest.Wait))
+	answers := bufio.NewReader(conn)
+	for range 2 {
+		io.WriteString(conn, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 200 {
+			t.Fatalf("%d %s %v", res.StatusCode, body, err)
+		}
+		time.Sleep(2 * closeTimeout)
 	}
 }

@@ -53,7 +53,8 @@ func (srv *Server) adopt(c *websocketConn) {
 	}); err != nil || dupErr != nil {
 		return // with no descriptor left, for one: it works without
 	}
-	c.conn.Close() // the copy keeps the connection
+	c.conn.Close()   // the copy keeps the connection
+	setUnsent(fd, 0) // the session's queue has a bound of its own
 	c.conn, c.socket.fd = nil, fd
 	c.socket.refs.Store(1)
 }

@@ -33,7 +33,9 @@ type api struct {
 	key  [sha256.Size]byte
 }
 
-// New returns a handler of all routes; other paths are answered with 404.
+// New returns a handler of all routes; other paths are answered with 404. It
+// bounds the bodies of requests; how long clients may take to read answers the
+// HTTP server decides: see engineio.NewHTTPServer.
 func New(svc *realtime.Service, opts Options) http.Handler {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = 1_000_000
@@ -66,16 +68,17 @@ func New(svc *realtime.Service, opts Options) http.Handler {
 	return bounded(mux)
 }
 
-// bodyTimeout is how long the body of a request may take, also one that nobody
-// wants to read.
-const bodyTimeout = 45 * time.Second
+// bodyTime is how long the body of a request may take, also one that nobody
+// wants to read, and answerTime how long a client may take to read the answer
+// once the body has come.
+const bodyTime, answerTime = 45 * time.Second, 45 * time.Second
 
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			// Where the server cannot, it has a timeout of its own. The deadline
-			// ends with the request.
-			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+			// A server that cannot has a timeout of its own. The deadline ends with
+			// the request.
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		}
 		next.ServeHTTP(w, r)
 	})

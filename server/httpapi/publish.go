@@ -15,6 +15,9 @@ import (
 // where it has answered with an error.
 func (a *api) body(w http.ResponseWriter, r *http.Request) (realtime.Value, bool) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.opts.MaxBody))
+	// The server's deadline counts from the headers, and the body may have taken
+	// most of the time.
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -10,6 +10,12 @@
 //		return Said{At: time.Now()}, chat.To(in.Room).Except(s.ID()).Emit(ctx, "said", in.Text)
 //	}))
 //	http.Handle("/socket.io/", io)
+//	hs := engineio.NewHTTPServer(http.DefaultServeMux)
+//	hs.Addr = ":3001"
+//	hs.ListenAndServe()
+//
+// [engineio.NewHTTPServer] makes an [http.Server] whose connections all
+// end, whatever their clients do; it says what to set on a server of your own.
 //
 // # What happens to a socket
 //

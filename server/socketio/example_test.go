@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio"
 )
 
@@ -43,7 +44,9 @@ func Example() {
 		return receipt{At: time.Now()}, s.To(in.Room).Emit(ctx, "said", in.Text)
 	}))
 	http.Handle("/socket.io/", io)
-	log.Fatal(http.ListenAndServe("localhost:3000", nil))
+	hs := engineio.NewHTTPServer(http.DefaultServeMux)
+	hs.Addr = "localhost:3000"
+	log.Fatal(hs.ListenAndServe())
 }
 
 // A handler may wait for its client's answer.

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package engineio
+
+import "net"
+
+// limitsUnsent tells that the system has the limit.
+const limitsUnsent = false
+
+func limitUnsent(net.Conn, int) {}
