@@ -116,13 +116,8 @@ func appendObject(dst, json []byte) []byte {
 // firstArg is the first of a list of arguments, nil where it is empty: answers
 // have one on this wire.
 func firstArg(args adapter.Args) []byte {
-	if one, ok := packet.Single(args.List); ok {
-		return one
-	}
-	if all := packet.Elements(args.List); len(all) > 0 {
-		return all[0]
-	}
-	return nil
+	one, _ := packet.Element(args.List, 0)
+	return one
 }
 
 // name is a room's name, which may be a number on Node.

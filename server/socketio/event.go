@@ -96,13 +96,8 @@ func values(args adapter.Args) []any {
 // Arg returns argument number i, counted from 0; the zero Value, which is null,
 // where there is none.
 func (e *Event) Arg(i int) Value {
-	if i == 0 {
-		if one, ok := packet.Single(e.args); ok {
-			return Value{JSON: one, Attachments: e.attachments}
-		}
-	}
-	if elements := packet.Elements(e.args); i < len(elements) {
-		return Value{JSON: elements[i], Attachments: e.attachments}
+	if text, ok := packet.Element(e.args, i); ok {
+		return Value{JSON: text, Attachments: e.attachments}
 	}
 	return Value{}
 }

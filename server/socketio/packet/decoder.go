@@ -8,21 +8,39 @@ import (
 // Decoder decodes the packets of one connection. It is not safe for concurrent
 // use. After an error it must not be used again.
 type Decoder struct {
-	// MaxAttachments bounds the attachments of a packet. 0: 10, as on Node.
+	// MaxAttachments bounds the attachments that a packet announces, and the
+	// placeholders that name one: a packet with more of these has an Excess.
+	// 0: 10, as on Node.
 	MaxAttachments int
+	// MaxAttachmentBytes bounds the bytes of a packet's attachments, each counted
+	// as often as a placeholder names it: beyond it a packet has an Excess.
+	// 0: any number.
+	MaxAttachmentBytes int
+	// MaxArguments bounds the arguments of a packet. 0: [DefaultMaxArguments];
+	// negative: any number.
+	MaxArguments int
 	// MaxDepth bounds the nesting of the JSON. 0: [DefaultMaxDepth].
 	MaxDepth int
 
 	pending *pending
 }
 
+// DefaultMaxAttachments and DefaultMaxArguments are the defaults of a Decoder.
+// The first is that of the official clients' decoders too.
+const (
+	DefaultMaxAttachments = 10
+	DefaultMaxArguments   = 1000
+)
+
 // pending is a packet that lacks attachments.
 type pending struct {
 	packet Packet
 	want   int
+	// references are the numbers that placeholders name, in order; those of
+	// attachments that have come are taken off.
+	references []int
+	bytes      int // of the attachments, counted at each reference
 }
-
-const defaultMaxAttachments = 10
 
 // Pending reports whether a packet has been announced whose attachments have
 // not all come.
@@ -34,35 +52,69 @@ func (d *Decoder) Text(b []byte) (p Packet, complete bool, err error) {
 	if d.pending != nil {
 		return p, false, ErrUnexpected
 	}
-	p, attachments, err := d.parse(b)
+	p, attachments, references, err := d.parse(b)
 	if err != nil {
 		return p, false, err
 	}
 	if attachments > 0 {
-		d.pending = &pending{p, attachments}
+		d.pending = &pending{packet: p, want: attachments, references: references}
 		return Packet{}, false, nil
 	}
 	return p, true, nil
 }
 
 // Binary takes an attachment. complete is true where it was the last one.
-// The packet shares no memory with b.
+// The packet shares no memory with b, and keeps of it what it names alone.
 func (d *Decoder) Binary(b []byte) (p Packet, complete bool, err error) {
 	if d.pending == nil {
 		return p, false, ErrUnexpected
 	}
 	w := d.pending
-	w.packet.Attachments = append(w.packet.Attachments, bytes.Clone(b))
+	w.take(b, d.MaxAttachmentBytes)
 	if len(w.packet.Attachments) < w.want {
 		return p, false, nil
 	}
 	d.pending = nil
+	if w.packet.Excess != nil {
+		w.packet.Attachments = nil
+	}
 	return w.packet, true, nil
 }
 
-func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
+// take adds the next attachment. Once the packet is one to refuse, it only
+// counts.
+func (w *pending) take(b []byte, most int) {
+	num, names := len(w.packet.Attachments), 0
+	for names < len(w.references) && w.references[names] == num {
+		names++
+	}
+	w.references = w.references[names:]
+	w.bytes += names * len(b)
+	if w.packet.Excess == nil && most > 0 && w.bytes > most {
+		w.packet.refuse(ErrAttachmentBytes)
+	}
+	var kept []byte
+	if names > 0 && w.packet.Excess == nil {
+		kept = append(make([]byte, 0, len(b)), b...) // never nil
+	}
+	w.packet.Attachments = append(w.packet.Attachments, kept)
+}
+
+// refuse takes out of the packet what nobody will read.
+func (p *Packet) refuse(excess error) {
+	p.Excess, p.Arguments = excess, 0
+	clear(p.Attachments)
+	if s := (scanner{b: p.Data}); p.Type == Event {
+		start := space(p.Data, space(p.Data, 0)+1)
+		p.Data = append(append([]byte{'['}, p.Data[start:s.value(start)]...), ']')
+		return
+	}
+	p.Data = []byte("[]")
+}
+
+func (d *Decoder) parse(b []byte) (p Packet, attachments int, references []int, err error) {
 	if len(b) == 0 {
-		return p, 0, ErrType
+		return p, 0, nil, ErrType
 	}
 	p.Type, b = Type(b[0]), b[1:]
 	switch p.Type {
@@ -70,10 +122,10 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
 	case binaryEvent, binaryAck:
 		p.Type -= binaryEvent - Event
 		if attachments, b, err = d.attachments(b); err != nil {
-			return p, 0, err
+			return p, 0, nil, err
 		}
 	default:
-		return p, 0, ErrType
+		return p, 0, nil, ErrType
 	}
 	p.Namespace = Root
 	if len(b) > 0 && b[0] == '/' {
@@ -81,25 +133,61 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, err error) {
 		p.Namespace, b = string(name), rest
 	}
 	if p.ID, p.HasID, b, err = ackID(b); err != nil {
-		return p, 0, err
+		return p, 0, nil, err
 	}
-	if err := d.check(p.Type, b, attachments); err != nil {
-		return p, 0, err
+	if len(b) == 0 {
+		return p, attachments, nil, nil // without JSON it is let through, as on Node, and means nothing
 	}
-	if len(b) > 0 {
-		p.Data = bytes.Clone(b)
+	s := scanner{b: b, maxDepth: d.MaxDepth, strict: true, attachments: attachments, collect: attachments > 0}
+	if err := d.check(&s, p.Type); err != nil {
+		return p, 0, nil, err
 	}
-	return p, attachments, nil
+	p.Data = b
+	if len(s.found) > d.maxAttachments() {
+		p.refuse(ErrReferences)
+		return p, attachments, nil, nil
+	}
+	p.Data = bytes.Clone(b)
+	switch p.Type {
+	case Event:
+		p.Arguments = s.elements - 1
+	case Ack:
+		p.Arguments = s.elements
+	}
+	for _, at := range s.found {
+		references = append(references, at.num)
+	}
+	slices.Sort(references)
+	return p, attachments, references, nil
+}
+
+func (d *Decoder) maxAttachments() int {
+	if d.MaxAttachments == 0 {
+		return DefaultMaxAttachments
+	}
+	return d.MaxAttachments
+}
+
+// maxElements bounds the elements of the JSON of a packet, 0 if nothing does.
+func (d *Decoder) maxElements(t Type) int {
+	n := d.MaxArguments
+	switch {
+	case n < 0:
+		return 0
+	case n == 0:
+		n = DefaultMaxArguments
+	}
+	if t == Event {
+		n++ // the name
+	}
+	return n
 }
 
 // attachments decodes the number of attachments that a binary packet announces.
 // Zero is refused, as by socket.io-parser since 4.2.7 (CVE-2026-69185): a packet
 // without attachments has a type of its own.
 func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
-	limit := d.MaxAttachments
-	if limit == 0 {
-		limit = defaultMaxAttachments
-	}
+	limit := d.maxAttachments()
 	for i, c := range b {
 		switch {
 		case c == '-' && n > 0:
@@ -126,16 +214,15 @@ func ackID(b []byte) (id uint64, has bool, rest []byte, err error) {
 	return id, i > 0, b[i:], nil
 }
 
-// check checks that the JSON is what a packet of the type may have. An event
-// or ack without any is let through, as on Node, and means nothing.
-func (d *Decoder) check(t Type, b []byte, attachments int) error {
-	if len(b) == 0 {
-		return nil
+// check checks that the JSON is what a packet of the type may have.
+func (d *Decoder) check(s *scanner, t Type) error {
+	if t == Event || t == Ack {
+		s.maxElements = d.maxElements(t)
 	}
-	s := scanner{b: b, maxDepth: d.MaxDepth, strict: true, attachments: attachments}
 	if err := s.document(); err != nil {
 		return err
 	}
+	b := s.b
 	switch first := b[s.start]; t {
 	case Connect:
 		if first != '{' {
@@ -171,36 +258,31 @@ func (d *Decoder) check(t Type, b []byte, attachments int) error {
 // must be valid JSON; name and args may share its memory.
 func Name(data []byte) (name string, args []byte, err error) {
 	s := scanner{b: data}
-	s.space()
-	if s.peek() != '[' {
+	i := space(data, 0)
+	if s.at(i) != '[' {
 		return "", nil, ErrPayload
 	}
-	s.i++
-	s.space()
-	start := s.i
-	switch c := s.peek(); {
-	case c == '"', c == '-', '0' <= c && c <= '9':
-		if err := s.value(); err != nil {
-			return "", nil, err
+	start := space(data, i+1)
+	switch c := s.at(start); {
+	case c == '"', c == '-', digit(c):
+		if i = s.value(start); i < 0 {
+			return "", nil, s.problem()
 		}
 	default:
 		return "", nil, ErrPayload
 	}
-	name = view(data[start:s.i])
+	text := data[start:i]
 	if data[start] == '"' {
-		if name, err = unquote(data[start:s.i]); err != nil {
-			return "", nil, err
-		}
+		text, _ = unquote(text, nil)
 	}
-	s.space()
-	if s.peek() == ',' {
-		s.i++
+	if i = space(data, i); s.at(i) == ',' {
+		i++
 	}
 	end := bytes.LastIndexByte(data, ']')
-	if end < s.i {
+	if end < i {
 		return "", nil, ErrPayload
 	}
-	return name, data[s.i:end], nil
+	return view(text), data[i:end], nil
 }
 
 // Elements returns the JSON texts of a list of values that are separated by
@@ -209,34 +291,43 @@ func Name(data []byte) (name string, args []byte, err error) {
 func Elements(list []byte) [][]byte {
 	s := scanner{b: list}
 	var out [][]byte
-	for s.space(); s.i < len(list); s.space() {
-		start := s.i
-		if s.value() != nil {
+	for i := space(list, 0); i < len(list); i = space(list, i) {
+		start := i
+		if i = s.value(i); i < 0 {
 			return out
 		}
-		out = append(out, slices.Clip(list[start:s.i]))
-		s.space()
-		if s.peek() != ',' {
+		out = append(out, slices.Clip(list[start:i]))
+		if i = space(list, i); s.at(i) != ',' {
 			return out
 		}
-		s.i++
+		i++
 	}
 	return out
 }
 
-// Single returns list's only value, or false where there is not exactly one. It
-// saves the list of [Elements] in the most common case.
-func Single(list []byte) ([]byte, bool) {
+// Element returns element number n of a list as [Elements] takes it, or false if
+// there is none. It looks at no element behind that.
+func Element(list []byte, n int) ([]byte, bool) {
 	s := scanner{b: list}
-	s.space()
-	start := s.i
-	if s.i == len(list) || s.value() != nil {
-		return nil, false
+	for i := space(list, 0); i < len(list); i = space(list, i) {
+		start := i
+		if i = s.value(i); i < 0 {
+			break
+		}
+		if n--; n < 0 {
+			return slices.Clip(list[start:i]), true
+		}
+		if i = space(list, i); s.at(i) != ',' {
+			break
+		}
+		i++
 	}
-	end := s.i
-	s.space()
-	return slices.Clip(list[start:end]), s.i == len(list)
+	return nil, false
 }
+
+// Trim returns a value without the white space around it: what [Element] returns
+// of a list that is known to have one value, at no cost.
+func Trim(value []byte) []byte { return slices.Clip(bytes.Trim(value, " \t\r\n")) }
 
 // Members calls yield for each member of a JSON object: its name, and the text
 // of its value, which shares memory with object. It reports false, perhaps after
@@ -244,41 +335,42 @@ func Single(list []byte) ([]byte, bool) {
 // most.
 func Members(object []byte, yield func(name string, value []byte)) bool {
 	s := scanner{b: object, maxDepth: DefaultMaxDepth}
-	s.space()
-	if s.peek() != '{' {
+	i := space(object, 0)
+	if s.at(i) != '{' {
 		return false
 	}
-	s.depth, s.i = 1, s.i+1
-	s.space()
-	for more := s.peek() != '}'; more; {
-		s.space()
-		from := s.i
-		if s.peek() != '"' || s.str() != nil {
+	s.depth = 1
+	i = space(object, i+1)
+	if s.at(i) == '}' {
+		return space(object, i+1) == len(object)
+	}
+	var buf []byte
+	for {
+		key := space(object, i)
+		if s.at(key) != '"' {
 			return false
 		}
-		name, err := unquote(object[from:s.i])
-		s.space()
-		if err != nil || s.peek() != ':' {
+		if i = str(object, key); i < 0 {
 			return false
 		}
-		s.i++
-		s.space()
-		from = s.i
-		if s.value() != nil {
+		var name []byte
+		name, buf = unquote(object[key:i], buf)
+		if i = space(object, i); s.at(i) != ':' {
 			return false
 		}
-		yield(name, slices.Clip(object[from:s.i]))
-		s.space()
-		switch s.peek() {
+		from := space(object, i+1)
+		if i = s.value(from); i < 0 {
+			return false
+		}
+		yield(view(name), slices.Clip(object[from:i]))
+		i = space(object, i)
+		switch s.at(i) {
 		case ',':
-			s.i++
+			i++
 		case '}':
-			more = false
+			return space(object, i+1) == len(object)
 		default:
 			return false
 		}
 	}
-	s.i++
-	s.space()
-	return s.i == len(object)
 }

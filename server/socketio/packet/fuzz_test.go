@@ -16,11 +16,13 @@ func FuzzReassembly(f *testing.F) {
 	for _, s := range []string{
 		"51-[\"a\"," + ph0 + "]\xffbxyz\xff2[\"next\"]", "61-/x,3[" + ph0 + "]\xffb", "51-[\"a\"," + ph0 + "]\xff2[\"b\"]", "bxyz",
 		`52-["a",{"num":1,"_placeholder":true},` + ph0 + "]\xffb1\xffb2\xffb3", "50-[\"a\"]\xffb1", "0\xff1\xff3[]",
+		"51-[\"a\",[" + list(11) + "]]\xffbx\xff2[\"next\"]", "52-[\"a\"," + ph0 + "," + ph0 + "]\xffb12345\xffb1\xff2[\"next\"]", "53-[\"a\",{\"_placeholder\":true,\"num\":1}]\xffb1\xffb2\xffb3",
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		var d Decoder
+		const most = 8
+		d := Decoder{MaxAttachmentBytes: most}
 		var fed [][]byte // since the packet that is pending
 		for _, m := range bytes.Split(in, []byte{0xff}) {
 			var p Packet
@@ -38,15 +40,35 @@ func FuzzReassembly(f *testing.F) {
 			if d.Pending() == complete {
 				t.Fatalf("%q: complete %v, pending %v", in, complete, d.Pending())
 			}
-			if d.pending != nil && (d.pending.want > defaultMaxAttachments || len(d.pending.packet.Attachments) >= d.pending.want) {
+			if d.pending != nil && (d.pending.want > DefaultMaxAttachments || len(d.pending.packet.Attachments) >= d.pending.want) {
 				t.Fatalf("%q: %d of %d attachments are kept", in, len(d.pending.packet.Attachments), d.pending.want)
 			}
 			clear(m) // what has been decoded shares nothing with what was read
 			if !complete {
 				continue
 			}
+			named := make([]int, len(fed))
+			places := 0
+			Placeholders(p.Data, func(_, _, num int) { named[num]++; places++ })
+			if p.Excess != nil {
+				if p.Attachments != nil || places > 0 {
+					t.Fatalf("%q: of a packet to refuse %q with %q is left", in, p.Data, p.Attachments)
+				}
+				fed = nil
+				continue
+			}
+			bytes := 0
+			for i, n := range named {
+				bytes += n * len(fed[i])
+				if n == 0 {
+					fed[i] = nil // is not kept
+				}
+			}
 			if len(fed) != len(p.Attachments) || len(fed) > 0 && !reflect.DeepEqual(fed, p.Attachments) {
 				t.Fatalf("%q: fed %q, got %q", in, fed, p.Attachments)
+			}
+			if places > DefaultMaxAttachments || bytes > most {
+				t.Fatalf("%q: %d places and %d bytes are let through", in, places, bytes)
 			}
 			fed = nil
 			var d2 Decoder
@@ -97,8 +119,13 @@ func FuzzElements(f *testing.F) {
 				t.Errorf("%q: argument %d is %q, want %q", data, i, e, want[i+1])
 			}
 		}
-		if single, ok := Single(args); ok != (len(got) == 1) || ok && !bytes.Equal(single, got[0]) {
-			t.Errorf("%q: Single gives %q, %v", data, single, ok)
+		for i := range len(got) + 1 {
+			if one, ok := Element(args, i); ok != (i < len(got)) || ok && !bytes.Equal(one, got[i]) {
+				t.Errorf("%q: element %d is %q, %v", data, i, one, ok)
+			}
+		}
+		if len(got) == 1 && !bytes.Equal(Trim(args), got[0]) {
+			t.Errorf("%q: trimmed to %q", data, Trim(args))
 		}
 	})
 }
@@ -177,4 +204,75 @@ func FuzzMembers(f *testing.F) {
 			t.Errorf("%q: %q, want %q", b, got, want)
 		}
 	})
+}
+
+// FuzzPlaceholders compares the placeholders that are found with those that one
+// finds in what encoding/json reads, where of repeated names the last counts too.
+func FuzzPlaceholders(f *testing.F) {
+	for _, s := range []string{ph0, `[1,` + ph0 + `,{"num":1,"_placeholder":true}]`, `{"\u005fplaceholder":true,"n\u0075m":3}`, `{"_placeholder":true,"num":0,"num":1}`,
+		`{"_placeholder":true,"_placeholder":false,"num":0}`, `{"_placeholder":true,"num":0,"\u006eum":"x"}`, `{"a":{"_placeholder":true,"num":-1}}`,
+		`{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}`, `[{"_placeholder":true},{"num":1}]`, `{"_placeholder ":true,"num":1e0}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		var v any
+		if !utf8.Valid(text) || !json.Valid(text) || d.Decode(&v) != nil {
+			return
+		}
+		want, got := make(map[int]int), make(map[int]int)
+		var walk func(v any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case []any:
+				for _, e := range v {
+					walk(e)
+				}
+			case map[string]any:
+				if v["_placeholder"] == true {
+					num := -1
+					if n, ok := v["num"].(json.Number); ok {
+						num = placeholderNum([]byte(n))
+					}
+					want[num]++
+					return
+				}
+				for _, e := range v {
+					walk(e)
+				}
+			}
+		}
+		walk(v)
+		last := 0
+		Placeholders(text, func(start, end, num int) {
+			got[num]++
+			if start < last || text[start] != '{' || text[end-1] != '}' {
+				t.Errorf("%q: a placeholder from %d to %d, after one that ends at %d", text, start, end, last)
+			}
+			last = end
+		})
+		// A member that is repeated is in the text twice: those that were
+		// replaced may have placeholders.
+		if !reflect.DeepEqual(got, want) && !repeats(text) {
+			t.Errorf("%q: placeholders %v, want %v", text, got, want)
+		}
+	})
+}
+
+// repeats reports whether an object in valid JSON has a name twice.
+func repeats(text []byte) (found bool) {
+	switch text = Trim(text); text[0] {
+	case '[':
+		for _, e := range Elements(text[1 : len(text)-1]) {
+			found = found || repeats(e)
+		}
+	case '{':
+		seen := make(map[string]bool)
+		Members(text, func(name string, value []byte) {
+			found = found || seen[name] || repeats(value)
+			seen[name] = true
+		})
+	}
+	return found
 }

@@ -55,8 +55,16 @@ type Packet struct {
 	// Data is the JSON: an array for Event (its first element the event's name)
 	// and Ack, an object for Connect and ConnectError, nothing for Disconnect.
 	Data []byte
-	// Attachments are what the placeholders in Data stand for, by number.
+	// Attachments are what the placeholders in Data stand for, by number. Those
+	// of a decoded packet that no placeholder names are nil.
 	Attachments [][]byte
+	// Arguments is how many arguments a decoded Event or Ack has.
+	Arguments int
+	// Excess is set in a decoded Event or Ack that is well-formed and must be
+	// refused, since its placeholders stand for more than a [Decoder] allows:
+	// [ErrReferences] or [ErrAttachmentBytes]. Of its data only an event's name
+	// is left.
+	Excess error
 }
 
 // Errors that decoding returns, alone or wrapped.
@@ -68,9 +76,14 @@ var (
 	ErrReserved    = errors.New("packet: reserved event name")
 	ErrUnexpected  = errors.New("packet: text where an attachment is due, or an attachment where none is")
 
-	// Beyond the limits of a Decoder: an ErrAttachments and an ErrPayload.
-	ErrTooMany = fmt.Errorf("%w: too many", ErrAttachments)
-	ErrTooDeep = fmt.Errorf("%w: nested too deeply", ErrPayload)
+	// Beyond the limits of a Decoder: an ErrAttachments and two ErrPayloads.
+	ErrTooMany          = fmt.Errorf("%w: too many", ErrAttachments)
+	ErrTooDeep          = fmt.Errorf("%w: nested too deeply", ErrPayload)
+	ErrTooManyArguments = fmt.Errorf("%w: too many arguments", ErrPayload)
+
+	// Beyond the limits of a Decoder too, but no error of it: see Packet.Excess.
+	ErrReferences      = errors.New("packet: too many attachments, counted at each placeholder")
+	ErrAttachmentBytes = errors.New("packet: attachments too large, counted at each placeholder")
 )
 
 // Reserved reports whether an event name has a meaning of its own in the

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math/bits"
 	"reflect"
 	"strings"
 	"testing"
@@ -26,11 +27,11 @@ func TestDecodeText(t *testing.T) {
 		{`0/admin?token=1&b=2,`, Packet{Type: Connect, Namespace: "/admin?token=1&b=2"}, nil},
 		{`1`, Packet{Type: Disconnect, Namespace: "/"}, nil},
 		{`1/admin,`, Packet{Type: Disconnect, Namespace: "/admin"}, nil},
-		{`2["hello",1,{"a":[null]}]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["hello",1,{"a":[null]}]`)}, nil},
+		{`2["hello",1,{"a":[null]}]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["hello",1,{"a":[null]}]`), Arguments: 2}, nil},
 		{`2/admin,456["x"]`, Packet{Type: Event, Namespace: "/admin", ID: 456, HasID: true, Data: []byte(`["x"]`)}, nil},
 		{`20["x"]`, Packet{Type: Event, Namespace: "/", HasID: true, Data: []byte(`["x"]`)}, nil},
 		{`29007199254740991["x"]`, Packet{Type: Event, Namespace: "/", ID: 1<<53 - 1, HasID: true, Data: []byte(`["x"]`)}, nil},
-		{`2[1,"numeric name"]`, Packet{Type: Event, Namespace: "/", Data: []byte(`[1,"numeric name"]`)}, nil},
+		{`2[1,"numeric name"]`, Packet{Type: Event, Namespace: "/", Data: []byte(`[1,"numeric name"]`), Arguments: 1}, nil},
 		{`3/admin,456[]`, Packet{Type: Ack, Namespace: "/admin", ID: 456, HasID: true, Data: []byte(`[]`)}, nil},
 		// Nothing where JSON should be: let through, as on Node.
 		{`2`, Packet{Type: Event, Namespace: "/"}, nil},
@@ -82,7 +83,7 @@ func TestDecodeText(t *testing.T) {
 		{`51-["x",{"_placeholder":true,"num":null}]`, Packet{}, ErrAttachments},
 		{`51-["x",{"_placeholder":true}]`, Packet{}, ErrAttachments},
 		{`51-["x",{"num":5,"\u005fplaceholder":true}]`, Packet{}, ErrAttachments},
-		{`2["x",` + deep + `]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["x",` + deep + `]`)}, nil},
+		{`2["x",` + deep + `]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["x",` + deep + `]`), Arguments: 1}, nil},
 		{`2["x",[` + deep + `]]`, Packet{}, ErrPayload},
 	} {
 		var d Decoder
@@ -162,23 +163,28 @@ func TestNameAndElements(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %q, %v, want %q", in, got, err, want)
 		}
-		single, ok := Single(args)
-		if ok != (len(want) == 2) || ok && string(single) != want[1] {
-			t.Errorf("%s: Single gives %q, %v", in, single, ok)
+		for i := range len(want) + 1 {
+			if one, ok := Element(args, i); ok != (i+1 < len(want)) || ok && string(one) != want[i+1] {
+				t.Errorf("%s: element %d is %q, %v", in, i, one, ok)
+			}
 		}
 	}
 }
 
 // Of eight bytes each is looked at, whatever the others are.
-func TestPlain(t *testing.T) {
-	for _, other := range []byte{'a', ' ', '!', '#', 0x7f, 0x80, 0xff} {
+func TestEightBytes(t *testing.T) {
+	for _, other := range []byte{'a', ' ', '!', '#', 0x7f, 0x80, 0xff, '\t', '\n', '\r', '"', 0x1f} {
 		for c := range 256 {
 			for at := range 8 {
 				b := bytes.Repeat([]byte{other}, 8)
 				b[at] = byte(c)
-				want := c != '"' && c != '\\' && c >= 0x20
-				if got := plain(binary.LittleEndian.Uint64(b)); got != want {
-					t.Fatalf("%x: plain is %v", b, got)
+				want := bytes.IndexFunc(b, func(r rune) bool { return r == '"' || r == '\\' || r < 0x20 })
+				m := special(binary.LittleEndian.Uint64(b))
+				if got := bits.TrailingZeros64(m) / 8; m == 0 && want >= 0 || m != 0 && got != want {
+					t.Fatalf("%x: the first special byte is %d (%x), want %d", b, got, m, want)
+				}
+				if got, want := blank(binary.LittleEndian.Uint64(b)), len(bytes.Trim(b, " \t\r\n")) == 0; got != want {
+					t.Fatalf("%x: blank is %v", b, got)
 				}
 			}
 		}
@@ -187,7 +193,8 @@ func TestPlain(t *testing.T) {
 
 // The scanner must accept exactly what encoding/json accepts, depth aside.
 func FuzzScanner(f *testing.F) {
-	for _, s := range []string{`["sixteen letters!","and \"some\" more\u00e9 of them"]`, `"12345678`, `"1234567"`, "\"12345678\x1f\"", `["a",1]`, `{"a":[1,2.5e-3,"\u00e9\n",true,false,null]}`, ` [ ] `, `{}`, `-0`, `01`, `1.`, `"\x"`, "\"\x01\"", `[1,]`, `{"a"}`, `"\ud800"`, `tru`, `-`, `1e`} {
+	for _, s := range []string{`["sixteen letters!","and \"some\" more\u00e9 of them"]`, `"12345678`, `"1234567"`, "\"12345678\x1f\"", `["a",1]`, `{"a":[1,2.5e-3,"\u00e9\n",true,false,null]}`, ` [ ] `, `{}`, `-0`, `01`, `1.`, `"\x"`, "\"\x01\"", `[1,]`, `{"a"}`, `"\ud800"`, `tru`, `-`, `1e`,
+		`[0,1,22,-3,0.5,1E+2 ]`, "[1,\t\r\n         \t2 ]", `"\n\n\u0061\/\"\\"`, `"123456\"`, `"\u12g4"`, `{"a\u0062c" : "\b\f" ,"":{}}`, `[[[[]]],{"":[{}]}]`, `"é€😀 12345678"`, `00`, `[0x]`, `[1`, `{"a":1`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -2,8 +2,10 @@ package packet
 
 import (
 	"encoding/binary"
-	"encoding/json"
+	"math"
+	"math/bits"
 	"strconv"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -11,19 +13,45 @@ import (
 const DefaultMaxDepth = 512
 
 // scanner checks JSON (RFC 8259) without decoding it. In the same pass it finds
-// the end of a value and the placeholders of attachments and bounds the depth,
-// which no library's validator does; it runs for each packet that comes in.
+// the end of a value and the placeholders of attachments, bounds the depth and
+// counts the elements of the outermost array, which no library's validator does;
+// it runs for each packet that comes in, before any rate limit, so that its cost
+// per byte must be small for every text. Its methods take the index where
+// something begins and return the index behind it, or bad.
 type scanner struct {
-	b        []byte
-	i        int
-	start    int // of the document's value
-	depth    int
-	maxDepth int
+	b []byte
+	// maxDepth and maxElements bound the nesting and the elements of the
+	// outermost array; 0: any number.
+	maxDepth, maxElements int
 	// strict refuses a placeholder that names none of the attachments.
 	strict      bool
 	attachments int
-	// found, where not nil, is told of each placeholder.
-	found func(start, end, num int)
+	// collect keeps placeholders in found.
+	collect bool
+
+	start    int // of the document's value
+	depth    int
+	elements int // of the outermost array that was scanned last
+	found    []placeholder
+	err      error // why a method returned bad, nil: ErrPayload
+}
+
+// placeholder is where one stands, and which attachment it names, or -1.
+type placeholder struct{ start, end, num int }
+
+const bad = -1
+
+func (s *scanner) fail(err error) int {
+	s.err = err
+	return bad
+}
+
+// problem is the error of a scan that went bad.
+func (s *scanner) problem() error {
+	if s.err != nil {
+		return s.err
+	}
+	return ErrPayload
 }
 
 // document checks that b is one value and white space.
@@ -31,269 +59,343 @@ func (s *scanner) document() error {
 	if s.maxDepth == 0 {
 		s.maxDepth = DefaultMaxDepth
 	}
-	s.space()
-	s.start = s.i
-	if err := s.value(); err != nil {
-		return err
+	s.start = space(s.b, 0)
+	i := s.value(s.start)
+	if i < 0 {
+		return s.problem()
 	}
-	s.space()
-	if s.i != len(s.b) {
+	if space(s.b, i) != len(s.b) {
 		return ErrPayload
 	}
 	return nil
 }
 
-// peek returns the next byte, or 0 at the end.
-func (s *scanner) peek() byte {
-	if s.i < len(s.b) {
-		return s.b[s.i]
+// at returns byte i, or 0 behind the end.
+func (s *scanner) at(i int) byte {
+	if i < len(s.b) {
+		return s.b[i]
 	}
 	return 0
 }
 
-func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\t', '\n', '\r':
-			s.i++
-		default:
-			return
-		}
+// space skips white space.
+func space(b []byte, i int) int {
+	if i < len(b) && b[i] > ' ' {
+		return i
 	}
+	return spaces(b, i)
 }
 
-func (s *scanner) value() error {
-	switch c := s.peek(); c {
-	case '"':
-		return s.str()
-	case '{':
-		return s.object()
-	case '[':
-		return s.array()
-	case 't':
-		return s.literal("true")
-	case 'f':
-		return s.literal("false")
-	case 'n':
-		return s.literal("null")
-	default:
-		return s.number()
-	}
-}
-
-func (s *scanner) literal(want string) error {
-	if len(s.b)-s.i < len(want) || string(s.b[s.i:s.i+len(want)]) != want {
-		return ErrPayload
-	}
-	s.i += len(want)
-	return nil
-}
-
-func (s *scanner) digits() bool {
-	from := s.i
-	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
-		s.i++
-	}
-	return s.i > from
-}
-
-func (s *scanner) number() error {
-	if s.peek() == '-' {
-		s.i++
-	}
-	if s.peek() == '0' {
-		s.i++
-	} else if !s.digits() {
-		return ErrPayload
-	}
-	if s.peek() == '.' {
-		s.i++
-		if !s.digits() {
-			return ErrPayload
-		}
-	}
-	if c := s.peek(); c == 'e' || c == 'E' {
-		s.i++
-		if c := s.peek(); c == '+' || c == '-' {
-			s.i++
-		}
-		if !s.digits() {
-			return ErrPayload
-		}
-	}
-	return nil
-}
-
-func (s *scanner) str() error {
-	for i := s.i + 1; i < len(s.b); i++ {
-		for i+8 <= len(s.b) && plain(binary.LittleEndian.Uint64(s.b[i:])) {
+func spaces(b []byte, i int) int {
+	for i < len(b) {
+		for i+8 <= len(b) && blank(binary.LittleEndian.Uint64(b[i:])) {
 			i += 8
 		}
-		if i == len(s.b) {
-			break
+		if i == len(b) || class[b[i]]&isSpace == 0 {
+			return i
 		}
-		switch c := s.b[i]; {
-		case c == '"':
-			s.i = i + 1
-			return nil
-		case c == '\\':
-			n := escapeLen(s.b[i:])
-			if n == 0 {
-				return ErrPayload
-			}
-			i += n - 1
-		case c < 0x20:
-			return ErrPayload
-		}
+		i++
 	}
-	return ErrPayload
+	return i
 }
 
-// plain reports whether none of eight bytes ends a string, begins an escape or
-// is a control character. Of a byte that it is x, x^x is 0; taking 1 (or 0x20,
-// for those below it) off a byte that is less borrows, and sets its top bit.
-func plain(w uint64) bool {
-	const each, top = 0x0101010101010101, 0x8080808080808080
+// Classes of bytes.
+const (
+	isSpace  = 1 << iota // white space
+	isEscape             // what may follow a backslash, u aside
+	isHex
+)
+
+var class = [256]uint8{
+	' ': isSpace, '\t': isSpace, '\n': isSpace, '\r': isSpace,
+	'"': isEscape, '\\': isEscape, '/': isEscape, 'n': isEscape, 'r': isEscape, 't': isEscape,
+	'0': isHex, '1': isHex, '2': isHex, '3': isHex, '4': isHex, '5': isHex, '6': isHex, '7': isHex, '8': isHex, '9': isHex,
+	'a': isHex, 'b': isHex | isEscape, 'c': isHex, 'd': isHex, 'e': isHex, 'f': isHex | isEscape,
+	'A': isHex, 'B': isHex, 'C': isHex, 'D': isHex, 'E': isHex, 'F': isHex,
+}
+
+const each, top = 0x0101010101010101, 0x8080808080808080
+
+// blank reports whether eight bytes are white space. Of a byte that it is x, x^x
+// is 0, and nothing else is: adding 0x7f to its lower bits sets no top bit.
+func blank(w uint64) bool {
+	other := func(x uint64) uint64 { x ^= w; return (x&^top + top - each) | x }
+	return other(each*' ')&other(each*'\t')&other(each*'\n')&other(each*'\r')&top == 0
+}
+
+// special returns a word whose lowest set bit is in the first of eight bytes that
+// ends a string, begins an escape or is a control character; 0 if none does. Of a
+// byte that it is x, x^x is 0; taking 1 (or 0x20, for those below it) off a byte
+// that is less borrows, and sets its top bit. What a borrow takes from the byte
+// above may set that one's bit too, which is why only the lowest counts.
+func special(w uint64) uint64 {
 	quote, escape := w^each*'"', w^each*'\\'
-	return ((quote-each)&^quote|(escape-each)&^escape|(w-each*0x20)&^w)&top == 0
+	return ((quote-each)&^quote | (escape-each)&^escape | (w-each*0x20)&^w) & top
 }
 
-// escapeLen is the length of the escape that b starts with, 0 where it is none.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return 0
+func (s *scanner) value(i int) int {
+	if i >= len(s.b) {
+		return bad
 	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if len(b) < 6 {
-			return 0
+	switch s.b[i] {
+	case '"':
+		return str(s.b, i)
+	case '{':
+		return s.object(i)
+	case '[':
+		return s.array(i)
+	case 't':
+		return literal(s.b, i, "true")
+	case 'f':
+		return literal(s.b, i, "false")
+	case 'n':
+		return literal(s.b, i, "null")
+	}
+	return number(s.b, i)
+}
+
+func literal(b []byte, i int, want string) int {
+	if len(b)-i < len(want) || string(b[i:i+len(want)]) != want {
+		return bad
+	}
+	return i + len(want)
+}
+
+func digit(c byte) bool { return c-'0' <= 9 }
+
+// digits skips at least one digit.
+func digits(b []byte, i int) int {
+	from := i
+	for i < len(b) && digit(b[i]) {
+		i++
+	}
+	if i == from {
+		return bad
+	}
+	return i
+}
+
+func number(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if i = digits(b, i); i < 0 {
+		return bad
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = digits(b, i+1); i < 0 {
+			return bad
 		}
-		for _, c := range b[2:6] {
-			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return 0
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		return digits(b, i)
+	}
+	return i
+}
+
+func str(b []byte, i int) int {
+	i++
+	for {
+		// To the next byte that is special.
+		for i+8 <= len(b) {
+			m := special(binary.LittleEndian.Uint64(b[i:]))
+			if m != 0 {
+				i += bits.TrailingZeros64(m) >> 3
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		if i == len(b) || b[i] < ' ' {
+			return bad
+		}
+		if b[i] == '"' {
+			return i + 1
+		}
+		if i = escapes(b, i); i < 0 {
+			return bad
+		}
+	}
+}
+
+// escapes skips escapes that follow one another.
+func escapes(b []byte, i int) int {
+	for i+1 < len(b) && b[i] == '\\' {
+		switch c := b[i+1]; {
+		case class[c]&isEscape != 0:
+			i += 2
+		case c == 'u' && len(b)-i >= 6:
+			h := b[i+2 : i+6 : i+6]
+			if class[h[0]]&class[h[1]]&class[h[2]]&class[h[3]]&isHex == 0 {
+				return bad
+			}
+			i += 6
+		default:
+			return bad
+		}
+	}
+	if i == len(b)-1 && b[i] == '\\' {
+		return bad
+	}
+	return i
+}
+
+func (s *scanner) enter() bool {
+	s.depth++
+	return s.depth <= s.maxDepth || s.maxDepth == 0
+}
+
+func (s *scanner) array(i int) int {
+	if !s.enter() {
+		return s.fail(ErrTooDeep)
+	}
+	b, n, most := s.b, 0, math.MaxInt
+	if s.depth == 1 && s.maxElements > 0 {
+		most = s.maxElements
+	}
+	if i = space(b, i+1); i < len(b) && b[i] == ']' {
+		return s.leave(i, 0)
+	}
+	for {
+		if n++; n > most {
+			return s.fail(ErrTooManyArguments)
+		}
+		i = space(b, i)
+		if one := i + 1; one < len(b) && digit(b[i]) && (b[one] == ',' || b[one] == ']') {
+			i = one // one digit, the shortest element that there is
+		} else if i = s.value(i); i < 0 {
+			return bad
+		}
+		if i = space(b, i); i == len(b) {
+			return bad
+		}
+		switch b[i] {
+		case ',':
+			i++
+		case ']':
+			return s.leave(i, n)
+		default:
+			return bad
+		}
+	}
+}
+
+func (s *scanner) leave(i, elements int) int {
+	if s.depth == 1 {
+		s.elements = elements
+	}
+	s.depth--
+	return i + 1
+}
+
+func (s *scanner) object(start int) int {
+	if !s.enter() {
+		return s.fail(ErrTooDeep)
+	}
+	b := s.b
+	i := space(b, start+1)
+	if i < len(b) && b[i] == '}' {
+		s.depth--
+		return i + 1
+	}
+	marked, num := false, -1 // of a placeholder
+	for {
+		key := space(b, i)
+		if key == len(b) || b[key] != '"' {
+			return bad
+		}
+		if i = str(b, key); i < 0 {
+			return bad
+		}
+		end := i
+		if i = space(b, i); i == len(b) || b[i] != ':' {
+			return bad
+		}
+		value := space(b, i+1)
+		if i = s.value(value); i < 0 {
+			return bad
+		}
+		// A name costs a look only beside a value that a placeholder may have.
+		// Of a repeated name the last counts, as for JSON.parse.
+		if c := b[value]; c == 't' || marked {
+			if isKey(b[key:end], "_placeholder") {
+				marked = c == 't'
 			}
 		}
-		return 6
-	}
-	return 0
-}
-
-func (s *scanner) enter() error {
-	s.i++
-	if s.depth++; s.depth > s.maxDepth && s.maxDepth > 0 {
-		return ErrTooDeep
-	}
-	return nil
-}
-
-func (s *scanner) array() error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	s.space()
-	if s.peek() == ']' {
-		s.i++
-		s.depth--
-		return nil
-	}
-	for {
-		s.space()
-		if err := s.value(); err != nil {
-			return err
+		if c := b[value]; digit(c) || num >= 0 {
+			if isKey(b[key:end], "num") {
+				num = placeholderNum(b[value:i])
+			}
 		}
-		s.space()
-		switch s.peek() {
+		if i = space(b, i); i == len(b) {
+			return bad
+		}
+		switch b[i] {
 		case ',':
-			s.i++
-		case ']':
-			s.i++
-			s.depth--
-			return nil
-		default:
-			return ErrPayload
-		}
-	}
-}
-
-func (s *scanner) object() error {
-	start := s.i
-	if err := s.enter(); err != nil {
-		return err
-	}
-	s.space()
-	if s.peek() == '}' {
-		s.i++
-		s.depth--
-		return nil
-	}
-	marked, num := false, -1
-	for {
-		s.space()
-		if s.peek() != '"' {
-			return ErrPayload
-		}
-		from := s.i
-		if err := s.str(); err != nil {
-			return err
-		}
-		key := s.b[from:s.i]
-		s.space()
-		if s.peek() != ':' {
-			return ErrPayload
-		}
-		s.i++
-		s.space()
-		from = s.i
-		if err := s.value(); err != nil {
-			return err
-		}
-		// Of a repeated key the last counts, as for JSON.parse.
-		switch placeholderKey(key) {
-		case "_placeholder":
-			marked = string(s.b[from:s.i]) == "true"
-		case "num":
-			num = placeholderNum(s.b[from:s.i])
-		}
-		s.space()
-		switch s.peek() {
-		case ',':
-			s.i++
+			i++
 		case '}':
-			s.i++
 			s.depth--
 			if !marked {
-				return nil
+				return i + 1
 			}
-			if s.strict && (num < 0 || num >= s.attachments) {
-				return ErrAttachments
-			}
-			if s.found != nil {
-				s.found(start, s.i, num)
-			}
-			return nil
+			return s.placeholder(start, i+1, num)
 		default:
-			return ErrPayload
+			return bad
 		}
 	}
 }
 
-// placeholderKey returns the key where it is one of a placeholder's.
-func placeholderKey(quoted []byte) string {
-	switch string(quoted) {
-	case `"_placeholder"`:
-		return "_placeholder"
-	case `"num"`:
-		return "num"
+func (s *scanner) placeholder(start, end, num int) int {
+	if s.strict && (num < 0 || num >= s.attachments) {
+		return s.fail(ErrAttachments)
 	}
-	for _, c := range quoted {
-		if c == '\\' { // the same key may be spelled with escapes
-			key, _ := unquote(quoted)
-			return key
+	if s.collect {
+		for n := len(s.found); n > 0 && s.found[n-1].start > start; n-- { // inside this one, which ends last
+			s.found = s.found[:n-1]
 		}
+		s.found = append(s.found, placeholder{start, end, num})
 	}
-	return ""
+	return end
+}
+
+// isKey reports whether a name in quotes, which may be spelled with escapes, is
+// name, which has none.
+func isKey(quoted []byte, name string) bool {
+	text := quoted[1 : len(quoted)-1]
+	if len(text) == len(name) {
+		return string(text) == name
+	}
+	if len(text) < len(name) || len(text) > len(`\u0000`)*len(name) {
+		return false
+	}
+	for i := range len(name) {
+		if len(text) == 0 {
+			return false
+		}
+		c, n := text[0], 1
+		if c == '\\' {
+			if text[1] != 'u' {
+				return false // none of the others stands for a letter
+			}
+			r := hex(text[2:6])
+			if r >= utf8.RuneSelf {
+				return false
+			}
+			c, n = byte(r), 6
+		}
+		if c != name[i] {
+			return false
+		}
+		text = text[n:]
+	}
+	return len(text) == 0
 }
 
 // placeholderNum returns the attachment's number, or -1 for what is not one.
@@ -303,19 +405,6 @@ func placeholderNum(b []byte) int {
 		return -1
 	}
 	return int(n)
-}
-
-// unquote decodes a JSON string that is known to be valid.
-func unquote(quoted []byte) (string, error) {
-	inner := quoted[1 : len(quoted)-1]
-	for _, c := range inner {
-		if c == '\\' {
-			var s string
-			err := json.Unmarshal(quoted, &s)
-			return s, err
-		}
-	}
-	return view(inner), nil
 }
 
 // view is b as a string without a copy. Data of packets does not change.

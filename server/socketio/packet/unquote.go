@@ -1,0 +1,83 @@
+package packet
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// unquote returns the text of a valid JSON string. Without escapes it shares
+// the memory of quoted; else it lies behind what is in buf, which is not changed.
+// It returns the buf of the next call.
+func unquote(quoted, buf []byte) (text, _ []byte) {
+	text = quoted[1 : len(quoted)-1]
+	i := bytes.IndexByte(text, '\\')
+	if i < 0 {
+		return text, buf
+	}
+	if cap(buf)-len(buf) < len(text) { // no text is longer than the string that stands for it
+		buf = make([]byte, 0, max(len(text), min(2*cap(buf), 64<<10)))
+	}
+	start := len(buf)
+	for i >= 0 {
+		buf, text = unescape(append(buf, text[:i]...), text[i:])
+		i = bytes.IndexByte(text, '\\')
+	}
+	buf = append(buf, text...)
+	return buf[start:len(buf):len(buf)], buf
+}
+
+// unescape appends what the escapes that text starts with stand for. Half of a
+// surrogate pair becomes U+FFFD.
+func unescape(dst, text []byte) (_, rest []byte) {
+	for len(text) > 0 && text[0] == '\\' {
+		c := text[1]
+		if c != 'u' {
+			dst, text = append(dst, unescaped(c)), text[2:]
+			continue
+		}
+		r := hex(text[2:6])
+		text = text[6:]
+		if utf16.IsSurrogate(r) {
+			second := rune(-1)
+			if len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
+				second = hex(text[2:6])
+			}
+			if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
+				text = text[6:]
+			}
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst, text
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+// hex is the number that four valid digits stand for.
+func hex(b []byte) rune {
+	var r rune
+	for _, c := range b[:4] {
+		if c <= '9' {
+			c -= '0'
+		} else {
+			c = c | 0x20 - 'a' + 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
