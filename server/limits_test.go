@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -159,7 +160,7 @@ func TestMaxHandshakesPerSecond(t *testing.T) {
 
 func TestLimitsAreSet(t *testing.T) {
 	n := start(t, env{
-		"WS_MAX_SOCKETS_PER_USER": "1", "WS_MAX_ROOMS_PER_SOCKET": "1", "WS_MAX_ATTACHMENTS": "1", "WS_CONNECT_TIMEOUT": "100",
+		"WS_MAX_SOCKETS_PER_USER": "1", "WS_MAX_ROOMS_PER_SOCKET": "1", "WS_MAX_ATTACHMENTS": "1", "WS_MAX_ARGUMENTS": "3", "WS_CONNECT_TIMEOUT": "100",
 		"WS_MAX_QUEUE_BYTES": "70000", "SHUTDOWN_TIMEOUT": "100",
 	})
 	c := n.device("ana")
@@ -173,15 +174,54 @@ func TestLimitsAreSet(t *testing.T) {
 	ben := n.device("ben")
 	ben.Send(`452-["x"]`)
 	ben.Ended()
+	carl := n.device("carl")
+	carl.Send(`42["x",1,2,3,4]`)
+	carl.Ended()
 	if opts := n.SocketIO().Engine().Options(); opts.MaxQueueBytes != 70_000 {
 		t.Errorf("queue of %d bytes", opts.MaxQueueBytes)
 	}
 	n.do("GET", polling, "") // and no CONNECT
 	n.until("the connect timeout", func() bool { return n.limits()["connectTimeouts"] > 0 })
 	got := n.limits()
-	if got["socketsPerUser"] != 1 || got["roomsPerSocket"] != 1 || got["attachments"] != 1 {
+	if got["socketsPerUser"] != 1 || got["roomsPerSocket"] != 1 || got["attachments"] != 1 || got["arguments"] != 1 {
 		t.Errorf("counted %v", got)
 	}
+}
+
+// What a client makes others take is bounded by WS_MAX_ATTACHMENTS and
+// WS_MAX_HTTP_BUFFER_SIZE, each attachment counted where it is named.
+func TestReferencesAreBounded(t *testing.T) {
+	n := start(t, env{"WS_MAX_HTTP_BUFFER_SIZE": "2000"})
+	ana, ben := n.device("ana"), n.device("ben")
+	ana.Ask("join-room", "r")
+	ben.Ask("join-room", "r")
+	publish := func(places int, attachments ...[]byte) {
+		list := make([]string, places)
+		for i := range list {
+			list[i] = fmt.Sprintf(`{"_placeholder":true,"num":%d}`, i%len(attachments))
+		}
+		payload := fmt.Sprintf(`{"roomId":"r","type":"%d","payload":[%s]}`, places, strings.Join(list, ","))
+		ana.Packet(fmt.Sprintf(`45%d-["publish-update",%s]`, len(attachments), payload), attachments...)
+	}
+	for _, tc := range []struct {
+		places, size int
+		message      string
+	}{
+		{11, 1, "attachments must be at most 10, counted at each place that names one"},
+		{3, 700, "attachments must have at most 2000 bytes, counted at each place that names one"},
+	} {
+		publish(tc.places, make([]byte, tc.size))
+		if e := ana.Next("error"); !strings.Contains(e.Arg(1), `"code":"invalid","message":"`+tc.message+`"`) {
+			t.Errorf("%d places: %s", tc.places, e.Args)
+		}
+	}
+	publish(2, make([]byte, 1001), make([]byte, 1000))
+	ana.Next("error")
+	publish(2, make([]byte, 1000))
+	if e := ben.Next("update"); !strings.Contains(e.Arg(0), `"type":"2"`) || len(e.Attachments) != 1 {
+		t.Errorf("got %s with %d attachments", e.Args, len(e.Attachments))
+	}
+	n.wantLimits(map[string]int{"references": 3})
 }
 
 // 0 turns a limit off.

@@ -129,7 +129,7 @@ const (
 
 // hooks logs what the service does not see.
 func hooks(l zerolog.Logger) socketio.Hooks {
-	packets, ends := sampled(l), sampled(l)
+	packets, ends, broadcasts := sampled(l), sampled(l), sampled(l)
 	var mu sync.Mutex
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
@@ -145,6 +145,9 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			}
 			unhandled[event] = true
 			l.Warn().Str("event", event).Msg("nobody handles this event; said once")
+		},
+		BroadcastDropped: func(ns *socketio.Namespace, err error) {
+			broadcasts.Warn().Str("namespace", clip(ns.Name(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("broadcast of another server dropped")
 		},
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {

@@ -88,6 +88,9 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 
 		ConnectTimeout: cfg.ConnectTimeout,
 		MaxAttachments: cfg.MaxAttachments,
+		MaxArguments:   cfg.MaxArguments,
+		// What a client makes others take is bounded like what it sends.
+		MaxAttachmentBytes: cfg.MaxHTTPBufferSize,
 	})
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),

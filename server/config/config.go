@@ -43,7 +43,8 @@ type Config struct {
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes
-	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet
+	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet, counted at each place that names one
+	MaxArguments      int           // WS_MAX_ARGUMENTS of a packet
 	MaxQueueBytes     int           // WS_MAX_QUEUE_BYTES
 	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
 

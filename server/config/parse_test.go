@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		HTTPPort: 3001, ShutdownTimeout: 8 * time.Second, LogLevel: "info",
 		RedisPrefix: "socket.io", RedisAdapter: "classic",
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
-		MaxAttachments: 10, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
+		MaxAttachments: 10, MaxArguments: 1000, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 		DevSecret: true,
 	}
@@ -93,6 +93,7 @@ func TestEachSetting(t *testing.T) {
 		{"WS_PING_TIMEOUT", "20s", func(c config.Config) any { return c.PingTimeout }, 20 * time.Second},
 		{"WS_MAX_HTTP_BUFFER_SIZE", "1E5", func(c config.Config) any { return c.MaxHTTPBufferSize }, 100_000},
 		{"WS_MAX_ATTACHMENTS", "20", func(c config.Config) any { return c.MaxAttachments }, 20},
+		{"WS_MAX_ARGUMENTS", "20", func(c config.Config) any { return c.MaxArguments }, 20},
 		{"WS_MAX_QUEUE_BYTES", "65536", func(c config.Config) any { return c.MaxQueueBytes }, 65536},
 		{"WS_CONNECT_TIMEOUT", "5s", func(c config.Config) any { return c.ConnectTimeout }, 5 * time.Second},
 		{"WS_MAX_CONNECTIONS", "1e5", func(c config.Config) any { return c.MaxConnections }, 100_000},

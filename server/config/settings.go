@@ -35,7 +35,8 @@ func (c *draft) settings() []setting {
 		{"WS_PING_INTERVAL", millis(&c.PingInterval, 100*time.Millisecond, day), "30000", "how often a client is pinged"},
 		{"WS_PING_TIMEOUT", millis(&c.PingTimeout, 100*time.Millisecond, day), "60000", "how long a client may take to answer"},
 		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},
-		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "binary attachments that a message may have"},
+		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "binary attachments that a message may have, each counted where it is named; clients have a limit too, 10"},
+		{"WS_MAX_ARGUMENTS", number(&c.MaxArguments, 1, 1e9), "1000", "arguments that a message may have"},
 		{"WS_MAX_QUEUE_BYTES", number(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes that may wait for a client that does not read"},
 		{"WS_CONNECT_TIMEOUT", millis(&c.ConnectTimeout, 100*time.Millisecond, day), "45000", "how long a client may be connected without a namespace"},
 

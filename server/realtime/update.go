@@ -129,6 +129,8 @@ func (svc *Service) published(err error) error {
 		return Invalid("event", "a name that has no meaning of its own")
 	case errors.Is(err, socketio.ErrEncode):
 		return &Error{Code: CodeInvalid, Message: "payload must be a value that can be encoded as JSON"}
+	case errors.Is(err, socketio.ErrAttachments):
+		return Invalid("payload", "a value without more attachments than clients take")
 	}
 	return err
 }

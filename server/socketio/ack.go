@@ -85,9 +85,14 @@ func (s *Socket) acknowledged(p packet.Packet) {
 	s.mu.Lock()
 	f := s.answered(p.ID)
 	s.mu.Unlock()
-	if f != nil {
-		f(adapter.Args{List: inner(p.Data), Attachments: p.Attachments}, nil)
+	if f == nil {
+		return
 	}
+	if p.Excess != nil {
+		f(adapter.Args{}, s.client.server.refusal(p.Excess))
+		return
+	}
+	f(adapter.Args{List: inner(p.Data), Attachments: p.Attachments}, nil)
 }
 
 // inner is a JSON array's text without its brackets.
@@ -107,7 +112,7 @@ func inner(array []byte) []byte {
 
 // Emit sends an event to the client. The arguments are encoded as the package
 // documentation says. It returns ErrReserved, ErrDisconnected, or an error that
-// wraps ErrEncode, and waits only, for a moment, while more is being sent than
+// wraps ErrEncode or ErrAttachments, and waits only, for a moment, while more is being sent than
 // the machine can write.
 func (s *Socket) Emit(event string, args ...any) error {
 	fs, err := s.eventFrames(event, args)
@@ -131,7 +136,7 @@ func (s *Socket) EmitVolatile(event string, args ...any) error {
 
 // eventFrames encodes an event without an acknowledgement for the engine.
 func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error) {
-	data, attachments, err := encodeEvent(event, args)
+	data, attachments, err := s.client.server.encodeEvent(event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -143,13 +148,14 @@ func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error)
 
 // EmitWithAck sends an event and waits for the client's acknowledgement, whose
 // arguments it returns, each of them a [Value]. Errors: those of Emit;
-// ErrDisconnected if the client goes away; an error that wraps that of ctx if ctx
+// ErrDisconnected if the client goes away; ErrAttachments if the acknowledgement
+// has more attachments than it may have; an error that wraps that of ctx if ctx
 // ends before, or ErrTimeout after Options.AckTimeout if ctx has no deadline; and
 // ErrBacklog if the client sends so much meanwhile that the acknowledgement behind
 // it cannot be read. A handler of the same client may call it: the events that
 // come while it waits are bounded by Options.MaxPendingBytes alone.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
-	data, attachments, err := encodeEvent(event, args)
+	data, attachments, err := s.client.server.encodeEvent(event, args)
 	if err != nil {
 		return nil, err
 	}

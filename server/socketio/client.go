@@ -45,7 +45,8 @@ var errNamespaces = &ConnectError{Message: "Too many namespaces"}
 
 func (srv *Server) newClient(s *engineio.Session) *client {
 	c := &client{server: srv, session: s}
-	c.decoder.MaxAttachments, c.decoder.MaxDepth = srv.opts.MaxAttachments, srv.opts.MaxDepth
+	c.decoder.MaxAttachments, c.decoder.MaxAttachmentBytes = srv.opts.MaxAttachments, srv.opts.MaxAttachmentBytes
+	c.decoder.MaxArguments, c.decoder.MaxDepth = srv.opts.MaxArguments, srv.opts.MaxDepth
 	c.idle = c.closeAfter(srv.opts.ConnectTimeout, errConnectTimeout)
 	return c
 }
@@ -93,6 +94,9 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 	case complete:
 		if waiting {
 			c.haveAttachments()
+		}
+		if p.Excess != nil {
+			c.server.limits.references.Add(1)
 		}
 		c.handle(p)
 	case !waiting: // its first attachment has not come yet

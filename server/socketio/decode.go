@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -14,8 +15,12 @@ import (
 type decoder struct {
 	text          []byte
 	attachments   [][]byte
+	places        []place // of the attachments in text, in order
 	plain, binary json.Options
 }
+
+// place is where a placeholder stands in a text.
+type place struct{ start, num int }
 
 var decoders = sync.Pool{New: func() any {
 	d := new(decoder)
@@ -33,54 +38,54 @@ var decoders = sync.Pool{New: func() any {
 	return d
 }}
 
-func (d *decoder) options(binary bool) json.Options {
-	if binary {
-		return d.binary
+// decode decodes a text. Its placeholders are looked for once, however deeply
+// values are nested.
+func (d *decoder) decode(text []byte, attachments [][]byte, into any) error {
+	d.text, d.attachments, d.places = text, attachments, d.places[:0]
+	defer func() { d.text, d.attachments = nil, nil }()
+	if len(attachments) == 0 {
+		return json.Unmarshal(text, into, d.plain)
 	}
-	return d.plain
+	packet.Placeholders(text, func(start, _, num int) { d.places = append(d.places, place{start, num}) })
+	return json.Unmarshal(text, into, d.binary)
 }
 
 var errNoAttachment = errors.New("placeholder of no attachment")
 
-// attachment returns what a JSON value stands for where it is a placeholder.
-func (d *decoder) attachment(text []byte) (b []byte, is bool, err error) {
-	packet.Placeholders(text, func(start, end, num int) {
-		if start != 0 || end != len(text) {
-			return
-		}
-		is = true
-		if num < 0 || num >= len(d.attachments) {
-			err = errNoAttachment
-			return
-		}
-		b = d.attachments[num]
-	})
-	return b, is, err
+// attachment skips the object that comes next if it is a placeholder, and returns
+// its attachment.
+func (d *decoder) attachment(dec *jsontext.Decoder) (b []byte, is bool, err error) {
+	at := int(dec.InputOffset())
+	for d.text[at] != '{' { // white space, and what separates it from the value before
+		at++
+	}
+	i, is := slices.BinarySearchFunc(d.places, at, func(p place, at int) int { return p.start - at })
+	if !is {
+		return nil, false, nil
+	}
+	if num := d.places[i].num; num >= 0 && num < len(d.attachments) {
+		return d.attachments[num], true, dec.SkipValue()
+	}
+	return nil, true, errNoAttachment
 }
 
+// unmarshalValue takes a part of what is being decoded, and no copy: it may be
+// large.
 func (d *decoder) unmarshalValue(dec *jsontext.Decoder, v *Value) error {
 	text, err := dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	if len(d.attachments) == 0 { // it may be large: a part of what is being decoded, and no copy
-		end := int(dec.InputOffset())
-		v.JSON, v.Attachments = d.text[end-len(text):end:end], nil
-		return nil
-	}
-	v.JSON, v.Attachments, err = Value{JSON: text, Attachments: d.attachments}.AppendArg(nil, nil)
-	return err
+	end := int(dec.InputOffset())
+	v.JSON, v.Attachments = d.text[end-len(text):end:end], d.attachments
+	return nil
 }
 
 func (d *decoder) unmarshalBytes(dec *jsontext.Decoder, b *[]byte) error {
 	if dec.PeekKind() != '{' {
 		return errors.ErrUnsupported // base64 in a string, or null
 	}
-	text, err := dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	data, is, err := d.attachment(text)
+	data, is, err := d.attachment(dec)
 	if err == nil && !is {
 		err = errors.New("object where bytes are due")
 	}
@@ -95,29 +100,20 @@ func resetAny(_ *jsontext.Decoder, v *any) error {
 	return errors.ErrUnsupported
 }
 
-// unmarshalAny puts attachments into values of no type: maps and lists keep
-// theirs as []byte.
+// unmarshalAny is resetAny that puts attachments into values of no type: maps and
+// lists keep theirs as []byte.
 func (d *decoder) unmarshalAny(dec *jsontext.Decoder, v *any) error {
-	switch dec.PeekKind() {
-	case '[':
-		var list []any
-		err := json.UnmarshalDecode(dec, &list, d.binary)
-		*v = list
-		return err
-	case '{':
-		text, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		data, is, err := d.attachment(text)
-		if is || err != nil {
-			*v = data
-			return err
-		}
-		fields := map[string]any{}
-		err = json.Unmarshal(text, &fields, d.binary)
-		*v = fields
+	*v = nil
+	if dec.PeekKind() != '{' {
+		return errors.ErrUnsupported
+	}
+	data, is, err := d.attachment(dec)
+	if err != nil {
 		return err
 	}
-	return errors.ErrUnsupported
+	if !is {
+		return errors.ErrUnsupported
+	}
+	*v = data
+	return nil
 }

@@ -17,6 +17,15 @@ import (
 // ISOTime is the layout of JavaScript's toISOString, for times in UTC.
 const ISOTime = "2006-01-02T15:04:05.000Z"
 
+// encodeEvent returns the data of an event's packet, which clients take.
+func (srv *Server) encodeEvent(event string, args []any) (data []byte, attachments [][]byte, err error) {
+	data, attachments, err = encodeEvent(event, args)
+	if err == nil && len(attachments) > 0 {
+		err = srv.checkAttachments(data, attachments)
+	}
+	return data, attachments, err
+}
+
 // encodeEvent returns the data of an event's packet.
 func encodeEvent(event string, args []any) (data []byte, attachments [][]byte, err error) {
 	if packet.Reserved(event) {

@@ -18,6 +18,10 @@ var (
 	// ErrDecode: an argument is not what the handler takes; wrapped with the
 	// cause.
 	ErrDecode = errors.New("socketio: argument cannot be decoded")
+	// ErrAttachments: a packet has more attachments than Options.MaxAttachments,
+	// counted at each place that names one, or more bytes of them than a client
+	// may send; wrapped with the number.
+	ErrAttachments = errors.New("socketio: too many attachments")
 	// ErrReplied: the event has been replied to.
 	ErrReplied = errors.New("socketio: event has been replied to")
 	// ErrPanic: a handler panicked; wrapped with the value and the stack.

@@ -65,7 +65,9 @@ type Event struct {
 
 	socket      *Socket
 	args        []byte // JSON values with commas between
+	count       int    // of args, 0 if it is not known
 	attachments [][]byte
+	excess      error // it is refused: see packet.Packet.Excess
 	id          uint64
 	wantsAck    bool
 	replied     atomic.Bool
@@ -96,6 +98,9 @@ func values(args adapter.Args) []any {
 // Arg returns argument number i, counted from 0; the zero Value, which is null,
 // where there is none.
 func (e *Event) Arg(i int) Value {
+	if i == 0 && e.count == 1 { // most often, and it may be large
+		return Value{JSON: packet.Trim(e.args), Attachments: e.attachments}
+	}
 	if text, ok := packet.Element(e.args, i); ok {
 		return Value{JSON: text, Attachments: e.attachments}
 	}
@@ -135,6 +140,11 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	text, attachments, err := encodeList(append(text, '['), args, false)
 	if err != nil {
 		return nil, err
+	}
+	if len(attachments) > 0 {
+		if err := e.socket.client.server.checkAttachments(text[head:], attachments); err != nil {
+			return nil, err
+		}
 	}
 	if e.replied.Swap(true) {
 		return nil, ErrReplied

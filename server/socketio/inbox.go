@@ -35,7 +35,7 @@ func (s *Socket) receive(p packet.Packet) {
 	if err != nil {
 		return // the decoder has checked it
 	}
-	e := &Event{Name: name, socket: s, args: args, attachments: p.Attachments, id: p.ID, wantsAck: p.HasID}
+	e := &Event{Name: name, socket: s, args: args, count: p.Arguments, attachments: p.Attachments, excess: p.Excess, id: p.ID, wantsAck: p.HasID}
 	size := eventBytes + len(p.Data)
 	for _, a := range p.Attachments {
 		size += len(a)
@@ -181,6 +181,9 @@ func (s *Socket) serve(e *Event, last bool) {
 func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error {
 	if len(rest) > 0 {
 		return rest[0](&s.ctx, s, e, func() error { return s.chain(set, rest[1:], e) })
+	}
+	if e.excess != nil {
+		return s.client.server.refusal(e.excess)
 	}
 	for _, h := range set.any {
 		if err := h.ServeEvent(&s.ctx, s, e); err != nil {

@@ -15,21 +15,27 @@ type LimitCounts struct {
 
 	// Namespaces: CONNECTs that were refused because of MaxNamespaces.
 	Namespaces int64 `json:"namespaces"`
-	// Sessions that were closed, because of MaxAttachments, MaxDepth,
-	// ConnectTimeout and AttachmentTimeout.
+	// Sessions that were closed, because of MaxAttachments, MaxArguments,
+	// MaxDepth, ConnectTimeout and AttachmentTimeout.
 	Attachments        int64 `json:"attachments"`
+	Arguments          int64 `json:"arguments"`
 	Depth              int64 `json:"depth"`
 	ConnectTimeouts    int64 `json:"connectTimeouts"`
 	AttachmentTimeouts int64 `json:"attachmentTimeouts"`
 	// PendingEvents: how often a client was not read on because of
 	// MaxPendingEvents or MaxPendingBytes.
 	PendingEvents int64 `json:"pendingEvents"`
+	// References: events and acknowledgements that were refused, and broadcasts
+	// of other servers that were dropped, because of MaxAttachments or
+	// MaxAttachmentBytes, counted at each place that names an attachment.
+	References int64 `json:"references"`
 }
 
 type limitCounters struct {
-	attachments, depth, namespaces      atomic.Int64
+	attachments, arguments              atomic.Int64
+	depth, namespaces                   atomic.Int64
 	connectTimeouts, attachmentTimeouts atomic.Int64
-	pending                             atomic.Int64
+	pending, references                 atomic.Int64
 }
 
 // LimitCounts returns the counts of this moment.
@@ -37,9 +43,9 @@ func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
 		LimitCounts: srv.engine.LimitCounts(),
-		Attachments: c.attachments.Load(), Depth: c.depth.Load(), Namespaces: c.namespaces.Load(),
+		Attachments: c.attachments.Load(), Arguments: c.arguments.Load(), Depth: c.depth.Load(), Namespaces: c.namespaces.Load(),
 		ConnectTimeouts: c.connectTimeouts.Load(), AttachmentTimeouts: c.attachmentTimeouts.Load(),
-		PendingEvents: c.pending.Load(),
+		PendingEvents: c.pending.Load(), References: c.references.Load(),
 	}
 }
 
@@ -49,6 +55,8 @@ func (c *limitCounters) ended(err error) {
 	case err == nil:
 	case errors.Is(err, packet.ErrTooMany):
 		c.attachments.Add(1)
+	case errors.Is(err, packet.ErrTooManyArguments):
+		c.arguments.Add(1)
 	case errors.Is(err, packet.ErrTooDeep):
 		c.depth.Add(1)
 	case err == errConnectTimeout:

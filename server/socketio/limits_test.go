@@ -30,6 +30,8 @@ func TestLimitCounts(t *testing.T) {
 	}{
 		{"attachments", say(`0`, `53-["echo"]`), socketio.LimitCounts{Attachments: 1}},
 		{"malformed attachments", say(`0`, `5x-["echo"]`), socketio.LimitCounts{}},
+		{"arguments", say(`0`, `2["echo",1,2,3,4]`), socketio.LimitCounts{Arguments: 1}},
+		{"arguments of an acknowledgement", say(`0`, `31[1,2,3,4]`), socketio.LimitCounts{Arguments: 1}},
 		{"depth", say(`0`, `2["echo",`+strings.Repeat("[", 6)+strings.Repeat("]", 6)+`]`), socketio.LimitCounts{Depth: 1}},
 		{"namespaces", say(`0`, `0/a,`, `0/b,`, `x`), socketio.LimitCounts{Namespaces: 1}},
 		{"no CONNECT", say(), socketio.LimitCounts{ConnectTimeouts: 1}},
@@ -38,7 +40,7 @@ func TestLimitCounts(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			opts := socketio.Options{
-				MaxAttachments: 2, MaxDepth: 5, MaxNamespaces: 2,
+				MaxAttachments: 2, MaxArguments: 3, MaxDepth: 5, MaxNamespaces: 2,
 				ConnectTimeout: 20 * time.Second, AttachmentTimeout: 20 * time.Second,
 				Engine: engineio.Options{MaxHTTPBufferSize: 1000},
 			}

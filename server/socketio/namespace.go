@@ -164,15 +164,36 @@ var _ adapter.Local = local{}
 func (l local) LocalRooms() []string { return l.sockets.Rooms() }
 
 func (l local) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags adapter.Flags) {
-	l.deliver(p, sel, flags, nil)
+	if l.takes(p) {
+		l.deliver(p, sel, flags, nil)
+	}
 }
 
 func (l local) DeliverBroadcastWithAck(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, ack func(adapter.Args)) int {
+	if !l.takes(p) {
+		return 0
+	}
 	return l.deliverWithAck(ctx, p, sel, flags, func(a adapter.Args, err error) {
 		if err == nil {
 			ack(a)
 		}
 	})
+}
+
+// takes reports whether clients take another server's broadcast.
+func (l local) takes(p *packet.Packet) bool {
+	if len(p.Attachments) == 0 {
+		return true
+	}
+	err := l.server.checkAttachments(p.Data, p.Attachments)
+	if err == nil {
+		return true
+	}
+	l.server.limits.references.Add(1)
+	if f := l.server.opts.Hooks.BroadcastDropped; f != nil {
+		f(l.Namespace, err)
+	}
+	return false
 }
 
 func (l local) LocalSockets(sel adapter.Selection) []adapter.SocketInfo {

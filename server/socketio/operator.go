@@ -63,7 +63,7 @@ func (o Operator) Compress(on bool) Operator { o.flags.Uncompressed = !on; retur
 func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = d; return o }
 
 func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
-	data, attachments, err := encodeEvent(event, args)
+	data, attachments, err := o.ns.server.encodeEvent(event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +73,8 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 // Emit sends an event to the selected sockets. When it returns nil, the event
 // is queued to each that is connected to this server, and the cluster has
 // accepted it for the others. It waits while more is being sent than this
-// machine or the cluster takes. Errors: ErrReserved, those that wrap ErrEncode,
-// and the adapter's; after one of the adapter's this server's sockets have the
+// machine or the cluster takes. Errors: ErrReserved, those that wrap ErrEncode or
+// ErrAttachments, and the adapter's; after one of the adapter's this server's sockets have the
 // event all the same.
 func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	p, err := o.packet(event, args)

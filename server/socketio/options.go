@@ -24,8 +24,24 @@ type Options struct {
 	// AttachmentTimeout is how long the attachments that a packet has announced
 	// may take to come. Default: 45 s.
 	AttachmentTimeout time.Duration
-	// MaxAttachments bounds the attachments of a packet. Default: 10.
+	// MaxAttachments bounds the attachments of a packet in both directions. A
+	// client that announces more is disconnected. Counted are also the places
+	// that name an attachment: an event that names more comes without arguments
+	// to the event middleware, and to no handler; its error wraps ErrAttachments
+	// and an [Error] that says so. What this server's program emits, or another
+	// server broadcasts, with more is not sent, because the official clients
+	// disconnect then unless their parser was made with a higher maxAttachments.
+	// Default: 10, as theirs.
 	MaxAttachments int
+	// MaxAttachmentBytes bounds the bytes of the attachments of an event or
+	// acknowledgement from a client, each counted at each place that names it;
+	// one that has more is refused as one that names too many. Default: any
+	// number, as on Node.
+	MaxAttachmentBytes int
+	// MaxArguments bounds the arguments of an event or acknowledgement from a
+	// client, which is disconnected if it sends more. Negative: any number.
+	// Default: 1000.
+	MaxArguments int
 	// MaxDepth bounds the nesting of arguments. Default: 512.
 	MaxDepth int
 	// MaxNamespaces bounds the namespaces that one client is connected to: one too
@@ -69,6 +85,9 @@ type Hooks struct {
 	HandlerError func(s *Socket, event string, err error)
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)
+	// BroadcastDropped: another server's broadcast was not delivered, since
+	// clients would not take it. The error wraps ErrAttachments.
+	BroadcastDropped func(ns *Namespace, err error)
 	// SessionClosed: a client's connection has ended.
 	SessionClosed func(s *engineio.Session, reason engineio.Reason, err error)
 }
@@ -82,6 +101,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AttachmentTimeout == 0 {
 		o.AttachmentTimeout = 45 * time.Second
+	}
+	if o.MaxAttachments == 0 {
+		o.MaxAttachments = packet.DefaultMaxAttachments
+	}
+	if o.MaxArguments == 0 {
+		o.MaxArguments = packet.DefaultMaxArguments
 	}
 	if o.MaxDepth == 0 {
 		o.MaxDepth = packet.DefaultMaxDepth

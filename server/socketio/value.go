@@ -3,8 +3,6 @@ package socketio
 import (
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
@@ -28,10 +26,7 @@ func (v Value) Decode(into any) error {
 	}
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
-	d.text, d.attachments = text, v.Attachments
-	err := json.Unmarshal(text, into, d.options(len(v.Attachments) > 0))
-	d.text, d.attachments = nil, nil
-	if err != nil {
+	if err := d.decode(text, v.Attachments, into); err != nil {
 		return fmt.Errorf("%w: %w", ErrDecode, err)
 	}
 	return nil
@@ -68,6 +63,9 @@ type ArgAppender interface {
 
 // IsBinary reports whether the value is one binary attachment.
 func (v Value) IsBinary() bool {
+	if len(v.Attachments) == 0 {
+		return false
+	}
 	whole := false
 	packet.Placeholders(v.JSON, func(start, end, _ int) { whole = whole || start == 0 && end == len(v.JSON) })
 	return whole

@@ -1,0 +1,36 @@
+package socketio
+
+import (
+	"fmt"
+
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// checkAttachments checks that clients take a packet with attachments. Within
+// this server an attachment that is named twice goes out once; each place that
+// names one counts, since Node's servers, which get the packet over the cluster,
+// send each as an attachment of its own.
+func (srv *Server) checkAttachments(data []byte, attachments [][]byte) error {
+	most := srv.opts.MaxAttachments
+	if len(attachments) > most {
+		return fmt.Errorf("%w: %d, and Options.MaxAttachments is %d", ErrAttachments, len(attachments), most)
+	}
+	n, err := packet.References(data, len(attachments))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: an object that passes for a placeholder: %w", ErrEncode, err)
+	case n > most:
+		return fmt.Errorf("%w: %d, counted at each place, and Options.MaxAttachments is %d", ErrAttachments, n, most)
+	}
+	return nil
+}
+
+// refusal is the error of an event or acknowledgement whose attachments are more
+// than a client may send.
+func (srv *Server) refusal(excess error) error {
+	public := &Error{Code: "invalid", Message: fmt.Sprintf("attachments must be at most %d, counted at each place that names one", srv.opts.MaxAttachments)}
+	if excess == packet.ErrAttachmentBytes {
+		public.Message = fmt.Sprintf("attachments must have at most %d bytes, counted at each place that names one", srv.opts.MaxAttachmentBytes)
+	}
+	return fmt.Errorf("%w: %w: %w", ErrAttachments, excess, public)
+}
