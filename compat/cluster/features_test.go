@@ -61,6 +61,18 @@ var features = []struct {
 		p.emit(command{Rooms: []string{"r"}, Args: raw(args...)})
 		p.got("t1", "["+joined(args)+"]")
 	}},
+	{"more attachments than clients take", true, false, func(p *pair) {
+		if !p.fromNode {
+			return // an error of Emit
+		}
+		blobs := make([]string, 11)
+		for i := range blobs {
+			blobs[i] = fmt.Sprintf(`{"$bin":"%02x"}`, i)
+		}
+		p.emit(command{Rooms: []string{"q"}, Args: raw(blobs...)}) // where Node has no client, which would be disconnected
+		p.emit(command{Rooms: []string{"q"}, Args: raw(blobs[:10]...)})
+		p.got("t1", "["+joined(blobs[:10])+"]")
+	}},
 	{"values", true, false, func(p *pair) {
 		args := []string{
 			`[0,1,-1,127,128,255,256,65536,-128,-129,-32769,2147483648,-2147483649,4294967296,9007199254740991,-9007199254740991]`,

@@ -134,6 +134,8 @@ const commands = {
     return received;
   },
 
+  // write sends messages past the client's encoder: texts of packets and attachments.
+  write: ({ name, args }) => unpack(args).forEach((message) => clients[name].io.engine.write(message)),
   emit: (c) => void select(c).emit(c.event, ...unpack(c.args ?? [])),
   emitWithAck: async (c) => {
     try {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,27 @@ func TestService(t *testing.T) {
 			}
 			if n := f.count("both new", "update", "roomId", "r") + f.count("both old", "update", "roomId", "r"); n != 0 {
 				t.Errorf("who is not in the room got %d updates", n)
+			}
+
+			// An attachment that is named in three places arrives in three, wherever
+			// the member is; named in more than clients take it goes nowhere.
+			write := func(n int, typ string) {
+				places := strings.TrimSuffix(strings.Repeat(`{"_placeholder":true,"num":0},`, n), ",")
+				packet := fmt.Sprintf(`51-["publish-update",{"roomId":"r","type":%q,"payload":[%s]}]`, typ, places)
+				f.node.do(t, command{Do: "write", Name: "ann", Args: raw(fmt.Sprintf("%q", packet), `{"$bin":"00ff"}`)})
+			}
+			write(11, "too many")
+			write(3, "three")
+			f.event("ann", "update-published", "roomId", "r")
+			for _, c := range []string{"ann", "bob", "nora"} {
+				f.event(c, "update", "type", "three")
+				text := f.node.do(t, command{Do: "got", Name: c, Event: "update"})
+				if want := `"payload":[{"$bin":"00ff"},{"$bin":"00ff"},{"$bin":"00ff"}]`; !strings.Contains(text, want) || strings.Contains(text, "too many") {
+					t.Errorf("%s got %s", c, text)
+				}
+			}
+			if text := f.node.do(t, command{Do: "got", Name: "ann", Event: "error", N: 1}); !strings.Contains(text, `"invalid"`) {
+				t.Errorf("the publisher got %s", text)
 			}
 
 			// A user is disconnected everywhere.

@@ -38,6 +38,7 @@ func malformedSharded() (list []string) {
 		`"type":3,"data":{}`, `"type":3,"data":{"opts":{}}`, `"type":3,"data":{"opts":{},"packet":7}`, `"type":3,"data":[]`,
 		`"type":3,"data":{"opts":{},"packet":{"type":2}}`, `"type":3,"data":{"opts":{},"packet":{"type":3,"data":["e"]}}`,
 		`"type":3,"data":{"opts":{},"packet":{"type":2,"data":["disconnect"]}}`, `"type":3,"data":{"opts":{},"packet":{"type":2,"data":{}}}`,
+		`"type":3,"data":{"opts":{},"packet":{"type":2,"data":["e","` + "\xff" + `"]}}`,
 		`"type":4,"data":{"rooms":["x"]}`, `"type":4,"data":{"opts":{"rooms":{}},"rooms":["x"]}`, `"type":5,"data":{"opts":{},"rooms":5}`,
 		`"type":7,"data":{"opts":{}}`, `"type":7,"data":{"requestId":"x"}`, `"type":9,"data":{"packet":{}}`, `"type":9,"data":{"packet":[]}`,
 		`"type":9`, `"type":8,"data":{"requestId":"x"}`, `"type":11,"data":{"requestId":"x"}`, `"type":1`, `"type":13`, `"type":[]`,

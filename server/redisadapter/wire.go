@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,6 +24,7 @@ var (
 	errMissing  = errors.New("a field is missing")
 	errTrailing = errors.New("bytes after the message")
 	errDepth    = errors.New("nested too deeply")
+	errUTF8     = errors.New("not UTF-8") // clients would close their connections
 )
 
 // eventType is the type of an event's packet, as an integer on this wire.
@@ -261,6 +263,9 @@ func textOf(payload []byte, inText bool) (text []byte, attachments [][]byte, err
 	if len(payload) > 0 && payload[0] == '{' {
 		if tooDeep(payload) {
 			return nil, nil, errDepth
+		}
+		if !utf8.Valid(payload) {
+			return nil, nil, errUTF8
 		}
 		return payload, nil, nil
 	}
