@@ -161,7 +161,8 @@ func TestMaxHandshakesPerSecond(t *testing.T) {
 func TestLimitsAreSet(t *testing.T) {
 	n := start(t, env{
 		"WS_MAX_SOCKETS_PER_USER": "1", "WS_MAX_ROOMS_PER_SOCKET": "1", "WS_MAX_ATTACHMENTS": "1", "WS_MAX_ARGUMENTS": "3", "WS_CONNECT_TIMEOUT": "100",
-		"WS_MAX_QUEUE_BYTES": "70000", "SHUTDOWN_TIMEOUT": "100",
+		"WS_MAX_QUEUE_BYTES": "70000", "WS_MAX_BACKLOG_BYTES": "80000", "WS_MAX_TOTAL_QUEUE_BYTES": "90000", "WS_SLOW_TIMEOUT": "1000",
+		"SHUTDOWN_TIMEOUT": "100",
 	})
 	c := n.device("ana")
 	if _, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]string{"token": n.token("ana")}}); !strings.Contains(refusal, "rate_limited") {
@@ -177,8 +178,9 @@ func TestLimitsAreSet(t *testing.T) {
 	carl := n.device("carl")
 	carl.Send(`42["x",1,2,3,4]`)
 	carl.Ended()
-	if opts := n.SocketIO().Engine().Options(); opts.MaxQueueBytes != 70_000 {
-		t.Errorf("queue of %d bytes", opts.MaxQueueBytes)
+	opts := n.SocketIO().Engine().Options()
+	if opts.MaxQueueBytes != 70_000 || opts.MaxBacklogBytes != 80_000 || opts.MaxTotalQueueBytes != 90_000 || opts.SlowTimeout != time.Second {
+		t.Errorf("queues of %d, %d and %d bytes for %v", opts.MaxQueueBytes, opts.MaxBacklogBytes, opts.MaxTotalQueueBytes, opts.SlowTimeout)
 	}
 	n.do("GET", polling, "") // and no CONNECT
 	n.until("the connect timeout", func() bool { return n.limits()["connectTimeouts"] > 0 })

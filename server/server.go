@@ -263,7 +263,9 @@ func orNegative(n int) int {
 func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 	opts := engineio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout,
-		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize, MaxQueueBytes: cfg.MaxQueueBytes,
+		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
+		MaxQueueBytes:     cfg.MaxQueueBytes, MaxBacklogBytes: cfg.MaxBacklogBytes, MaxTotalQueueBytes: cfg.MaxTotalQueueBytes,
+		SlowTimeout: cfg.SlowTimeout,
 		MaxSessions: cfg.MaxConnections, MaxSessionsPerAddress: cfg.MaxConnectionsPerAddress,
 		MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
 		Refused:                handshakeRefused(log),

@@ -76,7 +76,7 @@ func TestHalfOpenConnections(t *testing.T) {
 // A client that stops reading is disconnected, and members of the same room get
 // everything, in order.
 func TestStopsReading(t *testing.T) {
-	n := start(t)
+	n := start(t, "WS_SLOW_TIMEOUT=1000")
 	publisher, good := n.user("publisher", "other"), n.user("good", "r")
 	slow := n.user("slow", "r")
 	slow.conn.(*net.TCPConn).SetReadBuffer(4096)

@@ -45,8 +45,14 @@ type Config struct {
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes
 	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet, counted at each place that names one
 	MaxArguments      int           // WS_MAX_ARGUMENTS of a packet
-	MaxQueueBytes     int           // WS_MAX_QUEUE_BYTES
 	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
+
+	// Clients that do not take what is sent to them.
+
+	MaxQueueBytes      int           // WS_MAX_QUEUE_BYTES: publishers wait for a client from then on
+	MaxBacklogBytes    int           // WS_MAX_BACKLOG_BYTES: of one client
+	MaxTotalQueueBytes int           // WS_MAX_TOTAL_QUEUE_BYTES: of all clients
+	SlowTimeout        time.Duration // WS_SLOW_TIMEOUT
 
 	// How many clients. 0: any number.
 

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		HTTPPort: 3001, ShutdownTimeout: 8 * time.Second, LogLevel: "info",
 		RedisPrefix: "socket.io", RedisAdapter: "classic",
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
-		MaxAttachments: 10, MaxArguments: 1000, MaxQueueBytes: 1 << 20, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
+		MaxAttachments: 10, MaxArguments: 1000, MaxQueueBytes: 1 << 20, MaxBacklogBytes: 64 << 20, MaxTotalQueueBytes: 256 << 20, SlowTimeout: 10 * time.Second, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 		DevSecret: true,
 	}
@@ -95,6 +95,9 @@ func TestEachSetting(t *testing.T) {
 		{"WS_MAX_ATTACHMENTS", "20", func(c config.Config) any { return c.MaxAttachments }, 20},
 		{"WS_MAX_ARGUMENTS", "20", func(c config.Config) any { return c.MaxArguments }, 20},
 		{"WS_MAX_QUEUE_BYTES", "65536", func(c config.Config) any { return c.MaxQueueBytes }, 65536},
+		{"WS_MAX_BACKLOG_BYTES", "1e6", func(c config.Config) any { return c.MaxBacklogBytes }, 1_000_000},
+		{"WS_MAX_TOTAL_QUEUE_BYTES", "2e9", func(c config.Config) any { return c.MaxTotalQueueBytes }, 2_000_000_000},
+		{"WS_SLOW_TIMEOUT", "500", func(c config.Config) any { return c.SlowTimeout }, 500 * time.Millisecond},
 		{"WS_CONNECT_TIMEOUT", "5s", func(c config.Config) any { return c.ConnectTimeout }, 5 * time.Second},
 		{"WS_MAX_CONNECTIONS", "1e5", func(c config.Config) any { return c.MaxConnections }, 100_000},
 		{"WS_MAX_CONNECTIONS_PER_ADDRESS", "50", func(c config.Config) any { return c.MaxConnectionsPerAddress }, 50},

@@ -37,7 +37,10 @@ func (c *draft) settings() []setting {
 		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},
 		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "binary attachments that a message may have, each counted where it is named; clients have a limit too, 10"},
 		{"WS_MAX_ARGUMENTS", number(&c.MaxArguments, 1, 1e9), "1000", "arguments that a message may have"},
-		{"WS_MAX_QUEUE_BYTES", number(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes that may wait for a client that does not read"},
+		{"WS_MAX_QUEUE_BYTES", number(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes that may wait for a client before publishers wait for it"},
+		{"WS_MAX_BACKLOG_BYTES", number(&c.MaxBacklogBytes, 1, 1e12), "67108864", "bytes that may wait for a client at all; with more it is disconnected"},
+		{"WS_MAX_TOTAL_QUEUE_BYTES", number(&c.MaxTotalQueueBytes, 1, 1e12), "268435456", "bytes that may wait for all clients together"},
+		{"WS_SLOW_TIMEOUT", millis(&c.SlowTimeout, 100*time.Millisecond, day), "10000", "how long a client may take nothing of what waits for it"},
 		{"WS_CONNECT_TIMEOUT", millis(&c.ConnectTimeout, 100*time.Millisecond, day), "45000", "how long a client may be connected without a namespace"},
 
 		{"WS_MAX_CONNECTIONS", number(&c.MaxConnections, 0, 1e9), "0", "clients that may be connected, 0 for any number"},

@@ -298,7 +298,7 @@ func TestLimitCounts(t *testing.T) {
 			url, _ := open(t, e)
 			request(t, "POST", url, nil, strings.NewReader(strings.Repeat("3\x1e", 100_000)+"3"))
 		}, LimitCounts{PayloadPackets: 1}},
-		{"queue", Options{MaxQueueBytes: 10}, func(e *endpoint) {
+		{"queue", Options{MaxBacklogBytes: 10}, func(e *endpoint) {
 			_, r := open(t, e)
 			for range 3 {
 				r.session.Send(TextFrame([]byte("a queue of ten bytes")))

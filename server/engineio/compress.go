@@ -40,8 +40,9 @@ var (
 	zlibWriters = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
 )
 
-// compressTo writes the compressed body to a buffer, which does not fail.
-func compressTo(dst *bytes.Buffer, encoding string, body []byte) {
+// newCompressor returns a writer that writes what it is given to dst, compressed,
+// once it is closed. done must be called when nothing uses it any more.
+func newCompressor(dst io.Writer, encoding string) (w io.WriteCloser, done func()) {
 	type resetter interface {
 		io.WriteCloser
 		Reset(io.Writer)
@@ -50,9 +51,18 @@ func compressTo(dst *bytes.Buffer, encoding string, body []byte) {
 	if encoding == "deflate" { // is zlib's format (RFC 9110, section 8.4.1.2)
 		pool = &zlibWriters
 	}
-	w := pool.Get().(resetter)
-	w.Reset(dst)
+	c := pool.Get().(resetter)
+	c.Reset(dst)
+	return c, func() {
+		c.Reset(io.Discard) // it must not keep dst
+		pool.Put(c)
+	}
+}
+
+// compressTo writes the compressed body to a buffer, which does not fail.
+func compressTo(dst *bytes.Buffer, encoding string, body []byte) {
+	w, done := newCompressor(dst, encoding)
+	defer done()
 	w.Write(body)
 	w.Close()
-	pool.Put(w)
 }

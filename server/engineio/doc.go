@@ -27,10 +27,55 @@
 //
 // # Writing
 //
-// Sending puts frames in the session's queue and never blocks. Whoever finds a
-// session without a pending flush hands it to the server's [flusher], which
-// writes all that a session has queued with one system call where it can. A
-// queue that outgrows [Options.MaxQueueBytes] closes its session.
+// Sending puts frames in the session's queue. Whoever finds a session without a
+// pending flush hands it to the server's [flusher], which writes all that a
+// session has queued with one system call where it can. If the machine cannot
+// write as fast as is published, publishers wait for the flusher, for a moment.
+//
+// # Clients that are behind
+//
+// A client is slow if it does not take bytes over time, never because a burst is
+// large. It is behind from the moment when its socket takes no more, or when
+// something is queued and no poll is there, until nothing is queued. A client
+// takes bytes when a write puts some into its socket, when its kernel takes some
+// of what is there, and when a poll comes or a piece of its answer is written; in
+// an upgrade, each step counts as well. The backlog holds what follows:
+//
+//	queued to one session          what happens
+//	up to MaxQueueBytes            nothing
+//	up to MaxBacklogBytes          publishers wait when they have queued
+//	beyond                         the next send closes the session
+//	anything, and nothing taken    the session is closed
+//	for SlowTimeout
+//
+// The waiting of publishers is made so that one client that has stopped does not
+// stop them. What may be queued to a session before they wait begins at
+// MaxQueueBytes and grows for SlowTimeout, evenly, up to the middle between
+// MaxQueueBytes and MaxBacklogBytes; by default that is 3 MiB a second. A client
+// that takes nothing thus slows the publishers of its rooms down to that, for
+// SlowTimeout, and is gone then; one that pauses and goes on has lost nothing. A
+// client that takes bytes steadily, but more slowly than they are published, holds
+// its publishers to its own speed once the bound has stopped growing. It must take
+// half of MaxQueueBytes in each SlowTimeout for that: otherwise publishers do not
+// wait for it, and it reaches MaxBacklogBytes. Other rooms are not affected. The
+// second half of the way to MaxBacklogBytes is for messages that many publishers
+// queue at once, each before it waits.
+//
+// A publisher waits after it has queued, for SlowTimeout at most, and not after
+// its context or the session has ended: whether it has waited or not, what it
+// sent is queued to all that were not closed. A publisher that is itself behind is
+// slowed down like others.
+//
+// MaxTotalQueueBytes bounds what the queues hold together. A frame that is queued
+// to many is held, and counted, once; its entry in each queue counts too, as do
+// the rest of a write and a poll's answer that is being written. Queues of less
+// than 4 KiB are not counted. Beyond the bound all publishers wait whose messages
+// stay in a queue. Sessions whose clients have taken nothing for a tenth of
+// SlowTimeout are closed, the one with the most bytes first, until the bound
+// holds; if it does not hold after as long again, the one with the most bytes of
+// all.
+//
+// A poll is answered with at most 1 MiB, or one frame; the client asks for more.
 //
 // # The HTTP server
 //
@@ -44,6 +89,6 @@
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
-// flusher.mu, deadlines.mu, poller.mu, workers.mu, admission.mu and Server.mu,
-// which are leaves. No lock but Session.reading is held while foreign code runs.
+// flusher.mu, backlog.mu, deadlines.mu, poller.mu, workers.mu, admission.mu and
+// Server.mu, which are leaves. No lock but Session.reading is held while foreign code runs.
 package engineio

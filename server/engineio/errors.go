@@ -11,7 +11,8 @@ import (
 var (
 	// ErrClosed is returned where the session or the server is closed.
 	ErrClosed = errors.New("engineio: closed")
-	// ErrSlowConsumer is returned by the send that overfilled a queue.
+	// ErrSlowConsumer is returned by a send that finds more than MaxBacklogBytes
+	// queued.
 	ErrSlowConsumer = errors.New("engineio: client reads too slowly")
 
 	errHijack      = errors.New("engineio: the HTTP server cannot give its connection away")

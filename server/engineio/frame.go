@@ -2,6 +2,8 @@ package engineio
 
 import (
 	"encoding/binary"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 
@@ -11,19 +13,56 @@ import (
 // Frame is one message (or control packet) to a client. It was framed for the
 // WebSocket when it was made, so that sending it to many encodes nothing again;
 // long-polling takes the packet out of the frame. A Frame is immutable and may
-// be sent to any number of sessions at once.
+// be sent to any number of sessions of one server at once.
 type Frame struct {
-	wire []byte // header and payload of an unmasked WebSocket frame
+	wire []byte // header and payload of an unmasked WebSocket frame; before it there is room
 	head uint8  // length of the header
 	// text: the payload starts with the packet's type character.
 	text bool
 	// plain asks not to compress a polling response for this frame.
 	plain bool
+	// counted: it is the copy of a queue that is counted among the frame's users.
+	counted bool
 }
 
-// frameRoom is the room for the longest header of an unmasked frame: opcode,
-// length code, 64 bits of length (RFC 6455, section 5.2).
-const frameRoom = 10
+// A frame's buffer begins with the number of queues that hold the frame and are
+// counted, in the machine's order of bytes: every buffer is aligned to at least 8
+// bytes by Go's allocator. Then comes room for the longest header of an unmasked
+// frame: opcode, length code, 64 bits of length (RFC 6455, section 5.2).
+const (
+	usersRoom  = 8
+	headerRoom = 10
+	frameRoom  = usersRoom + headerRoom
+)
+
+// users is how many counted queues hold the frame.
+func (f *Frame) users() *atomic.Int32 {
+	return (*atomic.Int32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.wire)), int(f.head)-frameRoom))
+}
+
+// count counts the bytes of a frame that no counted queue has held, in held.
+func (f *Frame) count(held *atomic.Int64) {
+	if held == nil || len(f.wire) == 0 {
+		return
+	}
+	f.counted = true
+	if f.users().Add(1) == 1 {
+		held.Add(int64(f.size()))
+	}
+}
+
+// uncount undoes count.
+func (f *Frame) uncount(held *atomic.Int64) {
+	if f.counted {
+		f.counted = false
+		if f.users().Add(-1) == 0 {
+			held.Add(-int64(f.size()))
+		}
+	}
+}
+
+// size is how many bytes the frame holds.
+func (f *Frame) size() int { return len(f.wire) + frameRoom - int(f.head) }
 
 // StartText returns a buffer to which the caller appends a text message of
 // about n bytes and which [FinishText] turns into a frame, so that a message is
@@ -89,9 +128,9 @@ func seal(b []byte, op ws.OpCode) Frame {
 		b[start+1] = 126
 		binary.BigEndian.PutUint16(b[start+2:], uint16(n))
 	default:
-		start = 0
-		b[1] = 127
-		binary.BigEndian.PutUint64(b[2:], uint64(n))
+		start = frameRoom - 10
+		b[start+1] = 127
+		binary.BigEndian.PutUint64(b[start+2:], uint64(n))
 	}
 	b[start] = 0x80 | byte(op) // FIN
 	return Frame{wire: b[start:], head: uint8(frameRoom - start), text: op == ws.OpText}

@@ -19,7 +19,8 @@ type LimitCounts struct {
 	// UnsupportedProtocols: handshakes of another protocol than 4, most likely of
 	// clients 1.x and 2.x of Socket.IO.
 	UnsupportedProtocols int64 `json:"unsupportedProtocols"`
-	// QueueBytes: sessions closed with [ReasonSlowConsumer].
+	// QueueBytes: sessions closed with [ReasonSlowConsumer], because of
+	// MaxBacklogBytes, SlowTimeout and MaxTotalQueueBytes.
 	QueueBytes int64 `json:"queueBytes"`
 	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize.
 	MessageBytes int64 `json:"messageBytes"`

@@ -152,6 +152,13 @@ func shut(t testing.TB, srv *Server) {
 	if f.crowded != 0 || f.running != 0 {
 		t.Errorf("the flusher counts %d crowded sessions and %d goroutines", f.crowded, f.running)
 	}
+	// What a connection still holds is given up when its goroutine ends.
+	eventually(t, "the queues hold nothing", func() bool { return srv.backlog.held.Load() == 0 })
+	srv.backlog.mu.Lock()
+	if n := len(srv.backlog.behind); n != 0 {
+		t.Errorf("%d sessions are behind", n)
+	}
+	srv.backlog.mu.Unlock()
 	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.lingers} {
 		if q.head != nil || q.tail != nil {
 			t.Error("a session waits in a queue of deadlines")

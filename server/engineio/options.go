@@ -29,11 +29,24 @@ type Options struct {
 	// WebSocket message; one that is larger ends the session, with status 413
 	// or close code 1009. Default: 1,000,000.
 	MaxHTTPBufferSize int
-	// MaxQueueBytes bounds, in bytes, what is queued to a client that does not
-	// read: a send that finds more closes the session with
-	// [ReasonSlowConsumer]. The send that goes beyond it, of whatever size, is
-	// still taken. Default: 1 MiB.
+	// MaxQueueBytes is how many bytes may be queued to a client before publishers
+	// begin to wait for it, see the page of the package; at most MaxBacklogBytes.
+	// Default: 1 MiB.
 	MaxQueueBytes int
+	// MaxBacklogBytes bounds what is queued to one client: a send that finds more
+	// closes the session with [ReasonSlowConsumer]. The send that goes beyond it,
+	// of whatever size, is still taken. Default: 64 MiB.
+	MaxBacklogBytes int
+	// MaxTotalQueueBytes bounds what the queues of all clients hold together; a
+	// message that is queued to many is held, and counted, once. Beyond it
+	// publishers wait, and clients that take nothing are closed with
+	// [ReasonSlowConsumer], the one with the most bytes first. Default: 256 MiB.
+	MaxTotalQueueBytes int
+	// SlowTimeout is how long a client may take nothing of what is queued for it
+	// before its session is closed with [ReasonSlowConsumer]. A client that is
+	// between two polls, or moves to a WebSocket, takes something when it polls or
+	// goes on. It also bounds how long a send waits. Default: 10 s.
+	SlowTimeout time.Duration
 
 	// MaxSessions bounds the sessions that there are at one time; the client of
 	// one too many is answered with HTTP status 503. Default: any number.
@@ -92,11 +105,18 @@ func (o Options) withDefaults() Options {
 	set(&o.UpgradeTimeout, 10*time.Second)
 	set(&o.BodyTimeout, 45*time.Second)
 	set(&o.CloseTimeout, 30*time.Second)
+	set(&o.SlowTimeout, 10*time.Second)
 	if o.MaxHTTPBufferSize == 0 {
 		o.MaxHTTPBufferSize = 1_000_000
 	}
 	if o.MaxQueueBytes == 0 {
 		o.MaxQueueBytes = 1 << 20
+	}
+	if o.MaxBacklogBytes == 0 {
+		o.MaxBacklogBytes = max(64<<20, o.MaxQueueBytes)
+	}
+	if o.MaxTotalQueueBytes == 0 {
+		o.MaxTotalQueueBytes = 256 << 20
 	}
 	if o.CompressionThreshold == 0 {
 		o.CompressionThreshold = 1024

@@ -35,6 +35,15 @@ func (w hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // pings are the caller's affair.
 func dialPipe(t testing.TB, srv *Server, sid string) *pipeClient {
 	t.Helper()
+	client, br := openPipe(t, srv, sid)
+	c := &pipeClient{conn: client, got: make(chan string, 10_000)}
+	go c.read(br)
+	return c
+}
+
+// openPipe opens a WebSocket that the test reads.
+func openPipe(t testing.TB, srv *Server, sid string) (net.Conn, *bufio.Reader) {
+	t.Helper()
 	client, server := net.Pipe()
 	target := "/engine.io/?EIO=4&transport=websocket"
 	if sid != "" {
@@ -48,10 +57,8 @@ func dialPipe(t testing.TB, srv *Server, sid string) *pipeClient {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %v, %v", resp, err)
 	}
-	c := &pipeClient{conn: client, got: make(chan string, 10_000)}
 	t.Cleanup(func() { client.Close() })
-	go c.read(br)
-	return c
+	return client, br
 }
 
 func (c *pipeClient) read(r io.Reader) {

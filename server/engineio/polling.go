@@ -24,6 +24,7 @@ type polling struct {
 	poll    *poll
 	posting bool
 	body    *http.ResponseController // of a POST whose body is being read
+	answer  *http.ResponseController // of a poll whose large answer is being written
 	awaited chan struct{}            // where not nil: closed by the next poll
 }
 
@@ -56,10 +57,14 @@ func (p *polling) end(last Frame) {
 	}
 }
 
-// abort has a POST given up whose body is still to come.
+// abort gives up a POST whose body is still to come, and a poll whose answer the
+// client does not take.
 func (p *polling) abort() {
 	if p.body != nil {
 		p.body.SetReadDeadline(time.Unix(1, 0))
+	}
+	if p.answer != nil {
+		p.answer.SetWriteDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -105,6 +110,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.polling.poll = p
+	s.took(0)
 	if !s.queue.empty() || s.state == stateClosing {
 		s.polling.wake()
 	}
@@ -141,7 +147,8 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	s.answerPoll(w, r, p)
 }
 
-// answerPoll takes what is queued and sends it as one payload.
+// answerPoll takes what is queued, or as much of it as one payload may have, and
+// sends it.
 func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	buf := payloads.Get().(*bytes.Buffer)
 	defer recyclePayload(buf)
@@ -154,6 +161,14 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 		return
 	}
 	upgraded := s.ws != nil
+	if s.state != stateClosed && !upgraded && s.queue.bytes > smallPayload {
+		a := newAnswer(s, w)
+		s.mu.Unlock()
+		if err := a.write(r); err != nil {
+			s.close(ReasonTransportError, err)
+		}
+		return
+	}
 	// The close packet goes by itself, as Node sends it: the official client takes
 	// one at the end of a payload for the reason of the end, before it looks at
 	// what a packet of the same payload says.
@@ -164,7 +179,10 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 			appendPacket(buf, f)
 			compress = compress || !f.plain
 		}
+		s.took(s.queue.bytes)
 		s.queue.recycle()
+		s.settle()
+		s.catchUp()
 	}
 	switch {
 	case closing:

@@ -68,7 +68,7 @@ func TestBackpressure(t *testing.T) {
 // A client that stops reading is cut off with a reason, and nobody waits for it.
 func TestSlowConsumer(t *testing.T) {
 	for _, overTLS := range []bool{false, true} {
-		e := quiet(t, Options{}, overTLS)
+		e := quiet(t, Options{MaxBacklogBytes: 4 << 20, SlowTimeout: time.Second}, overTLS)
 		good, goodEnd := e.dial(t, false)
 		c, slow := e.dial(t, false)
 		c.StopReading()
@@ -98,19 +98,19 @@ func TestSlowConsumer(t *testing.T) {
 
 // The send that goes beyond the bound is taken, whatever its size.
 func TestQueueBound(t *testing.T) {
-	e := quiet(t, Options{MaxQueueBytes: 1000}, false)
+	e := quiet(t, Options{MaxBacklogBytes: 1000}, false)
 	url, r := open(t, e)
 	big := TextFrame(bytes.Repeat([]byte("x"), 5000))
-	if err := r.session.Send(TextFrame([]byte("a"))); err != nil {
+	if err := r.session.Enqueue(TextFrame([]byte("a"))); err != nil {
 		t.Error(err)
 	}
-	if err := r.session.Send(big, big); err != nil {
+	if err := r.session.Enqueue(big, big); err != nil {
 		t.Errorf("beyond the bound: %v", err)
 	}
 	if _, body, _ := request(t, "GET", url, nil, nil); len(body) != 2+2*5002 {
 		t.Errorf("the poll brought %d bytes", len(body))
 	}
-	r.session.Send(big)
+	r.session.Enqueue(big)
 	if err := r.session.Send(big); err != ErrSlowConsumer {
 		t.Errorf("over the bound: %v", err)
 	}
@@ -442,8 +442,8 @@ func TestQueueForgets(t *testing.T) {
 	if len(q.all()) != 2 || q.bytes != 2*f.Len() {
 		t.Errorf("%d frames, %d bytes", len(q.all()), q.bytes)
 	}
-	if _, large := q.pack(make([]byte, 0, 1)); len(large) != f.Len() {
-		t.Errorf("a large frame came as %d bytes", len(large))
+	if _, large := q.pack(make([]byte, 0, 1)); large.Len() != f.Len() {
+		t.Errorf("a large frame came as %d bytes", large.Len())
 	}
 }
 

@@ -1,14 +1,29 @@
 package engineio
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
 
 // queue holds the frames of one session that its transport has not taken, in
 // order. Session.mu guards it. It holds no memory while it is empty.
 type queue struct {
+	held   *atomic.Int64 // the bytes that all queues hold; nil: not counted
 	frames *[]Frame
 	first  int // frames before it are gone
 	bytes  int
+	list   int // bytes of the list of frames that have been counted
 }
+
+const (
+	// countedFrom is how many bytes a queue holds before they are counted: most
+	// hold fewer, for a moment, and counting has a price.
+	countedFrom = 4 << 10
+	// countedEntries is the same for the length of its list.
+	countedEntries = 128
+	entrySize      = int(unsafe.Sizeof(Frame{}))
+)
 
 var frameSlices = sync.Pool{New: func() any { s := make([]Frame, 0, 16); return &s }}
 
@@ -25,22 +40,39 @@ func (q *queue) push(frames ...Frame) {
 		*q.frames, q.first = (*q.frames)[:rest], 0
 	}
 	*q.frames = append(*q.frames, frames...)
-	for _, f := range frames {
-		q.bytes += len(f.wire)
+	added := (*q.frames)[len(*q.frames)-len(frames):]
+	for i := range added {
+		q.bytes += len(added[i].wire)
+		if q.bytes > countedFrom {
+			added[i].count(q.held)
+		}
+	}
+	if len(*q.frames) > countedEntries {
+		q.countList(cap(*q.frames) * entrySize)
+	}
+}
+
+// countList counts the list of frames with so many bytes.
+func (q *queue) countList(bytes int) {
+	if bytes != q.list && q.held != nil {
+		q.held.Add(int64(bytes - q.list))
+		q.list = bytes
 	}
 }
 
 // pack moves frames to the end of buf as far as its capacity reaches. A frame
-// that alone is larger comes back by itself, where buf is empty.
-func (q *queue) pack(buf []byte) (packed, large []byte) {
+// that alone is larger comes back by itself, if buf is empty; the caller must
+// uncount it.
+func (q *queue) pack(buf []byte) (packed []byte, large Frame) {
 	if q.frames == nil {
-		return buf, nil
+		return buf, large
 	}
 	rest := (*q.frames)[q.first:]
 	for i, f := range rest {
 		if len(f.wire) > cap(buf)-len(buf) {
 			if len(buf) == 0 {
-				large = f.wire
+				large = f
+				rest[i].counted = false // pop must not uncount it
 				i++
 			}
 			q.pop(i)
@@ -49,13 +81,30 @@ func (q *queue) pack(buf []byte) (packed, large []byte) {
 		buf = append(buf, f.wire...)
 	}
 	q.pop(len(rest))
-	return buf, nil
+	return buf, large
+}
+
+// take moves frames out until they have the given number of bytes, one at least.
+// The caller must uncount them.
+func (q *queue) take(bytes int) []Frame {
+	all := q.all()
+	n := 0
+	for ; n < len(all) && bytes > 0; n++ {
+		bytes -= len(all[n].wire)
+	}
+	taken := append([]Frame(nil), all[:n]...)
+	for i := range all[:n] {
+		all[i].counted = false
+	}
+	q.pop(n)
+	return taken
 }
 
 func (q *queue) pop(n int) {
 	gone := (*q.frames)[q.first : q.first+n]
-	for _, f := range gone {
-		q.bytes -= len(f.wire)
+	for i := range gone {
+		q.bytes -= len(gone[i].wire)
+		gone[i].uncount(q.held)
 	}
 	if q.first += n; q.first < len(*q.frames) {
 		clear(gone)
@@ -74,10 +123,14 @@ func (q *queue) all() []Frame {
 
 // recycle empties the queue. Large slices are left to the garbage collector.
 func (q *queue) recycle() {
+	for _, f := range q.all() {
+		f.uncount(q.held)
+	}
+	q.countList(0)
 	if p := q.frames; p != nil && cap(*p) <= 1024 {
 		clear(*p)
 		*p = (*p)[:0]
 		frameSlices.Put(p)
 	}
-	*q = queue{}
+	*q = queue{held: q.held}
 }

@@ -11,6 +11,6 @@ const (
 	ReasonForcedClose    Reason = "forced close"    // Session.Close
 	ReasonPingTimeout    Reason = "ping timeout"    // a ping was not answered in time
 	ReasonParseError     Reason = "parse error"     // the client sent what is not a packet
-	ReasonSlowConsumer   Reason = "slow consumer"   // the queue to the client ran over
+	ReasonSlowConsumer   Reason = "slow consumer"   // the client did not take what was queued for it
 	ReasonShutdown       Reason = "server shutting down"
 )

@@ -13,6 +13,7 @@ type Server struct {
 	opts    Options
 	accept  func(*Session, *http.Request) Handler
 	flusher *flusher
+	backlog *backlog
 	workers *workers
 
 	pings, pongs, lingers *deadlines
@@ -41,7 +42,7 @@ type Server struct {
 func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
 	srv.admission.init(&srv.opts)
-	srv.flusher, srv.workers = newFlusher(srv.spawn), newWorkers()
+	srv.flusher, srv.backlog, srv.workers = newFlusher(srv.spawn), newBacklog(&srv.opts), newWorkers()
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
 	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
@@ -51,8 +52,9 @@ func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 // Options returns the options with the defaults filled in.
 func (srv *Server) Options() Options { return srv.opts }
 
-// Flush has everything written that [Session.Enqueue] queued. It waits where
-// more is queued than can be written, and not for clients that do not read.
+// Flush has everything written that [Session.Enqueue] queued. It waits, for a
+// moment, if more is queued than can be written, and not for clients that are
+// behind.
 func (srv *Server) Flush() {
 	srv.flusher.wake()
 	srv.flusher.wait()
@@ -183,6 +185,7 @@ func (srv *Server) Close(ctx context.Context) error {
 	for _, q := range queues {
 		q.stop()
 	}
+	srv.backlog.stop()
 	srv.mu.Lock()
 	srv.closed = true
 	srv.mu.Unlock()
@@ -191,6 +194,7 @@ func (srv *Server) Close(ctx context.Context) error {
 		for _, q := range queues {
 			q.busy.Wait()
 		}
+		srv.backlog.busy.Wait()
 		srv.goroutines.Wait()
 		srv.pollers.Do(func() {})
 		if srv.pollers.poller != nil {

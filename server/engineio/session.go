@@ -1,8 +1,10 @@
 package engineio
 
 import (
+	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/puente-io/puente/server/engineio/packet"
 )
@@ -57,8 +59,8 @@ const (
 )
 
 // Session is one client's connection, whatever transports carry it. Its methods
-// are safe for concurrent use. Only Send and SendNow may wait, for a moment,
-// while more is being sent than the machine can write.
+// are safe for concurrent use. Only Send and SendNow may wait: within bounds, while
+// more is being sent than the client takes or the machine writes.
 type Session struct {
 	server  *Server
 	id      string
@@ -72,20 +74,23 @@ type Session struct {
 	// Owned by the flusher.
 	nextFlush *Session
 
-	mu        sync.Mutex // guards all below
-	state     state
-	inLine    bool // is in, or on its way into, the flusher's line
-	writing   bool // one goroutine is taking frames to the WebSocket
-	pinged    bool // a ping is not answered yet
-	prolonged bool // the answer has been given more time
-	crowded   bool // counts in flusher.crowded
-	stalls    uint8
-	queue     queue
-	polling   polling        // the transport until there is a WebSocket
-	probe     *websocketConn // the WebSocket that an upgrade is trying
-	ws        *websocketConn // the transport from then on
-	waiting   waiting
-	early     *ending // how it ended, where that was before it had a handler
+	mu         sync.Mutex // guards all below
+	state      state
+	inLine     bool // is in, or on its way into, the flusher's line
+	writing    bool // one goroutine is taking frames to the WebSocket
+	pinged     bool // a ping is not answered yet
+	prolonged  bool // the answer has been given more time
+	crowded    bool // counts in flusher.crowded
+	behind     bool // is one of backlog.behind
+	stalls     uint8
+	queue      queue
+	tookAt     time.Duration  // while it is behind: when the client last took something, on the backlog's clock
+	congestion *congestion    // while publishers wait for it
+	polling    polling        // the transport until there is a WebSocket
+	probe      *websocketConn // the WebSocket that an upgrade is trying
+	ws         *websocketConn // the transport from then on
+	waiting    waiting
+	early      *ending // how it ended, where that was before it had a handler
 }
 
 // ending is what a handler is told of a session's end.
@@ -148,34 +153,45 @@ func (s *Session) closed() bool {
 
 // Send queues frames, in order and with no other frame between them, and has
 // them written soon by another goroutine. It returns ErrClosed on a session
-// that is not open, and ErrSlowConsumer where the queue ran over, which closes
-// the session.
+// that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were queued
+// already, which closes the session. If more than MaxQueueBytes are queued it
+// waits, for SlowTimeout at most, see the page of the package.
 func (s *Session) Send(frames ...Frame) error {
-	err := s.Enqueue(frames...)
-	switch err {
-	case nil:
+	wait, err := s.put(frames)
+	switch {
+	case err == nil:
 		s.server.Flush()
-	case ErrSlowConsumer:
+		if wait {
+			s.server.backlog.wait(context.Background(), []*Session{s})
+		}
+	case err == ErrSlowConsumer:
 		s.Overrun()
 	}
 	return err
 }
 
 // Enqueue is the part of Send that only touches memory, for those who hold
-// locks or send to many: somebody must call [Server.Flush] afterwards, and
-// [Session.Overrun] where it returned ErrSlowConsumer.
+// locks or must not wait: somebody must call [Server.Flush] afterwards, and
+// [Session.Overrun] if it returned ErrSlowConsumer. To send to many use a [Batch].
 func (s *Session) Enqueue(frames ...Frame) error {
+	_, err := s.put(frames)
+	return err
+}
+
+// put queues frames and puts the session in the flusher's line if it must be
+// there. wait says that the publisher is to wait for the session.
+func (s *Session) put(frames []Frame) (wait bool, err error) {
 	s.mu.Lock()
-	push, err := s.enqueue(frames)
+	push, wait, err := s.enqueue(frames)
 	s.mu.Unlock()
 	if push {
 		s.server.flusher.push(s)
 	}
-	return err
+	return wait, err
 }
 
 // Overrun closes a session whose queue ran over.
-func (s *Session) Overrun() { s.close(ReasonSlowConsumer, nil) }
+func (s *Session) Overrun() { s.close(ReasonSlowConsumer, errBacklog) }
 
 // SendNow queues frames and writes what is queued on this goroutine as far as
 // the connection takes it. Of a burst of sends it should be the last.
@@ -185,13 +201,16 @@ func (s *Session) SendNow(frames ...Frame) error {
 		s.mu.Unlock()
 		return s.Send(frames...)
 	}
-	_, err := s.enqueue(frames)
+	_, wait, err := s.enqueue(frames)
 	s.inLine = false
 	s.mu.Unlock()
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		s.flush(false)
-	case ErrSlowConsumer:
+		if wait {
+			s.server.backlog.wait(context.Background(), []*Session{s})
+		}
+	case err == ErrSlowConsumer:
 		s.Overrun()
 	}
 	return err
@@ -214,7 +233,7 @@ func (s *Session) EnqueueVolatile(frames ...Frame) bool {
 		s.mu.Unlock()
 		return false
 	}
-	push, err := s.enqueue(frames)
+	push, _, err := s.enqueue(frames)
 	s.mu.Unlock()
 	if push {
 		s.server.flusher.push(s)
@@ -222,13 +241,15 @@ func (s *Session) EnqueueVolatile(frames ...Frame) bool {
 	return err == nil
 }
 
-// enqueue reports whether the session has to be put in the flusher's line.
-func (s *Session) enqueue(frames []Frame) (push bool, err error) {
+// enqueue reports whether the session has to be put in the flusher's line, and
+// whether the publisher is to wait for it. Session.mu is held.
+func (s *Session) enqueue(frames []Frame) (push, wait bool, err error) {
+	b := s.server.backlog
 	if s.state != stateOpen {
-		return false, ErrClosed
+		return false, false, ErrClosed
 	}
-	if s.queue.bytes > s.server.opts.MaxQueueBytes {
-		return false, ErrSlowConsumer
+	if s.queued() > b.most {
+		return false, false, ErrSlowConsumer
 	}
 	if s.base64 {
 		frames = slices.Clone(frames)
@@ -237,11 +258,28 @@ func (s *Session) enqueue(frames []Frame) (push bool, err error) {
 		}
 	}
 	s.queue.push(frames...)
-	if s.queue.bytes > s.server.opts.MaxQueueBytes/4 && !s.crowded && s.ws != nil && !s.ws.blocked {
+	if s.queue.bytes > countedFrom {
+		wait = s.crowd()
+	}
+	if s.ws == nil && s.polling.poll == nil {
+		s.fallBehind()
+	}
+	return s.needsFlush(), wait, nil
+}
+
+// crowd looks at a queue that is not short, and reports whether the publisher is
+// to wait for the session.
+func (s *Session) crowd() (wait bool) {
+	b := s.server.backlog
+	if s.queue.bytes > b.mark/4 && !s.crowded && s.ws != nil && !s.ws.blocked && !s.behind {
 		s.crowded = true
 		s.server.flusher.crowd(1)
 	}
-	return s.needsFlush(), nil
+	if s.queued() > b.mark {
+		s.congest()
+		wait = s.delay(b.now()) > 0
+	}
+	return wait || b.isFull()
 }
 
 // relieve takes the session out of the count of the crowded.
@@ -309,6 +347,7 @@ func (s *Session) CloseWithReason(reason Reason, err error) {
 		return
 	}
 	s.state = stateClosing
+	s.decongest()
 	s.waitIn(s.server.lingers)
 	if s.ws != nil {
 		s.ws.sayGoodbye(closeNormal)
@@ -336,10 +375,13 @@ func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
 	s.waitIn(nil)
 	s.queue.recycle()
 	s.relieve()
+	s.catchUp()
+	s.decongest()
 	s.polling.end(last)
 	s.polling.abort()
 	ws, probe := s.ws, s.probe
 	if ws != nil {
+		ws.forgetRest()
 		ws.sayGoodbye(code)
 	}
 	s.mu.Unlock()

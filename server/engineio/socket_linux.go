@@ -120,6 +120,23 @@ func (k *socket) write(b []byte) (rest []byte, err error) {
 	return nil, nil
 }
 
+// drained reports whether the client's kernel has taken something since the last
+// time, also if there is not room enough for the next write: that comes only when
+// much has been taken. Session.mu is held.
+func (c *websocketConn) drained() bool {
+	if c.conn != nil || !c.blocked || !c.socket.acquire() {
+		return false
+	}
+	defer c.socket.release()
+	left, err := unix.IoctlGetInt(c.socket.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return false
+	}
+	fewer := left < c.unacked
+	c.unacked = left
+	return fewer
+}
+
 // drain reads until nothing is left. A read that does not fill the buffer was
 // the last: what comes later will be told. Only of an EOF behind the data
 // nothing will be told any more, so that is waited for.

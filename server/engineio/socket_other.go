@@ -15,6 +15,8 @@ func (k *socket) close()                                {}
 func (k *socket) shutdown(int)                          {}
 func (k *socket) write([]byte) (rest []byte, err error) { return nil, errors.ErrUnsupported }
 
+func (c *websocketConn) drained() bool { return false }
+
 type poller struct{}
 
 func newPoller(*workers) (*poller, error) { return nil, errors.ErrUnsupported }

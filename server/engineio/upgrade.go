@@ -30,6 +30,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	c.probing = true
 	ok := s.state == stateOpen && s.probe == nil && s.ws == nil
 	if ok {
+		s.took(0)
 		s.probe = c
 		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.timedOut)
 	} else {
@@ -54,6 +55,7 @@ func (c *websocketConn) handleProbe(p packet.Packet) bool {
 	case p.Type == packet.Ping && string(p.Data) == packet.Probe:
 		s.mu.Lock()
 		waiting := s.polling.poll
+		s.took(0)
 		s.mu.Unlock()
 		c.writeDirect(probeFrame.wire)
 		s.mu.Lock()
@@ -79,6 +81,7 @@ func (c *websocketConn) bind() bool {
 	}
 	c.probing, c.timer = false, nil
 	s.probe, s.ws = nil, c
+	s.took(0)
 	s.polling.retire()
 	if s.state == stateClosing {
 		c.sayGoodbye(closeNormal)
@@ -95,6 +98,7 @@ func (c *websocketConn) abandon(code closeCode) {
 	mine := s.probe == c
 	if mine {
 		s.probe = nil
+		s.took(0) // it goes on polling
 	}
 	s.mu.Unlock()
 	if mine {

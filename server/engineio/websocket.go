@@ -39,7 +39,12 @@ type websocketConn struct {
 	deaf    bool        // what the client still sends is thrown away; the reader sets it
 	blocked bool        // the client does not take what is being written
 	rest    []byte      // of what it did not take
+	large   Frame       // what is being written, or rest is of, if it is a frame by itself
+	copied  int         // the size of a copy that rest is of
 	broken  bool        // nothing can be written any more
+	unacked int         // what the kernel still had to send when it was last asked
+
+	wrote int // bytes, since next looked; owned by the goroutine that writes
 }
 
 const (
@@ -53,6 +58,9 @@ const (
 	// turn is how many chunks are written to one connection before others
 	// that wait have their turn.
 	turn = 16
+	// pieceSize is how much is written at a time to what is not a socket: as much
+	// as a client that counts as reading takes in a few seconds.
+	pieceSize = 32 << 10
 )
 
 // linger has a connection that has nothing more to say end after lingerTime, or
@@ -143,6 +151,8 @@ func (c *websocketConn) ended(err error) {
 func (c *websocketConn) close() {
 	c.session.mu.Lock()
 	c.broken = true // so that who still writes does not have it linger
+	c.rest = nil
+	c.release()
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -257,7 +267,7 @@ func (c *websocketConn) sendControl(frame []byte) {
 	slow := len(c.control) > 64<<10
 	s.mu.Unlock()
 	if slow {
-		s.close(ReasonSlowConsumer, nil)
+		s.close(ReasonSlowConsumer, errControl)
 		c.shutdown()
 		return
 	}
@@ -369,15 +379,18 @@ func (c *websocketConn) write() {
 			return
 		}
 		rest, err := c.writeSome(b)
+		c.wrote += len(b) - len(rest)
 		switch {
 		case err != nil:
 			c.writeFailed(err)
 			return
 		case len(rest) > 0:
+			copied := 0
 			if &b[0] == &buf[0] { // which others get
 				rest = bytes.Clone(rest)
+				copied = len(rest)
 			}
-			c.block(rest)
+			c.block(rest, copied)
 			return
 		}
 	}
@@ -405,6 +418,7 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.blocked = false
+	c.progress()
 	if c.broken {
 		s.writing = false
 		return nil, false
@@ -413,6 +427,7 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 		b, c.rest = c.rest, nil
 		return b, false
 	}
+	c.release()
 	if len(c.control) > 0 && len(c.control) <= cap(buf) {
 		buf = append(buf, c.control...)
 		c.control = nil
@@ -422,11 +437,13 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 		return b, false
 	}
 	buf, large := s.queue.pack(buf)
-	if s.queue.bytes < s.server.opts.MaxQueueBytes/8 {
+	if s.queue.bytes < s.server.backlog.mark/8 {
 		s.relieve()
 	}
-	if large != nil {
-		return large, false
+	s.settle()
+	if large.wire != nil {
+		c.large = large
+		return large.wire, false
 	}
 	if c.leaving && s.queue.empty() && cap(buf)-len(buf) > 8 {
 		c.leaving, c.left = false, true
@@ -435,9 +452,39 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	}
 	if len(buf) == 0 {
 		s.writing = false
+		s.catchUp()
 		return nil, c.left && c.deaf
 	}
 	return buf, false
+}
+
+// progress notes what has been written. Session.mu is held, here and in the next
+// two.
+func (c *websocketConn) progress() {
+	if c.wrote > 0 {
+		c.session.took(c.wrote)
+		c.wrote = 0
+	}
+}
+
+// release gives up what has been written, or never will be.
+func (c *websocketConn) release() {
+	held := &c.session.server.backlog.held
+	c.large.uncount(held)
+	c.large = Frame{}
+	if c.copied > 0 {
+		held.Add(-int64(c.copied))
+		c.copied = 0
+	}
+}
+
+// forgetRest gives up a connection in the middle of what the client does not take.
+func (c *websocketConn) forgetRest() {
+	if c.blocked {
+		c.broken = true
+		c.rest = nil
+		c.release()
+	}
 }
 
 // closeWrite tells the client that nothing follows.
@@ -458,6 +505,7 @@ func (c *websocketConn) writeFailed(err error) {
 	s.mu.Lock()
 	c.broken = true
 	s.writing = false
+	c.release()
 	s.mu.Unlock()
 	// Not here: what the handler does about it may wait for the flusher, whose
 	// goroutine this may be.
@@ -471,12 +519,22 @@ func (c *websocketConn) writeFailed(err error) {
 }
 
 // block leaves the rest of a write, which it keeps, until the client takes it.
-func (c *websocketConn) block(rest []byte) {
+// copied is its size if it is a copy of its own.
+func (c *websocketConn) block(rest []byte, copied int) {
 	s := c.session
 	s.mu.Lock()
+	c.progress()
 	c.blocked, c.rest = true, rest
+	if copied > 0 {
+		c.copied = copied
+		s.server.backlog.held.Add(int64(copied))
+	}
 	s.relieve()
+	s.fallBehind()
 	closed := s.state == stateClosed
+	if closed {
+		c.forgetRest()
+	}
 	s.mu.Unlock()
 	if closed || s.server.poller().await(c, true) != nil {
 		c.shutdown()
@@ -509,16 +567,29 @@ func (c *websocketConn) writeSome(b []byte) (rest []byte, err error) {
 func (c *websocketConn) writeConn(b []byte) error {
 	t := time.AfterFunc(patience, c.stalled)
 	defer t.Stop()
-	_, err := c.conn.Write(b)
-	return err
+	for {
+		piece := b[:min(len(b), pieceSize)]
+		if _, err := c.conn.Write(piece); err != nil {
+			return err
+		}
+		if b = b[len(piece):]; len(b) == 0 {
+			return nil
+		}
+		c.session.mu.Lock()
+		c.session.took(len(piece))
+		c.session.mu.Unlock()
+	}
 }
 
-// stalled is told that a write takes long.
+// stalled is called if a write takes long.
 func (c *websocketConn) stalled() {
 	s := c.session
 	s.mu.Lock()
 	c.blocked = s.writing
 	s.relieve()
+	if c.blocked {
+		s.fallBehind()
+	}
 	closed := s.state == stateClosed
 	s.mu.Unlock()
 	if closed {

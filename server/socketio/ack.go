@@ -112,8 +112,8 @@ func inner(array []byte) []byte {
 
 // Emit sends an event to the client. The arguments are encoded as the package
 // documentation says. It returns ErrReserved, ErrDisconnected, or an error that
-// wraps ErrEncode or ErrAttachments, and waits only, for a moment, while more is being sent than
-// the machine can write.
+// wraps ErrEncode or ErrAttachments, and waits, within bounds, while more is being sent than
+// the client takes or the machine writes.
 func (s *Socket) Emit(event string, args ...any) error {
 	fs, err := s.eventFrames(event, args)
 	if err != nil {

@@ -133,7 +133,7 @@ func (s *Socket) refuse(err error) {
 		return
 	}
 	s.client.remove(s, false)
-	s.send([]engineio.Frame{frames(&packet.Packet{
+	s.post([]engineio.Frame{frames(&packet.Packet{
 		Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}'),
 	}, false)[0]})
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -18,13 +17,15 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 }
 
 // deliver sends a packet to this server's selected sockets. It is encoded once;
-// each recipient costs an entry in its queue. before, where not nil, is called
-// for each recipient first, under the room table's lock.
-func (ns *Namespace) deliver(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
+// each recipient costs an entry in its queue. When all have it queued it waits, as
+// engineio.Batch does, until those that are behind may have more, or ctx ends.
+// before, where not nil, is called for each recipient first, under the room
+// table's lock.
+func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
-	var overrun []*engineio.Session
+	batch := ns.server.engine.Batch()
 	ns.sockets.Each(sel, func(s *Socket) {
 		if before != nil {
 			before(s)
@@ -34,14 +35,9 @@ func (ns *Namespace) deliver(p *packet.Packet, sel adapter.Selection, flags adap
 			session.EnqueueVolatile(fs...)
 			return
 		}
-		if session.Enqueue(fs...) == engineio.ErrSlowConsumer {
-			overrun = append(overrun, session)
-		}
+		batch.Enqueue(session, fs...)
 	})
-	for _, session := range overrun {
-		session.Overrun()
-	}
-	ns.server.engine.Flush()
+	batch.Flush(ctx)
 }
 
 // deliverWithAck is deliver of an event that the recipients acknowledge; ack is
@@ -50,7 +46,7 @@ func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel a
 	own := *p
 	own.ID, own.HasID = ns.ids.Add(1)-1, true
 	var asked []*Socket
-	ns.deliver(&own, sel, flags, func(s *Socket) {
+	ns.deliver(ctx, &own, sel, flags, func(s *Socket) {
 		if s.expect(own.ID, ack) {
 			asked = append(asked, s)
 		}

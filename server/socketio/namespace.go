@@ -165,7 +165,7 @@ func (l local) LocalRooms() []string { return l.sockets.Rooms() }
 
 func (l local) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags adapter.Flags) {
 	if l.takes(p) {
-		l.deliver(p, sel, flags, nil)
+		l.deliver(context.Background(), p, sel, flags, nil)
 	}
 }
 

@@ -72,8 +72,9 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 
 // Emit sends an event to the selected sockets. When it returns nil, the event
 // is queued to each that is connected to this server, and the cluster has
-// accepted it for the others. It waits while more is being sent than this
-// machine or the cluster takes. Errors: ErrReserved, those that wrap ErrEncode or
+// accepted it for the others. It waits, within bounds and until ctx ends, while
+// more is being sent than recipients, this machine or the cluster take: see the
+// page of package engineio. Errors: ErrReserved, those that wrap ErrEncode or
 // ErrAttachments, and the adapter's; after one of the adapter's this server's sockets have the
 // event all the same.
 func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
@@ -81,7 +82,7 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	o.ns.deliver(p, o.sel, o.flags, nil)
+	o.ns.deliver(ctx, p, o.sel, o.flags, nil)
 	if o.local {
 		return nil
 	}

@@ -160,14 +160,23 @@ func (s *Socket) disconnect() {
 	}
 	s.client.remove(s, true)
 	if s.close(ReasonServerDisconnect) {
-		s.send(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+		s.post(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
 		if s.ns.closeUnused.Load() {
 			s.client.closeUnused()
 		}
 	}
 }
 
-// send queues frames and has them written.
+// post queues frames and has them written, without waiting for a client that is
+// behind: many may be disconnected one after the other.
+func (s *Socket) post(fs []engineio.Frame) {
+	if s.client.session.Enqueue(fs...) == engineio.ErrSlowConsumer {
+		s.client.session.Overrun()
+	}
+	s.client.server.engine.Flush()
+}
+
+// send queues frames and has them written. It waits while the client is behind.
 func (s *Socket) send(fs []engineio.Frame) error {
 	if err := s.client.session.Send(fs...); err != nil {
 		return fmt.Errorf("%w: %w", ErrDisconnected, err)

@@ -3,6 +3,7 @@ package packet
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 )
 
 const (
@@ -53,3 +54,18 @@ func AppendSeparator(dst []byte) []byte { return append(dst, separator) }
 func AppendBinary(dst, data []byte) []byte {
 	return base64.StdEncoding.AppendEncode(append(dst, binaryMarker), data)
 }
+
+// WriteBinary writes what AppendBinary appends, of [BinaryLen] bytes.
+func WriteBinary(w io.Writer, data []byte) error {
+	if _, err := w.Write([]byte{binaryMarker}); err != nil {
+		return err
+	}
+	enc := base64.NewEncoder(base64.StdEncoding, w)
+	if _, err := enc.Write(data); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// BinaryLen is the length of a binary message of n bytes in a payload.
+func BinaryLen(n int) int { return 1 + base64.StdEncoding.EncodedLen(n) }

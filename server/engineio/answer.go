@@ -1,0 +1,159 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+const (
+	// smallPayload is up to how many bytes a payload is copied to be written at once.
+	smallPayload = 64 << 10
+	// maxPayload is how many bytes one payload has at most, unless its only frame
+	// has more: the client asks for what is left.
+	maxPayload = 1 << 20
+)
+
+// answer is the answer to a poll that brings much. It writes the frames as they
+// are, which other clients' queues may hold too, in pieces, so that a client that
+// reads slowly is seen to read.
+type answer struct {
+	session *Session
+	frames  []Frame
+	to      http.ResponseWriter
+	rc      *http.ResponseController
+	written int // bytes of the piece
+}
+
+// newAnswer takes frames from the queue. The session stays behind until they are
+// written. Session.mu is held.
+func newAnswer(s *Session, w http.ResponseWriter) *answer {
+	a := &answer{session: s, to: w, rc: http.NewResponseController(w)}
+	a.frames = s.queue.take(maxPayload)
+	s.fallBehind()
+	s.took(0)
+	s.settle()
+	s.polling.answer = a.rc
+	return a
+}
+
+// write writes the answer and counts the frames out.
+func (a *answer) write(r *http.Request) error {
+	err := a.writeTo(r)
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range a.frames {
+		a.frames[i].uncount(&s.server.backlog.held)
+	}
+	s.polling.answer = nil
+	s.took(a.written)
+	if s.ws == nil && s.queue.empty() {
+		s.catchUp()
+	}
+	return err
+}
+
+func (a *answer) writeTo(r *http.Request) error {
+	srv := a.session.server
+	compress, length := false, len(a.frames)-1 // separators
+	for _, f := range a.frames {
+		compress = compress || !f.plain
+		if f.text {
+			length += len(f.payload())
+		} else {
+			length += packet.BinaryLen(len(f.payload()))
+		}
+	}
+	h := a.to.Header()
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	pollingHeaders(h, r)
+	var out io.Writer = a
+	var compressor io.WriteCloser
+	encoding := ""
+	if compress && srv.opts.CompressionThreshold >= 0 && length >= srv.opts.CompressionThreshold {
+		encoding = negotiateEncoding(r.Header.Get("Accept-Encoding"))
+	}
+	if encoding == "" {
+		h.Set("Content-Length", strconv.Itoa(length))
+	} else { // in chunks: how long it will be is not known
+		h.Set("Content-Encoding", encoding)
+		var done func()
+		compressor, done = newCompressor(a, encoding)
+		defer done()
+		out = compressor
+	}
+	a.extend()
+	defer a.rc.SetWriteDeadline(time.Time{})
+	if err := writeFrames(out, a.frames); err != nil {
+		return err
+	}
+	if compressor != nil {
+		if err := compressor.Close(); err != nil {
+			return err
+		}
+	}
+	if err := a.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// writeFrames writes the packets of frames as a payload.
+func writeFrames(out io.Writer, frames []Frame) error {
+	separator := packet.AppendSeparator(nil)
+	for i, f := range frames {
+		var err error
+		if i > 0 {
+			_, err = out.Write(separator)
+		}
+		switch {
+		case err != nil:
+		case f.text:
+			_, err = out.Write(f.payload())
+		default:
+			err = packet.WriteBinary(out, f.payload())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Write writes in pieces. Each must be taken within CloseTimeout, and shows that
+// the client reads.
+func (a *answer) Write(b []byte) (n int, err error) {
+	for len(b) > 0 {
+		piece := b[:min(len(b), pieceSize-a.written)]
+		m, err := a.to.Write(piece)
+		n += m
+		if err != nil {
+			return n, err
+		}
+		b = b[m:]
+		if a.written += m; a.written >= pieceSize {
+			a.session.mu.Lock()
+			a.session.took(a.written)
+			a.session.mu.Unlock()
+			a.written = 0
+			a.extend()
+		}
+	}
+	return n, nil
+}
+
+// extend gives the client the time for another piece. A session that has been
+// closed meanwhile has none.
+func (a *answer) extend() {
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateClosed {
+		a.rc.SetWriteDeadline(time.Now().Add(s.server.opts.CloseTimeout))
+	}
+}

@@ -1,0 +1,522 @@
+package engineio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/server/engineio/packet"
+)
+
+// numberedText makes n text frames of the given size, which begin with their number.
+func numberedText(n, size int) (frames []Frame) {
+	for i := range n {
+		text := fmt.Sprintf("%06d", i)
+		frames = append(frames, TextFrame([]byte(text+strings.Repeat("x", size-len(text)))))
+	}
+	return frames
+}
+
+// inOrder checks packets that numberedText has made, from the given number on, and
+// returns the next number.
+func inOrder(t *testing.T, packets []string, from, size int) int {
+	t.Helper()
+	for _, p := range packets {
+		if len(p) != 1+size || !strings.HasPrefix(p, fmt.Sprintf("4%06d", from)) {
+			t.Fatalf("message %d is %.20q, of %d bytes", from, p, len(p))
+		}
+		from++
+	}
+	return from
+}
+
+// fetch polls until n messages have come.
+func fetch(t *testing.T, srv *Server, sid string, n, size int) {
+	t.Helper()
+	for got := 0; got < n; {
+		status, body := pollOnce(srv, "GET", sid, "")
+		if status != 200 || len(body) > maxPayload+size+1 {
+			t.Fatalf("after %d messages: %d, %d bytes", got, status, len(body))
+		}
+		got = inOrder(t, strings.Split(body, "\x1e"), got, size)
+	}
+}
+
+// A burst of more than MaxQueueBytes while the client is between two polls, or has
+// one, is complete when it polls. The publisher need not wait long for it.
+func TestBurstBetweenPolls(t *testing.T) {
+	const n, size = 300, 12_000
+	for _, waiting := range []bool{false, true} {
+		inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+			pollOnce(srv, "GET", "", "")
+			r := <-sessions
+			bodies := make(chan string, 1)
+			if waiting {
+				go func() {
+					_, body := pollOnce(srv, "GET", r.session.ID(), "")
+					bodies <- body
+				}()
+				synctest.Wait()
+			}
+			frames := numberedText(n, size)
+			start := time.Now()
+			for _, f := range frames {
+				if err := r.session.Send(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("the publisher waited %v", took)
+			}
+			from := 0
+			if waiting {
+				from = inOrder(t, strings.Split(<-bodies, "\x1e"), 0, size)
+			}
+			for from < n {
+				_, body := pollOnce(srv, "GET", r.session.ID(), "")
+				from = inOrder(t, strings.Split(body, "\x1e"), from, size)
+			}
+			if got := srv.LimitCounts().QueueBytes; got != 0 {
+				t.Errorf("%d clients were too slow", got)
+			}
+		})
+	}
+}
+
+// A burst during an upgrade, when the client has ended its polls, is complete over
+// the WebSocket.
+func TestBurstDuringUpgrade(t *testing.T) {
+	const n, size = 300, 12_000
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		c := dialPipe(t, srv, r.session.ID())
+		c.send("2probe")
+		c.want(t, "3probe")
+		for _, f := range numberedText(n, size) {
+			if err := r.session.Send(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.send("5")
+		for i := range n {
+			inOrder(t, []string{<-c.got}, i, size)
+		}
+	})
+}
+
+// A client that takes nothing of what is queued for SlowTimeout is closed then, and
+// neither before nor if it takes something each time.
+func TestSlowTimeout(t *testing.T) {
+	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		time.Sleep(time.Minute) // nothing is queued
+		for range 5 {
+			r.session.Send(TextFrame([]byte("x")))
+			time.Sleep(10*time.Second - 1)
+			if _, body := pollOnce(srv, "GET", r.session.ID(), ""); body != "4x" {
+				t.Fatalf("got %q", body)
+			}
+		}
+		r.session.Send(TextFrame([]byte("x")))
+		start := time.Now()
+		if got := r.reason(t); got != ReasonSlowConsumer || time.Since(start) != 10*time.Second {
+			t.Errorf("polling: reason %q after %v", got, time.Since(start))
+		}
+
+		_, in := openPipe(t, srv, "")
+		r = <-sessions
+		ws.ReadFrame(in) // the open packet
+		r.session.Send(TextFrame(make([]byte, 600_000)))
+		for range 10 { // a piece each time
+			time.Sleep(9 * time.Second)
+			io.ReadFull(in, make([]byte, pieceSize))
+		}
+		if !r.session.Open() {
+			t.Fatal("a client that reads slowly was closed")
+		}
+		start = time.Now()
+		if got := r.reason(t); got != ReasonSlowConsumer {
+			t.Errorf("WebSocket: reason %q", got)
+		}
+		if took := time.Since(start); took > 10*time.Second || took < 10*time.Second-patience {
+			t.Errorf("WebSocket: closed after %v", took)
+		}
+		if got := srv.LimitCounts().QueueBytes; got != 2 {
+			t.Errorf("%d were counted", got)
+		}
+	})
+}
+
+// A client that has stopped slows its publishers down, and does not stop them; one
+// that goes on before SlowTimeout has lost nothing.
+func TestStoppedClientDoesNotStopPublishers(t *testing.T) {
+	const size = 64 << 10
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		start := time.Now()
+		frames := numberedText(400, size) // 25 MB
+		for _, f := range frames {
+			before := time.Now()
+			b := srv.Batch()
+			if err := b.Enqueue(r.session, f); err != nil {
+				t.Fatal(err)
+			}
+			b.Flush(t.Context())
+			if took := time.Since(before); took > 100*time.Millisecond {
+				t.Fatalf("one publication took %v", took)
+			}
+		}
+		if took := time.Since(start); took > 9*time.Second || took < 5*time.Second {
+			t.Errorf("25 MB took %v", took)
+		}
+		fetch(t, srv, r.session.ID(), len(frames), size)
+		if !r.session.Open() {
+			t.Error("the client was closed")
+		}
+	})
+}
+
+// More than MaxBacklogBytes end a session at once, whatever the time.
+func TestBacklogBound(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		f := TextFrame(make([]byte, 1<<20))
+		for range 64 {
+			if err := r.session.Enqueue(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, most := srv.backlog.held.Load(), int64(2<<20); got > most {
+			t.Errorf("one frame that is queued 64 times counts %d bytes", got)
+		}
+		if err := r.session.Send(f); err != ErrSlowConsumer {
+			t.Errorf("beyond the bound: %v", err)
+		}
+		if got := r.reason(t); got != ReasonSlowConsumer {
+			t.Errorf("reason %q", got)
+		}
+		if got := srv.backlog.held.Load(); got != 0 {
+			t.Errorf("%d bytes are held", got)
+		}
+	})
+}
+
+// A client that takes very little, for ever, cannot hold its publishers for ever.
+func TestTricklingClient(t *testing.T) {
+	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		_, in := openPipe(t, srv, "")
+		r := <-sessions
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				if _, err := io.ReadFull(in, make([]byte, pieceSize)); err != nil {
+					return
+				}
+				time.Sleep(2 * time.Second)
+			}
+		}()
+		start := time.Now()
+		f := TextFrame(make([]byte, 100_000))
+		for r.session.Send(f) == nil {
+		}
+		if took := time.Since(start); took > 15*time.Second {
+			t.Errorf("publishers were held for %v", took)
+		}
+		<-ended
+		if got := r.reason(t); got != ReasonSlowConsumer {
+			t.Errorf("reason %q", got)
+		}
+	})
+}
+
+// A client that takes enough holds its publishers to its speed, and loses nothing,
+// however much it is.
+func TestSteadyClientIsWaitedFor(t *testing.T) {
+	const n, size = 1000, 10_000 // several times MaxBacklogBytes
+	inBubble(t, Options{MaxQueueBytes: 64 << 10, MaxBacklogBytes: 2 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for got := 0; got < n; { // 1 MiB a second, at most
+				time.Sleep(time.Second)
+				_, body := pollOnce(srv, "GET", r.session.ID(), "")
+				got = inOrder(t, strings.Split(body, "\x1e"), got, size)
+			}
+		}()
+		for _, f := range numberedText(n, size) {
+			if err := r.session.Send(f); err != nil {
+				t.Fatal(err)
+			}
+			r.session.mu.Lock()
+			if queued := r.session.queued(); queued > srv.backlog.pace+size {
+				t.Fatalf("%d bytes are queued", queued)
+			}
+			r.session.mu.Unlock()
+		}
+		<-done
+	})
+}
+
+// MaxTotalQueueBytes: the clients that take nothing are closed, the one with the
+// most bytes first, and those that read are not.
+func TestTotalBound(t *testing.T) {
+	const total = 10 << 20
+	inBubble(t, Options{MaxTotalQueueBytes: total, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		var all []*recorder
+		for range 20 {
+			pollOnce(srv, "GET", "", "")
+			all = append(all, <-sessions)
+		}
+		reader := all[len(all)-1]
+		got := 0
+		reading := make(chan struct{})
+		go func() {
+			defer close(reading)
+			for got < 10 {
+				time.Sleep(300 * time.Millisecond)
+				_, body := pollOnce(srv, "GET", reader.session.ID(), "")
+				got += strings.Count(body, "\x1e") + 1
+			}
+		}()
+		most := int64(0)
+		for range 10 { // of messages of their own
+			for j, r := range all {
+				r.session.Send(TextFrame(make([]byte, 10_000*(j+1))))
+				most = max(most, srv.backlog.held.Load())
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		<-reading
+		if most > total+200_000 {
+			t.Errorf("%d bytes were held, the bound is %d", most, total)
+		}
+		if !reader.session.Open() {
+			t.Error("the client that reads was closed")
+		}
+		if all[18].session.Open() || !all[0].session.Open() {
+			t.Error("the one with the most bytes was not the first")
+		}
+	})
+}
+
+// If all clients read, publishers wait for them beyond MaxTotalQueueBytes.
+func TestTotalBoundHoldsPublishers(t *testing.T) {
+	const total = 4 << 20
+	inBubble(t, Options{MaxTotalQueueBytes: total, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		var all []*recorder
+		var readers sync.WaitGroup
+		const n, size = 20, 100_000
+		for range 10 {
+			pollOnce(srv, "GET", "", "")
+			r := <-sessions
+			all = append(all, r)
+			readers.Go(func() {
+				for got := 0; got < n; {
+					time.Sleep(50 * time.Millisecond)
+					_, body := pollOnce(srv, "GET", r.session.ID(), "")
+					got = inOrder(t, strings.Split(body, "\x1e"), got, size)
+				}
+			})
+		}
+		for i := range n {
+			for _, r := range all {
+				text := fmt.Sprintf("%06d%0*d", i, size-6, 0)
+				if err := r.session.Send(TextFrame([]byte(text))); err != nil {
+					t.Fatal(err)
+				}
+				if held := srv.backlog.held.Load(); held > total+2*size {
+					t.Fatalf("%d bytes are held", held)
+				}
+			}
+		}
+		readers.Wait()
+	})
+}
+
+// A publisher's waiting ends with its context, and everything is queued.
+func TestWaitEndsWithContext(t *testing.T) {
+	inBubble(t, Options{MaxBacklogBytes: 1 << 20, MaxQueueBytes: 1000}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		b := srv.Batch()
+		for _, f := range numberedText(10, 90_000) {
+			b.Enqueue(r.session, f)
+		}
+		start := time.Now()
+		b.Flush(ctx)
+		if took := time.Since(start); took != 30*time.Millisecond {
+			t.Errorf("waited %v", took)
+		}
+		fetch(t, srv, r.session.ID(), 10, 90_000)
+	})
+}
+
+// It ends when the session does, in whatever way, and when the server is closed.
+func TestWaitEndsWithSession(t *testing.T) {
+	for name, end := range map[string]func(*Server, *Session){
+		"close":   func(_ *Server, s *Session) { s.Close() },
+		"overrun": func(_ *Server, s *Session) { s.Overrun() },
+		"drain":   func(srv *Server, _ *Session) { srv.Drain(context.Background(), 0) },
+		"server":  func(srv *Server, _ *Session) { srv.Close(context.Background()) },
+		"poll":    func(srv *Server, s *Session) { pollOnce(srv, "GET", s.ID(), "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{MaxQueueBytes: 100_000, MaxBacklogBytes: 1 << 20}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+				pollOnce(srv, "GET", "", "")
+				r := <-sessions
+				done := make(chan struct{})
+				start := time.Now()
+				go func() { r.session.Send(TextFrame(make([]byte, 600_000))); close(done) }()
+				time.Sleep(50 * time.Millisecond)
+				end(srv, r.session)
+				<-done
+				if took := time.Since(start); took > 100*time.Millisecond {
+					t.Errorf("waited %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A large answer to a poll: text and binary messages as in a small one, also if it
+// is compressed.
+func TestLargeAnswers(t *testing.T) {
+	e := quiet(t, Options{}, false)
+	for _, encoding := range []string{"", "gzip"} {
+		url, r := open(t, e)
+		want := ""
+		for i := range 40 {
+			data := bytes.Repeat([]byte{byte('a' + i%20)}, 5000+i)
+			if i%2 == 0 {
+				r.session.Enqueue(TextFrame(data))
+				want += "\x1e4" + string(data)
+			} else {
+				r.session.Enqueue(BinaryFrame(data))
+				want += "\x1e" + string(packet.AppendBinary(nil, data))
+			}
+		}
+		status, body, header := request(t, "GET", url, http.Header{"Accept-Encoding": {encoding}}, nil)
+		if got := header.Get("Content-Encoding"); got != encoding || status != 200 {
+			t.Errorf("status %d, encoding %q, want %q", status, got, encoding)
+		}
+		if encoding == "" && header.Get("Content-Length") == "" {
+			t.Error("no length")
+		}
+		if encoding == "gzip" {
+			zr, err := gzip.NewReader(strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := io.ReadAll(zr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = string(plain)
+		}
+		if body != want[1:] {
+			t.Errorf("%q: %d bytes came, want %d", encoding, len(body), len(want)-1)
+		}
+	}
+}
+
+// What a session leaves when it ends is not held any more, wherever it is: in the
+// queue, half written, or in the answer of a poll.
+func TestEndReleasesTheQueue(t *testing.T) {
+	for _, overTLS := range []bool{false, true} {
+		e := quiet(t, Options{SlowTimeout: time.Hour}, overTLS)
+		for _, size := range []int{1000, 300_000} {
+			c, r := e.dial(t, false)
+			c.StopReading()
+			for range 40_000_000 / size {
+				r.session.Enqueue(TextFrame(make([]byte, size)))
+			}
+			e.Flush()
+			eventually(t, "the client's buffers are full", func() bool {
+				r.session.mu.Lock()
+				defer r.session.mu.Unlock()
+				return r.session.behind && r.session.ws.blocked
+			})
+			if held := e.backlog.held.Load(); held < 1<<20 {
+				t.Errorf("TLS %v: %d bytes are held", overTLS, held)
+			}
+			c.Break()
+			r.reason(t)
+			eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
+		}
+	}
+	e := quiet(t, Options{}, false)
+	url, r := open(t, e)
+	host := strings.Split(e.url, "/")[2]
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		r.session.Enqueue(TextFrame(make([]byte, 100_000)))
+	}
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", url[strings.Index(url, "/engine.io/"):])
+	eventually(t, "the answer is being written", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		return r.session.polling.answer != nil || r.session.queue.bytes < 50_000_000
+	})
+	r.session.Overrun()
+	conn.Close()
+	eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
+}
+
+// A WebSocket whose kernel takes bytes counts as reading, also if it takes too few
+// for the next write.
+func TestKernelProgress(t *testing.T) {
+	e := quiet(t, Options{SlowTimeout: time.Hour}, false)
+	conn := rawWebSocket(t, e, "")
+	s := e.next(t).session
+	for _, f := range numbered(200, 100_000) {
+		s.Enqueue(f)
+	}
+	e.Flush()
+	look := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.ws != nil && s.ws.drained()
+	}
+	eventually(t, "the client's buffers are full", func() bool {
+		s.mu.Lock()
+		blocked := s.ws.blocked
+		s.mu.Unlock()
+		if !blocked {
+			return false
+		}
+		look()
+		time.Sleep(20 * time.Millisecond)
+		return !look()
+	})
+	if s.server.poller() == nil {
+		t.Skip("no sockets of ours")
+	}
+	buf := make([]byte, 64<<10)
+	eventually(t, "the kernel takes something", func() bool {
+		conn.Read(buf)
+		return look()
+	})
+}

@@ -1,0 +1,141 @@
+package engineio
+
+import "time"
+
+// congestion is the state of a session for which publishers wait: more is queued
+// than the backlog's mark.
+type congestion struct {
+	since   time.Duration // when that began
+	renewed time.Duration // when the client last had taken as much as it must in SlowTimeout
+	taken   int           // bytes, since then
+	relief  chan struct{} // closed when it ends; nil if nobody waits
+}
+
+// queued is how many bytes wait for the client. Session.mu is held, here and in
+// what follows.
+func (s *Session) queued() int {
+	n := s.queue.bytes
+	if s.ws != nil {
+		n += len(s.ws.rest)
+	}
+	return n
+}
+
+// fallBehind notes that the client has not taken what is queued, and that the
+// time runs in which it must take something.
+func (s *Session) fallBehind() {
+	if s.behind || s.state == stateClosed {
+		return
+	}
+	s.behind, s.tookAt = true, s.server.backlog.now()
+	s.server.backlog.add(s)
+}
+
+// catchUp notes that nothing waits for the client.
+func (s *Session) catchUp() {
+	if s.behind {
+		s.behind = false
+		s.server.backlog.remove(s)
+	}
+}
+
+// took notes that the client has taken n bytes, or shows by something else that
+// it is about to.
+func (s *Session) took(n int) {
+	if !s.behind && s.congestion == nil {
+		return
+	}
+	now := s.server.backlog.now()
+	s.tookAt = now
+	if c := s.congestion; c != nil {
+		if c.taken += n; c.taken >= s.server.backlog.mark/2 {
+			c.taken, c.renewed = 0, now
+		}
+	}
+}
+
+// congest begins a congestion, if there is none.
+func (s *Session) congest() {
+	if s.congestion == nil {
+		now := s.server.backlog.now()
+		s.congestion = &congestion{since: now, renewed: now}
+	}
+}
+
+// settle ends the congestion if enough has been taken, and lets publishers go on.
+func (s *Session) settle() {
+	if s.congestion != nil && s.queued() <= s.server.backlog.mark/2 {
+		s.decongest()
+	}
+}
+
+func (s *Session) decongest() {
+	if c := s.congestion; c != nil {
+		if c.relief != nil {
+			close(c.relief)
+		}
+		s.congestion = nil
+	}
+}
+
+// delay is how long a publisher has to wait before it may queue more, 0 if it need
+// not wait. The bytes that may be queued grow with time, so that a client that
+// takes nothing slows its publishers down and does not stop them. When they have
+// grown to their bound publishers wait for a client that takes enough, and for no
+// other: what they queue to that one ends it.
+func (s *Session) delay(now time.Duration) time.Duration {
+	c, b := s.congestion, s.server.backlog
+	if c == nil || now-c.renewed > b.patience {
+		return 0
+	}
+	age := min(now-c.since, b.patience)
+	room := float64(b.pace - b.mark)
+	over := float64(s.queued()-b.mark) - room*float64(age)/float64(b.patience)
+	switch {
+	case over <= 0:
+		return 0
+	case room == 0 || age == b.patience:
+		return longestWait
+	}
+	return max(1, time.Duration(over/room*float64(b.patience)))
+}
+
+// awaitRelief returns the delay, and what is closed if it ends early. It takes
+// Session.mu, as do the two below.
+func (s *Session) awaitRelief() (time.Duration, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.delay(s.server.backlog.now())
+	if d == 0 {
+		return 0, nil
+	}
+	if s.congestion.relief == nil {
+		s.congestion.relief = make(chan struct{})
+	}
+	return d, s.congestion.relief
+}
+
+// patienceLeft is how long the client may still take nothing.
+func (s *Session) patienceLeft() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.server.backlog
+	if !s.behind || s.state != stateOpen { // one that is closing has CloseTimeout
+		return b.patience
+	}
+	if s.ws != nil && s.ws.drained() {
+		s.tookAt = b.now()
+	}
+	return s.tookAt + b.patience - b.now()
+}
+
+// lagging returns how many bytes are queued to a client that is behind, and how
+// long ago it last took some.
+func (s *Session) lagging(now time.Duration) (queued int, idle time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.behind {
+		return 0, 0
+	}
+	return s.queued(), now - s.tookAt
+}
