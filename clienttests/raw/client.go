@@ -46,6 +46,10 @@ type Options struct {
 	// OnEvent is called with each event, in order. It must not call the client's
 	// methods. Default: events are kept for Next.
 	OnEvent func(Event)
+	// OnPacket is called with each text packet before it is looked at, and returns
+	// true if it has dealt with it. It must not call the client's methods. Default:
+	// none. It spares the decoding of much that is alike.
+	OnPacket func(text string) bool
 	// NetDial connects to the server. Default: over TCP.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -57,6 +61,7 @@ type Client struct {
 	sid string // the session's
 	id  string // the socket's
 	on  func(Event)
+	raw func(text string) bool // Options.OnPacket
 
 	writing sync.Mutex // guards the transport: one of these two
 	conn    net.Conn
@@ -121,7 +126,7 @@ func Dial(tb TB, url string, opts Options) (c *Client, refusal string, err error
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	c = &Client{tb: tb, changed: make(chan struct{}), done: make(chan struct{}), acks: make(map[int]Event), on: opts.OnEvent}
+	c = &Client{tb: tb, changed: make(chan struct{}), done: make(chan struct{}), acks: make(map[int]Event), on: opts.OnEvent, raw: opts.OnPacket}
 	if opts.Namespace != "" {
 		c.ns = opts.Namespace + ","
 	}
@@ -492,6 +497,7 @@ var (
 
 func (c *Client) packet(text string) error {
 	switch {
+	case c.raw != nil && c.raw(text):
 	case text == "2":
 		c.Send("3")
 	case len(text) > 1 && (text[:2] == "40" || text[:2] == "44"):

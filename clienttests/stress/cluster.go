@@ -112,7 +112,7 @@ func (r *redis) url() string {
 func startNode(redisURL string) (*node, error) {
 	vars := map[string]string{
 		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": secret, "LOG_LEVEL": "error",
-		"WS_RATE_LIMIT": "0", "SHUTDOWN_TIMEOUT": "8000", "REDIS_URL": redisURL,
+		"WS_RATE_LIMIT": "0", "WS_SLOW_TIMEOUT": "5000", "SHUTDOWN_TIMEOUT": "8000", "REDIS_URL": redisURL,
 	}
 	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
 	if err != nil {

@@ -1,0 +1,299 @@
+// Package burst publishes bursts to the members of a room, who come by all
+// transports and read as fast as they can, slowly, or not at all for a while, and
+// checks what each of them got.
+package burst
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
+)
+
+// Burst says who publishes what to whom.
+type Burst struct {
+	// Token makes a token of a user.
+	Token func(user string) string
+	// Publish is the node of the publishers, Nodes are those of the members.
+	Publish string
+	Nodes   []string
+	// Room must be nobody else's.
+	Room string
+	// Members is how many there are: a third over each transport, of which the
+	// upgrading ones upgrade while the burst is under way.
+	Members int
+	// Publishers publish Messages of Size bytes each, as fast as they are
+	// acknowledged, with Window of them under way.
+	Publishers, Messages, Size, Window int
+	// Slow members read at SlowRate bytes a second, Paused ones not at all for Pause
+	// at some moment of the burst. The rest read as fast as they can.
+	Slow, Paused int
+	SlowRate     int
+	Pause        time.Duration
+	// Timeout bounds how long the members may take to get all.
+	Timeout time.Duration
+}
+
+// Result is what came of a burst.
+type Result struct {
+	Published, Took time.Duration // until all was acknowledged, and until all had it
+	Acknowledged    int
+}
+
+// Run runs the burst. Each member must get every message once, in the order of
+// each publisher, and each publication must be acknowledged with success.
+func Run(tb raw.TB, b Burst) (res Result) {
+	tb.Helper()
+	members := make([]*member, b.Members)
+	var joining sync.WaitGroup
+	limit := make(chan struct{}, 50)
+	for i := range members {
+		joining.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			members[i] = b.join(tb, i)
+		})
+	}
+	joining.Wait()
+	for i, m := range members {
+		if m == nil {
+			tb.Fatalf("member %d is not there", i)
+		}
+		defer func() { m.open(); m.client.Close() }()
+	}
+	start := time.Now()
+	for _, m := range members {
+		m.begin(b)
+	}
+	var publishing sync.WaitGroup
+	var acknowledged atomic.Int64
+	for p := range b.Publishers {
+		publishing.Go(func() { acknowledged.Add(int64(b.publish(tb, p))) })
+	}
+	publishing.Wait()
+	res.Published, res.Acknowledged = time.Since(start), int(acknowledged.Load())
+	if want := b.Publishers * b.Messages; res.Acknowledged != want {
+		tb.Fatalf("%d of %d publications were acknowledged", res.Acknowledged, want)
+	}
+	deadline := time.After(b.Timeout)
+	for i, m := range members {
+		select {
+		case <-m.complete:
+		case <-m.client.Done():
+			select {
+			case <-m.complete:
+			default:
+				tb.Fatalf("member %d (%s) was disconnected with %d of %d messages", i, m, m.got.Load(), b.Publishers*b.Messages)
+			}
+		case <-deadline:
+			tb.Fatalf("member %d (%s) has %d of %d messages", i, m, m.got.Load(), b.Publishers*b.Messages)
+		}
+		if wrong := m.wrong.Load(); wrong != nil {
+			tb.Fatalf("member %d (%s): %s", i, m, *wrong)
+		}
+	}
+	res.Took = time.Since(start)
+	return res
+}
+
+// publish publishes as publisher p and returns how many messages were acknowledged
+// with success.
+func (b Burst) publish(tb raw.TB, p int) (acknowledged int) {
+	c := raw.Connect(tb, b.Publish, raw.Options{
+		Auth: map[string]string{"token": b.Token(fmt.Sprint(b.Room, "-publisher-", p))}, OnPacket: isUpdate,
+	})
+	defer c.Close()
+	// It is in the room, since only members publish, and reads what it publishes.
+	if a := c.Ask("join-room", b.Room); !strings.Contains(a.Arg(0), `"success":true`) {
+		tb.Fatalf("join-room: %s", a.Arg(0))
+	}
+	payload := strings.Repeat("x", b.Size)
+	var waiting []func() (raw.Event, error)
+	take := func() {
+		a, err := waiting[0]()
+		waiting = waiting[1:]
+		if err != nil {
+			tb.Fatalf("a publication: %v", err)
+		}
+		if !strings.Contains(a.Arg(0), `"success":true`) {
+			tb.Fatalf("a publication: %s", a.Arg(0))
+		}
+		acknowledged++
+	}
+	for n := range b.Messages {
+		text := fmt.Sprintf(`{"roomId":%q,"type":"%d-%d","payload":%q}`, b.Room, p, n, payload)
+		waiting = append(waiting, c.Start("publish-update", json.RawMessage(text)))
+		if len(waiting) >= b.Window {
+			take()
+		}
+	}
+	for len(waiting) > 0 {
+		take()
+	}
+	return acknowledged
+}
+
+// member is one member of the room.
+type member struct {
+	client    *raw.Client
+	transport raw.Transport
+	url       string
+	opts      raw.Options
+	kind      string // of reading
+	next      []int  // of each publisher
+	got       atomic.Int64
+	want      int64
+	wrong     atomic.Pointer[string]
+	complete  chan struct{}
+
+	valve *valve
+}
+
+func (m *member) String() string { return m.transport.String() + ", " + m.kind }
+
+// open lets it read.
+func (m *member) open() { m.valve.set(0, false) }
+
+func (b Burst) join(tb raw.TB, i int) *member {
+	m := &member{
+		transport: raw.Transport(i % 3), url: b.Nodes[i/3%len(b.Nodes)], kind: "reads", next: make([]int, b.Publishers),
+		want: int64(b.Publishers * b.Messages), complete: make(chan struct{}), valve: newValve(),
+	}
+	switch {
+	case i < b.Slow:
+		m.kind = "reads slowly"
+	case i < b.Slow+b.Paused:
+		m.kind = "pauses"
+	}
+	m.opts = raw.Options{
+		Auth:      map[string]string{"token": b.Token(fmt.Sprint(b.Room, "-member-", i))},
+		Transport: m.transport, OnPacket: m.packet, NetDial: m.valve.dial,
+	}
+	if m.transport == raw.Upgrade {
+		m.opts.Transport = raw.Polling
+	}
+	m.client = raw.Connect(tb, m.url, m.opts)
+	if a := m.client.Ask("join-room", b.Room); !strings.Contains(a.Arg(0), `"success":true`) {
+		tb.Fatalf("join-room: %s", a.Arg(0))
+	}
+	return m
+}
+
+// begin does what the member does at the beginning of the burst.
+func (m *member) begin(b Burst) {
+	if m.transport == raw.Upgrade {
+		go func() {
+			time.Sleep(rand.N(200 * time.Millisecond))
+			if err := m.client.MoveToWebSocket(m.url, m.opts); err != nil {
+				m.fail("upgrade: %v", err)
+			}
+		}()
+	}
+	switch m.kind {
+	case "reads slowly":
+		m.valve.set(b.SlowRate, false)
+	case "pauses":
+		go func() {
+			time.Sleep(rand.N(300 * time.Millisecond))
+			m.valve.set(0, true)
+			time.Sleep(b.Pause)
+			m.open()
+		}()
+	}
+}
+
+func (m *member) fail(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	m.wrong.CompareAndSwap(nil, &text)
+}
+
+// isUpdate reports whether a packet is one.
+func isUpdate(text string) bool { return strings.HasPrefix(text, `42["update",`) }
+
+// packet checks an update. It is called in order.
+func (m *member) packet(text string) bool {
+	if isUpdate(text) {
+		m.update(text)
+	}
+	return isUpdate(text)
+}
+
+func (m *member) update(text string) {
+	_, after, _ := strings.Cut(text, `"type":"`)
+	name, _, _ := strings.Cut(after, `"`)
+	publisher, number, _ := strings.Cut(name, "-")
+	p, err1 := strconv.Atoi(publisher)
+	n, err2 := strconv.Atoi(number)
+	if err1 != nil || err2 != nil || p >= len(m.next) || m.next[p] != n {
+		m.fail("update %q came instead of one of %v", name, m.next)
+		return
+	}
+	m.next[p]++
+	if m.got.Add(1) == m.want {
+		close(m.complete)
+	}
+}
+
+// valve slows down or stops what is read from network connections.
+type valve struct {
+	mu      sync.Mutex
+	rate    int // bytes a second; 0: any
+	closed  bool
+	changed chan struct{}
+}
+
+func newValve() *valve { return &valve{changed: make(chan struct{})} }
+
+func (v *valve) set(rate int, closed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.rate, v.closed = rate, closed
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// pass waits until something may be read.
+func (v *valve) pass() (rate int) {
+	for {
+		v.mu.Lock()
+		rate, closed, changed := v.rate, v.closed, v.changed
+		v.mu.Unlock()
+		if !closed {
+			return rate
+		}
+		<-changed
+	}
+}
+
+func (v *valve) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return valved{conn, v}, nil
+}
+
+type valved struct {
+	net.Conn
+	valve *valve
+}
+
+func (c valved) Read(p []byte) (int, error) {
+	rate := c.valve.pass()
+	if rate > 0 {
+		p = p[:min(len(p), max(rate/50, 1))]
+	}
+	n, err := c.Conn.Read(p)
+	if rate > 0 {
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+	}
+	return n, err
+}
