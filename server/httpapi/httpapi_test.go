@@ -242,6 +242,6 @@ func TestStats(t *testing.T) {
 		`{"connections":1,"disconnections":0,"activeConnections":1,"messagesPublished":0,"messagesReceived":1,`+
 			`"errors":0,"connectedUsers":1,"rooms":1,"timestamp":T,"limits":{"connections":0,"connectionsPerAddress":0,`+
 			`"handshakes":0,"unsupportedProtocols":0,"queueBytes":0,"messageBytes":0,"fragments":0,"payloadPackets":0,"bodyTimeouts":0,"upgradeTimeouts":0,`+
-			`"namespaces":0,"attachments":0,"depth":0,"connectTimeouts":0,"attachmentTimeouts":0,"pendingEvents":0,`+
+			`"namespaces":0,"attachments":0,"arguments":0,"depth":0,"connectTimeouts":0,"attachmentTimeouts":0,"pendingEvents":0,"references":0,`+
 			`"userEvents":0,"socketEvents":0,"pings":0,"socketsPerUser":0,"roomsPerSocket":0,"authTimeouts":0}}`)
 }
