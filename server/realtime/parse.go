@@ -8,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-playground/validator/v10"
 
 	"github.com/puente-io/puente/server/ident"
@@ -46,24 +45,55 @@ func parse(v socketio.Value, into any) error {
 }
 
 // DecodeObject decodes an argument that must be an object into what into points
-// to, a struct. Its errors are [*Error]: of a field that has the wrong type they
-// say what is allowed.
+// to, a struct: the members that its tags name exactly, of a repeated name the
+// last. Others, which may be many, are passed over, and a [socketio.Value] is not
+// looked into. Its errors are [*Error]: of a field that has the wrong type they say
+// what is allowed.
 func DecodeObject(v socketio.Value, into any) error {
-	if len(v.JSON) == 0 || v.JSON[0] != '{' {
-		return Invalid("argument", "an object")
-	}
-	err := v.Decode(into)
-	if err == nil {
-		return nil
-	}
-	var se *json.SemanticError
-	if errors.As(err, &se) {
-		for token := range se.JSONPointer.Tokens() {
-			return Invalid(token, allowed(reflect.TypeOf(into).Elem(), token))
+	object := reflect.ValueOf(into).Elem()
+	known, wrong := fieldsOf(object.Type()), ""
+	ok := v.Members(func(name string, member socketio.Value) {
+		i, is := known[name]
+		if !is {
+			return
 		}
+		var err error
+		switch field := object.Field(i).Addr().Interface().(type) {
+		case *socketio.Value:
+			*field = member
+		default:
+			err = member.Decode(field)
+		}
+		if err != nil && wrong == "" {
+			wrong = name
+		} else if err == nil && wrong == name {
+			wrong = ""
+		}
+	})
+	switch {
+	case !ok:
+		return Invalid("argument", "an object")
+	case wrong != "":
+		return Invalid(wrong, allowed(object.Type(), wrong))
 	}
-	return Invalid("argument", "an object")
+	return nil
 }
+
+// fieldsOf returns which field of a struct has which name in JSON.
+func fieldsOf(t reflect.Type) map[string]int {
+	if known, ok := structs.Load(t); ok {
+		return known.(map[string]int)
+	}
+	known := make(map[string]int)
+	for i := range t.NumField() {
+		known[jsonName(t.Field(i))] = i
+	}
+	structs.Store(t, known)
+	return known
+}
+
+// structs has what fieldsOf has found, by type.
+var structs sync.Map
 
 // check checks a struct by the rules in its tags and tells of the first field
 // that breaks one.
