@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-micro stress soak fuzz drift clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress soak fuzz drift clean node-packages system-packages FORCE
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
@@ -37,6 +37,9 @@ bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints on
 
 bench-cluster: build bin/puente-bench ## two nodes over one Redis, Puente against Node, about 5 minutes; writes clienttests/bench/CLUSTER.md
 	bin/puente-bench cluster -out clienttests/bench
+
+bench-hostile: build bin/puente-bench ## what messages cost that are dear to read, Puente against Node, about 3 minutes; prints only
+	bin/puente-bench hostile
 
 bench-micro: ## codecs, room table, whole echo and broadcast, COUNT (6) times, for benchstat
 	@go test -run '^$$' -bench . -count $(or $(COUNT),6) $(if $(BENCHTIME),-benchtime $(BENCHTIME)) ./server/engineio/packet \

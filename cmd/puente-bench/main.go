@@ -20,6 +20,7 @@ const usage = `puente-bench puts a load on a Socket.IO server that speaks Puente
   puente-bench WORKLOAD [flags]    one workload against a running server
   puente-bench compare [flags]     all workloads against several servers that it starts itself
   puente-bench cluster [flags]     fan-out and a burst over two nodes of each server and a Redis, which it starts itself
+  puente-bench hostile [flags]     messages that are dear to read, sent to several servers that it starts itself
 
 Workloads, and what counts as one message:
   echo      ping, answered by pong
@@ -59,6 +60,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		if args[0] == c.name {
 			return c.run(ctx, args[1:], stdout, stderr)
 		}
+	}
+	if args[0] == "hostile" {
+		return runHostile(ctx, args[1:], stdout, stderr)
 	}
 	return runWorkload(ctx, load.Kind(args[0]), args[1:], getenv, stdout, stderr)
 }

@@ -1,0 +1,203 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/proc"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
+)
+
+// ErrHostile: a server ended the connection that had to be measured.
+var ErrHostile = errors.New("compare: the connection ended")
+
+// Shape is a kind of JSON that is dear to read.
+type Shape struct {
+	Name string
+	// JSON is a member of an object, of about 0.9 MB.
+	JSON string
+	// Arguments are sent instead of an object: Puente refuses them, and the connection ends.
+	Arguments string
+}
+
+// hostileSize is just below the bytes that servers take in a message.
+const hostileSize = 900_000
+
+// Shapes returns what is sent. A thousand names come again and again: names that are all different are much dearer on Node.
+func Shapes() []Shape {
+	list := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < hostileSize; i++ {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, format, i%1000)
+		}
+		return b.String()
+	}
+	repeat := func(s string) string { return strings.Repeat(s, hostileSize/len(s)) }
+	deep := strings.Repeat("[", 400) + strings.Repeat("]", 400) + ","
+	zeros := repeat("0,") + "0"
+	return []Shape{
+		{Name: "keys with escapes", JSON: list(`"\u0061%d":0`)},
+		{Name: "keys like _placeholder", JSON: list(`"\u005fplaceholde%d":true`)},
+		{Name: "keys", JSON: list(`"a%d":0`)},
+		{Name: "numbers", JSON: `"a":[` + zeros + `]`},
+		{Name: "objects", JSON: `"a":[` + repeat("{},") + `0]`},
+		{Name: "nested", JSON: `"a":[` + repeat(deep) + `0]`},
+		{Name: "escapes in text", JSON: `"a":"` + repeat(`\u0061`) + `"`},
+		{Name: "short escapes", JSON: `"a":"` + repeat(`\n`) + `"`},
+		{Name: "text", JSON: `"a":"` + repeat("abcdefgh") + `"`},
+		{Name: "white space", JSON: `"a":` + repeat(" ") + `0`},
+		// Of many more, Node's process dies.
+		{Name: "50,000 arguments", Arguments: strings.Repeat("1234567890123456,", 50_000) + "0"},
+	}
+}
+
+// hostileEvents are the events in which a shape is sent: one that nobody handles, and those whose arguments are read.
+var hostileEvents = []string{"unhandled", "publish-update", "publish-notification", "join-room"}
+
+// HostileRow is what a megabyte of a shape in an event costs the servers.
+type HostileRow struct {
+	Shape, Event string
+	CPU          []float64 // ms a megabyte, in the order of the servers
+}
+
+// Hostile sends each shape whose name contains only to each server, and calls row with what it costs: the least of some rounds, in
+// which the servers take turns.
+func Hostile(ctx context.Context, servers []*Server, only string, rounds, messages int, row func(HostileRow)) error {
+	for _, s := range servers {
+		if err := s.prepare(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, shape := range Shapes() {
+		for _, event := range hostileEvents {
+			if !strings.Contains(shape.Name, only) || shape.Arguments != "" && event != "unhandled" && event != "publish-update" {
+				continue
+			}
+			r := HostileRow{Shape: shape.Name, Event: event, CPU: slices.Repeat([]float64{math.Inf(1)}, len(servers))}
+			for range rounds {
+				for i, s := range servers {
+					cost, err := s.hostile(ctx, shape, event, messages)
+					if err != nil {
+						return fmt.Errorf("%s: %s in %s: %w", s.Title, shape.Name, event, err)
+					}
+					r.CPU[i] = min(r.CPU[i], cost)
+				}
+			}
+			row(r)
+		}
+	}
+	return nil
+}
+
+// packet is the event with the shape, and for what the event requires.
+func (s Shape) packet(event string) string {
+	switch {
+	case s.Arguments != "":
+		return `42["` + event + `",` + s.Arguments + `]`
+	case event == "publish-update":
+		return `42["publish-update",{"roomId":"r","type":"x","payload":{` + s.JSON + `}}]`
+	case event == "publish-notification":
+		return `42["publish-notification",{"targetUserId":"nobody","type":"INFO","title":"x","payload":{` + s.JSON + `}}]`
+	}
+	return `42["` + event + `",{"roomId":7.5,` + s.JSON + `}]` // a room that there cannot be
+}
+
+// hostile returns the CPU time, in ms a megabyte, that a fresh server needs for messages of a shape after some that warm it up.
+func (s *Server) hostile(ctx context.Context, shape Shape, event string, messages int) (float64, error) {
+	p, err := s.start(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	packet := shape.packet(event)
+	ends := shape.Arguments != "" && s.own
+	send := func(n int) error {
+		if !ends {
+			return converse(ctx, p.addr, slices.Repeat([]string{packet}, n), false)
+		}
+		for range n {
+			if err := converse(ctx, p.addr, []string{packet}, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := send(max(messages/4, 1)); err != nil {
+		return 0, err
+	}
+	before, err := proc.CPU(p.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	if err := send(messages); err != nil {
+		return 0, err
+	}
+	after, err := proc.CPU(p.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	megabytes := float64(messages*len(packet)) / 1e6
+	return float64(after-before) / float64(time.Millisecond) / megabytes, nil
+}
+
+// converse connects with a token, sends packets and waits until the server has read them: until it answers a ping, or ends the
+// connection if that is what it has to do.
+func converse(ctx context.Context, addr string, packets []string, ends bool) error {
+	token, err := sio.Token(secret, "hostile")
+	if err != nil {
+		return err
+	}
+	conn, first, _, err := ws.Dial(ctx, "ws://"+addr+"/socket.io/?EIO=4&transport=websocket")
+	if err != nil {
+		return err
+	}
+	var r io.Reader = conn
+	if first != nil { // what came with the handshake
+		r = first
+	}
+	write := func(text string) error { return wsutil.WriteClientText(conn, []byte(text)) }
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer conn.Close() // ends the writing
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	if err := write(fmt.Sprintf(`40{"token":%q}`, token)); err != nil {
+		return err
+	}
+	for {
+		b, _, err := wsutil.ReadServerData(struct {
+			io.Reader
+			io.Writer
+		}{r, conn})
+		switch text := string(b); {
+		case err != nil && ends:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrHostile, err)
+		case strings.HasPrefix(text, "40"):
+			writing.Go(func() {
+				for _, p := range append(packets, `429["ping"]`) {
+					if write(p) != nil {
+						return // the reader sees it
+					}
+				}
+			})
+		case strings.HasPrefix(text, "439"):
+			return nil
+		case strings.HasPrefix(text, "44"):
+			return fmt.Errorf("%w: %s", ErrHostile, text)
+		}
+	}
+}
