@@ -98,7 +98,11 @@ func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeE
 		case engineio.CodeUnsupportedProtocol:
 			line = protocols.Warn
 		}
-		line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText)).Msg("handshake refused")
+		event := line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText))
+		if errors.Is(e, engineio.ErrOrigin) { // the two that differ, as they were compared
+			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText))
+		}
+		event.Msg("handshake refused")
 	}
 }
 
@@ -109,6 +113,14 @@ func keyRefused(l zerolog.Logger) func(*http.Request) {
 		refusals.Warn().Str("address", clip(hostOf(r), maxText)).Str("method", clip(r.Method, maxNameLength)).
 			Str("path", clip(r.URL.Path, maxText)).Msg("API key refused")
 	}
+}
+
+// hostURL is the host that the client asked for, with the scheme if that is known.
+func hostURL(r *http.Request) string {
+	if scheme := schemeOf(r); scheme != "" {
+		return scheme + "://" + r.Host
+	}
+	return r.Host
 }
 
 func hostOf(r *http.Request) string {

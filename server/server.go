@@ -12,8 +12,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -270,27 +268,6 @@ func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 		MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
 		Refused:                handshakeRefused(log),
 	}
-	origins := cfg.CORSOrigins
-	switch {
-	case len(origins) == 0:
-	case slices.Contains(origins, "*"):
-		opts.CORS = &engineio.CORS{Origins: []string{"*"}}
-	default:
-		opts.CORS = &engineio.CORS{AllowOrigin: func(o string) bool { return slices.Contains(origins, o) }, Credentials: true}
-		opts.CheckOrigin = checkOrigin(origins)
-	}
+	allowOrigins(&opts, cfg)
 	return opts
-}
-
-// checkOrigin admits WebSockets of the listed origins, of the server's own, and
-// of clients that are no browsers. Browsers do not apply CORS to WebSockets.
-func checkOrigin(origins []string) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		origin := r.Header.Get("Origin")
-		if origin == "" || slices.Contains(origins, origin) {
-			return true
-		}
-		u, err := url.Parse(origin)
-		return err == nil && u.Host != "" && u.Host == r.Host
-	}
 }

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -219,6 +221,124 @@ func TestWebSocketOrigin(t *testing.T) {
 		if got := n.upgrade(headers); got != tc.status {
 			t.Errorf("origins %q, from %q: status %d, want %d", tc.origins, tc.from, got, tc.status)
 		}
+	}
+}
+
+// The server's own origin is compared as browsers and proxies write it, not by
+// its bytes: default ports, case, brackets, and what trusted proxies say.
+func TestOwnOrigin(t *testing.T) {
+	const list = "https://listed.example,http://[2001:db8::1]:8080"
+	trusting := start(t, env{"WS_CORS_ORIGINS": list, "TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"})
+	alone := start(t, env{"WS_CORS_ORIGINS": list})
+	for _, tc := range []struct {
+		node         *node
+		host, origin string
+		headers      []string
+		status, xhr  int // xhr: 1 if the page may read answers
+	}{
+		{alone, "app.example:443", "https://app.example", nil, 101, 0},
+		{alone, "app.example", "https://app.example:443", nil, 101, 0},
+		{alone, "app.example:80", "http://app.example", nil, 101, 0},
+		{alone, "app.example", "http://app.example", nil, 101, 0},
+		{alone, "app.example", "https://app.example", nil, 101, 0},
+		{alone, "App.Example", "https://app.example", nil, 101, 0},
+		{alone, "app.example", "HTTPS://APP.EXAMPLE", nil, 101, 0},
+		{alone, "app.example:8080", "http://app.example:8080", nil, 101, 0},
+		{alone, "[::1]:3001", "http://[::1]:3001", nil, 101, 0},
+		{alone, "[0:0:0:0:0:0:0:1]:80", "http://[::1]", nil, 101, 0},
+		{alone, "[::1]", "https://[::1]:443", nil, 101, 0},
+		{alone, "app.example:80", "https://app.example", nil, 400, 0},
+		{alone, "app.example:443", "http://app.example", nil, 400, 0},
+		{alone, "app.example", "https://app.example:8443", nil, 400, 0},
+		{alone, "app.example:8443", "https://app.example", nil, 400, 0},
+		{alone, "app.example", "https://app.example.evil.example", nil, 400, 0},
+		{alone, "app.example", "https://app.example@evil.example", nil, 400, 0},
+		{alone, "app.example", "app.example", nil, 400, 0},
+		{alone, "app.example", "null", nil, 400, 0},
+		{alone, "app.example", "chrome-extension://app.example", nil, 400, 0},
+		// A list is compared in the same way, also for XHR.
+		{alone, "x", "https://listed.example", nil, 101, 1},
+		{alone, "x", "https://listed.example:443", nil, 101, 1},
+		{alone, "x", "https://LISTED.example", nil, 101, 1},
+		{alone, "x", "http://[2001:DB8:0::1]:8080", nil, 101, 1},
+		{alone, "x", "http://listed.example", nil, 400, 0},
+		{alone, "x", "https://listed.example:444", nil, 400, 0},
+		// What proxies say counts if they are trusted.
+		{alone, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: app.example", "X-Forwarded-Proto: https"}, 400, 0},
+		{trusting, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: app.example", "X-Forwarded-Proto: https"}, 101, 0},
+		{trusting, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: APP.example:443", "X-Forwarded-Proto: HTTPS"}, 101, 0},
+		{trusting, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: app.example", "X-Forwarded-Proto: wss"}, 101, 0},
+		{trusting, "app.example", "https://app.example", []string{"X-Forwarded-Proto: https"}, 101, 0},
+		{trusting, "app.example", "http://app.example", []string{"X-Forwarded-Proto: https"}, 400, 0},
+		{trusting, "app.example", "https://app.example", []string{"X-Forwarded-Proto: http"}, 400, 0},
+		{trusting, "app.example", "https://app.example", []string{"X-Forwarded-Proto: gopher"}, 101, 0},
+		{trusting, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: app.example"}, 101, 0},
+		{trusting, "app.example", "https://app.example", []string{"X-Forwarded-Host: a b"}, 101, 0},
+		{trusting, "inside:3001", "https://evil.example", []string{"X-Forwarded-Host: app.example"}, 400, 0},
+		// Of a list the element counts that the first trusted proxy has written.
+		{trusting, "inside", "https://app.example", []string{"X-Forwarded-Host: evil.example, app.example"}, 101, 0},
+		{trusting, "inside", "https://evil.example", []string{"X-Forwarded-Host: evil.example, app.example"}, 400, 0},
+		{trusting, "inside", "https://evil.example", []string{"X-Forwarded-Host: evil.example", "X-Forwarded-Host: app.example"}, 400, 0},
+		{trusting, "inside", "https://app.example", []string{"X-Forwarded-For: 203.0.113.9, 10.0.0.1", "X-Forwarded-Host: app.example, middle"}, 101, 0},
+		{trusting, "inside", "https://app.example", []string{"X-Forwarded-For: 203.0.113.9, 10.0.0.1", "X-Forwarded-Host: evil.example, app.example, middle"}, 101, 0},
+	} {
+		name := fmt.Sprintf("%s at %s %v", tc.origin, tc.host, tc.headers)
+		headers := append([]string{"Origin: " + tc.origin}, tc.headers...)
+		upgrade := append(headers, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+		if status, _ := tc.node.ask("/socket.io/?EIO=4&transport=websocket", tc.host, upgrade); status != tc.status {
+			t.Errorf("%s: %d, want %d", name, status, tc.status)
+		}
+		_, h := tc.node.ask(polling, tc.host, headers)
+		if allowed := h.Get("Access-Control-Allow-Origin"); (allowed == tc.origin) != (tc.xhr == 1) || allowed != "" && tc.xhr == 0 {
+			t.Errorf("%s by XHR: allowed %q", name, allowed)
+		}
+	}
+	// A refusal says what was compared.
+	log := alone.log.String()
+	for _, want := range []string{"https://app.example:8443", "app.example:443", "chrome-extension://app.example"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no word of %s in the log", want)
+		}
+	}
+	if log := trusting.log.String(); !strings.Contains(log, "https://app.example") || !strings.Contains(log, "http://app.example") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// ask sends a request for a host and returns the answer's status and headers.
+func (n *node) ask(path, host string, headers []string) (int, http.Header) {
+	n.t.Helper()
+	conn, err := net.Dial("tcp", n.Addr().String())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n", path, host, strings.Join(headers, "\r\n"))
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode, res.Header
+}
+
+// A client that writes a whole URL into its request says nothing of its scheme.
+func TestSchemeOfAWholeURL(t *testing.T) {
+	n := start(t, env{"WS_CORS_ORIGINS": "https://app.example"})
+	status, _ := n.ask("http://app2.example/socket.io/?EIO=4&transport=websocket", "app2.example", []string{
+		"Origin: https://app2.example", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	})
+	if status != 101 {
+		t.Errorf("status %d", status)
+	}
+	c := raw.Connect(t, n.url, raw.Options{Header: http.Header{"X-Forwarded-Proto": {"https"}}})
+	if n.SocketIO().Namespace("/").Socket(c.ID()).Handshake().Secure {
+		t.Error("a header of anybody's made the connection secure")
+	}
+	trusting := start(t, env{"TRUSTED_PROXIES": "127.0.0.1"})
+	c = raw.Connect(t, trusting.url, raw.Options{Header: http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"app.example"}}})
+	if h := trusting.SocketIO().Namespace("/").Socket(c.ID()).Handshake(); !h.Secure || h.Headers.Get("Host") != "app.example" {
+		t.Errorf("secure: %v, host %q", h.Secure, h.Headers.Get("Host"))
 	}
 }
 

@@ -24,7 +24,7 @@ type Config struct {
 
 	HTTPHost        string         // HTTP_HOST; empty: all addresses
 	HTTPPort        int            // HTTP_PORT; 0: a free one
-	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For is believed
+	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For, -Host and -Proto are believed
 	ShutdownTimeout time.Duration  // SHUTDOWN_TIMEOUT
 	Production      bool           // NODE_ENV is production
 	LogLevel        string         // LOG_LEVEL: trace, debug, info, warn or error

@@ -17,7 +17,7 @@ func (c *draft) settings() []setting {
 	return []setting{
 		{"HTTP_HOST", text(&c.HTTPHost), "", "address to listen on (unset: all)"},
 		{"HTTP_PORT", number(&c.HTTPPort, 0, 65535), "3001", "port to listen on, 0 for a free one"},
-		{"TRUSTED_PROXIES", prefixes(&c.TrustedProxies), "", "addresses or networks whose X-Forwarded-For is believed (unset: none)"},
+		{"TRUSTED_PROXIES", prefixes(&c.TrustedProxies), "", "addresses or networks whose X-Forwarded-For, -Host and -Proto are believed (unset: none)"},
 		{"SHUTDOWN_TIMEOUT", millis(&c.ShutdownTimeout, 0, day), "8000", "how long a stop may take, clients being closed spread over it"},
 		{"NODE_ENV", environment(&c.Production), "", "production: logs in JSON, and no start without a source of keys"},
 		{"LOG_LEVEL", oneOf(&c.LogLevel, "trace", "debug", "info", "warn", "error"), "info", "least severity that is logged"},

@@ -14,6 +14,9 @@ var (
 	// ErrSlowConsumer is returned by a send that finds more than MaxBacklogBytes
 	// queued.
 	ErrSlowConsumer = errors.New("engineio: client reads too slowly")
+	// ErrOrigin is the cause of a [HandshakeError] of a request that
+	// [Options.CheckOrigin] refused.
+	ErrOrigin = errors.New("engineio: origin not allowed")
 
 	errHijack      = errors.New("engineio: the HTTP server cannot give its connection away")
 	errOverlap     = errors.New("engineio: a request of the same kind is under way")

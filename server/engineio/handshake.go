@@ -100,7 +100,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 		return nil, refuse(CodeUnknownTransport, nil)
 	}
 	if upgrade && srv.opts.CheckOrigin != nil && !srv.opts.CheckOrigin(r) {
-		return nil, refuse(CodeForbidden, fmt.Errorf("origin %q", r.Header.Get("Origin")))
+		return nil, refuse(CodeForbidden, ErrOrigin)
 	}
 	if sid := query("sid"); sid != "" {
 		s := srv.Session(sid)

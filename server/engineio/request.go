@@ -16,7 +16,8 @@ type Request struct {
 	Header http.Header
 	// RemoteAddr is the client's network address without the port.
 	RemoteAddr string
-	// Secure tells that the request came over TLS.
+	// Secure tells that the request came over TLS: to the server, or to a proxy
+	// whose word a handler in front has put into the scheme of the request's URL.
 	Secure bool
 	// Time is when it came.
 	Time time.Time
@@ -47,7 +48,7 @@ func encodeRequest(r *http.Request) requestBlock {
 	b := make([]byte, 0, 1024)
 	b = binary.AppendVarint(b, time.Now().UnixMilli())
 	secure := int64(0)
-	if r.TLS != nil {
+	if r.TLS != nil || secured(r.URL) {
 		secure = 1
 	}
 	b = binary.AppendVarint(b, secure)
@@ -66,6 +67,10 @@ func encodeRequest(r *http.Request) requestBlock {
 	}
 	return requestBlock(b)
 }
+
+// secured reports whether a handler in front has given the URL of a request the
+// scheme https. A client that writes a whole URL gives it a host too.
+func secured(u *url.URL) bool { return u != nil && u.Scheme == "https" && u.Host == "" }
 
 func (block requestBlock) decode() Request {
 	r := Request{Time: time.UnixMilli(block.number()), Secure: block.number() == 1}

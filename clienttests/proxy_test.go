@@ -1,0 +1,118 @@
+package clienttests_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
+)
+
+// startProxy runs a proxy in the foreground until the test ends, in a folder with
+// its configuration, and waits until it listens on the sockets that config names.
+// Where it is not installed the test is skipped.
+func startProxy(t *testing.T, name string, config func(dir string) string, args func(file string) []string, sockets ...string) (dir string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	dir, err = os.MkdirTemp("", "proxy") // the paths of sockets are short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	file := filepath.Join(dir, "config")
+	if err := os.WriteFile(file, []byte(config(dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args(file)...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait() // its status is of no interest
+	})
+	for _, socket := range sockets {
+		for end := time.Now().Add(raw.Timeout); ; time.Sleep(10 * time.Millisecond) {
+			conn, err := net.Dial("unix", filepath.Join(dir, socket))
+			if err == nil {
+				conn.Close()
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s does not listen: %v", name, err)
+			}
+		}
+	}
+	return dir
+}
+
+// dialUnix returns a function that connects to the socket, whatever the address.
+func dialUnix(socket string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+}
+
+// nginx is a configuration that passes everything on to a node. Each server has
+// the lines of one way in which people configure it.
+func nginx(node string, servers map[string]string) func(string) string {
+	return func(dir string) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\naccess_log off;\n", dir)
+		b.WriteString("map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n")
+		b.WriteString("map $http_upgrade $connection_kept { default upgrade; '' keep-alive; }\n")
+		fmt.Fprintf(&b, "upstream kept { server %s; keepalive 4; }\n", node)
+		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+			fmt.Fprintf(&b, "%s_temp_path %s/%s;\n", kind, dir, kind)
+		}
+		for socket, lines := range servers {
+			fmt.Fprintf(&b, "server {\nlisten unix:%s/%s;\nlocation / {\nproxy_set_header Upgrade $http_upgrade;\nproxy_set_header Host $host;\n%s\n}\n}\n",
+				dir, socket, strings.ReplaceAll(lines, "NODE", "http://"+node))
+		}
+		b.WriteString("}\n")
+		return b.String()
+	}
+}
+
+// TestNginx: all transports work through an nginx however it speaks to its
+// upstream: by HTTP/1.0, which it does unless it is told otherwise, and by 1.1,
+// with connections that it keeps.
+func TestNginx(t *testing.T) {
+	n := startNode(t)
+	servers := map[string]string{
+		"http10":      "proxy_pass NODE;\nproxy_set_header Connection $connection_upgrade;",
+		"http10-bare": "proxy_pass NODE;\nproxy_set_header Connection upgrade;", // also of polls
+		"http10-kept": "proxy_pass http://kept;\nproxy_set_header Connection $connection_kept;",
+		"http11":      "proxy_pass http://kept;\nproxy_http_version 1.1;\nproxy_set_header Connection $connection_kept;",
+	}
+	dir := startProxy(t, "nginx", nginx(host(t, n.url), servers), func(file string) []string {
+		return []string{"-p", filepath.Dir(file), "-c", file}
+	}, "http10", "http10-bare", "http10-kept", "http11")
+	for name := range servers {
+		for _, transport := range []raw.Transport{raw.WebSocket, raw.Polling, raw.Upgrade} {
+			t.Run(name+"/"+transport.String(), func(t *testing.T) {
+				user := name + transport.String()
+				c := raw.Connect(t, "http://app.example", raw.Options{
+					Transport: transport, Auth: map[string]string{"token": token(t, user)}, NetDial: dialUnix(filepath.Join(dir, name)),
+				})
+				c.Next("authenticated")
+				for i := range 5 {
+					room := fmt.Sprintf("%s-%d", user, i)
+					want(t, c.Ask("join-room", room), `{"success":true,"roomId":"`+room+`","users":["`+user+`"],"total":1,"timestamp":T}`)
+				}
+				c.Close()
+			})
+		}
+	}
+}
