@@ -2,8 +2,11 @@ package clienttests_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,10 +98,11 @@ func TestNginx(t *testing.T) {
 		"http10-bare": "proxy_pass NODE;\nproxy_set_header Connection upgrade;", // also of polls
 		"http10-kept": "proxy_pass http://kept;\nproxy_set_header Connection $connection_kept;",
 		"http11":      "proxy_pass http://kept;\nproxy_http_version 1.1;\nproxy_set_header Connection $connection_kept;",
+		"slashes":     "proxy_pass NODE//;\nproxy_set_header Connection $connection_upgrade;",
 	}
 	dir := startProxy(t, "nginx", nginx(host(t, n.url), servers), func(file string) []string {
 		return []string{"-p", filepath.Dir(file), "-c", file}
-	}, "http10", "http10-bare", "http10-kept", "http11")
+	}, "http10", "http10-bare", "http10-kept", "http11", "slashes")
 	for name := range servers {
 		for _, transport := range []raw.Transport{raw.WebSocket, raw.Polling, raw.Upgrade} {
 			t.Run(name+"/"+transport.String(), func(t *testing.T) {
@@ -115,4 +119,73 @@ func TestNginx(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestHAProxyBareCheck: HAProxy takes a node for up with an "option httpchk" that
+// names no path, and for down once it drains.
+func TestHAProxyBareCheck(t *testing.T) {
+	n := startNode(t, "SHUTDOWN_TIMEOUT=8000")
+	for range 2 { // the drain takes half of the time
+		n.device("ana")
+	}
+	dir := startProxy(t, "haproxy", func(dir string) string {
+		return fmt.Sprintf("global\nstats socket %[1]s/admin\ndefaults\nmode http\ntimeout connect 10s\ntimeout client 10s\ntimeout server 10s\n"+
+			"frontend front\nbind unix@%[1]s/front\ndefault_backend puente\n"+
+			"backend puente\noption httpchk\nserver node %[2]s check inter 100 fall 1 rise 1\n", dir, host(t, n.url))
+	}, func(file string) []string { return []string{"-db", "-f", file} }, "front", "admin")
+
+	state := func() (status, check string) {
+		conn, err := net.Dial("unix", filepath.Join(dir, "admin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "show stat\n")
+		rows := csv.NewReader(conn)
+		rows.FieldsPerRecord = -1
+		all, err := rows.ReadAll()
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%v %v", all, err)
+		}
+		column := func(row []string, name string) string {
+			for i, title := range all[0] {
+				if title == name {
+					return row[i]
+				}
+			}
+			return ""
+		}
+		for _, row := range all {
+			if len(row) > 1 && row[0] == "puente" && row[1] == "node" {
+				return column(row, "status"), column(row, "check_status") + "/" + column(row, "check_code")
+			}
+		}
+		return "", ""
+	}
+	await := func(status, check string) {
+		t.Helper()
+		for end := time.Now().Add(raw.Timeout); ; time.Sleep(20 * time.Millisecond) {
+			s, c := state()
+			if s == status && c == check {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the node is %s by %s, want %s by %s", s, c, status, check)
+			}
+		}
+	}
+	await("UP", "L7OK/204")
+	client := http.Client{Transport: &http.Transport{DialContext: dialUnix(filepath.Join(dir, "front")), DisableKeepAlives: true}}
+	res, err := client.Get("http://app.example/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 {
+		t.Errorf("through the proxy: %d", res.StatusCode)
+	}
+	stopped := make(chan struct{})
+	go func() { n.stop(); close(stopped) }()
+	await("DOWN", "L7STS/503")
+	<-stopped
 }

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -84,6 +83,8 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		BundleVersion: version,
 		Hooks:         hooks(srv.log),
 
+		NoTrailingSlash: !cfg.AddTrailingSlash,
+
 		ConnectTimeout: cfg.ConnectTimeout,
 		MaxAttachments: cfg.MaxAttachments,
 		MaxArguments:   cfg.MaxArguments,
@@ -117,26 +118,14 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 		Unauthorized: keyRefused(srv.log),
 	})
-	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, route(srv.io, api)))
+	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, srv.io.Attach(api)))
 	srv.http.ErrorLog = errorLog(srv.log)
+	srv.http.DisableGeneralOptionsHandler = true // "OPTIONS *" asks whether the node takes traffic, too
 	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))
 	if err != nil {
 		return nil, fmt.Errorf("server: HTTP_HOST, HTTP_PORT: %w", err)
 	}
 	return srv, nil
-}
-
-// route tells the endpoint's requests by the beginning of their path, as Node
-// does. An http.ServeMux would redirect those to "/socket.io" and to paths that
-// it can clean, which neither WebSockets nor pages of other origins follow.
-func route(io, api http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/socket.io/") {
-			io.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
 }
 
 // Addr is the address that the node listens on.

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/puente-io/puente/clienttests/raw"
 )
@@ -163,12 +164,112 @@ func TestEndpointPath(t *testing.T) {
 	n := start(t, env{})
 	for path, want := range map[string]int{
 		"/socket.io/": 400, "/socket.io/any": 400, "/socket.io/../": 400, "/socket.io//": 400, // no transport
-		"/socket.io": 404, "/socket.iox/": 404, "/": 404,
+		"//socket.io/": 400, "///socket.io///any": 400, // not redirected
+		"/socket.io": 404, "//socket.io": 404, "/socket.iox/": 404, "/": 404, "//": 404,
 	} {
 		if status, _, h := n.do("GET", path+"?EIO=4", ""); status != want {
 			t.Errorf("%s: %d to %q, want %d", path, status, h.Get("Location"), want)
 		}
 	}
+}
+
+// WS_ADD_TRAILING_SLASH=false serves the path without the slash, and with it, as
+// Node does.
+func TestNoTrailingSlash(t *testing.T) {
+	n := start(t, env{"WS_ADD_TRAILING_SLASH": "false"})
+	for path, want := range map[string]int{
+		"/socket.io": 200, "/socket.io/": 200, "//socket.io": 200, "//socket.io//": 200, "/socket.iox": 404, "/socket.io.js": 404,
+	} {
+		if status, _, h := n.do("GET", path+"?EIO=4&transport=polling", ""); status != want {
+			t.Errorf("%s: %d to %q, want %d", path, status, h.Get("Location"), want)
+		}
+	}
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	strict := start(t, env{})
+	for path, want := range map[string]int{"/socket.io": 101, "/socket.io/": 101, "//socket.io/": 101} {
+		if status, _ := n.ask(path+"?EIO=4&transport=websocket", "x", upgrade); status != want {
+			t.Errorf("WebSocket at %s: %d, want %d", path, status, want)
+		}
+		if path == "/socket.io" {
+			want = 404
+		}
+		if status, _ := strict.ask(path+"?EIO=4&transport=websocket", "x", upgrade); status != want {
+			t.Errorf("WebSocket at %s with the slash: %d, want %d", path, status, want)
+		}
+	}
+}
+
+// A doubled slash, which balancers make of a path that ends with one, is one:
+// nothing is redirected, since a POST would lose its body by that, and a health
+// check fail. What is escaped is a part of an id.
+func TestDoubledSlashes(t *testing.T) {
+	n := start(t, nil)
+	n.device("ana").Ask("join-room", "a//b")
+	for _, tc := range []struct {
+		method, path, body string
+		status             int
+		text               string
+	}{
+		{"GET", "//healthz", "", 200, `"healthy":true`},
+		{"GET", "/api//ws///health", "", 200, `"healthy":true`},
+		{"POST", "//api/ws//updates", `{"roomId":"a//b","type":"x"}`, 200, `"success":true`},
+		{"GET", "/api/ws//rooms/a%2F%2Fb", "", 200, `"ana"`},
+		{"GET", "/api/ws/rooms/a%2F%2Fb", "", 200, `"ana"`},
+		{"GET", "//nowhere", "", 404, ""},
+	} {
+		status, text, h := n.do(tc.method, tc.path, tc.body, "Authorization: Bearer "+apiKey)
+		if status != tc.status || !strings.Contains(text, tc.text) {
+			t.Errorf("%s %s: %d %s %q", tc.method, tc.path, status, text, h.Get("Location"))
+		}
+	}
+	if bundle, _ := clientBundle(); bundle != nil {
+		want, _, _ := n.do("GET", "/socket.io/socket.io.js", "")
+		if status, _, h := n.do("GET", "//socket.io//socket.io.js", ""); status != want {
+			t.Errorf("the browser's client: %d to %q, want %d", status, h.Get("Location"), want)
+		}
+	}
+}
+
+// Balancers that are told no path ask for OPTIONS / (HAProxy), or HEAD /.
+func TestBareHealthCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startOn(t, nil, raw.NewNetwork())
+		n.device("ana")
+		n.device("ben") // the drain takes its time
+		ask := func(request string) int {
+			conn, err := n.dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			go io.WriteString(conn, request)
+			res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: request[:strings.Index(request, " ")]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if err != nil || res.StatusCode == 204 && len(body) > 0 {
+				t.Errorf("%q: %q %v", request, body, err)
+			}
+			return res.StatusCode
+		}
+		checks := []string{
+			"OPTIONS / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+			"OPTIONS / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HEAD // HTTP/1.1\r\nHost: x\r\n\r\n",
+		}
+		for _, check := range checks {
+			if status := ask(check); status != 204 {
+				t.Errorf("%q: %d", check, status)
+			}
+		}
+		n.stop()
+		synctest.Wait()
+		for _, check := range checks {
+			if status := ask(check); status != 503 {
+				t.Errorf("while draining: %q: %d", check, status)
+			}
+		}
+	})
 }
 
 // HARDENING, browsers: no CORS header unless an origin is configured; with one,

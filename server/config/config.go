@@ -40,6 +40,7 @@ type Config struct {
 	// The wire.
 
 	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: no CORS headers, and WebSockets of every origin; *: every origin
+	AddTrailingSlash  bool          // WS_ADD_TRAILING_SLASH; false: /socket.io is served too
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes

@@ -34,7 +34,7 @@ func must(t *testing.T, e env, args ...string) config.Config {
 func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTPPort: 3001, ShutdownTimeout: 8 * time.Second, LogLevel: "info",
-		RedisPrefix: "socket.io", RedisAdapter: "classic",
+		RedisPrefix: "socket.io", RedisAdapter: "classic", AddTrailingSlash: true,
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
 		MaxAttachments: 10, MaxArguments: 1000, MaxQueueBytes: 1 << 20, MaxBacklogBytes: 64 << 20, MaxTotalQueueBytes: 256 << 20, SlowTimeout: 10 * time.Second, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",

@@ -32,6 +32,7 @@ func (c *draft) settings() []setting {
 		{"REDIS_REQUIRED", boolean(&c.RedisRequired), "false", "whether a node is unhealthy without Redis"},
 
 		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: by WebSocket all, by XHR none)"},
+		{"WS_ADD_TRAILING_SLASH", boolean(&c.AddTrailingSlash), "true", "false: /socket.io is served as /socket.io/ is, for clients whose addTrailingSlash is false"},
 		{"WS_PING_INTERVAL", millis(&c.PingInterval, 100*time.Millisecond, day), "30000", "how often a client is pinged"},
 		{"WS_PING_TIMEOUT", millis(&c.PingTimeout, 100*time.Millisecond, day), "60000", "how long a client may take to answer"},
 		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ func New(svc *realtime.Service, opts Options) http.Handler {
 	// For operators.
 	mux.HandleFunc("GET /healthz", a.live)
 	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("OPTIONS /{$}", a.check)
+	mux.HandleFunc("HEAD /{$}", a.check)
 	mux.HandleFunc("GET /api/ws/health", a.health)
 	mux.HandleFunc("GET /api/ws/stats", a.stats)
 
@@ -65,7 +68,41 @@ func New(svc *realtime.Service, opts Options) http.Handler {
 	backend("GET /api/ws/rooms/{id}", a.room)
 
 	mux.HandleFunc("/", notFound)
-	return bounded(mux)
+	return bounded(a.normal(mux))
+}
+
+// normal answers what a ServeMux does not: requests for "*", and for paths with
+// doubled slashes, which it redirects. A POST that is redirected loses its body,
+// and a health check counts as failed.
+func (a *api) normal(mux http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "*" && r.Method == http.MethodOptions:
+			a.check(w, r)
+			return
+		case strings.Contains(r.URL.Path, "//"):
+			r = singleSlashes(r)
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// singleSlashes returns the request with a path without doubled slashes. Those
+// that are escaped are a part of an id.
+func singleSlashes(r *http.Request) *http.Request {
+	escaped := r.URL.EscapedPath()
+	for strings.Contains(escaped, "//") {
+		escaped = strings.ReplaceAll(escaped, "//", "/")
+	}
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = path, escaped
+	own := *r
+	own.URL = &u
+	return &own
 }
 
 // bodyTime is how long the body of a request may take, also one that nobody

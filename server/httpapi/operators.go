@@ -17,19 +17,36 @@ type readiness struct {
 // ready: the node takes traffic. A node that is degraded does, unless it is
 // told not to.
 func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	out, status := a.readiness()
+	writeJSON(w, status, out)
+}
+
+// check is ready for balancers that are not told which path to ask for, such as
+// HAProxy with a bare "option httpchk".
+func (a *api) check(w http.ResponseWriter, _ *http.Request) {
+	out, status := a.readiness()
+	if status != http.StatusOK {
+		writeJSON(w, status, out)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a *api) readiness() (out readiness, status int) {
 	h := a.svc.HealthCheck()
-	out := readiness{Ready: true}
+	out = readiness{Ready: true}
 	if h.Degraded != nil {
 		out.Degraded = h.Degraded
 	}
 	if out.Reason = a.opts.Ready(); out.Reason == "" && !h.Healthy {
 		out.Reason = h.Reason
 	}
-	status := http.StatusOK
 	if out.Reason != "" {
-		out.Ready, status = false, http.StatusServiceUnavailable
+		out.Ready = false
+		return out, http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, out)
+	return out, http.StatusOK
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request) {

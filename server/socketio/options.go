@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -17,6 +18,13 @@ type Options struct {
 	// Adapter makes the adapter of each namespace. Default: none, the server is
 	// alone.
 	Adapter adapter.Factory
+	// Path is where [Server.Attach] serves the endpoint, without a slash at the
+	// end. Default: "/socket.io".
+	Path string
+	// NoTrailingSlash makes Attach serve the path without the slash behind it
+	// too, for clients whose option addTrailingSlash is false. Default: such
+	// requests are for others.
+	NoTrailingSlash bool
 	// ConnectTimeout is how long a client may be connected to no namespace before
 	// its session is closed: at its beginning, and when it has left the last one or
 	// was disconnected from it. Refused attempts do not count. Default: 45 s.
@@ -95,6 +103,9 @@ type Hooks struct {
 func (o Options) withDefaults() Options {
 	if o.Adapter == nil {
 		o.Adapter = adapter.NewMemory().Factory()
+	}
+	if o.Path = strings.TrimRight(o.Path, "/"); o.Path == "" {
+		o.Path = "/socket.io"
 	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 45 * time.Second

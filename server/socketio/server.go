@@ -12,7 +12,8 @@ import (
 )
 
 // Server is a Socket.IO server. It is an [http.Handler] for its endpoint, which
-// clients expect at /socket.io/. Its methods are safe for concurrent use.
+// clients expect at /socket.io/: see [Server.Attach]. Its methods are safe for
+// concurrent use.
 type Server struct {
 	opts   Options
 	engine *engineio.Server
