@@ -24,6 +24,9 @@ import (
 func startProxy(t *testing.T, name string, config func(dir string) string, args func(file string) []string, sockets ...string) (dir string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
+	if err != nil { // it is not in everybody's PATH
+		path, err = exec.LookPath("/usr/sbin/" + name)
+	}
 	if err != nil {
 		t.Skipf("%s is not installed", name)
 	}
