@@ -101,12 +101,26 @@ func (l originList) has(s string) bool {
 	return ok && slices.Contains(l.origins, o)
 }
 
+// isLocal reports whether the origin is a page of this machine's.
+func isLocal(s string) bool {
+	o, ok := parseOrigin(s)
+	if !ok || o.port == "" {
+		return false
+	}
+	addr, err := netip.ParseAddr(o.host)
+	return o.host == "localhost" || strings.HasSuffix(o.host, ".localhost") || err == nil && addr.IsLoopback()
+}
+
 // allowOrigins makes the engine's options of WS_CORS_ORIGINS. Browsers do not
 // apply CORS to WebSockets, so these are checked by their Origin header: those of
 // listed origins, of the server's own and of clients that are no browsers pass.
+// Without a list all pass, and outside of production pages of this machine may
+// use XHR, so that the first page works.
 func allowOrigins(opts *engineio.Options, cfg config.Config) {
 	switch {
+	case len(cfg.CORSOrigins) == 0 && cfg.Production:
 	case len(cfg.CORSOrigins) == 0:
+		opts.CORS = &engineio.CORS{AllowOrigin: isLocal}
 	case slices.Contains(cfg.CORSOrigins, "*"):
 		opts.CORS = &engineio.CORS{Origins: []string{"*"}}
 	default:

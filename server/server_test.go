@@ -295,6 +295,30 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// Without WS_CORS_ORIGINS pages of the developer's own machine may use XHR, on any
+// port, but not in production.
+func TestCORSOfLocalPages(t *testing.T) {
+	development, production := start(t, nil), start(t, env{"NODE_ENV": "production"})
+	for origin, local := range map[string]bool{
+		"http://localhost:5173": true, "https://localhost": true, "http://127.0.0.1:8080": true, "http://[::1]:3000": true, "http://app.localhost:3000": true,
+		"http://localhost.evil.example": false, "https://app.example": false, "http://127.0.0.1.evil.example": false, "null": false, "http://192.168.0.2": false,
+		"chrome-extension://localhost": false,
+	} {
+		for _, method := range []string{"GET", "OPTIONS"} {
+			want := ""
+			if local {
+				want = origin
+			}
+			if _, _, h := development.do(method, polling, "", "Origin: "+origin); h.Get("Access-Control-Allow-Origin") != want || h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s from %s: %v", method, origin, h)
+			}
+			if _, _, h := production.do(method, polling, "", "Origin: "+origin); h.Get("Access-Control-Allow-Origin") != "" || h.Get("Vary") != "" {
+				t.Errorf("%s from %s in production: %v", method, origin, h)
+			}
+		}
+	}
+}
+
 // HARDENING, browsers: a WebSocket from a foreign origin is refused where
 // origins are configured.
 func TestWebSocketOrigin(t *testing.T) {

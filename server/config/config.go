@@ -39,7 +39,7 @@ type Config struct {
 
 	// The wire.
 
-	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: no CORS headers, and WebSockets of every origin; *: every origin
+	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: WebSockets of every origin, and XHR of none in production, of localhost otherwise; *: every origin
 	AddTrailingSlash  bool          // WS_ADD_TRAILING_SLASH; false: /socket.io is served too
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT

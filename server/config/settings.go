@@ -31,7 +31,7 @@ func (c *draft) settings() []setting {
 		{"REDIS_ADAPTER", oneOf(&c.RedisAdapter, "classic", "sharded"), "classic", "which of Node's adapters to speak with"},
 		{"REDIS_REQUIRED", boolean(&c.RedisRequired), "false", "whether a node is unhealthy without Redis"},
 
-		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: by WebSocket all, by XHR none)"},
+		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: by WebSocket all, by XHR none in production and localhost otherwise)"},
 		{"WS_ADD_TRAILING_SLASH", boolean(&c.AddTrailingSlash), "true", "false: /socket.io is served as /socket.io/ is, for clients whose addTrailingSlash is false"},
 		{"WS_PING_INTERVAL", millis(&c.PingInterval, 100*time.Millisecond, day), "30000", "how often a client is pinged"},
 		{"WS_PING_TIMEOUT", millis(&c.PingTimeout, 100*time.Millisecond, day), "60000", "how long a client may take to answer"},
