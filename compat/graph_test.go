@@ -43,9 +43,10 @@ var layers = []layer{
 		never: []string{"redis", "prometheus", "zerolog", "jwt"},
 	},
 
-	{path: "server/redisadapter", may: []string{"server/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"}},
+	{path: "server/redislink"},
+	{path: "server/redisadapter", may: []string{"server/redislink", "server/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"}},
 	{path: "server/presence", may: []string{"server/presence/..."}, never: []string{"redis", "net/http"}},
-	{path: "server/redispresence", may: []string{"server/redispresence/...", "server/presence/..."}},
+	{path: "server/redispresence", may: []string{"server/redislink", "server/redispresence/...", "server/presence/..."}},
 	{path: "server/auth"},
 	{
 		path:  "server/realtime",

@@ -51,14 +51,10 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		adapter:  nodes.Factory(),
 		presence: users,
 		degraded: func() realtime.Degradation {
-			d := realtime.Degradation(users.Health())
 			if h := nodes.Health(); h.Degraded {
-				d = realtime.Degradation(h)
+				return realtime.Degradation(h)
 			}
-			if d.Degraded {
-				d.Reason = "Redis does not answer" // where it is, is for the log alone
-			}
-			return d
+			return realtime.Degradation(users.Health())
 		},
 		// Presence first: its last word is that the users have gone.
 		close: func() error { return errors.Join(users.Close(), nodes.Close()) },
@@ -67,8 +63,9 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 
 // adapterHooks logs what a cluster does to messages, and when it comes and goes.
 func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
-	drops, foreign := sampled(log), sampled(log)
+	drops, foreign, failures := sampled(log), sampled(log), sampled(log)
 	return redisadapter.Hooks{
+		Failed: func(err error) { failures.Warn().Err(err).Msg("Redis trouble") },
 		Dropped: func(n int, err error) {
 			drops.Warn().Int("messages", n).Err(err).Msg("messages have not reached the other nodes")
 		},

@@ -20,6 +20,19 @@ in milliseconds, or written like 30s.
 
 Flags:
 `
+	serveNotes = `
+What a Redis user needs, in the words of ACL SETUSER (PREFIX is REDIS_PREFIX, NSP each namespace, / at first):
+  classic   +publish +subscribe +psubscribe
+  sharded   +spublish +ssubscribe +publish +subscribe
+  channels  &PREFIX#NSP#* &PREFIX-request#NSP# &PREFIX-response#NSP#* &PREFIX-presence#*
+            (or &*; PSUBSCRIBE needs exactly that pattern, PREFIX* is not enough)
+  used if allowed   +ping +role +unsubscribe +punsubscribe +pubsub|numsub (classic),
+                    +ping +role +unsubscribe +sunsubscribe +pubsub|shardnumsub (sharded)
+  Redis Cluster     +cluster|slots
+  a database other than 0   +select
+Without +role a node does not notice that its Redis has become a replica, and without +pubsub requests to
+other nodes (fetchSockets and the like) fail. Health names what Redis has refused.
+`
 	tokenUsage = `Prints a token for development, signed with JWT_SECRET by HS256.
 
 Usage:
@@ -33,6 +46,7 @@ Flags:
 type commandLine struct {
 	flags    *pflag.FlagSet
 	usage    string
+	notes    string // below the flags
 	settings []setting
 	given    []*given // by flags, as settings
 }
@@ -85,7 +99,7 @@ func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err err
 		return false, errorf("%s", text)
 	}
 	if *wanted {
-		_, err := fmt.Fprint(stdout, c.usage, c.flags.FlagUsagesWrapped(120))
+		_, err := fmt.Fprint(stdout, c.usage, c.flags.FlagUsagesWrapped(120), c.notes)
 		return true, err
 	}
 	switch {

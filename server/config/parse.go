@@ -61,6 +61,7 @@ func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command
 	}
 	var d draft
 	c := newCommandLine(serveUsage)
+	c.notes = serveNotes
 	version := c.flags.Bool("version", false, "print the version and stop")
 	c.add(d.settings())
 	if help, err := c.parse(args, stdout); help || err != nil {

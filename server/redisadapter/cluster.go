@@ -45,7 +45,7 @@ func New(opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{opts: opts, client: redis.NewUniversalClient(ro)}
-	c.health.init(opts.Hooks.Health)
+	c.health.init(opts.Hooks)
 	c.pub = newPublisher(c)
 	c.sub = newSubscriber(c)
 	return c, nil
@@ -100,11 +100,11 @@ func (c *Cluster) malformed(channel string, err error) {
 // subscribers is how many nodes have subscribed to a channel.
 func (c *Cluster) subscribers(ctx context.Context, channel string, sharded bool) (int, error) {
 	ask := func(ctx context.Context, client redis.Cmdable) (int, error) {
-		cmd := client.PubSubNumSub(ctx, channel)
+		numSub := client.PubSubNumSub
 		if sharded {
-			cmd = client.PubSubShardNumSub(ctx, channel)
+			numSub = client.PubSubShardNumSub
 		}
-		counts, err := cmd.Result()
+		counts, err := numSub(ctx, channel).Result()
 		return int(counts[channel]), err
 	}
 	cluster, ok := c.client.(*redis.ClusterClient)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // A connection that has been silent for a look is pinged, and given up if it is
@@ -18,15 +21,44 @@ import (
 const (
 	lookEvery   = 500 * time.Millisecond
 	silentLooks = 3
+	retryLooks  = 4 // a subscription that was refused is tried again
 )
 
 // subscribeAtOnce bounds the channels of one command.
 const subscribeAtOnce = 500
 
-var (
-	errSilent = errors.New("redisadapter: Redis does not answer")
-	errMoved  = errors.New("redisadapter: shard channel has moved")
-)
+var errMoved = errors.New("redisadapter: shard channel has moved")
+
+// command is what has been sent on a subscribed connection. Redis answers in the
+// order of the commands: a confirmation for each name, or one error.
+type command struct {
+	kind  targetKind
+	off   bool
+	names []string
+	ping  bool
+}
+
+func (c command) targets() []target {
+	list := make([]target, len(c.names))
+	for i, name := range c.names {
+		list[i] = target{c.kind, name}
+	}
+	return list
+}
+
+// text is the command's name.
+func (c command) text() string {
+	name := [...]string{channelTarget: "SUBSCRIBE", patternTarget: "PSUBSCRIBE", shardTarget: "SSUBSCRIBE"}[c.kind]
+	switch {
+	case c.ping:
+		return "PING"
+	case c.off && c.kind == channelTarget:
+		return "UNSUBSCRIBE"
+	case c.off:
+		return name[:1] + "UN" + name[1:]
+	}
+	return name
+}
 
 // connection is one connection that is subscribed. It is used once: after an
 // error, another takes its place.
@@ -38,6 +70,7 @@ type connection struct {
 	failed  chan error  // by the reader
 	heard   atomic.Bool // something since the last look
 	held    atomic.Bool // the reader waits for room in the queue
+	single  atomic.Bool // one shard channel a command
 
 	inbound   *inbound
 	before    <-chan struct{} // closed when the connection before this one has delivered all; nil if there is none
@@ -47,6 +80,8 @@ type connection struct {
 	changes map[target]struct{}
 	active  map[target]bool // subscribed; true once that is confirmed
 	leaving map[target]int  // unsubscribed, not confirmed yet
+	sent    []command       // that have not been answered
+	denied  []target        // that Redis has refused to subscribe
 }
 
 // pubsubber is the part of the library's clients that makes a subscription.
@@ -86,7 +121,7 @@ func (c *connection) targets() []target {
 	for t := range c.changes {
 		list = append(list, t)
 	}
-	return list
+	return append(list, c.denied...)
 }
 
 // run serves the connection until it fails or the subscriber is closed.
@@ -105,7 +140,7 @@ func (c *connection) serve() error {
 	defer c.pubsub.Close() // ends one that waits for Redis
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	reading, silent := false, 0
+	reading, silent, looks := false, 0, 0
 	for {
 		select {
 		case <-c.sub.ctx.Done():
@@ -121,14 +156,17 @@ func (c *connection) serve() error {
 				reader.Go(func() { c.read(ctx) })
 			}
 		case <-ticker.C:
+			if looks++; looks%retryLooks == 0 {
+				c.retry()
+			}
 			if !reading || c.held.Load() || c.heard.Swap(false) { // what waits to be read may well be there
 				silent = 0
 				continue
 			}
 			if silent++; silent >= silentLooks {
-				return errSilent
+				return redislink.ErrSilent
 			}
-			if err := c.pubsub.Ping(c.sub.ctx); err != nil {
+			if err := c.ping(); err != nil {
 				return err
 			}
 		}
@@ -164,18 +202,19 @@ func (c *connection) apply() error {
 
 	ps := c.pubsub
 	for _, step := range []struct {
-		kind  targetKind
-		names []string
-		do    func(context.Context, ...string) error
+		command
+		do func(context.Context, ...string) error
 	}{
-		{patternTarget, on[patternTarget], ps.PSubscribe}, // before the channels by which nodes are counted
-		{channelTarget, on[channelTarget], ps.Subscribe},
-		{shardTarget, on[shardTarget], ps.SSubscribe},
-		{channelTarget, off[channelTarget], ps.Unsubscribe},
-		{patternTarget, off[patternTarget], ps.PUnsubscribe},
-		{shardTarget, off[shardTarget], ps.SUnsubscribe},
+		// Patterns come before the channels by which nodes are counted.
+		{command{kind: patternTarget, names: on[patternTarget]}, ps.PSubscribe},
+		{command{kind: channelTarget, names: on[channelTarget]}, ps.Subscribe},
+		{command{kind: shardTarget, names: on[shardTarget]}, ps.SSubscribe},
+		{command{kind: channelTarget, names: off[channelTarget], off: true}, ps.Unsubscribe},
+		{command{kind: patternTarget, names: off[patternTarget], off: true}, ps.PUnsubscribe},
+		{command{kind: shardTarget, names: off[shardTarget], off: true}, ps.SUnsubscribe},
 	} {
 		for part := range c.parts(step.kind, step.names) {
+			c.expect(command{kind: step.kind, off: step.off, names: slices.Clone(part)})
 			if err := step.do(c.sub.ctx, part...); err != nil {
 				return err
 			}
@@ -184,10 +223,94 @@ func (c *connection) apply() error {
 	return nil
 }
 
+func (c *connection) ping() error {
+	c.expect(command{ping: true})
+	return c.pubsub.Ping(c.sub.ctx)
+}
+
+// expect notes a command before it is sent.
+func (c *connection) expect(cmd command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = append(c.sent, cmd)
+}
+
+// answered notes that Redis has confirmed a subscription, or its end, or
+// answered a ping. It reports false if no command asked for that: Redis Cluster
+// says by itself that a slot has left.
+func (c *connection) answered(t target, off, ping bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.sent) == 0 {
+		return false
+	}
+	cmd := &c.sent[0]
+	if ping != cmd.ping {
+		return false
+	}
+	if !ping {
+		i := slices.Index(cmd.names, t.name)
+		if cmd.kind != t.kind || cmd.off != off || i < 0 {
+			return false
+		}
+		cmd.names = slices.Delete(cmd.names, i, i+1)
+	}
+	if len(cmd.names) == 0 {
+		c.sent = c.sent[1:]
+	}
+	return true
+}
+
+// refused handles an error that Redis answered with: Redis is there, and the
+// connection serves whatever else it does.
+func (c *connection) refused(err error) {
+	c.mu.Lock()
+	if len(c.sent) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	cmd := c.sent[0]
+	c.sent = c.sent[1:]
+	if !cmd.ping && !cmd.off {
+		for _, t := range cmd.targets() {
+			delete(c.active, t)
+			c.denied = append(c.denied, t)
+		}
+	}
+	c.mu.Unlock()
+	switch {
+	case cmd.ping: // any answer will do
+	case cmd.off:
+		for _, t := range cmd.targets() {
+			c.left(t) // what still comes is for nobody
+		}
+	default:
+		if redislink.IsDenied(err) {
+			err = &redislink.Denied{Command: cmd.text(), Channel: cmd.names[0], Err: err}
+		}
+		c.sub.refuse(cmd.targets(), err)
+		if redis.HasErrorPrefix(err, "CROSSSLOT") { // a Redis Cluster: it says more if it is asked for one
+			c.single.Store(true)
+			c.retry()
+		}
+	}
+}
+
+// retry tries again what Redis has refused: its rules may have changed.
+func (c *connection) retry() {
+	c.mu.Lock()
+	denied := c.denied
+	c.denied = nil
+	c.mu.Unlock()
+	if len(denied) > 0 {
+		c.change(denied)
+	}
+}
+
 // parts splits names into those of one command each. In a Redis Cluster the
 // channels of one SSUBSCRIBE must share a slot.
 func (c *connection) parts(kind targetKind, names []string) func(func([]string) bool) {
-	if kind == shardTarget && c.address != "" {
+	if kind == shardTarget && (c.address != "" || c.single.Load()) {
 		return slices.Chunk(names, 1)
 	}
 	return slices.Chunk(names, subscribeAtOnce)
@@ -198,17 +321,31 @@ func (c *connection) parts(kind targetKind, names []string) func(func([]string) 
 func (c *connection) read(ctx context.Context) {
 	for {
 		m, err := c.pubsub.Receive(ctx)
-		// Where Redis cannot save it refuses PING, and goes on to deliver.
-		if err != nil && !redis.HasErrorPrefix(err, "MISCONF") {
+		c.heard.Store(true)
+		if redislink.IsAnswer(err) && !endsConnection(err) {
+			c.refused(err)
+			continue
+		}
+		if err != nil {
 			c.failed <- err
 			return
 		}
-		c.heard.Store(true)
 		if err := c.handle(ctx, m); err != nil {
 			c.failed <- err
 			return
 		}
 	}
+}
+
+// endsConnection reports whether nothing follows an answer of Redis: it closes
+// the connection after some, and the library after others.
+func endsConnection(err error) bool {
+	for _, prefix := range []string{"READONLY", "MOVED", "Protocol error"} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // deliver gives what the reader has queued to those that it is for, after all of
@@ -248,23 +385,27 @@ func (c *connection) handle(ctx context.Context, m any) error {
 		if c.held.Load() {
 			c.held.Store(false)
 		}
+	case *redis.Pong:
+		c.answered(target{}, false, true)
 	case *redis.Subscription:
-		switch m.Kind {
-		case "subscribe":
-			c.came(target{channelTarget, m.Channel})
-		case "psubscribe":
-			c.came(target{patternTarget, m.Channel})
-		case "ssubscribe":
-			c.came(target{shardTarget, m.Channel})
-		case "unsubscribe":
-			c.left(target{channelTarget, m.Channel})
-		case "punsubscribe":
-			c.left(target{patternTarget, m.Channel})
-		case "sunsubscribe":
-			// Redis Cluster says so unasked when a slot leaves the node.
-			if !c.left(target{shardTarget, m.Channel}) {
-				return fmt.Errorf("%w: %s", errMoved, m.Channel)
+		kind := channelTarget
+		switch m.Kind[0] {
+		case 'p':
+			kind = patternTarget
+		case 's':
+			if m.Kind == "ssubscribe" || m.Kind == "sunsubscribe" {
+				kind = shardTarget
 			}
+		}
+		t, off := target{kind, m.Channel}, strings.HasSuffix(m.Kind, "unsubscribe")
+		asked := c.answered(t, off, false)
+		switch {
+		case !off:
+			c.came(t)
+		case asked:
+			c.left(t)
+		default:
+			return fmt.Errorf("%w: %s", errMoved, m.Channel)
 		}
 	}
 	return nil
@@ -285,15 +426,11 @@ func (c *connection) came(t target) {
 	}
 }
 
-// left notes the end of a subscription. It reports false where nobody asked.
-func (c *connection) left(t target) bool {
+// left notes the end of a subscription.
+func (c *connection) left(t target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.leaving[t]
-	if n <= 1 {
+	if c.leaving[t]--; c.leaving[t] <= 0 {
 		delete(c.leaving, t)
-	} else {
-		c.leaving[t] = n - 1
 	}
-	return n > 0
 }

@@ -3,13 +3,16 @@ package redisadapter
 import (
 	"sync"
 	"time"
+
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // Health says whether the node is part of its cluster.
 type Health struct {
 	// Degraded: it is not, wholly. It serves its own sockets.
 	Degraded bool
-	// Reason says why, Since since when; both are zero where it is not degraded.
+	// Reason says why, in words that anybody may read (no address, no user, no
+	// password), Since since when; both are zero where it is not degraded.
 	Reason string
 	Since  time.Time
 }
@@ -29,14 +32,15 @@ const (
 // health is the state of both directions.
 type health struct {
 	changed func(Health)
+	failed  func(error)
 
 	mu      sync.Mutex
 	reasons [2]string // by side, "" where it is well
 	since   time.Time
 }
 
-func (h *health) init(changed func(Health)) {
-	h.changed = changed
+func (h *health) init(hooks Hooks) {
+	h.changed, h.failed = hooks.Health, hooks.Failed
 	h.reasons[receiving] = "connecting to Redis"
 	h.since = time.Now()
 }
@@ -58,9 +62,9 @@ func (h *health) locked() Health {
 
 // set notes the state of a side: what is wrong with it, or nil.
 func (h *health) set(s side, err error) {
-	reason := ""
-	if err != nil {
-		reason = err.Error()
+	reason := redislink.Reason(err)
+	if err != nil && h.failed != nil {
+		h.failed(err)
 	}
 	h.mu.Lock()
 	before := h.locked()

@@ -95,6 +95,9 @@ type Hooks struct {
 	Dropped func(n int, err error)
 	// Malformed: what came on a channel is not a message, and is ignored.
 	Malformed func(channel string, err error)
+	// Failed: Redis could not be reached, or refused something; the error has all
+	// that is known, addresses too.
+	Failed func(err error)
 	// Health: the health has changed.
 	Health func(Health)
 }

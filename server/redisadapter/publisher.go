@@ -1,14 +1,17 @@
 package redisadapter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/puente-io/puente/server/redislink"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
@@ -49,7 +52,13 @@ type publisher struct {
 	wake   chan struct{} // has an element when there is something to do
 
 	stop context.CancelFunc // ends waiting between attempts
+
+	refusedAt time.Time // the last message that Redis refused; of the goroutine
 }
+
+// refusedFor is how long health speaks of a message that Redis refused, if it
+// takes others.
+const refusedFor = 5 * time.Second
 
 func newPublisher(c *Cluster) *publisher {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -188,21 +197,39 @@ func (p *publisher) send(batch []outgoing) error {
 		}
 	}
 	cmds, err := pipe.Exec(ctx)
-	failed, away := 0, error(nil)
-	for _, cmd := range cmds {
-		if cmdErr := cmd.Err(); cmdErr != nil {
-			failed++
+	failed, denied, away := 0, error(nil), error(nil)
+	for i, cmd := range cmds {
+		switch cmdErr := cmd.Err(); {
+		case cmdErr == nil:
+			continue
+		case redislink.IsDenied(cmdErr): // Redis is there
+			denied = &redislink.Denied{Command: strings.ToUpper(cmd.Name()), Channel: batch[i].channel, Err: cmdErr}
+		default:
 			away = cmdErr
 		}
+		failed++
 	}
-	if away == nil {
+	if away == nil && !redislink.IsDenied(err) {
 		away = err
 	}
 	p.cluster.stats.published.Add(uint64(len(batch) - failed))
 	if failed > 0 {
-		p.cluster.dropped(failed, away)
+		p.cluster.dropped(failed, cmp.Or(away, denied))
 	}
+	p.refused(denied)
 	return away
+}
+
+// refused sets the health if Redis refuses messages, or has not for a while.
+func (p *publisher) refused(err error) {
+	switch {
+	case err != nil:
+		p.refusedAt = time.Now()
+		p.cluster.health.set(publishing, err)
+	case !p.refusedAt.IsZero() && time.Since(p.refusedAt) > refusedFor:
+		p.refusedAt = time.Time{}
+		p.cluster.health.set(publishing, nil)
+	}
 }
 
 // pipeliner is the part of the library's clients that send needs.
@@ -242,7 +269,7 @@ func (p *publisher) recover(ctx context.Context) {
 			return
 		}
 		err := p.cluster.client.PubSubNumSub(ctx).Err() // PING would be refused where Redis cannot save
-		if err != nil {
+		if err != nil && !redislink.IsDenied(err) {     // a refusal is an answer, too
 			p.cluster.health.set(publishing, err)
 			continue
 		}

@@ -61,7 +61,8 @@ type subscriber struct {
 
 	mu        sync.Mutex
 	routes    map[target]*route
-	confirmed int // of routes
+	confirmed int              // of routes
+	refused   map[target]error // routes that Redis refuses, and its answers
 	dirty     map[target]struct{}
 	conns     map[string]*connection
 	ended     map[string]<-chan struct{} // by address: the last connection that failed has delivered all
@@ -73,7 +74,7 @@ func newSubscriber(c *Cluster) *subscriber {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &subscriber{
 		cluster: c, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
-		routes: make(map[target]*route), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
+		routes: make(map[target]*route), refused: make(map[target]error), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
 		ended: make(map[string]<-chan struct{}),
 	}
 	s.running.Go(s.run)
@@ -127,6 +128,7 @@ func (s *subscriber) drop(r receiver, t target) {
 	}
 	rt.tell()
 	delete(s.routes, t)
+	delete(s.refused, t)
 	s.dirty[t] = struct{}{}
 }
 
@@ -148,6 +150,9 @@ func (s *subscriber) ready(ctx context.Context, targets ...target) error {
 			s.mu.Unlock()
 			targets = targets[1:]
 			continue
+		}
+		if err := s.refused[targets[0]]; err != nil {
+			away = err
 		}
 		if rt.news == nil {
 			rt.news = make(chan struct{})
@@ -268,6 +273,7 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 			}
 			s.dirty[t] = struct{}{}
 		}
+		delete(s.refused, t)
 	}
 	s.failures++
 	s.away = err
@@ -289,16 +295,43 @@ func (s *subscriber) confirm(t target) {
 		return
 	}
 	rt.confirmed = true
+	delete(s.refused, t)
 	s.confirmed++
 	s.failures = 0
-	recovered := s.confirmed == len(s.routes)
-	if recovered {
-		s.away = nil
-	}
 	rt.tell()
 	s.mu.Unlock()
-	if recovered {
-		s.cluster.health.set(receiving, nil)
+	s.settle()
+}
+
+// refuse notes that Redis refused subscriptions. The connection tries them again.
+func (s *subscriber) refuse(targets []target, err error) {
+	s.mu.Lock()
+	for _, t := range targets {
+		if rt := s.routes[t]; rt != nil && !rt.confirmed {
+			s.refused[t] = err
+			rt.tell()
+		}
+	}
+	s.failures = 0
+	s.mu.Unlock()
+	s.settle()
+}
+
+// settle sets the health if all that is wanted is there, or has been refused.
+func (s *subscriber) settle() {
+	s.mu.Lock()
+	settled := s.confirmed+len(s.refused) == len(s.routes)
+	var refused error
+	if settled {
+		s.away = nil
+		for _, err := range s.refused {
+			refused = err
+			break
+		}
+	}
+	s.mu.Unlock()
+	if settled {
+		s.cluster.health.set(receiving, refused)
 	}
 }
 

@@ -2,10 +2,11 @@ package redispresence
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // bus carries frames between nodes.
@@ -36,11 +37,16 @@ func (b redisBus) publish(ctx context.Context, frames []frame) error {
 	for _, f := range frames {
 		pipe.Publish(ctx, f.channel, f.payload)
 	}
-	_, err := pipe.Exec(ctx)
+	cmds, err := pipe.Exec(ctx)
+	for i, cmd := range cmds {
+		if redislink.IsDenied(cmd.Err()) {
+			return &redislink.Denied{Command: "PUBLISH", Channel: frames[i].channel, Err: cmd.Err()}
+		}
+	}
 	return err
 }
 
-var errIdle = errors.New("redispresence: nothing heard of Redis")
+const errIdle = redislink.ErrSilent
 
 func (b redisBus) receive(ctx context.Context, names []string, idle time.Duration, up func(), take func(channel, payload string)) error {
 	sub := b.client.Subscribe(ctx, names...)
@@ -53,6 +59,9 @@ func (b redisBus) receive(ctx context.Context, names []string, idle time.Duratio
 		m, err := sub.ReceiveTimeout(ctx, idle)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if redislink.IsDenied(err) {
+			return &redislink.Denied{Command: "SUBSCRIBE", Channel: names[0], Err: err}
 		}
 		if err != nil {
 			return err

@@ -3,6 +3,8 @@ package redispresence
 import (
 	"sync"
 	"time"
+
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // Health says whether the node is part of its cluster.
@@ -10,7 +12,8 @@ type Health struct {
 	// Degraded: it is not, wholly. It knows its own devices; what it knows of
 	// others may be old.
 	Degraded bool
-	// Reason says why, Since since when; both are zero where it is not degraded.
+	// Reason says why, in words that anybody may read (no address, no user, no
+	// password), Since since when; both are zero where it is not degraded.
 	Reason string
 	Since  time.Time
 }
@@ -28,7 +31,8 @@ type health struct {
 
 	mu         sync.Mutex
 	now        Health
-	publishing bool // the last attempt went well
+	publishing error // of the last attempt
+	receiving  error // why the subscription is not there; nil also before the first attempt has ended
 	subscribed bool
 	hearing    bool
 	ever       bool // has been well
@@ -36,8 +40,8 @@ type health struct {
 
 func newHealth(changed func(Health)) *health {
 	return &health{
-		changed: changed, publishing: true,
-		now: Health{Degraded: true, Reason: reasonConnecting, Since: time.Now()},
+		changed: changed,
+		now:     Health{Degraded: true, Reason: reasonConnecting, Since: time.Now()},
 	}
 }
 
@@ -54,7 +58,11 @@ func (h *health) set(change func(*health)) {
 	change(h)
 	reason := ""
 	switch {
-	case !h.publishing, !h.subscribed:
+	case h.publishing != nil:
+		reason = redislink.Reason(h.publishing)
+	case h.receiving != nil:
+		reason = redislink.Reason(h.receiving)
+	case !h.subscribed:
 		reason = reasonAway
 	case !h.hearing:
 		reason = reasonSilent
@@ -63,7 +71,7 @@ func (h *health) set(change func(*health)) {
 	case reason == "":
 		h.now = Health{}
 		h.ever = true
-	case !h.ever && h.publishing:
+	case !h.ever && h.publishing == nil && h.receiving == nil:
 		h.now.Reason = reasonConnecting
 	case !before.Degraded:
 		h.now = Health{Degraded: true, Reason: reason, Since: time.Now()}

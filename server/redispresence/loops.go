@@ -85,7 +85,7 @@ func (n *Node) publish(ctx context.Context, frames []frame) error {
 	ctx, cancel := context.WithTimeout(ctx, n.times.publish)
 	defer cancel()
 	err := n.bus.publish(ctx, frames)
-	n.health.set(func(h *health) { h.publishing = err == nil })
+	n.health.set(func(h *health) { h.publishing = err })
 	if err != nil {
 		n.failed(err)
 		return err
@@ -161,10 +161,10 @@ func (n *Node) apply(ctx context.Context) {
 func (n *Node) take(ps *peers, e event) {
 	switch {
 	case e.up:
-		n.health.set(func(h *health) { h.subscribed = true })
+		n.health.set(func(h *health) { h.subscribed, h.receiving = true, nil })
 		n.post(func(b *outbox) { b.hello = true }) // what was missed meanwhile?
 	case e.err != nil:
-		n.health.set(func(h *health) { h.subscribed = false })
+		n.health.set(func(h *health) { h.subscribed, h.receiving = false, e.err })
 		n.failed(e.err)
 	default:
 		m, err := decode([]byte(e.payload))

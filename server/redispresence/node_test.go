@@ -12,6 +12,7 @@ import (
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // The tests in this file run in fake time over a bus in memory that can be taken
@@ -260,7 +261,7 @@ func TestBusAwayAndBack(t *testing.T) {
 				since := time.Now()
 				b.set(true)
 				settle()
-				if h := x.Health(); !h.Degraded || h.Reason != reasonAway || h.Since.Sub(since) > time.Second {
+				if h := x.Health(); !h.Degraded || h.Reason != redislink.Reason(errDown) || h.Since.Sub(since) > time.Second {
 					t.Errorf("health is %+v", h)
 				}
 				y.Disconnect("b1")

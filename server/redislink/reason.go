@@ -1,0 +1,110 @@
+package redislink
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Problem is an error whose text anybody may read.
+type Problem string
+
+func (p Problem) Error() string { return string(p) }
+
+// What is wrong with Redis, where it does not say so itself.
+const (
+	ErrSilent = Problem("Redis does not answer")
+)
+
+// Denied is an answer of Redis that refuses a command by the user's access rules.
+type Denied struct {
+	Command string // in capitals
+	Channel string // "" if it is not known which
+	Err     error  // Redis' answer
+}
+
+func (d *Denied) Error() string { return Reason(d) + " (" + d.Err.Error() + ")" }
+func (d *Denied) Unwrap() error { return d.Err }
+
+// IsDenied reports whether Redis refused a command by the user's access rules:
+// it is there, and answers.
+func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
+
+// IsAnswer reports whether err is an answer of Redis to a command.
+func IsAnswer(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer)
+}
+
+var deniedCommand = regexp.MustCompile(`'([a-zA-Z|]+)' command`)
+
+// Reason says why Redis cannot be used, with Redis' own code if it has answered,
+// in words that anybody may read: no address, no user, no password.
+func Reason(err error) string {
+	var (
+		problem Problem
+		denied  *Denied
+		answer  redis.Error
+		dns     *net.DNSError
+		timeout net.Error
+	)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &problem):
+		return string(problem)
+	case errors.As(err, &denied):
+		if denied.Channel == "" {
+			return "NOPERM: the Redis user may not run " + denied.Command
+		}
+		return "NOPERM: the Redis user may not run " + denied.Command + " on " + denied.Channel
+	case errors.As(err, &answer):
+		return answered(answer.Error())
+	case errors.As(err, &dns):
+		return "the host of Redis is not known"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Redis cannot be reached: connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "Redis has closed the connection"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return string(ErrSilent)
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return "x509: certificate signed by unknown authority"
+	case errors.As(err, new(x509.HostnameError)):
+		return "x509: the certificate is for another name"
+	case errors.As(err, new(x509.CertificateInvalidError)):
+		return "x509: the certificate is not valid, or not now"
+	case strings.Contains(err.Error(), "tls:"):
+		return "the TLS handshake with Redis fails"
+	}
+	return "Redis cannot be reached"
+}
+
+// answered is what may be said of an answer of Redis.
+func answered(text string) string {
+	code, _, _ := strings.Cut(text, " ")
+	switch code {
+	case "MOVED", "ASK": // an address follows
+		return code + ": Redis has moved the slot of a channel"
+	case "NOPERM": // the user's name follows
+		if m := deniedCommand.FindStringSubmatch(text); m != nil {
+			return "NOPERM: the Redis user may not run " + strings.ToUpper(strings.ReplaceAll(m[1], "|", " "))
+		}
+		if strings.Contains(text, "channel") {
+			return "NOPERM: the Redis user may not use a channel"
+		}
+		return code + ": the Redis user may not do what is needed"
+	}
+	if strings.Contains(text, "unauthenticated") { // a command with many channels is no command to it
+		return "NOAUTH Authentication required."
+	}
+	return text
+}
