@@ -141,7 +141,7 @@ const (
 
 // hooks logs what the service does not see.
 func hooks(l zerolog.Logger) socketio.Hooks {
-	packets, ends, broadcasts := sampled(l), sampled(l), sampled(l)
+	packets, ends, broadcasts, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	var mu sync.Mutex
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
@@ -160,6 +160,18 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 		},
 		BroadcastDropped: func(ns *socketio.Namespace, err error) {
 			broadcasts.Warn().Str("namespace", clip(ns.Name(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("broadcast of another server dropped")
+		},
+		HandlerError: func(s *socketio.Socket, event string, err error) {
+			if s != nil && event != "" || errors.Is(err, socketio.ErrDisconnected) {
+				return // the audit has the errors of events
+			}
+			line := faults.Error().Str("error", clip(err.Error(), maxTrace))
+			if s != nil {
+				line = line.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
+			} else {
+				line = line.Str("event", clip(event, maxNameLength))
+			}
+			line.Msg("handler failed")
 		},
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {

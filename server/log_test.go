@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/socketio"
 )
 
 // lines returns the lines of a log in JSON that have the message, without the
@@ -149,6 +151,27 @@ func TestLogIsBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A panic of a program's own functions beside the events' is in the log, as those of
+// events are, once.
+func TestLogOfPanics(t *testing.T) {
+	n := start(t, env{"NODE_ENV": "production", "SHUTDOWN_TIMEOUT": "400"})
+	ns := n.SocketIO().Namespace("/")
+	ns.OnConnect(func(context.Context, *socketio.Socket) error { panic("while connecting") })
+	ns.OnDisconnect(func(*socketio.Socket, socketio.Reason) { panic("while leaving") })
+	raw.Connect(t, n.url, raw.Options{}).Disconnected()
+	n.until("both are logged", func() bool { return strings.Contains(n.log.String(), "while leaving") })
+	got := lines(t, n.log.String(), "handler failed")
+	if len(got) != 2 {
+		t.Fatalf("got %v", got)
+	}
+	for i, what := range []string{"while connecting", "while leaving"} {
+		if text := fmt.Sprint(got[i]["error"]); got[i]["level"] != "error" || got[i]["socket"] != "*" || got[i]["address"] != "127.0.0.1" ||
+			!strings.Contains(text, what) || !strings.Contains(text, "log_test.go") {
+			t.Errorf("got %v", got[i])
+		}
+	}
 }
 
 // The HTTP server's troubles are errors, those of single connections are for who

@@ -3,6 +3,8 @@ package realtime_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/puente-io/puente/server/auth"
@@ -87,6 +89,26 @@ func (ownPolicy) PublishUpdate(_ context.Context, _ auth.Claims, member bool, u 
 
 func (ownPolicy) PublishNotification(ctx context.Context, _ auth.Claims, _ *realtime.Notification) error {
 	return realtime.ErrUnauthorized
+}
+
+// Without an audit, the text of an error that the client reads as an internal one
+// is in slog's default log; other errors are the client's affair.
+func TestInternalErrorsAreLogged(t *testing.T) {
+	var log strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	n := start(t, func(o *options) { o.Policy = ownPolicy{} })
+	c := n.device("ana")
+	c.Ask("join-room", "ben")
+	c.Ask("join-room", map[string]any{})
+	c.Ask("publish-notification", map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"})
+	c.Ask("publish-update", map[string]any{"roomId": "r", "type": "secret"})
+	n.io.Close(t.Context()) // the handlers have returned then
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=ERROR") ||
+		!strings.Contains(got, "a reason that is no client's business") || !strings.Contains(got, "event=publish-update") {
+		t.Errorf("logged %q", got)
+	}
 }
 
 func TestPolicyIsReplaced(t *testing.T) {

@@ -71,7 +71,8 @@ type Audit struct {
 	// Expired: a socket is disconnected because it did not authenticate in time
 	// (the zero user), or because its token has expired.
 	Expired func(s *socketio.Socket, user ident.ID)
-	// Failed: an event ended with an error.
+	// Failed: an event ended with an error. Default: those that the client reads as
+	// an internal error are logged with slog.Default, at level Error.
 	Failed func(s *socketio.Socket, event string, err error)
 }
 

@@ -1,6 +1,8 @@
 package realtime
 
 import (
+	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -80,5 +82,12 @@ func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
 	svc.counters.errors.Add(1)
 	if f := svc.opts.Audit.Failed; f != nil {
 		f(s, event, err)
+		return
+	}
+	// What the client reads as an internal error nobody else would learn of; panics
+	// and results that cannot be encoded are logged by package socketio.
+	known := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected)
+	if Public(err) == ErrInternal && !known {
+		slog.Error("realtime: event failed", "socket", s.ID(), "event", event, "error", err)
 	}
 }

@@ -16,8 +16,11 @@ func publicError(err error) *Error {
 	case errors.Is(err, ErrDecode):
 		return &Error{Code: "invalid", Message: "invalid argument"}
 	}
-	return &Error{Code: "internal", Message: "internal error"}
+	return errInternal
 }
+
+// errInternal stands for what a client need not know.
+var errInternal = &Error{Code: "internal", Message: "internal error"}
 
 // errNamespace refuses a CONNECT to a namespace that there is not, in Node's words.
 var errNamespace = &ConnectError{Message: "Invalid namespace"}
@@ -53,7 +56,10 @@ func (s *Socket) run() {
 		return
 	}
 	for _, m := range ns.Handlers.set.Load().middleware {
-		if err := s.guard(func() error { return m(&s.ctx, s) }); err != nil {
+		if err := guard(func() error { return m(&s.ctx, s) }); err != nil {
+			if errors.Is(err, ErrPanic) {
+				srv.failed(s, "", err)
+			}
 			if f := srv.opts.Hooks.Refused; f != nil {
 				f(s, err)
 			}
@@ -72,10 +78,8 @@ func (s *Socket) run() {
 // serveEvents tells the program of a connected socket, and then of its events.
 func (s *Socket) serveEvents() {
 	for _, f := range s.ns.Handlers.set.Load().connect {
-		if err := s.guard(func() error { return f(&s.ctx, s) }); err != nil {
-			if f := s.client.server.opts.Hooks.HandlerError; f != nil {
-				f(s, "", err)
-			}
+		if err := guard(func() error { return f(&s.ctx, s) }); err != nil {
+			s.client.server.failed(s, "", err)
 			s.disconnect()
 			break
 		}

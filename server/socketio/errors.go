@@ -38,7 +38,7 @@ var (
 	// ErrTimeout: not all answers came in time.
 	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed: the server is closed.
-	ErrClosed = errors.New("socketio: server closed")
+	ErrClosed = adapter.ErrClosed
 )
 
 // ConnectError is an error of a middleware with data for the client: it reads

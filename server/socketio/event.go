@@ -119,8 +119,9 @@ func (e *Event) Reply(args ...any) error {
 }
 
 // Return acknowledges the event when its handler has returned without an error:
-// the cheaper way for a handler that replies last. It must be called by the
-// handler's goroutine.
+// the cheaper way for a handler that replies last. If args cannot be encoded the
+// event ends with an error that wraps ErrEncode, as if the handler had returned
+// it. It must be called by the handler's goroutine.
 func (e *Event) Return(args ...any) { e.result, e.hasResult = append(e.one[:0], args...), true }
 
 func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {

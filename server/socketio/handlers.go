@@ -2,9 +2,12 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/puente-io/puente/server/socketio/packet"
 )
 
 // Middleware decides about a connection before it is answered; it may block,
@@ -86,8 +89,12 @@ func (h *Handlers) UseEvent(m EventMiddleware) {
 	h.change(func(s *handlerSet) { s.chain = append(s.chain[:len(s.chain):len(s.chain)], m) })
 }
 
-// Handle sets the handler of an event.
+// Handle sets the handler of an event; nil removes it. It panics if the event has
+// a meaning of its own (connect, connect_error, disconnect, disconnecting,
+// newListener, removeListener): clients cannot send it. For connections and their
+// end see OnConnect and OnDisconnect.
 func (h *Handlers) Handle(event string, handler Handler) {
+	mustHandle(event)
 	h.change(func(s *handlerSet) {
 		s.events = maps.Clone(s.events)
 		if s.events == nil {
@@ -95,6 +102,14 @@ func (h *Handlers) Handle(event string, handler Handler) {
 		}
 		s.events[event] = handler
 	})
+}
+
+// mustHandle panics for an event that a handler would wait for in vain, as
+// http.ServeMux does for a pattern that cannot match: it is a mistake in the program.
+func mustHandle(event string) {
+	if packet.Reserved(event) {
+		panic(fmt.Sprintf("socketio: Handle(%q): the event is reserved, clients cannot send it", event))
+	}
 }
 
 // HandleAny adds a handler that sees every event before the event's own
@@ -105,8 +120,12 @@ func (h *Handlers) HandleAny(handler Handler) {
 }
 
 // HandleServerSide sets the handler of an event that other servers emit with
-// [Namespace.ServerSideEmit].
+// [Namespace.ServerSideEmit]. It panics if the event has a meaning of its own on
+// Node's servers (connect, connection, new_namespace).
 func (h *Handlers) HandleServerSide(event string, f ServerSideFunc) {
+	if reservedServerSide(event) {
+		panic(fmt.Sprintf("socketio: HandleServerSide(%q): the event is reserved", event))
+	}
 	h.change(func(s *handlerSet) {
 		s.serverSide = maps.Clone(s.serverSide)
 		if s.serverSide == nil {
@@ -114,6 +133,16 @@ func (h *Handlers) HandleServerSide(event string, f ServerSideFunc) {
 		}
 		s.serverSide[event] = f
 	})
+}
+
+// reservedServerSide reports whether a server on Node would take the event for one
+// of its own.
+func reservedServerSide(event string) bool {
+	switch event {
+	case "connect", "connection", "new_namespace":
+		return true
+	}
+	return false
 }
 
 // OnError sets what is done about an error of an event's handler. The default

@@ -2,9 +2,8 @@ package socketio
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
@@ -148,22 +147,20 @@ func (s *Socket) dispatch() {
 // so that the reply may as well be written here.
 func (s *Socket) serve(e *Event, last bool) {
 	set := s.ns.Handlers.set.Load()
-	err := s.guard(func() error { return s.chain(set, set.chain, e) })
-	if err != nil {
-		if f := s.client.server.opts.Hooks.HandlerError; f != nil {
-			f(s, e.Name, err)
+	err := guard(func() error { return s.chain(set, set.chain, e) })
+	var fs []engineio.Frame
+	if err == nil && e.hasResult {
+		fs, err = e.replyFrames(e.result)
+		e.result = nil
+		if err == ErrReplied || err == ErrDisconnected {
+			return
 		}
-		s.guard(func() error { set.onError(&s.ctx, s, e, err); return nil })
-		return
 	}
-	if !e.hasResult {
-		return
-	}
-	fs, err := e.replyFrames(e.result)
-	e.result = nil
-	if err != nil {
-		if f := s.client.server.opts.Hooks.HandlerError; f != nil && err != ErrReplied && err != ErrDisconnected {
-			f(s, e.Name, err)
+	if err != nil { // of the handler, or of a result that cannot be encoded
+		srv, cause := s.client.server, err
+		srv.failed(s, e.Name, cause)
+		if err := guard(func() error { set.onError(&s.ctx, s, e, cause); return nil }); err != nil {
+			srv.failed(s, "", err)
 		}
 		return
 	}
@@ -205,25 +202,21 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 	return h.ServeEvent(&s.ctx, s, e)
 }
 
-// guard turns a panic of f into an error.
-func (s *Socket) guard(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
-		}
-	}()
-	return f()
-}
-
 // disconnected runs the handlers of the disconnect.
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
-		s.guard(func() error { f(s, s.reason); return nil })
+		if err := guard(func() error { f(s, s.reason); return nil }); err != nil {
+			s.client.server.failed(s, "", err)
+		}
 	}
 }
 
 // replyError is the default of [Handlers.OnError].
-func replyError(_ context.Context, _ *Socket, e *Event, err error) {
-	e.Reply(map[string]*Error{"error": publicError(err)})
+func replyError(_ context.Context, s *Socket, e *Event, err error) {
+	public := publicError(err)
+	if public == errInternal {
+		s.client.server.failedInternally(s, e.Name, err)
+	}
+	e.Reply(map[string]*Error{"error": public})
 }

@@ -100,9 +100,10 @@ func (ns *Namespace) ServerCount(ctx context.Context) (int, error) {
 }
 
 // ServerSideEmit sends an event to the other servers' programs, see
-// [Handlers.HandleServerSide].
+// [Handlers.HandleServerSide]. Errors: ErrReserved, those that wrap ErrEncode, and
+// the adapter's.
 func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...any) error {
-	a, err := encodeArgs(args)
+	a, err := encodeServerSide(event, args)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...a
 func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
-	a, err := encodeArgs(args)
+	a, err := encodeServerSide(event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +126,13 @@ func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, ar
 		out[i] = firstValue(a)
 	}
 	return out, err
+}
+
+func encodeServerSide(event string, args []any) (adapter.Args, error) {
+	if reservedServerSide(event) {
+		return adapter.Args{}, fmt.Errorf("%w: %q", ErrReserved, event)
+	}
+	return encodeArgs(args)
 }
 
 func encodeArgs(args []any) (adapter.Args, error) {
@@ -230,20 +238,18 @@ func (l local) DeliverServerSide(event string, args adapter.Args, reply func(ada
 	l.server.spawn(func() {
 		ctx, cancel := l.server.bound(context.Background(), 0)
 		defer cancel()
-		out, err := f(ctx, values(args))
+		var out any
+		err := guard(func() (err error) { out, err = f(ctx, values(args)); return err })
+		var a adapter.Args
+		if err == nil && reply != nil {
+			a, err = encodeArgs([]any{out})
+		}
 		if err != nil {
-			if h := l.server.opts.Hooks.HandlerError; h != nil {
-				h(nil, event, err)
-			}
+			l.server.failed(nil, event, err)
 			return
 		}
-		if reply == nil {
-			return
-		}
-		if a, err := encodeArgs([]any{out}); err == nil {
+		if reply != nil {
 			reply(a)
-		} else if h := l.server.opts.Hooks.HandlerError; h != nil {
-			h(nil, event, fmt.Errorf("answer: %w", err))
 		}
 	})
 }

@@ -73,23 +73,29 @@ type Options struct {
 	KeepEmptyNamespaces bool
 	// Bundle, where not nil, has the files of the browser's client, such as
 	// socket.io.js, which are served beside the endpoint. BundleVersion is
-	// their ETag.
+	// their ETag; without it they have none, and clients fetch them each time.
 	Bundle        fs.FS
 	BundleVersion string
 	// Hooks observe the server.
 	Hooks Hooks
 }
 
-// Hooks are functions that are told what happens; those that are nil are not.
-// They are called by the goroutine that it happens to and must return soon.
+// Hooks are functions that are called when something happens, by the goroutine
+// that it happens to; they must return soon. Those that are nil are not called.
 type Hooks struct {
 	// PacketError: a client sent what is not a packet, or one that is out of
 	// place. Its session is closed.
 	PacketError func(s *engineio.Session, err error)
 	// Unhandled: nobody handles an event.
 	Unhandled func(s *Socket, event string)
-	// HandlerError: a handler of an event or of OnConnect returned an error, or
-	// panicked (ErrPanic). event is "" for OnConnect.
+	// HandlerError: a function of the program returned an error, or panicked: the
+	// error is then an ErrPanic, with the stack. event is the event that was
+	// handled, or "" for the other functions: OnConnect, and panics of OnDisconnect,
+	// OnError, Use and NamespacePattern. s is nil for HandleServerSide. A result
+	// that cannot be encoded is an error of its handler, ErrEncode.
+	// Default: panics, ErrEncode, errors that OnError's default answers as
+	// "internal", and those of HandleServerSide are logged with slog.Default, at
+	// level Error.
 	HandlerError func(s *Socket, event string, err error)
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)

@@ -149,7 +149,9 @@ func (srv *Server) matching(s *Socket) *Namespace {
 	srv.mu.RUnlock()
 	for _, p := range patterns {
 		matched := false
-		s.guard(func() error { matched = p.match(&s.ctx, s.nsName, s.auth); return nil })
+		if err := guard(func() error { matched = p.match(&s.ctx, s.nsName, s.auth); return nil }); err != nil {
+			srv.failed(s, "", err)
+		}
 		if matched {
 			return srv.acquire(s, p)
 		}

@@ -1,0 +1,51 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+)
+
+// guard turns a panic of f into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// failed reports an error of the program's to Hooks.HandlerError. Without that
+// hook it logs what nobody else would learn of: panics, replies that cannot be
+// encoded, and errors of events that have no client (s is nil).
+func (srv *Server) failed(s *Socket, event string, err error) {
+	if f := srv.opts.Hooks.HandlerError; f != nil {
+		f(s, event, err)
+		return
+	}
+	if s == nil || errors.Is(err, ErrPanic) || errors.Is(err, ErrEncode) {
+		logFailure(s, event, err)
+	}
+}
+
+// failedInternally reports an error that the client reads as an internal one, so
+// that its text is seen by somebody. failed has been called before.
+func (srv *Server) failedInternally(s *Socket, event string, err error) {
+	seen := srv.opts.Hooks.HandlerError != nil || errors.Is(err, ErrPanic) || errors.Is(err, ErrEncode)
+	if !seen && !errors.Is(err, ErrDisconnected) {
+		logFailure(s, event, err)
+	}
+}
+
+func logFailure(s *Socket, event string, err error) {
+	var attrs []any
+	if s != nil {
+		attrs = append(attrs, "namespace", s.nsName, "socket", s.id)
+	}
+	if event != "" {
+		attrs = append(attrs, "event", event)
+	}
+	slog.Error("socketio: handler failed", append(attrs, "error", err)...)
+}
