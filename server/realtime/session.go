@@ -46,6 +46,11 @@ type SocketData struct {
 	UserID ident.ID `json:"userId"`
 }
 
+// AppendArg implements [socketio.ArgAppender]: each socket is given one.
+func (d SocketData) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
+	return append(d.UserID.AppendJSON(append(dst, `{"userId":`...)), '}'), attachments, nil
+}
+
 // verifyHandshake is the middleware: a wrong token refuses the connection, none
 // at all where one is required.
 func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) error {
@@ -288,7 +293,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 		svc.presence.Connect(s.ID(), user)
 		sess.events = events
 		if s.Data() == nil {
-			s.SetData(SocketData{UserID: user})
+			s.SetData(SocketData{UserID: user}) // which cannot fail
 		}
 	}
 	sess.claims = claims

@@ -203,6 +203,19 @@ func TestTwoServers(t *testing.T) {
 	}
 }
 
+// A timeout says so once, however many servers have not answered.
+func TestTimeoutIsSaidOnce(t *testing.T) {
+	cluster := adapter.NewMemory()
+	a := serve(t, socketio.Options{Adapter: cluster.Factory()})
+	b := serve(t, socketio.Options{Adapter: cluster.Factory()})
+	dial(t, a)
+	dial(t, b)
+	_, err := a.IO.Namespace("/").All().Timeout(10*time.Millisecond).EmitWithAck(t.Context(), "nobody answers")
+	if !errors.Is(err, socketio.ErrTimeout) || err.Error() != socketio.ErrTimeout.Error() {
+		t.Errorf("got %q", err)
+	}
+}
+
 func TestVolatileEvents(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

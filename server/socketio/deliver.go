@@ -3,8 +3,6 @@ package socketio
 import (
 	"context"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -68,9 +66,11 @@ func (s *Socket) info() adapter.SocketInfo {
 	if err != nil {
 		handshake = []byte("{}")
 	}
-	data, err := json.Marshal(s.Data())
-	if err != nil || string(data) == "null" {
-		data = []byte("{}")
+	s.mu.Lock()
+	data := s.dataJSON
+	s.mu.Unlock()
+	if len(data) == 0 || string(data) == "null" {
+		data = []byte("{}") // what data is on Node until it is set
 	}
 	return adapter.SocketInfo{ID: s.id, Rooms: s.Rooms(), Handshake: handshake, Data: data}
 }

@@ -112,6 +112,9 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 		remote, _, remoteErr = o.ns.adapter.BroadcastWithAck(ctx, p, o.sel, o.flags)
 	}
 	answers, err := c.wait(ctx)
+	if err != nil && errors.Is(remoteErr, ErrTimeout) {
+		remoteErr = nil // err says so already
+	}
 	answers = append(answers, remote...)
 	out := make([]any, len(answers))
 	for i, a := range answers {
@@ -193,16 +196,43 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	}
 	list := make([]RemoteSocket, len(infos))
 	for i, info := range infos {
-		list[i] = RemoteSocket{SocketInfo: info, Operator: o.ns.To(info.ID)}
+		list[i] = RemoteSocket{SocketInfo: info, self: o.ns.To(info.ID)}
 	}
 	return list, err
 }
 
-// RemoteSocket is a socket of any server: what is known of it, and an operator
-// for it alone.
+// RemoteSocket is a socket of any server: what was known of it when it was fetched,
+// and what can be done to it alone. It is a value, and may be kept; a socket that has
+// gone meanwhile is none any more, which is no error.
 type RemoteSocket struct {
 	adapter.SocketInfo
-	Operator
+	self Operator
+}
+
+// Emit sends an event to the socket, see [Operator.Emit].
+func (r RemoteSocket) Emit(ctx context.Context, event string, args ...any) error {
+	return r.self.Emit(ctx, event, args...)
+}
+
+// EmitWithAck sends an event to the socket and returns the first argument of its
+// acknowledgement, or none if it has gone; see [Operator.EmitWithAck].
+func (r RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
+	return r.self.EmitWithAck(ctx, event, args...)
+}
+
+// Join adds the socket to rooms, see [Operator.Join].
+func (r RemoteSocket) Join(ctx context.Context, rooms ...string) error {
+	return r.self.Join(ctx, rooms...)
+}
+
+// Leave takes the socket out of rooms, see [Operator.Leave].
+func (r RemoteSocket) Leave(ctx context.Context, rooms ...string) error {
+	return r.self.Leave(ctx, rooms...)
+}
+
+// Disconnect disconnects the socket, see [Operator.Disconnect].
+func (r RemoteSocket) Disconnect(ctx context.Context, closeConn bool) error {
+	return r.self.Disconnect(ctx, closeConn)
 }
 
 // Join adds the selected sockets to rooms. Other servers' sockets join soon

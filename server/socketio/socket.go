@@ -44,6 +44,7 @@ type Socket struct {
 	handlers map[string]Handler // the socket's own
 	rooms    []string           // at the time of the disconnect
 	data     any
+	dataJSON []byte
 	stored   *stored
 }
 
@@ -81,24 +82,38 @@ func (s *Socket) Connected() bool {
 // Context ends when the socket disconnects.
 func (s *Socket) Context() context.Context { return &s.ctx }
 
-// Data returns what SetData was given last. It is what FetchSockets tells
-// other servers, encoded as JSON.
+// Data returns what SetData was given last.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
 }
 
-// SetData gives the socket a value of the program's own.
-func (s *Socket) SetData(v any) {
+// SetData gives the socket a value of the program's own, which Data returns here
+// and FetchSockets, as JSON, on every server. It is encoded by this call, as an
+// argument of Emit is: what the program changes in v afterwards reaches other
+// servers by the next SetData, and is nobody's race. The error wraps ErrEncode,
+// and leaves the data that there was, if v cannot be encoded, or not without
+// attachments (a []byte, a Value with binary parts).
+func (s *Socket) SetData(v any) error {
+	text, attachments, err := AppendArg(nil, nil, v)
+	if err != nil {
+		return err
+	}
+	if len(attachments) > 0 {
+		return fmt.Errorf("%w: data of a socket with binary parts", ErrEncode)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.data = v
+	s.data, s.dataJSON = v, text
+	return nil
 }
 
 // Handle sets the socket's own handler of an event, which goes before that of
-// the namespace.
+// the namespace; nil removes it. It panics for the events for which
+// [Handlers.Handle] does.
 func (s *Socket) Handle(event string, h Handler) {
+	mustHandle(event)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.handlers == nil {
