@@ -65,7 +65,7 @@ func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := path.Base(r.URL.Path)
 	etag := `"` + b.version + `"`
 	h := w.Header()
-	if match := r.Header.Get("If-None-Match"); match == etag || match == "W/"+etag {
+	if match := r.Header.Get("If-None-Match"); b.version != "" && (match == etag || match == "W/"+etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -80,8 +80,10 @@ func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Cache-Control", "public, max-age=0")
-	h.Set("ETag", etag)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
+	if b.version != "" { // without one, the same tag would stand for every file that ever was
+		h.Set("ETag", etag)
+	}
 	if strings.HasSuffix(name, ".map") {
 		h.Set("Content-Type", "application/json; charset=utf-8")
 	} else {

@@ -43,6 +43,18 @@ func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 	return resp, string(b)
 }
 
+// Without a version there is no ETag: an empty one would be the same for every
+// version that is ever deployed.
+func TestBundleWithoutVersion(t *testing.T) {
+	srv := serve(t, socketio.Options{Bundle: fstest.MapFS{"socket.io.js": {Data: []byte("// the client")}}})
+	for _, tag := range []string{`""`, `W/""`} {
+		resp, body := get(t, srv.URL+"/socket.io/socket.io.js", "If-None-Match", tag)
+		if _, has := resp.Header["Etag"]; has || resp.StatusCode != 200 || body != "// the client" {
+			t.Errorf("If-None-Match %s: %s %v %q", tag, resp.Status, resp.Header, body)
+		}
+	}
+}
+
 func TestBundle(t *testing.T) {
 	files := fstest.MapFS{
 		"socket.io.js":         {Data: []byte("// the client")},

@@ -34,6 +34,28 @@ func TestConnect(t *testing.T) {
 	}
 }
 
+// The authentication of the package's example refuses whom it does not know.
+func TestExampleAuthentication(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	srv.IO.Namespace("/chat").Use(known)
+	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+	for _, tc := range []struct {
+		auth any
+		want string
+	}{
+		{nil, `{"message":"who are you?"}`},
+		{map[string]any{}, `{"message":"who are you?"}`},
+		{map[string]any{"token": ""}, `{"message":"who are you?"}`},
+		{map[string]any{"token": "another's"}, `{"message":"who are you?"}`},
+		{map[string]any{"token": 1}, `{"message":"token must be a string"}`},
+		{map[string]any{"token": "ana's token"}, ``},
+	} {
+		if _, got := socketiotest.Join(t, conn, "/chat", tc.auth); string(got) != tc.want {
+			t.Errorf("%v: got %q, want %q", tc.auth, got, tc.want)
+		}
+	}
+}
+
 func TestConnectOverTLS(t *testing.T) {
 	io := socketio.New(socketio.Options{})
 	io.Namespace("/").Handle("echo", echo)

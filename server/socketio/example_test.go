@@ -21,16 +21,30 @@ type receipt struct {
 	At time.Time `json:"at"`
 }
 
+// users are the program's, by their tokens.
+var users = map[string]string{"ana's token": "ana"}
+
+// known admits clients that connect with io(url, { auth: { token } }). Where a client
+// sends nothing, Auth is {}, so it is the token that has to be looked at.
+func known(_ context.Context, s *socketio.Socket) error {
+	var auth struct {
+		Token string `json:"token"`
+	}
+	if err := s.Handshake().Auth.Decode(&auth); err != nil {
+		return errors.New("token must be a string") // the client's connect_error
+	}
+	user, ok := users[auth.Token]
+	if !ok {
+		return errors.New("who are you?")
+	}
+	return s.SetData(user)
+}
+
 // A chat: clients join rooms and say something there.
 func Example() {
 	io := socketio.New(socketio.Options{})
 	chat := io.Namespace("/chat")
-	chat.Use(func(_ context.Context, s *socketio.Socket) error {
-		if s.Handshake().Auth.IsNull() {
-			return errors.New("who are you?") // the client's connect_error
-		}
-		return nil
-	})
+	chat.Use(known)
 	chat.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Join(ctx, "lobby")
 	})
