@@ -193,7 +193,10 @@ func TestResultThatCannotBeEncoded(t *testing.T) {
 		}
 	}
 	errs := make(chan error, 1)
-	ns.OnError(func(_ context.Context, _ *socketio.Socket, e *socketio.Event, err error) { errs <- err; e.Reply("sorry") })
+	ns.OnError(func(_ context.Context, _ *socketio.Socket, e *socketio.Event, err error) {
+		errs <- err
+		e.Reply("sorry")
+	})
 	if got := text(c.EmitAck("func")); got != `["sorry"]` || !errors.Is(<-errs, socketio.ErrEncode) {
 		t.Errorf("got %s", got)
 	}
