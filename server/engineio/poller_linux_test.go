@@ -246,3 +246,27 @@ func TestPollerCloseJoins(t *testing.T) {
 		t.Errorf("add on a closed poller: %v", err)
 	}
 }
+
+// A server that has no descriptor left for its poller when the first WebSocket
+// comes makes it for a later one.
+func TestPollerComesWithDescriptors(t *testing.T) {
+	srv := New(Options{}, func(*Session, *http.Request) Handler { return HandlerFuncs{} })
+	defer shut(t, srv)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	without := srv.poller()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if without != nil {
+		t.Error("a poller without a descriptor")
+	}
+	if srv.poller() == nil {
+		t.Error("no poller with descriptors")
+	}
+}

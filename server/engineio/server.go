@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,8 +24,9 @@ type Server struct {
 
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
 	pollers    struct {
-		sync.Once
-		*poller // made for the first WebSocket; nil where there can be none
+		made atomic.Pointer[poller] // for the first WebSocket; nil if there can be none
+		sync.Mutex
+		ended bool // none is made any more
 	}
 
 	mu       sync.RWMutex
@@ -114,11 +116,22 @@ func (srv *Server) spawn(f func()) bool {
 	return true
 }
 
-// poller returns the poller, or nil where there is none: then each WebSocket has
-// a goroutine that reads.
+// poller returns the poller, or nil if there is none: then a WebSocket has a
+// goroutine that reads. It is asked for again, since what was missing may have
+// been a descriptor.
 func (srv *Server) poller() *poller {
-	srv.pollers.Do(func() { srv.pollers.poller, _ = newPoller(srv.workers) })
-	return srv.pollers.poller
+	p := srv.pollers.made.Load()
+	if p != nil {
+		return p
+	}
+	srv.pollers.Lock()
+	defer srv.pollers.Unlock()
+	if p = srv.pollers.made.Load(); p == nil && !srv.pollers.ended {
+		if p, _ = newPoller(srv.workers); p != nil {
+			srv.pollers.made.Store(p)
+		}
+	}
+	return p
 }
 
 // enter counts a WebSocket for which Close waits. It reports false on a closed
@@ -196,9 +209,11 @@ func (srv *Server) Close(ctx context.Context) error {
 		}
 		srv.backlog.busy.Wait()
 		srv.goroutines.Wait()
-		srv.pollers.Do(func() {})
-		if srv.pollers.poller != nil {
-			srv.pollers.close()
+		srv.pollers.Lock()
+		srv.pollers.ended = true
+		srv.pollers.Unlock()
+		if p := srv.pollers.made.Load(); p != nil {
+			p.close()
 		}
 		srv.workers.close()
 		close(done)
