@@ -57,7 +57,9 @@ type data struct {
 
 func (p *puente) serve(ns *socketio.Namespace, name string) {
 	ns.OnConnect(func(_ context.Context, s *socketio.Socket) error {
-		var auth struct{ Name string }
+		var auth struct {
+			Name string `json:"name"`
+		}
 		if err := s.Handshake().Auth.Decode(&auth); err != nil {
 			return err
 		}
