@@ -374,3 +374,19 @@ func Members(object []byte, yield func(name string, value []byte)) bool {
 		}
 	}
 }
+
+// Scalar returns where the string, number or literal that begins at json[i] ends.
+// It reports false if there is none. With [Space] it is what walkers of JSON, such
+// as those that encode it otherwise, are made of.
+func Scalar(json []byte, i int) (end int, ok bool) {
+	if i >= len(json) || json[i] == '{' || json[i] == '[' {
+		return 0, false
+	}
+	s := scanner{b: json}
+	end = s.value(i)
+	return end, end >= 0
+}
+
+// Space returns where the white space that begins at json[i], if there is any,
+// ends.
+func Space(json []byte, i int) int { return space(json, i) }

@@ -11,24 +11,31 @@ import (
 // It returns the buf of the next call.
 func unquote(quoted, buf []byte) (text, _ []byte) {
 	text = quoted[1 : len(quoted)-1]
-	i := bytes.IndexByte(text, '\\')
-	if i < 0 {
+	if bytes.IndexByte(text, '\\') < 0 {
 		return text, buf
 	}
 	if cap(buf)-len(buf) < len(text) { // no text is longer than the string that stands for it
 		buf = make([]byte, 0, max(len(text), min(2*cap(buf), 64<<10)))
 	}
 	start := len(buf)
-	for i >= 0 {
-		buf, text = unescape(append(buf, text[:i]...), text[i:])
-		i = bytes.IndexByte(text, '\\')
-	}
-	buf = append(buf, text...)
+	buf = AppendUnquoted(buf, quoted)
 	return buf[start:len(buf):len(buf)], buf
 }
 
-// unescape appends what the escapes that text starts with stand for. Half of a
-// surrogate pair becomes U+FFFD.
+// AppendUnquoted appends the text of a valid JSON string. Half of a surrogate
+// pair becomes U+FFFD.
+func AppendUnquoted(dst, quoted []byte) []byte {
+	text := quoted[1 : len(quoted)-1]
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return append(dst, text...)
+		}
+		dst, text = unescape(append(dst, text[:i]...), text[i:])
+	}
+}
+
+// unescape appends what the escapes that text starts with stand for.
 func unescape(dst, text []byte) (_, rest []byte) {
 	for len(text) > 0 && text[0] == '\\' {
 		c := text[1]

@@ -2,165 +2,225 @@ package notepack
 
 import (
 	"bytes"
-	"cmp"
-	"fmt"
+	"encoding/binary"
 	"math"
-	"slices"
 	"strconv"
 	"sync"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// encoder walks through one JSON text.
+// encoder walks through one JSON text. Its methods take the index where something
+// begins and return the index behind it, or bad.
 type encoder struct {
-	buf     bytes.Buffer
-	dec     jsontext.Decoder
 	json    []byte
 	dst     []byte
 	scratch []byte // of unquoted strings
 	depth   int
+	err     error // why a method returned bad, nil: ErrSyntax
 
 	attachments  [][]byte
 	placeholders []placeholder // those that are still to come
 }
 
-type placeholder struct{ start, num int }
+type placeholder struct{ start, end, num int }
+
+const bad = -1
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
-
-var jsonOptions = jsontext.AllowDuplicateNames(true)
-var utf8Options = jsontext.AllowInvalidUTF8(true)
 
 // AppendJSON appends a JSON value as MessagePack. A placeholder that names no
 // attachment stays an object. With an error, dst is returned as it was.
 func AppendJSON(dst, json []byte, attachments [][]byte) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
-	e.buf = *bytes.NewBuffer(json)
-	e.dec.Reset(&e.buf, jsonOptions, utf8Options)
-	e.json, e.dst, e.depth = json, dst, 0
+	e.json, e.dst, e.depth, e.err = json, dst, 0, nil
 	e.attachments, e.placeholders = attachments, e.placeholders[:0]
+	all := e.placeholders
 	if len(attachments) > 0 {
-		packet.Placeholders(json, func(start, _, num int) {
+		packet.Placeholders(json, func(start, end, num int) {
 			if num >= 0 && num < len(attachments) {
-				e.placeholders = append(e.placeholders, placeholder{start, num})
+				all = append(all, placeholder{start, end, num})
 			}
 		})
-		slices.SortFunc(e.placeholders, func(a, b placeholder) int { return cmp.Compare(a.start, b.start) })
+		e.placeholders = all
 	}
-	err := e.value()
-	if err == nil && len(bytes.TrimLeft(json[e.dec.InputOffset():], " \t\r\n")) > 0 {
-		err = ErrSyntax
+	i := e.value(packet.Space(json, 0))
+	if i >= 0 && packet.Space(json, i) != len(json) {
+		i = bad
 	}
-	out := e.dst
-	e.json, e.dst, e.attachments, e.buf = nil, nil, nil, bytes.Buffer{}
-	if err != nil {
+	out, err := e.dst, e.err
+	e.json, e.dst, e.attachments, e.placeholders = nil, nil, nil, all[:0]
+	if i < 0 {
+		if err == nil {
+			err = ErrSyntax
+		}
 		return dst, err
 	}
 	return out, nil
 }
 
-func (e *encoder) value() error {
-	switch e.dec.PeekKind() {
+func (e *encoder) value(i int) int {
+	if i >= len(e.json) {
+		return bad
+	}
+	c := e.json[i]
+	switch c {
 	case '{':
-		if num, ok := e.placeholder(); ok {
-			if err := e.dec.SkipValue(); err != nil {
-				return syntax(err)
-			}
-			e.dst = msgp.AppendBytes(e.dst, e.attachments[num])
-			return nil
+		for len(e.placeholders) > 0 && e.placeholders[0].start < i {
+			e.placeholders = e.placeholders[1:]
 		}
-		return e.container(true)
+		if len(e.placeholders) > 0 && e.placeholders[0].start == i {
+			p := e.placeholders[0]
+			e.dst = msgp.AppendBytes(e.dst, e.attachments[p.num])
+			return p.end
+		}
+		return e.container(i, true)
 	case '[':
-		return e.container(false)
+		return e.container(i, false)
 	}
-	raw, err := e.dec.ReadValue()
-	if err != nil {
-		return syntax(err)
+	end, ok := packet.Scalar(e.json, i)
+	if !ok {
+		return bad
 	}
-	switch raw[0] {
+	switch c {
 	case 'n':
 		e.dst = msgp.AppendNil(e.dst)
 	case 't', 'f':
-		e.dst = msgp.AppendBool(e.dst, raw[0] == 't')
+		e.dst = msgp.AppendBool(e.dst, c == 't')
 	case '"':
-		e.str(raw)
+		e.str(e.json[i:end])
 	default:
-		e.dst = appendNumber(e.dst, raw)
+		e.dst = appendNumber(e.dst, e.json[i:end])
 	}
-	return nil
+	return end
 }
 
-// placeholder reports whether the object that is next is a placeholder.
-func (e *encoder) placeholder() (num int, ok bool) {
-	if len(e.placeholders) == 0 {
-		return 0, false
-	}
-	at := int(e.dec.InputOffset())
-	for at < len(e.json) && e.json[at] != '{' {
-		at++
-	}
-	for len(e.placeholders) > 0 && e.placeholders[0].start < at {
-		e.placeholders = e.placeholders[1:] // inside another
-	}
-	if len(e.placeholders) == 0 || e.placeholders[0].start != at {
-		return 0, false
-	}
-	return e.placeholders[0].num, true
-}
+// shallow is how deep a container may be to have the shortest header that there
+// is, as notepack writes it. That needs its content to be moved, which must not
+// happen once for each of a thousand levels.
+const shallow = 32
 
-func (e *encoder) container(isMap bool) error {
+func (e *encoder) container(i int, isMap bool) int {
 	if e.depth++; e.depth > MaxDepth {
-		return ErrDepth
+		e.err = ErrDepth
+		return bad
 	}
-	if _, err := e.dec.ReadToken(); err != nil {
-		return syntax(err)
+	end := byte(']')
+	if isMap {
+		end = '}'
 	}
-	start, n := len(e.dst), 0
-	for {
-		switch e.dec.PeekKind() {
-		case '}', ']':
-			if _, err := e.dec.ReadToken(); err != nil {
-				return syntax(err)
-			}
+	start, n := len(e.dst), uint32(0)
+	e.dst = append(e.dst, make([]byte, headerRoom(e.depth))...)
+	i = packet.Space(e.json, i+1)
+	for first := true; ; first = false {
+		if i == len(e.json) {
+			return bad
+		}
+		switch c := e.json[i]; {
+		case c == end && first, c == end && n > 0:
+			e.dst = putHeader(e.dst, start, headerRoom(e.depth), n, isMap)
 			e.depth--
-			e.dst = appendHeader(e.dst, start, n, isMap)
-			return nil
+			return i + 1
+		case first:
+		case c == ',':
+			i = packet.Space(e.json, i+1)
+		default:
+			return bad
 		}
 		if isMap {
-			name, err := e.dec.ReadValue()
-			if err != nil {
-				return syntax(err)
+			if i = e.name(i); i < 0 {
+				return bad
 			}
-			e.str(name)
 		}
-		if err := e.value(); err != nil {
-			return err
+		if i = e.value(i); i < 0 {
+			return bad
 		}
 		n++
+		i = packet.Space(e.json, i)
 	}
+}
+
+// name appends the name of a member, and returns where its value begins.
+func (e *encoder) name(i int) int {
+	if i == len(e.json) || e.json[i] != '"' {
+		return bad
+	}
+	end, ok := packet.Scalar(e.json, i)
+	if !ok {
+		return bad
+	}
+	e.str(e.json[i:end])
+	if i = packet.Space(e.json, end); i == len(e.json) || e.json[i] != ':' {
+		return bad
+	}
+	return packet.Space(e.json, i+1)
+}
+
+// headerRoom is how many bytes are left for the header of a container before its
+// content is known.
+func headerRoom(depth int) int {
+	if depth > shallow {
+		return 5
+	}
+	return 1
+}
+
+// putHeader puts the header of a container of n elements (of an array, or pairs
+// of a map) into dst[at:], where room bytes have been left for it.
+func putHeader(dst []byte, at, room int, n uint32, isMap bool) []byte {
+	size := 1
+	switch {
+	case room == 5 || n >= 1<<16:
+		size = 5
+	case n >= 16:
+		size = 3
+	}
+	if more := size - room; more > 0 {
+		end := len(dst)
+		dst = append(dst, make([]byte, more)...)
+		copy(dst[at+size:], dst[at+room:end])
+	}
+	kinds := [...]byte{0x90, 0xdc, 0xdd}
+	if isMap {
+		kinds = [...]byte{0x80, 0xde, 0xdf}
+	}
+	switch size {
+	case 1:
+		dst[at] = kinds[0] | byte(n)
+	case 3:
+		dst[at] = kinds[1]
+		binary.BigEndian.PutUint16(dst[at+1:], uint16(n))
+	default:
+		dst[at] = kinds[2]
+		binary.BigEndian.PutUint32(dst[at+1:], n)
+	}
+	return dst
 }
 
 func (e *encoder) str(quoted []byte) {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') >= 0 {
-		// The only error is of invalid UTF-8, which has been replaced.
-		e.scratch, _ = jsontext.AppendUnquote(e.scratch[:0], quoted)
+		e.scratch = packet.AppendUnquoted(e.scratch[:0], quoted)
 		text = e.scratch
 	}
 	e.dst = msgp.AppendStringFromBytes(e.dst, text)
 }
 
+// appendNumber appends a valid number.
 func appendNumber(dst, text []byte) []byte {
-	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-		return msgp.AppendUint64(dst, u)
+	if len(text) == 1 {
+		return append(dst, text[0]-'0')
 	}
-	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-		return appendInt(dst, i)
+	if bytes.IndexByte(text, '.') < 0 && bytes.IndexByte(text, 'e') < 0 && bytes.IndexByte(text, 'E') < 0 {
+		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			return appendInt(dst, i)
+		}
+		if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+			return msgp.AppendUint64(dst, u)
+		}
 	}
 	f, _ := strconv.ParseFloat(string(text), 64) // ±Inf where it is out of range
 	switch {
@@ -179,5 +239,3 @@ func appendInt(dst []byte, i int64) []byte {
 	}
 	return msgp.AppendInt64(dst, i)
 }
-
-func syntax(err error) error { return fmt.Errorf("%w: %w", ErrSyntax, err) }

@@ -15,11 +15,7 @@
 // Texts and messages are walked through once, without building values of them.
 package notepack
 
-import (
-	"errors"
-
-	"github.com/tinylib/msgp/msgp"
-)
+import "errors"
 
 // MaxDepth bounds the nesting of arrays and objects.
 const MaxDepth = 1000
@@ -34,25 +30,3 @@ var (
 	ErrDepth       = errors.New("notepack: nested too deeply")
 	ErrAttachments = errors.New("notepack: placeholders and attachments do not match")
 )
-
-// appendHeader puts the header of a container of n elements (of an array, or
-// pairs of a map) before its content, which is dst[at:].
-func appendHeader(dst []byte, at, n int, isMap bool) []byte {
-	size := 1
-	switch {
-	case n >= 1<<16:
-		size = 5
-	case n >= 16:
-		size = 3
-	}
-	var room [5]byte
-	end := len(dst)
-	dst = append(dst, room[:size]...)
-	copy(dst[at+size:], dst[at:end])
-	if isMap {
-		msgp.AppendMapHeader(dst[at:at], uint32(n))
-	} else {
-		msgp.AppendArrayHeader(dst[at:at], uint32(n))
-	}
-	return dst
-}

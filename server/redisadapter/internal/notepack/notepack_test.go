@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -219,4 +221,32 @@ func ExampleAppendJSON() {
 	msg, _ := AppendJSON(nil, []byte(`["file",{"_placeholder":true,"num":0}]`), [][]byte{{1, 2}})
 	fmt.Printf("%x\n", msg)
 	// Output: 92a466696c65c4020102
+}
+
+// A deep container has a long header, which needs no content to be moved: what is
+// within a thousand levels must not be moved a thousand times. Both forms decode.
+func TestDeepContainers(t *testing.T) {
+	for _, depth := range []int{1, shallow, shallow + 1, MaxDepth} {
+		for _, text := range []string{
+			strings.Repeat("[", depth) + strings.Repeat("]", depth),
+			strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth),
+			strings.Repeat("["+strings.Repeat("0,", 15), depth) + "0" + strings.Repeat("]", depth),
+		} {
+			msg, err := AppendJSON(nil, []byte(text), nil)
+			if err != nil {
+				t.Fatalf("depth %d: %v", depth, err)
+			}
+			var d Decoder
+			if rest, err := d.Value(msg); err != nil || len(rest) > 0 || string(d.JSON) != text {
+				t.Errorf("depth %d: %.60s became %.60s, %v", depth, text, d.JSON, err)
+			}
+			if rest, err := msgp.Skip(msg); err != nil || len(rest) > 0 {
+				t.Errorf("depth %d: %d bytes are left, %v", depth, len(rest), err)
+			}
+		}
+	}
+	inner, _ := AppendJSON(nil, []byte(strings.Repeat("[", shallow+2)+"7"+strings.Repeat("]", shallow+2)), nil)
+	if want := strings.Repeat("91", shallow) + "dd00000001" + "dd00000001" + "07"; hex.EncodeToString(inner) != want {
+		t.Errorf("got %x", inner)
+	}
 }
