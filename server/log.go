@@ -176,7 +176,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:
-				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client does not read; disconnected")
+				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("client does not read; disconnected")
 			case reason == engineio.ReasonForcedClose && err != nil:
 				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")
 			}

@@ -485,6 +485,33 @@ func TestEndReleasesTheQueue(t *testing.T) {
 	eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
 }
 
+// A client that the server has not come to write to is not slow: it takes what it is
+// given, and the machine is what is.
+func TestServerIsNotTheClient(t *testing.T) {
+	e := quiet(t, Options{SlowTimeout: time.Hour}, false)
+	_, ws := e.dial(t, false)
+	s := ws.session
+	s.mu.Lock()
+	s.fallBehind()
+	s.tookAt -= 2 * time.Hour
+	s.mu.Unlock()
+	if left := s.patienceLeft(); left < 59*time.Minute {
+		t.Errorf("a WebSocket that is not blocked has %v left", left)
+	}
+	s.mu.Lock()
+	s.ws.blocked = true
+	s.tookAt -= 2 * time.Hour
+	s.ws.unacked = 0
+	s.mu.Unlock()
+	if left := s.patienceLeft(); left > 0 {
+		t.Errorf("a WebSocket that is blocked has %v left", left)
+	}
+	s.mu.Lock()
+	s.ws.blocked = false
+	s.catchUp()
+	s.mu.Unlock()
+}
+
 // A WebSocket whose kernel takes bytes counts as reading, also if it takes too few
 // for the next write.
 func TestKernelProgress(t *testing.T) {

@@ -123,10 +123,20 @@ func (s *Session) patienceLeft() time.Duration {
 	if !s.behind || s.state != stateOpen { // one that is closing has CloseTimeout
 		return b.patience
 	}
-	if s.ws != nil && s.ws.drained() {
+	if s.takes() {
 		s.tookAt = b.now()
 	}
 	return s.tookAt + b.patience - b.now()
+}
+
+// takes reports whether it is not the client that is waited for, but the flusher
+// or the goroutine that answers a poll; or whether the client's kernel has taken
+// something.
+func (s *Session) takes() bool {
+	if s.ws == nil {
+		return s.polling.poll != nil
+	}
+	return !s.ws.blocked || s.ws.drained()
 }
 
 // lagging returns how many bytes are queued to a client that is behind, and how
@@ -136,6 +146,9 @@ func (s *Session) lagging(now time.Duration) (queued int, idle time.Duration) {
 	defer s.mu.Unlock()
 	if !s.behind {
 		return 0, 0
+	}
+	if s.takes() {
+		s.tookAt = now
 	}
 	return s.queued(), now - s.tookAt
 }

@@ -547,6 +547,9 @@ func (c *websocketConn) unblock() {
 	s := c.session
 	s.mu.Lock()
 	blocked := c.blocked
+	if blocked {
+		s.took(0) // some of what the kernel had
+	}
 	s.mu.Unlock()
 	if !blocked {
 		return
