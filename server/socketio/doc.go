@@ -9,13 +9,13 @@
 //	chat.Handle("say", socketio.Func(func(ctx context.Context, s *socketio.Socket, in Say) (Said, error) {
 //		return Said{At: time.Now()}, chat.To(in.Room).Except(s.ID()).Emit(ctx, "said", in.Text)
 //	}))
-//	http.Handle("/socket.io/", io)
-//	hs := engineio.NewHTTPServer(http.DefaultServeMux)
+//	hs := engineio.NewHTTPServer(io.Attach(http.DefaultServeMux))
 //	hs.Addr = ":3001"
 //	hs.ListenAndServe()
 //
-// [engineio.NewHTTPServer] makes an [http.Server] whose connections all
-// end, whatever their clients do; it says what to set on a server of your own.
+// [Server.Attach] serves the clients' requests, below /socket.io/, and passes all
+// others on; [engineio.NewHTTPServer] makes an [http.Server] whose connections all
+// end, whatever their clients do, and says what to set on a server of your own.
 //
 // # What happens to a socket
 //

@@ -57,8 +57,7 @@ func Example() {
 		}
 		return receipt{At: time.Now()}, s.To(in.Room).Emit(ctx, "said", in.Text)
 	}))
-	http.Handle("/socket.io/", io)
-	hs := engineio.NewHTTPServer(http.DefaultServeMux)
+	hs := engineio.NewHTTPServer(io.Attach(http.DefaultServeMux))
 	hs.Addr = "localhost:3000"
 	log.Fatal(hs.ListenAndServe())
 }
