@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"github.com/puente-io/puente/server/config"
@@ -33,9 +33,9 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		p := presence.NewMemory().Node()
 		return &cluster{presence: p, close: p.Close}, nil
 	}
-	logging.Disable() // the library's own, of the whole process: what fails is told to the hooks
+	redis.SetLogger(redisLog{sampled(log)}) // of the whole process, which a node is
 	// A client that has been told of its join misses nothing.
-	opts := redisadapter.Options{JoinWait: joinWait, URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log)}
+	opts := redisadapter.Options{JoinWait: joinWait, URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log), KeepRedisLog: true}
 	if cfg.RedisAdapter == "sharded" {
 		opts.Mode = redisadapter.Sharded
 	}

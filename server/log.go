@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -181,6 +183,16 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")
 			}
 		},
+	}
+}
+
+// redisLog has what go-redis says of its connections, for people who look into
+// them; what fails is reported by the hooks of the cluster.
+type redisLog struct{ l zerolog.Logger }
+
+func (r redisLog) Printf(_ context.Context, format string, args ...any) {
+	if e := r.l.Debug(); e.Enabled() {
+		e.Str("text", clip(fmt.Sprintf(format, args...), maxText)).Msg("go-redis")
 	}
 }
 

@@ -44,6 +44,9 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !opts.KeepRedisLog {
+		quiet()
+	}
 	c := &Cluster{opts: opts, client: redis.NewUniversalClient(ro)}
 	c.health.init(opts.Hooks)
 	c.pub = newPublisher(c)

@@ -48,6 +48,11 @@ type Options struct {
 	// used and commands are never repeated, whatever it says; timeouts are 1 s
 	// where it has none.
 	Redis *redis.UniversalOptions
+	// KeepRedisLog leaves the log of go-redis as it is, for a program that has set
+	// it with redis.SetLogger. It is one for all clients of the process. Default:
+	// the first New of the process lets it write to slog's default logger, at level
+	// Debug, instead of the standard error; SetLogger afterwards is respected.
+	KeepRedisLog bool
 	// Prefix is the first part of all channels, "key" or "channelPrefix" on
 	// Node. Default: "socket.io".
 	Prefix string
