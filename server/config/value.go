@@ -161,7 +161,7 @@ func prefixes(into *[]netip.Prefix) value {
 	}}
 }
 
-// origins stores * as no list at all: both mean every origin.
+// origins stores the origins in the form in which browsers send them, or * alone.
 func origins(into *[]string) value {
 	return value{"list", "origins such as https://example.com, without a path, separated by commas, or *", false, func(s string) bool {
 		if s == "*" {

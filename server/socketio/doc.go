@@ -35,6 +35,15 @@
 // number of events does not count; beyond MaxPendingBytes the wait ends with
 // [ErrBacklog].
 //
+// # Errors
+//
+// An error of an event's handler goes to [Handlers.OnError], which by default answers
+// the client: with the fields of an [*Error], "invalid" for an argument that cannot be
+// decoded, and "internal" for everything else. A panic of any function of the
+// program is recovered and counts as such an error, ErrPanic. Panics, and errors that
+// the client reads as internal ones, are logged with slog's default logger, unless
+// Hooks.HandlerError takes them.
+//
 // # Arguments
 //
 // What clients send stays JSON until a handler decodes it, and a [Value] is
