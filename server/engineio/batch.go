@@ -39,3 +39,11 @@ func (b *Batch) Flush(ctx context.Context) {
 		b.server.backlog.wait(ctx, b.crowded)
 	}
 }
+
+// Wake is Flush that does not wait.
+func (b *Batch) Wake() {
+	for _, s := range b.overrun {
+		s.Overrun()
+	}
+	b.server.flusher.wake()
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -52,7 +53,14 @@ func (n *node) send(ctx context.Context, m *message) error {
 	return n.cluster.pub.publish(ctx, o, true)
 }
 
+// foreignOnly is an exception that means nothing on Node, where it names a room
+// that nobody is in. Here it excepts all sockets, see [adapter.Flags].
+const foreignOnly = "puente:foreign"
+
 func (n *node) Broadcast(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags) error {
+	if flags.Foreign {
+		sel.Except = append(slices.Clip(sel.Except), foreignOnly)
+	}
 	return n.send(ctx, &message{kind: broadcast, packet: p, sel: sel, flags: flags})
 }
 

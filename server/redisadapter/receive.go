@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -50,6 +51,9 @@ func (n *node) receive(channel, payload string) {
 
 // interested reports whether a socket of this node may be selected.
 func (n *node) interested(sel adapter.Selection) bool {
+	if slices.Contains(sel.Except, foreignOnly) {
+		return false
+	}
 	for _, room := range sel.Rooms {
 		if n.local.HasRoom(room) {
 			return true

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -20,6 +21,13 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 // before, where not nil, is called for each recipient first, under the room
 // table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
+	batch := ns.enqueue(p, sel, flags, before)
+	batch.Flush(ctx)
+}
+
+// enqueue is the part of deliver that only touches memory. The batch is to be
+// flushed.
+func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Batch {
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
@@ -35,7 +43,7 @@ func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.
 		}
 		batch.Enqueue(session, fs...)
 	})
-	batch.Flush(ctx)
+	return batch
 }
 
 // deliverWithAck is deliver of an event that the recipients acknowledge; ack is

@@ -21,6 +21,7 @@ type Namespace struct {
 	sockets *adapter.Table[*Socket]
 	adapter adapter.Adapter
 	ids     atomic.Uint64 // of acknowledgements
+	posts   posts
 
 	closeUnused atomic.Bool
 
@@ -72,6 +73,15 @@ func (ns *Namespace) Rooms() []string { return ns.sockets.Rooms() }
 
 // HasRoom reports whether a socket of this server is in the room.
 func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
+
+// Hold returns when what other servers send to a room arrives at this one, as far
+// as [Socket.Join] waits for that, and keeps it so until release is called. A
+// socket that joins meanwhile need not wait.
+func (ns *Namespace) Hold(ctx context.Context, room string) (release func()) {
+	ns.sockets.Hold(room)
+	ns.adapter.AwaitRoom(ctx, room)
+	return func() { ns.sockets.Unhold(room) }
+}
 
 // AllRooms returns the rooms of the sockets of all servers; with what it has
 // and an error where not all servers answered.

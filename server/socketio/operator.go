@@ -52,6 +52,10 @@ func (o Operator) Except(rooms ...string) Operator {
 // Local leaves out the sockets of other servers.
 func (o Operator) Local() Operator { o.local = true; return o }
 
+// Foreign leaves out the sockets of this package's servers: Emit reaches those of
+// servers of another kind that are in the cluster, such as Node's.
+func (o Operator) Foreign() Operator { o.flags.Foreign = true; return o }
+
 // Volatile lets the event be lost where a client cannot take it now.
 func (o Operator) Volatile() Operator { o.flags.Volatile = true; return o }
 
@@ -82,7 +86,9 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	o.ns.deliver(ctx, p, o.sel, o.flags, nil)
+	if !o.flags.Foreign {
+		o.ns.deliver(ctx, p, o.sel, o.flags, nil)
+	}
 	if o.local {
 		return nil
 	}

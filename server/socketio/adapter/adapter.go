@@ -52,6 +52,10 @@ type Flags struct {
 	Volatile bool
 	// Uncompressed asks for no compression on the way to the clients.
 	Uncompressed bool
+	// Foreign leaves out the sockets of servers of this package: only servers of
+	// another kind that are in the cluster, such as Node's, deliver the packet. It
+	// is for Broadcast alone.
+	Foreign bool
 	// Timeout is how long clients have to acknowledge, on a broadcast with
 	// acknowledgements.
 	Timeout time.Duration

@@ -62,6 +62,9 @@ func (n *memoryNode) others() ([]*memoryNode, error) {
 
 func (n *memoryNode) Broadcast(_ context.Context, p *packet.Packet, sel Selection, flags Flags) error {
 	others, err := n.others()
+	if flags.Foreign {
+		return err
+	}
 	for _, o := range others {
 		o.local.DeliverBroadcast(p, sel, flags)
 	}

@@ -26,8 +26,9 @@ type Membership[M comparable] struct {
 // A member's own room is not stored: it follows from the member's id. Lists are
 // plain slices, since what the table is for is walking through them.
 type Table[M Member[M]] struct {
-	// Created and Deleted, where not nil, are told when Has of a room becomes
-	// true and false, under the lock: they must not block or call the table.
+	// Created and Deleted are called, if not nil, when a room gets its first
+	// member or Hold, and when it has neither any more, under the lock: they must
+	// not block or call the table.
 	Created, Deleted func(room string)
 
 	mu    sync.RWMutex
@@ -39,6 +40,7 @@ type Table[M Member[M]] struct {
 // room is a room's members. Those of a large room are also found by map.
 type room[M comparable] struct {
 	name    string
+	held    int // by callers of Hold
 	members []M
 	index   map[M]int
 }
@@ -109,14 +111,7 @@ func (t *Table[M]) Join(m M, rooms ...string) bool {
 		if name == m.ID() {
 			continue
 		}
-		r := t.rooms[name]
-		if r == nil {
-			r = &room[M]{name: name}
-			t.rooms[name] = r
-			if _, own := t.byID[name]; t.Created != nil && !own {
-				t.Created(name)
-			}
-		}
+		r := t.room(name)
 		if r.has(m) {
 			continue
 		}
@@ -145,12 +140,48 @@ func (t *Table[M]) Leave(m M, rooms ...string) {
 
 func (t *Table[M]) drop(r *room[M], m M) {
 	r.remove(m)
-	if len(r.members) == 0 {
-		delete(t.rooms, r.name)
-		if _, own := t.byID[r.name]; t.Deleted != nil && !own {
-			t.Deleted(r.name)
+	t.prune(r)
+}
+
+// prune forgets a room that is of no use any more.
+func (t *Table[M]) prune(r *room[M]) {
+	if len(r.members) > 0 || r.held > 0 {
+		return
+	}
+	delete(t.rooms, r.name)
+	if _, own := t.byID[r.name]; t.Deleted != nil && !own {
+		t.Deleted(r.name)
+	}
+}
+
+// room returns the room, and makes it if there is none.
+func (t *Table[M]) room(name string) *room[M] {
+	r := t.rooms[name]
+	if r == nil {
+		r = &room[M]{name: name}
+		t.rooms[name] = r
+		if _, own := t.byID[name]; t.Created != nil && !own {
+			t.Created(name)
 		}
 	}
+	return r
+}
+
+// Hold makes the table call Created for a room as if it had a member, until as
+// many calls of Unhold.
+func (t *Table[M]) Hold(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.room(name).held++
+}
+
+// Unhold ends a Hold.
+func (t *Table[M]) Unhold(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.rooms[name]
+	r.held--
+	t.prune(r)
 }
 
 func (r *room[M]) find(m M) int {
@@ -274,7 +305,8 @@ func (t *Table[M]) Has(name string) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, own := t.byID[name]
-	return own || t.rooms[name] != nil
+	r := t.rooms[name]
+	return own || r != nil && len(r.members) > 0
 }
 
 // In reports whether the member is in the room.
@@ -293,8 +325,10 @@ func (t *Table[M]) Rooms() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	names := make([]string, 0, len(t.rooms))
-	for name := range t.rooms {
-		names = append(names, name)
+	for name, r := range t.rooms {
+		if len(r.members) > 0 {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -177,3 +177,30 @@ func BenchmarkTableJoinLeave(b *testing.B) {
 		table.Join(m, "room")
 	}
 }
+
+// A held room exists for those who watch rooms, and for nobody else.
+func TestTableHold(t *testing.T) {
+	var log []string
+	table := NewTable[*fakeMember]()
+	table.Created = func(room string) { log = append(log, "+"+room) }
+	table.Deleted = func(room string) { log = append(log, "-"+room) }
+	m := &fakeMember{id: "m"}
+	table.Add(m, nil)
+	table.Hold("x")
+	table.Hold("x")
+	if table.Has("x") || len(table.Rooms()) != 0 {
+		t.Error("a room without members is there")
+	}
+	table.Unhold("x")
+	table.Join(m, "x")
+	table.Unhold("x")
+	if !table.Has("x") {
+		t.Error("the room is not there")
+	}
+	table.Hold("x")
+	table.Leave(m, "x")
+	table.Unhold("x")
+	if want := []string{"+m", "+x", "-x"}; !slices.Equal(log, want) {
+		t.Errorf("got %q, want %q", log, want)
+	}
+}

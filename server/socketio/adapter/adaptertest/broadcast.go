@@ -96,6 +96,10 @@ func broadcastFlags(t *testing.T, c *cluster) {
 	nodes := c.start(2)
 	s := nodes[1].Connect("s", "r")
 	c.settle()
+	// What is for servers of another kind alone comes to nobody here.
+	if err := nodes[0].Adapter.Broadcast(c.ctx, event(`["foreign"]`), rooms("r"), adapter.Flags{Foreign: true}); err != nil {
+		t.Fatal(err)
+	}
 	flags := []adapter.Flags{{}, {Volatile: true}, {Uncompressed: true}, {Volatile: true, Uncompressed: true}}
 	for _, f := range flags {
 		if err := nodes[0].Adapter.Broadcast(c.ctx, event(`["f"]`), rooms("r"), f); err != nil {
@@ -103,7 +107,7 @@ func broadcastFlags(t *testing.T, c *cluster) {
 		}
 	}
 	for i, r := range c.got(s, len(flags)) {
-		if r.Flags != flags[i] {
+		if r.Flags != flags[i] || r.Data != `["f"]` {
 			t.Errorf("flags %+v arrived as %+v", flags[i], r.Flags)
 		}
 	}
