@@ -20,7 +20,7 @@ func Register(svc *realtime.Service) {
 	ns := svc.Namespace()
 	//        event                   reply event             handler
 	handle(ns, "authenticate", always("authenticated"), authenticate(svc))
-	handle(ns, "join-room", reply("room-joined"), joinRoom(svc))
+	ns.Handle("join-room", joinRoom(svc, reply("room-joined")))
 	handle(ns, "leave-room", reply("room-left"), leaveRoom(svc))
 	handle(ns, "publish-notification", reply("notification-sent"), publishNotification(svc))
 	handle(ns, "publish-update", reply("update-published"), publishUpdate(svc))

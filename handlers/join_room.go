@@ -9,16 +9,22 @@ import (
 
 // joinRoom takes {roomId} or the bare roomId and answers {success, roomId,
 // users, total, timestamp}. The others in the room get user-joined and
-// user-presence "online" when the user comes with his first device.
-func joinRoom(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value) (realtime.RoomJoined, error) {
-	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value) (out realtime.RoomJoined, err error) {
-		room, err := realtime.ParseRoom(arg)
+// user-presence "online" when the user comes with its first device. The answer has
+// its place among these events: a client gets those that come behind it.
+func joinRoom(svc *realtime.Service, r replyEvent) socketio.Handler {
+	return socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		room, err := realtime.ParseRoom(e.Arg(0))
 		if err != nil {
-			return out, err
+			return err
 		}
 		if err := svc.AuthorizeJoin(ctx, s, room); err != nil {
-			return out, err
+			return err
 		}
-		return svc.JoinRoom(ctx, s, room)
-	}
+		return svc.AnswerJoin(ctx, s, room, func(joined realtime.RoomJoined) {
+			e.Post(joined)
+			if !e.WantsAck() {
+				s.Post(r.name, joined)
+			}
+		})
+	})
 }

@@ -9,7 +9,7 @@ import (
 
 // leaveRoom takes {roomId} or the bare roomId and answers {success, roomId,
 // timestamp}. The others in the room get user-left and user-presence "offline"
-// when the user leaves with his last device.
+// when the user leaves with its last device.
 func leaveRoom(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value) (realtime.RoomLeft, error) {
 	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value) (out realtime.RoomLeft, err error) {
 		room, err := realtime.ParseRoom(arg)

@@ -174,6 +174,10 @@ func (srv *Server) Run(ctx context.Context) error {
 // close closes the parts that there are.
 func (srv *Server) close(ctx context.Context) (err error) {
 	if srv.io != nil {
+		if srv.cluster != nil {
+			// Who has left is announced before the way to the other nodes is closed.
+			srv.cluster.presence.Sync(ctx)
+		}
 		err = srv.io.Close(ctx)
 	}
 	if srv.cluster != nil {
@@ -189,7 +193,12 @@ func (srv *Server) notReady() string {
 	if srv.draining.Load() {
 		return "draining"
 	}
-	return ""
+	select {
+	case <-srv.cluster.presence.Ready():
+		return ""
+	default: // within two seconds
+		return "starting: not yet known who is on the other nodes"
+	}
 }
 
 // greet prints how to connect in development: with a token of a secret that

@@ -212,6 +212,27 @@ func TestService(t *testing.T) {
 				t.Errorf("the publisher got %s", text)
 			}
 
+			// Members on Node are sent who comes and goes, once for each user.
+			client("cat 1", firstURL, "cat")
+			client("cat 2", secondURL, "cat")
+			for _, c := range []string{"cat 1", "cat 2"} {
+				f.ask(c, "join-room", `"r"`)
+			}
+			f.event("nora", "user-presence", "userId", "cat")
+			f.ask("cat 1", "leave-room", `"r"`)
+			f.ask("cat 2", "leave-room", `"r"`)
+			for _, c := range []string{"ann", "bob", "nora"} {
+				eventually(t, c+" has offline", func() bool { return f.count(c, "user-presence", "status", "offline") > 0 })
+			}
+			f.delivered("nora", "behind")
+			f.event("nora", "notification", "title", "behind")
+			for _, c := range []string{"ann", "bob", "nora"} {
+				if in, out, both := f.count(c, "user-joined", "userId", "cat"), f.count(c, "user-left", "userId", "cat"), f.count(c, "user-presence", "userId", "cat"); in != 1 || out != 1 || both != 2 {
+					t.Errorf("%s: cat has joined %d times and left %d times, presence %d times", c, in, out, both)
+				}
+			}
+			f.node.do(t, command{Do: "stop", Names: []string{"cat 1", "cat 2"}})
+
 			// A user is disconnected everywhere.
 			if _, err := first.Service().DisconnectUser(t.Context(), ident.Must(ident.String("both")), "enough"); err != nil {
 				t.Error(err)

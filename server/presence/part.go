@@ -7,12 +7,15 @@ import (
 )
 
 // Part is the devices of one node in a [View]: what that node writes, and
-// nothing that belongs to others. A part has one writer at a time.
+// nothing that belongs to others. A part has one writer at a time, who calls
+// [View.Deliver] afterwards, without locks.
 type Part struct {
 	view        *View
 	node        string
 	devices     []*device
-	memberships int // of the devices, in rooms
+	memberships int  // of the devices, in rooms
+	own         bool // its devices are this node's
+	elsewhere   bool // see Event.Elsewhere
 }
 
 // Entry is a device as a whole.
@@ -22,7 +25,18 @@ type Entry struct {
 	Rooms  []ident.ID
 }
 
-// Part returns the part of a node, which it makes where there is none.
+// Device is a device of this node, as long as it is connected. The zero Device
+// is none.
+type Device struct{ device *device }
+
+// Departure is a device that has left a room, whose user counts as in it until
+// [Part.Release].
+type Departure struct {
+	room   *room
+	member *member
+}
+
+// Part returns the part of another node. It makes it if there is none.
 func (v *View) Part(node string) *Part {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -34,6 +48,21 @@ func (v *View) Part(node string) *Part {
 	return p
 }
 
+// OwnPart is Part for the node that the view belongs to.
+func (v *View) OwnPart(node string) *Part {
+	p := v.Part(node)
+	p.own, p.elsewhere = true, true
+	return p
+}
+
+// Speak sets whether the part's events have Elsewhere from now on: this node
+// answers for the part's. Its own part is its own to answer for.
+func (p *Part) Speak(elsewhere bool) {
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	p.elsewhere = elsewhere
+}
+
 // Size is the number of devices and of their memberships in rooms together.
 func (p *Part) Size() int {
 	p.view.mu.RLock()
@@ -41,14 +70,23 @@ func (p *Part) Size() int {
 	return len(p.devices) + p.memberships
 }
 
-// Has reports whether the device is in the part.
-func (p *Part) Has(name string) bool {
+// Device returns the device with the name.
+func (p *Part) Device(name string) (Device, bool) {
 	p.view.mu.RLock()
 	defer p.view.mu.RUnlock()
-	return p.device(name) != nil
+	d := p.device(name)
+	return Device{d}, d != nil
 }
 
-// Connect adds a device. It reports false where there is one with the name, of
+// In reports whether the device is in the room.
+func (p *Part) In(d Device, room ident.ID) bool {
+	p.view.mu.RLock()
+	defer p.view.mu.RUnlock()
+	r := p.view.rooms[room.Key()]
+	return r != nil && d.device != nil && d.device.room(r) >= 0
+}
+
+// Connect adds a device. It reports false if there is one with the name, of
 // this node or another.
 func (p *Part) Connect(name string, id ident.ID) bool {
 	v := p.view
@@ -63,14 +101,28 @@ func (p *Part) Connect(name string, id ident.ID) bool {
 		v.users[id.Key()] = u
 	}
 	d := &device{name: name, part: p, index: len(p.devices), user: u}
+	if len(u.devices) == 0 {
+		v.connected++
+	}
 	u.devices = append(u.devices, d)
 	p.devices = append(p.devices, d)
 	v.devices[name] = d
 	return true
 }
 
-// Disconnect removes a device from its rooms and from the view.
-func (p *Part) Disconnect(name string) (gone []Departure) {
+// Disconnect removes a device from its rooms and from the view. It returns the
+// rooms.
+func (p *Part) Disconnect(name string) (rooms []ident.ID) {
+	for _, d := range p.Withdraw(name) {
+		rooms = append(rooms, d.room.id)
+		p.Release(d)
+	}
+	return rooms
+}
+
+// Withdraw is Disconnect of a device whose user counts as in the rooms until
+// they are released.
+func (p *Part) Withdraw(name string) (gone []Departure) {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -79,9 +131,11 @@ func (p *Part) Disconnect(name string) (gone []Departure) {
 		return nil
 	}
 	for _, r := range d.rooms {
-		gone = append(gone, Departure{Room: r.id, User: d.user.id, Last: v.leave(d, r)})
+		gone = append(gone, v.depart(d, r))
 	}
 	p.memberships -= len(d.rooms)
+	d.gone = true
+	d.rooms, d.where = nil, nil
 	delete(v.devices, d.name)
 	end := p.devices[len(p.devices)-1]
 	p.devices[d.index], end.index = end, d.index
@@ -90,82 +144,84 @@ func (p *Part) Disconnect(name string) (gone []Departure) {
 	u := d.user
 	u.devices = slices.DeleteFunc(u.devices, func(o *device) bool { return o == d })
 	if len(u.devices) == 0 {
-		delete(v.users, u.id.Key())
+		v.connected--
 	}
+	v.forget(u)
 	return gone
 }
 
-// Join adds a device to a room, see [Presence.Join].
-func (p *Part) Join(name string, id ident.ID) (joined, first bool) {
+// Room is the departure's room.
+func (d Departure) Room() ident.ID { return d.room.id }
+
+// Join adds a device to a room. It reports false if it was there, or is not
+// connected.
+func (p *Part) Join(name string, id ident.ID) bool {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	d := p.device(name)
-	if d == nil {
-		return false, false
-	}
-	r := v.rooms[id.Key()]
-	if r == nil {
-		r = &room{id: id, byUser: make(map[*user]*member)}
-		v.rooms[id.Key()] = r
-	} else if d.room(r) >= 0 {
-		return false, false
-	}
-	d.enter(r)
-	p.memberships++
-	m := r.byUser[d.user]
-	if m == nil {
-		first = true
-		m = &member{user: d.user, index: len(r.members)}
-		r.members = append(r.members, m)
-		r.byUser[d.user] = m
-	}
-	m.devices++
-	return true, first
+	return d != nil && v.join(d, v.room(id))
 }
 
-// Leave takes a device out of a room, see [Presence.Leave].
-func (p *Part) Leave(name string, id ident.ID) (left, last bool) {
+// Place adds a device of this node to a room, as [Presence.Join] does, and calls
+// placed in the room's order. It reports false, and does not call it, if the
+// device is gone.
+func (p *Part) Place(h Device, id ident.ID, placed func(Placement)) bool {
+	v := p.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	d := h.device
+	if d == nil || d.gone {
+		return false
+	}
+	r := v.room(id)
+	fresh := v.join(d, r)
+	f := v.feed(r)
+	at := Placement{OK: true, Users: r.first(v.watch.Shown), Total: len(r.members)}
+	if at.Total > v.watch.Limit && v.watch.Limit >= 0 && v.watch.Event != nil {
+		v.catchUp(f, r, d, fresh, at.Users)
+	}
+	v.push(f, item{call: func() { placed(at) }})
+	return true
+}
+
+// Leave takes a device out of a room. It reports false if it was not there.
+func (p *Part) Leave(name string, id ident.ID) bool {
+	d, left := p.Depart(name, id)
+	if left {
+		p.Release(d)
+	}
+	return left
+}
+
+// Depart is Leave of a device whose user counts as in the room until it is
+// released.
+func (p *Part) Depart(name string, id ident.ID) (_ Departure, left bool) {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	d, r := p.device(name), v.rooms[id.Key()]
 	if d == nil || r == nil {
-		return false, false
+		return Departure{}, false
 	}
 	i := d.room(r)
 	if i < 0 {
-		return false, false
+		return Departure{}, false
 	}
 	d.exit(i)
 	p.memberships--
-	return true, v.leave(d, r)
+	return v.depart(d, r), true
 }
 
-// device returns the part's device with the name, or nil.
-func (p *Part) device(name string) *device {
-	if d := p.view.devices[name]; d != nil && d.part == p {
-		return d
-	}
-	return nil
-}
-
-// leave takes one device out of the room's count.
-func (v *View) leave(d *device, r *room) (last bool) {
-	m := r.byUser[d.user]
-	if m.devices--; m.devices > 0 {
-		return false
-	}
-	end := r.members[len(r.members)-1]
-	r.members[m.index] = end
-	end.index = m.index
-	r.members[len(r.members)-1] = nil
-	r.members = r.members[:len(r.members)-1]
-	delete(r.byUser, d.user)
-	if len(r.members) == 0 {
-		delete(v.rooms, r.id.Key())
-	}
-	return true
+// Release ends a departure.
+func (p *Part) Release(d Departure) {
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	m := d.member
+	m.leaving--
+	m.user.leaving--
+	p.view.settle(d.room, m, p.elsewhere)
+	p.view.forget(m.user)
 }
 
 // Entries returns the devices. It is the writer's to call: it takes no lock, so
@@ -185,10 +241,10 @@ func (p *Part) Entries() []Entry {
 	return entries
 }
 
-// Replace makes the part what the entries say and returns which users have come
-// into rooms and left them with that. What stays is there all the while; others
-// are not kept waiting until all is done. Devices of other nodes are left alone.
-func (p *Part) Replace(entries []Entry) (changes []Change) {
+// Replace makes the part what the entries say. What stays is there all the
+// while; others are not kept waiting until all is done. Devices of other nodes
+// are left alone.
+func (p *Part) Replace(entries []Entry) {
 	type place struct{ device, room string }
 	wanted := make(map[string]ident.ID)
 	in := make(map[place]bool)
@@ -203,49 +259,127 @@ func (p *Part) Replace(entries []Entry) (changes []Change) {
 	}
 	for _, e := range before {
 		if user, ok := wanted[e.Device]; ok && !user.Equal(e.User) { // a device has one user at a time
-			changes = appendLeft(changes, p.Disconnect(e.Device))
+			p.Disconnect(e.Device)
 		}
 	}
 	for _, e := range entries {
 		p.Connect(e.Device, e.User)
 		for _, r := range e.Rooms {
-			if _, first := p.Join(e.Device, r); first {
-				changes = append(changes, Change{Room: r, User: e.User, Joined: true})
-			}
+			p.Join(e.Device, r)
 		}
 	}
 	for _, e := range before {
 		if _, ok := wanted[e.Device]; !ok {
-			changes = appendLeft(changes, p.Disconnect(e.Device))
+			p.Disconnect(e.Device)
 			continue
 		}
 		for _, r := range e.Rooms {
-			if in[place{e.Device, r.Key()}] {
-				continue
-			}
-			if _, last := p.Leave(e.Device, r); last {
-				changes = append(changes, Change{Room: r, User: e.User})
+			if !in[place{e.Device, r.Key()}] {
+				p.Leave(e.Device, r)
 			}
 		}
 	}
-	return changes
 }
 
-// Drop takes the part out of the view, with all its devices, and returns which
-// users have left rooms with them.
-func (p *Part) Drop() []Change {
-	changes := p.Replace(nil)
+// Drop takes the part out of the view, with all its devices.
+func (p *Part) Drop() {
+	p.Replace(nil)
 	p.view.mu.Lock()
 	defer p.view.mu.Unlock()
 	delete(p.view.parts, p.node)
-	return changes
 }
 
-func appendLeft(changes []Change, gone []Departure) []Change {
-	for _, d := range gone {
-		if d.Last {
-			changes = append(changes, Change{Room: d.Room, User: d.User})
-		}
+// The functions below change the view. They are called with its lock held.
+
+// device returns the part's device with the name, or nil.
+func (p *Part) device(name string) *device {
+	if d := p.view.devices[name]; d != nil && d.part == p {
+		return d
 	}
-	return changes
+	return nil
+}
+
+// room returns the room, and makes it if there is none.
+func (v *View) room(id ident.ID) *room {
+	r := v.rooms[id.Key()]
+	if r == nil {
+		r = &room{id: id, byUser: make(map[*user]*member)}
+		v.rooms[id.Key()] = r
+	}
+	return r
+}
+
+// join adds a device to a room. It reports false if it was there.
+func (v *View) join(d *device, r *room) bool {
+	if d.room(r) >= 0 {
+		return false
+	}
+	d.enter(r)
+	d.part.memberships++
+	m := r.byUser[d.user]
+	if m == nil {
+		m = &member{user: d.user, index: len(r.members)}
+		r.members = append(r.members, m)
+		r.byUser[d.user] = m
+		if m.index < len(r.shown) || m.index < v.watch.Shown {
+			r.shown = nil
+		}
+		v.changed(r, d.user, true, d.part.elsewhere)
+	}
+	m.devices++
+	if d.part.own {
+		v.feed(r).devices++
+	}
+	return true
+}
+
+// depart takes a device out of the room's count.
+func (v *View) depart(d *device, r *room) Departure {
+	m := r.byUser[d.user]
+	m.devices--
+	m.leaving++
+	d.user.leaving++
+	if d.part.own {
+		f := v.feed(r)
+		f.devices--
+		delete(f.late, d)
+		v.drop(f)
+	}
+	return Departure{r, m}
+}
+
+// settle takes a user out of the room that nothing holds there any more.
+func (v *View) settle(r *room, m *member, elsewhere bool) {
+	if m.devices+m.leaving > 0 {
+		return
+	}
+	end := r.members[len(r.members)-1]
+	r.members[m.index] = end
+	end.index = m.index
+	r.members[len(r.members)-1] = nil
+	r.members = r.members[:len(r.members)-1]
+	delete(r.byUser, m.user)
+	if m.index < len(r.shown) {
+		r.shown = nil
+	}
+	if len(r.members) == 0 {
+		delete(v.rooms, r.id.Key())
+	}
+	v.changed(r, m.user, false, elsewhere)
+}
+
+// forget drops a user who has no device and is in no room.
+func (v *View) forget(u *user) {
+	if len(u.devices) == 0 && u.leaving == 0 {
+		delete(v.users, u.id.Key())
+	}
+}
+
+// first returns up to limit users of the room. They are shared by all who ask
+// until they change.
+func (r *room) first(limit int) []ident.ID {
+	if r.shown == nil {
+		r.shown = r.users(limit)
+	}
+	return r.shown
 }

@@ -30,39 +30,50 @@ func sortedEntries(p *Part) []Entry {
 	return entries
 }
 
-func changes(list []Change) (out []string) {
-	for _, c := range list {
-		out = append(out, fmt.Sprint(c.User, " ", c.Joined, " ", c.Room))
+// changes returns the events since it was called last, of parts that the view
+// speaks for.
+func changes(v *View, events *[]Event) (out []string) {
+	v.Deliver()
+	for _, e := range *events {
+		out = append(out, fmt.Sprint(e.User, " ", e.Joined, " ", e.Room))
 	}
+	*events = nil
 	slices.Sort(out)
 	return out
 }
 
 func TestReplace(t *testing.T) {
 	v := NewView()
+	var events []Event
+	v.Watch(Watch{Limit: 100, Shown: 100, Event: func(e Event) { events = append(events, e) }})
 	other := v.Part("other")
 	other.Connect("o1", id("ann"))
 	other.Join("o1", id("r"))
 	p := v.Part("p")
-	got := p.Replace([]Entry{entry("a1", "ann", "r", "s"), entry("b1", "bob", "r"), entry("c1", "cat", "r"), entry("o1", "thief", "r")})
-	if want := []string{"ann true s", "bob true r", "cat true r"}; !slices.Equal(changes(got), want) {
-		t.Errorf("first: %q, want %q", changes(got), want)
+	p.Speak(true)
+	p.Replace([]Entry{entry("a1", "ann", "r", "s"), entry("b1", "bob", "r"), entry("c1", "cat", "r"), entry("o1", "thief", "r")})
+	if got, want := changes(v, &events), []string{"ann true s", "bob true r", "cat true r"}; !slices.Equal(got, want) {
+		t.Errorf("first: %q, want %q", got, want)
 	}
 	if size := p.Size(); size != 7 {
 		t.Errorf("size %d, want 7", size)
 	}
-	got = p.Replace([]Entry{entry("b2", "bob", "r", "s"), entry("c1", "dan", "r"), entry("a1", "ann", "s")})
-	if want := []string{"bob true s", "cat false r", "dan true r"}; !slices.Equal(changes(got), want) {
-		t.Errorf("then: %q, want %q", changes(got), want)
+	p.Replace([]Entry{entry("b2", "bob", "r", "s"), entry("c1", "dan", "r"), entry("a1", "ann", "s")})
+	if got, want := changes(v, &events), []string{"bob true s", "cat false r", "dan true r"}; !slices.Equal(got, want) {
+		t.Errorf("then: %q, want %q", got, want)
 	}
 	if users, total := v.Members("r", 10); total != 3 {
 		t.Errorf("r has %v", users)
 	}
-	if got, want := changes(p.Drop()), []string{"ann false s", "bob false r", "bob false s", "dan false r"}; !slices.Equal(got, want) {
+	p.Drop()
+	if got, want := changes(v, &events), []string{"ann false s", "bob false r", "bob false s", "dan false r"}; !slices.Equal(got, want) {
 		t.Errorf("dropped: %q, want %q", got, want)
 	}
 	if v.Nodes() != 1 || !v.In("ann", "r") {
 		t.Errorf("%d nodes, ann in r: %v", v.Nodes(), v.In("ann", "r"))
+	}
+	if len(v.feeds) != 0 {
+		t.Errorf("%d feeds are left", len(v.feeds))
 	}
 }
 

@@ -13,11 +13,16 @@ import (
 // methods are safe for concurrent use and wait for memory only. Users and rooms
 // are named by their keys, see [ident.ID.Key].
 type View struct {
-	mu      sync.RWMutex
-	parts   map[string]*Part
-	devices map[string]*device
-	users   map[string]*user
-	rooms   map[string]*room
+	mu        sync.RWMutex
+	parts     map[string]*Part
+	devices   map[string]*device
+	users     map[string]*user
+	rooms     map[string]*room
+	connected int // users who have a device
+
+	watch Watch
+	feeds map[string]*feed // of rooms that have events, or devices of this node
+	due   []*feed          // that have events and nobody who delivers them
 }
 
 type device struct {
@@ -26,28 +31,34 @@ type device struct {
 	index int // in part.devices
 	user  *user
 	rooms []*room
-	where map[*room]int // in rooms, once there are many
+	where map[*room]int // in rooms, if there are many
+	gone  bool
 }
 
+// user is kept while it has a device, or counts as a member of a room.
 type user struct {
 	id      ident.ID
 	devices []*device
+	leaving int // of all its members
 }
 
-// room is the users in a room, each with the number of his devices there.
+// room is the users in a room.
 type room struct {
 	id      ident.ID
 	members []*member
 	byUser  map[*user]*member
+	shown   []ident.ID // the first members' users; nil if they have changed
 }
 
+// member is a user in a room, with the number of devices there. A device that is
+// leaving is out of the room, but its user counts as in it.
 type member struct {
-	user    *user
-	devices int
-	index   int
+	user             *user
+	devices, leaving int
+	index            int
 }
 
-// manyRooms is from how many rooms on a device looks them up.
+// manyRooms is the number of rooms from which a device looks them up.
 const manyRooms = 32
 
 // room returns the index of the room among the device's, or -1.
@@ -90,11 +101,19 @@ func (d *device) exit(i int) {
 func NewView() *View {
 	return &View{
 		parts: make(map[string]*Part), devices: make(map[string]*device),
-		users: make(map[string]*user), rooms: make(map[string]*room),
+		users: make(map[string]*user), rooms: make(map[string]*room), feeds: make(map[string]*feed),
 	}
 }
 
-// Nodes is how many nodes have a part in the view.
+// Watch sets what is done about changes of rooms, see [Presence.Watch].
+func (v *View) Watch(w Watch) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w.Limit = max(w.Limit, -1)
+	v.watch = w
+}
+
+// Nodes is the number of nodes that have a part in the view.
 func (v *View) Nodes() int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -106,7 +125,7 @@ func (v *View) Devices(user string) []string {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	u := v.users[user]
-	if u == nil {
+	if u == nil || len(u.devices) == 0 {
 		return nil
 	}
 	names := make([]string, len(u.devices))
@@ -131,15 +150,20 @@ func (v *View) User(device string) (ident.ID, bool) {
 func (v *View) Connected(user string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.users[user] != nil
+	u := v.users[user]
+	return u != nil && len(u.devices) > 0
 }
 
-// In reports whether the user is in the room.
+// In reports whether the user has a device in the room.
 func (v *View) In(user, room string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	u, r := v.users[user], v.rooms[room]
-	return u != nil && r != nil && r.byUser[u] != nil
+	if u == nil || r == nil {
+		return false
+	}
+	m := r.byUser[u]
+	return m != nil && m.devices > 0
 }
 
 // Members returns up to limit users of the room, in the order in which they
@@ -151,14 +175,19 @@ func (v *View) Members(room string, limit int) (users []ident.ID, total int) {
 	if r == nil {
 		return []ident.ID{}, 0
 	}
-	users = make([]ident.ID, min(limit, len(r.members)))
+	return r.users(limit), len(r.members)
+}
+
+// users returns up to limit users of the room.
+func (r *room) users(limit int) []ident.ID {
+	users := make([]ident.ID, min(limit, len(r.members)))
 	for i := range users {
 		users[i] = r.members[i].user.id
 	}
-	return users, len(r.members)
+	return users
 }
 
-// MemberCount is how many users are in the room.
+// MemberCount is the number of users in the room.
 func (v *View) MemberCount(room string) int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -168,7 +197,7 @@ func (v *View) MemberCount(room string) int {
 	return 0
 }
 
-// RoomCount is how many rooms a device is in.
+// RoomCount is the number of rooms that a device is in.
 func (v *View) RoomCount(device string) int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -199,19 +228,21 @@ func (v *View) RoomsOf(user string) []ident.ID {
 	return ids
 }
 
-// Counts is how many users and rooms there are.
+// Counts is the number of users who have a device, and of rooms.
 func (v *View) Counts() (users, rooms int) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return len(v.users), len(v.rooms)
+	return v.connected, len(v.rooms)
 }
 
-// Users returns all users, ordered by key.
+// Users returns all users who have a device, ordered by key.
 func (v *View) Users() []ident.ID {
 	v.mu.RLock()
 	ids := make([]ident.ID, 0, len(v.users))
 	for _, u := range v.users {
-		ids = append(ids, u.id)
+		if len(u.devices) > 0 {
+			ids = append(ids, u.id)
+		}
 	}
 	v.mu.RUnlock()
 	return sorted(ids)

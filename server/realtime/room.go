@@ -14,114 +14,103 @@ import (
 const maxUsersShown = 1000
 
 // JoinRoom adds the socket, which must have a user, to a room. The others there
-// are told unless the user has been in the room with another device. Joining
-// again changes nothing. It returns an [*Error], or socketio.ErrDisconnected.
-func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (RoomJoined, error) {
-	if room.IsZero() {
-		return RoomJoined{}, Invalid("roomId", ident.Allowed)
-	}
-	user, first, err := svc.enter(ctx, s, room)
-	if err != nil {
-		return RoomJoined{}, err
-	}
-	if first {
-		svc.announce(ctx, s, room, user, "user-joined", "online")
-	}
-	users, total := svc.UsersInRoom(room.Key(), maxUsersShown)
-	return RoomJoined{RoomID: room, Users: users, Total: total, Timestamp: time.Now()}, nil
+// are sent user-joined unless the user has been in the room with another device.
+// Joining again changes nothing. It returns an [*Error], or
+// socketio.ErrDisconnected. A handler that passes the result on to the client
+// should use AnswerJoin.
+func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (joined RoomJoined, err error) {
+	err = svc.AnswerJoin(ctx, s, room, func(r RoomJoined) { joined = r })
+	return joined, err
 }
 
-// LeaveRoom takes the socket out of a room. The others there are told when it
-// was the user's last device. After it has returned the socket gets no update of
-// the room. Leaving a room that the socket is not in changes nothing.
+// AnswerJoin is JoinRoom that calls answer with the result, once, before it
+// returns nil. What answer sends to the socket has its place among the events of
+// the room: whoever comes or goes afterwards is announced behind it, and nobody who
+// did so before is announced to the socket at all. So answer must not wait. It
+// returns when the cluster knows of the join, or does not take it in time.
+func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ident.ID, answer func(RoomJoined)) error {
+	if room.IsZero() {
+		return Invalid("roomId", ident.Allowed)
+	}
+	sess := sessionOf(s)
+	if sess == nil {
+		return ErrUnauthenticated
+	}
+	// Both wait for the cluster: no lock but the socket's own for its moves is held.
+	sess.moves.Lock()
+	defer sess.moves.Unlock()
+	name := roomName(room.Key())
+	defer svc.ns.Hold(ctx, name)()
+	select {
+	case <-svc.presence.Ready():
+	case <-ctx.Done():
+	}
+	if _, ok := svc.UserID(s.ID()); !ok {
+		return ErrUnauthenticated
+	}
+	done := make(chan error, 1)
+	svc.presence.Join(s.ID(), room, func(at presence.Placement) {
+		if !at.OK {
+			done <- socketio.ErrDisconnected
+			return
+		}
+		svc.ns.To(s.ID()).Local().Join(ctx, name)
+		answer(RoomJoined{RoomID: room, Users: at.Users, Total: at.Total, Timestamp: time.Now()})
+		done <- nil
+	})
+	return <-done
+}
+
+// LeaveRoom takes the socket out of a room. The others there are sent user-left
+// when it was the user's last device. After it has returned the socket gets no
+// update of the room. Leaving a room that the socket is not in changes nothing. It
+// returns when the cluster knows of the leave, or does not take it in time.
 func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (RoomLeft, error) {
 	if room.IsZero() {
 		return RoomLeft{}, Invalid("roomId", ident.Allowed)
 	}
-	user, last, err := svc.exit(ctx, s, room)
-	if err != nil {
-		return RoomLeft{}, err
+	sess := sessionOf(s)
+	if sess == nil {
+		return RoomLeft{}, ErrUnauthenticated
 	}
-	if last {
-		svc.announce(ctx, s, room, user, "user-left", "offline")
+	sess.moves.Lock()
+	defer sess.moves.Unlock()
+	if _, ok := svc.UserID(s.ID()); !ok {
+		return RoomLeft{}, ErrUnauthenticated
 	}
+	s.Leave(ctx, roomName(room.Key()))
+	done := make(chan struct{})
+	svc.presence.Leave(s.ID(), room, func() { close(done) })
+	<-done
 	return RoomLeft{RoomID: room, Timestamp: time.Now()}, nil
 }
 
-// enter adds the socket to the room in the namespace and in the presence, as
-// one step for whoever else moves the socket.
-func (svc *Service) enter(ctx context.Context, s *socketio.Socket, room ident.ID) (user ident.ID, first bool, err error) {
-	user, unlock, err := svc.lockDevice(s)
-	if err != nil {
-		return user, false, err
+// announce sends an event of a room to its members, see [presence.Watch]. It does
+// not wait: whoever changes the room calls it. An announcement that the cluster does
+// not take is lost to servers without presence; nobody could do anything about it.
+func (svc *Service) announce(e presence.Event) {
+	event, status := "user-left", "offline"
+	if e.Joined {
+		event, status = "user-joined", "online"
 	}
-	defer unlock()
-	if err := s.Join(ctx, roomName(room.Key())); err != nil {
-		return user, false, err
-	}
-	_, first = svc.presence.Join(s.ID(), room)
-	return user, first, nil
-}
-
-func (svc *Service) exit(ctx context.Context, s *socketio.Socket, room ident.ID) (user ident.ID, last bool, err error) {
-	user, unlock, err := svc.lockDevice(s)
-	if err != nil {
-		return user, false, err
-	}
-	defer unlock()
-	if err := s.Leave(ctx, roomName(room.Key())); err != nil {
-		return user, false, err
-	}
-	_, last = svc.presence.Leave(s.ID(), room)
-	return user, last, nil
-}
-
-// lockDevice keeps others from moving the socket, which must have a user.
-func (svc *Service) lockDevice(s *socketio.Socket) (user ident.ID, unlock func(), err error) {
-	sess := sessionOf(s)
-	if sess == nil {
-		return user, nil, ErrUnauthenticated
-	}
-	sess.mu.Lock()
-	user, ok := svc.UserID(s.ID())
-	if !ok {
-		sess.mu.Unlock()
-		return user, nil, ErrUnauthenticated
-	}
-	return user, sess.mu.Unlock, nil
-}
-
-// announce tells the others in a room that a user has come or gone. In a
-// crowded room nobody is told: each of n users would be told of n others.
-// That the cluster does not take it is no error of the join.
-func (svc *Service) announce(ctx context.Context, s *socketio.Socket, room, user ident.ID, event, status string) {
-	if svc.presence.View().MemberCount(room.Key()) > svc.opts.PresenceMax {
-		return
-	}
-	svc.announceTo(ctx, svc.ns.To(roomName(room.Key())).Except(s.ID()), room, user, event, status)
-}
-
-func (svc *Service) announceTo(ctx context.Context, others socketio.Operator, room, user ident.ID, event, status string) {
 	now := time.Now()
-	svc.clusterAway(others.Emit(ctx, event, Movement{UserID: user, RoomID: room, Timestamp: now}))
-	svc.clusterAway(others.Emit(ctx, "user-presence", PresenceChange{UserID: user, RoomID: room, Status: status, Timestamp: now}))
-}
-
-// told tells this node's sockets of users who have come and gone without that
-// anybody announced it, see [presence.Presence.Watch]; the other nodes tell
-// theirs.
-func (svc *Service) told(changes []presence.Change) {
-	for _, c := range changes {
-		room := roomName(c.Room.Key())
-		if !svc.ns.HasRoom(room) || svc.presence.View().MemberCount(c.Room.Key()) > svc.opts.PresenceMax {
-			continue
-		}
-		event, status := "user-left", "offline"
-		if c.Joined {
-			event, status = "user-joined", "online"
-		}
-		others := svc.ns.To(room).Except(userRoom(c.User.Key())).Local()
-		svc.announceTo(context.Background(), others, c.Room, c.User, event, status)
+	movement := Movement{UserID: e.User, RoomID: e.Room, Timestamp: now}
+	change := PresenceChange{UserID: e.User, RoomID: e.Room, Status: status, Timestamp: now}
+	post := func(others socketio.Operator) {
+		others = others.Except(userRoom(e.User.Key()))
+		others.Post(event, movement)
+		others.Post("user-presence", change)
+	}
+	room := svc.ns.To(roomName(e.Room.Key()))
+	switch {
+	case !e.Here:
+	case len(e.Only) > 0:
+		post(svc.ns.To(e.Only...).Local())
+	default:
+		post(room.Except(e.Except...).Local())
+	}
+	if e.Elsewhere {
+		post(room.Foreign())
 	}
 }
 

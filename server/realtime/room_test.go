@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 )
 
@@ -28,7 +31,51 @@ func TestPresenceMax(t *testing.T) {
 	n.member("e", "r").Ask("leave-room", "r") // four are left
 	nothing(t, a)
 	mustSucceed(t, fourth.Ask("leave-room", "r"))
-	want(t, a.Next("user-left"), `{"userId":"d","roomId":"r","timestamp":T}`)
+	nothing(t, a) // who was never named to a
+}
+
+// When a room falls to the bound again, each member is sent what it has missed:
+// who has left that was named to it, and who is there that was not.
+func TestPresenceMaxCrossed(t *testing.T) {
+	n := start(t, func(o *options) { o.PresenceMax = 3 })
+	a, b, c := n.member("a", "r"), n.member("b", "r"), n.member("c", "r")
+	d, e := n.member("d", "r"), n.member("e", "r")
+	for _, m := range []*raw.Client{a, b, c, d, e} {
+		m.Clear()
+	}
+	mustSucceed(t, b.Ask("leave-room", "r"))
+	for _, m := range []*raw.Client{a, c, d, e} {
+		nothing(t, m)
+	}
+	c.Close() // three are left
+	check := func(m *raw.Client, wants ...string) {
+		t.Helper()
+		for range wants {
+			name := "user-left"
+			if !slices.ContainsFunc(wants, func(w string) bool { return w[0] == '-' }) {
+				name = "user-joined"
+			}
+			ev := m.Next(name)
+			var who struct{ UserID string }
+			if err := json.Unmarshal(ev.Args[0], &who); err != nil {
+				t.Fatal(err)
+			}
+			sign := map[string]string{"user-left": "-", "user-joined": "+"}[name]
+			i := slices.Index(wants, sign+who.UserID)
+			if i < 0 {
+				t.Fatalf("%s of %s, want %v", name, who.UserID, wants)
+			}
+			wants = slices.Delete(wants, i, i+1)
+			m.Next("user-presence")
+		}
+		nothing(t, m)
+	}
+	check(a, "-b", "-c", "+d", "+e")
+	check(d, "-b", "-c", "+e")
+	check(e, "-b", "-c")
+	mustSucceed(t, d.Ask("leave-room", "r"))
+	check(a, "-d")
+	check(e, "-d")
 }
 
 func TestPresenceMaxOfNone(t *testing.T) {
@@ -45,7 +92,7 @@ func TestUsersShown(t *testing.T) {
 	for i := range 1005 {
 		// Devices without a connection, as those of another node are.
 		n.users.Connect(fmt.Sprint("device-", i), ident.Must(ident.Int(int64(i))))
-		n.users.Join(fmt.Sprint("device-", i), id("r"))
+		n.users.Join(fmt.Sprint("device-", i), id("r"), func(presence.Placement) {})
 	}
 	joined, err := n.JoinRoom(t.Context(), s, id("r"))
 	if err != nil || len(joined.Users) != 1000 || joined.Total != 1006 {

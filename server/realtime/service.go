@@ -126,7 +126,7 @@ func New(opts Options) (*Service, error) {
 		limits:   newLimiter(opts.RateLimit, opts.RateWindow),
 		started:  time.Now(),
 	}
-	svc.presence.Watch(svc.told)
+	svc.presence.Watch(presence.Watch{Event: svc.announce, Limit: opts.PresenceMax, Shown: maxUsersShown})
 	svc.ns.CloseUnused()
 	svc.ns.Use(svc.verifyHandshake)
 	svc.ns.OnConnect(svc.connected)

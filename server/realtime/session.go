@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
-	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/socketio"
 )
 
@@ -23,9 +23,14 @@ type session struct {
 	pings   window
 	counted bool // as a connection
 
-	// mu guards all below, and holds the socket's user and rooms together in
-	// the presence and in the Socket.IO namespace. It is taken before any lock
-	// of these.
+	// moves is held by whoever puts the socket into a room or takes it out, or
+	// ends its being a device, until the cluster knows: one move at a time, the same
+	// in the presence and in the Socket.IO namespace. It is taken before mu, which
+	// nobody holds who waits.
+	moves sync.Mutex
+
+	// mu guards all below. It is taken before any lock of the presence and of the
+	// namespace.
 	mu     sync.Mutex
 	claims auth.Claims // of no user until the socket has one
 	timer  *time.Timer // ends the connection: not authenticated in time, or token expired
@@ -269,6 +274,10 @@ func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 // register reports whether the socket had no user. It returns ErrTooManySockets
 // where its user has that many already.
 func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims, most int) (user ident.ID, fresh bool, err error) {
+	sess.moves.Lock()
+	defer sess.moves.Unlock()
+	// It waits for the cluster, here, so that the join below does not.
+	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID.Key()))()
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
 	user, has := svc.presence.View().User(s.ID())
@@ -334,37 +343,32 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 }
 
 // UnregisterUser makes the socket no longer a device of its user: it leaves the
-// rooms, whose members are told, and stays connected.
+// rooms, whose members are sent user-left if it was the user's last device there,
+// and stays connected.
 func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	sess := sessionOf(s)
 	if sess == nil {
 		return
 	}
-	user, departures := svc.unregister(ctx, s, sess)
-	for _, d := range departures {
-		if d.Last {
-			svc.announce(ctx, s, d.Room, user, "user-left", "offline")
-		}
-	}
-}
-
-func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *session) (ident.ID, []presence.Departure) {
+	sess.moves.Lock()
+	defer sess.moves.Unlock()
 	sess.mu.Lock()
-	defer sess.mu.Unlock()
 	if sess.timer != nil {
 		sess.timer.Stop()
 	}
-	user, has := svc.presence.View().User(s.ID())
-	if has {
+	if user, has := svc.presence.View().User(s.ID()); has {
 		svc.limits.release(sess.events)
-		s.Leave(ctx, userRoom(user.Key()))
+		rooms := []string{userRoom(user.Key())}
+		for _, room := range s.Rooms() {
+			if strings.HasPrefix(room, roomName("")) {
+				rooms = append(rooms, room)
+			}
+		}
+		s.Leave(ctx, rooms...)
 	}
 	sess.claims, sess.events = auth.Claims{}, new(window)
-	departures := svc.presence.Disconnect(s.ID())
-	for _, d := range departures {
-		s.Leave(ctx, roomName(d.Room.Key()))
-	}
-	return user, departures
+	sess.mu.Unlock()
+	svc.presence.Disconnect(s.ID())
 }
 
 // disconnected runs after the socket's last handler.

@@ -25,13 +25,13 @@ func BenchmarkState(b *testing.B) {
 		bytes := 0
 		for b.Loop() {
 			bytes = 0
-			for _, f := range box.state(nil, part, "c") {
+			for _, f := range box.state(nil, part, new(order), "c") {
 				bytes += len(f.payload)
 			}
 		}
 		b.ReportMetric(float64(bytes)/10_000, "B/device")
 	})
-	frames := box.state(nil, part, "c")
+	frames := box.state(nil, part, new(order), "c")
 	b.Run("take", func(b *testing.B) {
 		now := time.Now()
 		for b.Loop() {
@@ -63,7 +63,7 @@ func BenchmarkDelta(b *testing.B) {
 		box.record(op{joinFirst, "d", id("r")}, part)
 		box.record(op{leaveLast, "d", id("r")}, part)
 		box.record(op{code: disconnect, device: "d"}, part)
-		frames, _ := box.take(part)
+		frames, _ := box.take(part, new(order))
 		for _, f := range frames {
 			m, err := decode(f.payload)
 			if err == nil {

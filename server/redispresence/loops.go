@@ -48,7 +48,7 @@ func (n *Node) send(ctx context.Context) {
 func (n *Node) flush(ctx context.Context) bool {
 	n.mu.Lock()
 	hello := n.outbox.hello
-	frames, lossy := n.outbox.take(n.part)
+	frames, lossy := n.outbox.take(n.part, &n.order)
 	n.mu.Unlock()
 	for len(frames) > 0 {
 		k := min(len(frames), batchFrames)
@@ -88,6 +88,7 @@ func (n *Node) publish(ctx context.Context, frames []frame) error {
 	n.health.set(func(h *health) { h.publishing = err })
 	if err != nil {
 		n.failed(err)
+		n.alone()
 		return err
 	}
 	n.stats.published.Add(uint64(len(frames)))
@@ -144,6 +145,8 @@ func (n *Node) apply(ctx context.Context) {
 	ps := newPeers(n.name, n.view, n.times, n.opts.MaxEntries, time.Now())
 	ticker := time.NewTicker(n.times.interval)
 	defer ticker.Stop()
+	often := time.NewTicker(n.times.place / 4)
+	defer often.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -153,7 +156,13 @@ func (n *Node) apply(ctx context.Context) {
 		case <-ticker.C:
 			ps.tick(time.Now())
 			n.hearing(ps)
+		case <-often.C:
+			n.overdue()
+			if ps.complete(time.Now()) {
+				n.setReady()
+			}
 		}
+		n.view.Deliver()
 		n.passOn(ps)
 	}
 }
@@ -166,6 +175,7 @@ func (n *Node) take(ps *peers, e event) {
 	case e.err != nil:
 		n.health.set(func(h *health) { h.subscribed, h.receiving = false, e.err })
 		n.failed(e.err)
+		n.alone()
 	default:
 		m, err := decode([]byte(e.payload))
 		if err == nil {
@@ -176,6 +186,9 @@ func (n *Node) take(ps *peers, e event) {
 			n.malformed(e.channel, err)
 		} else if m.from == n.name {
 			n.hearing(ps)
+			if m.places() {
+				n.heard(m.seq)
+			}
 		}
 	}
 }
@@ -185,25 +198,20 @@ func (n *Node) hearing(ps *peers) {
 	n.health.set(func(h *health) { h.hearing = heard })
 }
 
-// passOn tells what the peers have left to be told.
+// passOn posts what the peers have left to be published.
 func (n *Node) passOn(ps *peers) {
-	if len(ps.asks) > 0 || len(ps.want) > 0 || ps.hello {
-		n.stats.asked.Add(uint64(len(ps.asks)))
-		n.post(func(b *outbox) {
-			for _, node := range ps.asks {
-				b.asks[node] = true
-			}
-			for _, node := range ps.want {
-				b.wants[node] = true
-			}
-			b.beat = b.beat || ps.hello
-		})
-		ps.asks, ps.want, ps.hello = ps.asks[:0], ps.want[:0], false
+	if len(ps.asks) == 0 && len(ps.want) == 0 && !ps.hello {
+		return
 	}
-	if changes := ps.changes; len(changes) > 0 {
-		ps.changes = nil
-		if told := n.told.Load(); told != nil {
-			(*told)(changes)
+	n.stats.asked.Add(uint64(len(ps.asks)))
+	n.post(func(b *outbox) {
+		for _, node := range ps.asks {
+			b.asks[node] = true
 		}
-	}
+		for _, node := range ps.want {
+			b.wants[node] = true
+		}
+		b.beat = b.beat || ps.hello
+	})
+	ps.asks, ps.want, ps.hello = ps.asks[:0], ps.want[:0], false
 }

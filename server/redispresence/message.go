@@ -40,9 +40,9 @@ type code uint8
 const (
 	connect   code = iota // the device is the user's
 	join                  // it is in the room, and its user was before
-	joinFirst             // the same, and the members were told of the user
+	joinFirst             // the same, and its user was not, as far as the node knew
 	leave
-	leaveLast
+	leaveLast // its user has no other, as far as the node knew
 	disconnect
 	codes
 )
@@ -60,6 +60,12 @@ type message struct {
 	seq          uint64
 	index, count uint64
 	ops          []op
+}
+
+// places reports whether all operations up to seq have been published when the
+// message is heard.
+func (m *message) places() bool {
+	return m.kind == beat || m.kind == delta || m.kind == state && m.index == m.count-1
 }
 
 // Bounds of what is sent and read.

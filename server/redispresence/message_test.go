@@ -76,7 +76,7 @@ func TestStateIsCutIntoChunks(t *testing.T) {
 		p.Join("d", id(fmt.Sprint(i, strings.Repeat("é", 240))))
 	}
 	b := newOutbox("node", newChannels("p"), 0)
-	frames := b.state(nil, p, "c")
+	frames := b.state(nil, p, new(order), "c")
 	total := 0
 	for i, f := range frames {
 		m, err := decode(f.payload)

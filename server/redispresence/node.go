@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
@@ -21,18 +20,20 @@ type Node struct {
 	view     *presence.View
 	health   *health
 	stats    stats
-	told     atomic.Pointer[func([]presence.Change)]
 
 	mu     sync.Mutex // guards part's writing and all below
 	part   *presence.Part
 	outbox outbox
+	order  order
 	closed bool
 
-	wake     chan struct{} // has an element when the outbox has something new
-	incoming chan event
-	stopping chan struct{} // closed by Close
-	cancel   context.CancelFunc
-	joined   sync.WaitGroup
+	ready     chan struct{} // closed by setReady
+	readyOnce sync.Once
+	wake      chan struct{} // has an element when the outbox has something new
+	incoming  chan event
+	stopping  chan struct{} // closed by Close
+	cancel    context.CancelFunc
+	joined    sync.WaitGroup
 }
 
 var _ presence.Presence = (*Node)(nil)
@@ -60,11 +61,11 @@ func start(opts Options, b bus) *Node {
 	opts = opts.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &Node{
-		opts: opts, times: newTimes(opts.Interval), name: rand.Text(), channels: newChannels(opts.Prefix), bus: b,
+		ready: make(chan struct{}), opts: opts, times: newTimes(opts.Interval), name: rand.Text(), channels: newChannels(opts.Prefix), bus: b,
 		view: presence.NewView(), health: newHealth(opts.Hooks.Health),
 		wake: make(chan struct{}, 1), incoming: make(chan event, 256), stopping: make(chan struct{}), cancel: cancel,
 	}
-	n.part = n.view.Part(n.name)
+	n.part = n.view.OwnPart(n.name)
 	n.outbox = newOutbox(n.name, n.channels, n.times.retry)
 	n.joined.Go(func() { n.send(ctx) })
 	n.joined.Go(func() { n.receive(ctx) })
@@ -76,7 +77,12 @@ func start(opts Options, b bus) *Node {
 func (n *Node) View() *presence.View { return n.view }
 
 // Watch implements [presence.Presence].
-func (n *Node) Watch(told func([]presence.Change)) { n.told.Store(&told) }
+func (n *Node) Watch(w presence.Watch) { n.view.Watch(w) }
+
+// Ready implements [presence.Presence].
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+func (n *Node) setReady() { n.readyOnce.Do(func() { close(n.ready) }) }
 
 // Health returns the present health. A new node is degraded until it has heard
 // itself through Redis.
@@ -92,55 +98,69 @@ func (n *Node) Connect(device string, user ident.ID) {
 }
 
 // Disconnect implements [presence.Presence].
-func (n *Node) Disconnect(device string) []presence.Departure {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed || !n.part.Has(device) {
-		return nil
-	}
-	gone := n.part.Disconnect(device)
-	for _, d := range gone {
-		n.record(op{leaving(d.Last), device, d.Room})
-	}
-	n.record(op{code: disconnect, device: device})
-	return gone
+func (n *Node) Disconnect(device string) {
+	n.write(func() {
+		user, ok := n.view.User(device)
+		if _, own := n.part.Device(device); n.closed || !ok || !own {
+			return
+		}
+		gone := n.part.Withdraw(device)
+		for _, d := range gone {
+			n.record(op{n.leaving(user, d.Room()), device, d.Room()})
+		}
+		n.record(op{code: disconnect, device: device})
+		for _, d := range gone {
+			n.place(ownOp{code: leave, departure: d})
+		}
+	})
 }
 
 // Join implements [presence.Presence].
-func (n *Node) Join(device string, room ident.ID) (joined, first bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false, false
-	}
-	joined, first = n.part.Join(device, room)
-	switch {
-	case first:
-		n.record(op{joinFirst, device, room})
-	case joined:
-		n.record(op{join, device, room})
-	}
-	return joined, first
+func (n *Node) Join(device string, room ident.ID, placed func(presence.Placement)) {
+	n.write(func() {
+		d, ok := n.part.Device(device)
+		if ok && !n.closed && !n.part.In(d, room) {
+			c := join
+			if user, _ := n.view.User(device); !n.view.In(user.Key(), room.Key()) {
+				c = joinFirst
+			}
+			n.record(op{c, device, room})
+		}
+		n.place(ownOp{code: join, name: device, device: d, room: room, placed: placed})
+	})
 }
 
 // Leave implements [presence.Presence].
-func (n *Node) Leave(device string, room ident.ID) (left, last bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false, false
-	}
-	if left, last = n.part.Leave(device, room); left {
-		n.record(op{leaving(last), device, room})
-	}
-	return left, last
+func (n *Node) Leave(device string, room ident.ID, left func()) {
+	n.write(func() {
+		o := ownOp{code: leave, name: device, room: room, left: left}
+		o.device, _ = n.part.Device(device)
+		user, _ := n.view.User(device)
+		there := false
+		if o.departure, there = n.part.Depart(device, room); !n.closed && (there || n.order.joining(o.device, room)) {
+			n.record(op{n.leaving(user, room), device, room})
+		}
+		n.place(o)
+	})
 }
 
-func leaving(last bool) code {
-	if last {
-		return leaveLast
+// Sync implements [presence.Presence].
+func (n *Node) Sync(ctx context.Context) {
+	done := make(chan struct{})
+	n.write(func() { n.place(ownOp{code: leave, left: func() { close(done) }}) })
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
-	return leave
+}
+
+// leaving is how the others know whether the user has left, of those versions
+// that go by it.
+func (n *Node) leaving(user, room ident.ID) code {
+	if n.view.In(user.Key(), room.Key()) {
+		return leave
+	}
+	return leaveLast
 }
 
 // record takes note of an operation. n.mu is held.
@@ -172,6 +192,8 @@ func (n *Node) Close() error {
 	closed := n.closed
 	n.closed = true
 	n.mu.Unlock()
+	n.alone()
+	n.setReady()
 	if !closed {
 		close(n.stopping)
 	}

@@ -147,38 +147,59 @@ func (b *memoryBus) count(k kind) (n int) {
 	return n
 }
 
-// witness is a node that notes what it is told.
+// witness is a node that notes its events.
 type witness struct {
 	*Node
-	mu   sync.Mutex
-	told []string
+	mu        sync.Mutex
+	events    []string
+	elsewhere int // events
 }
 
 func newWitness(b bus, opts Options) *witness {
 	w := &witness{Node: start(opts, b)}
-	w.Watch(func(changes []presence.Change) {
+	w.Watch(presence.Watch{Limit: 1000, Shown: 1000, Event: func(e presence.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for _, c := range changes {
-			verb := "left"
-			if c.Joined {
-				verb = "joined"
-			}
-			w.told = append(w.told, fmt.Sprint(c.User, " ", verb, " ", c.Room))
+		verb := "left"
+		if e.Joined {
+			verb = "joined"
 		}
-		slices.Sort(w.told)
-	})
+		if e.Here {
+			w.events = append(w.events, fmt.Sprint(e.User, " ", verb, " ", e.Room))
+		}
+		if e.Elsewhere {
+			w.elsewhere++
+		}
+		slices.Sort(w.events)
+	}})
 	return w
 }
 
-func (w *witness) wants(t *testing.T, when string, told ...string) {
+// wants checks the events since it was called last.
+func (w *witness) wants(t *testing.T, when string, events ...string) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !slices.Equal(w.told, told) {
-		t.Errorf("%s: told of %q, want %q", when, w.told, told)
+	if !slices.Equal(w.events, events) {
+		t.Errorf("%s: events %q, want %q", when, w.events, events)
 	}
-	w.told = nil
+	w.events = nil
+}
+
+// has is wants that does not forget.
+func (w *witness) has(t *testing.T, events ...string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Equal(w.events, events) {
+		t.Errorf("events %q, want %q", w.events, events)
+	}
+}
+
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events, w.elsewhere = nil, 0
 }
 
 // kill ends a node as kill -9 does.
@@ -193,7 +214,7 @@ func id(s string) ident.ID { return ident.Must(ident.String(s)) }
 func enter(n presence.Presence, device, user string, rooms ...string) {
 	n.Connect(device, id(user))
 	for _, r := range rooms {
-		n.Join(device, id(r))
+		n.Join(device, id(r), func(presence.Placement) {})
 	}
 }
 
@@ -214,9 +235,12 @@ func TestKilledNodeIsGoneWithin10s(t *testing.T) {
 		defer z.Close()
 		settle()
 		enter(x, "a1", "ann", "r")
+		enter(z, "z1", "zoe", "r", "s")
 		enter(y, "a2", "ann", "r", "s")
 		enter(y, "b1", "bob", "r")
 		settle()
+		x.forget()
+		z.forget()
 		if x.View().Nodes() != 3 {
 			t.Errorf("%d nodes, want 3", x.View().Nodes())
 		}
@@ -231,10 +255,14 @@ func TestKilledNodeIsGoneWithin10s(t *testing.T) {
 			wantIn(t, n, "after", "bob", "r", false)
 			wantIn(t, n, "after", "ann", "s", false)
 			wantIn(t, n, "after", "ann", "r", true)
-			n.wants(t, "after", "ann left s", "bob left r")
 			if n.View().Nodes() != 2 || n.Health().Degraded {
 				t.Errorf("%d nodes, health %+v; want 2, well", n.View().Nodes(), n.Health())
 			}
+		}
+		x.wants(t, "after", "bob left r")
+		z.wants(t, "after", "ann left s", "bob left r")
+		if got := x.elsewhere + z.elsewhere; got != 2 || x.elsewhere*z.elsewhere != 0 {
+			t.Errorf("two users have left: %d and %d events elsewhere", x.elsewhere, z.elsewhere)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -258,6 +286,8 @@ func TestBusAwayAndBack(t *testing.T) {
 				enter(y, "b1", "bob", "r")
 				enter(y, "c1", "cat", "r")
 				settle()
+				x.forget()
+				y.forget()
 				since := time.Now()
 				b.set(true)
 				settle()
@@ -275,6 +305,11 @@ func TestBusAwayAndBack(t *testing.T) {
 					x.wants(t, "away", "bob left r", "cat left r")
 				}
 				wantIn(t, x, "away", "ann", "r", true)
+				if tc.away < 10*time.Second {
+					y.wants(t, "away", "bob left r", "dan joined r")
+				} else {
+					y.wants(t, "away", "ann left r", "bob left r", "dan joined r")
+				}
 				b.set(false)
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
@@ -290,7 +325,7 @@ func TestBusAwayAndBack(t *testing.T) {
 					y.wants(t, "back")
 				} else {
 					x.wants(t, "back", "cat joined r", "dan joined r")
-					y.wants(t, "back", "ann joined r", "ann left r")
+					y.wants(t, "back", "ann joined r")
 				}
 			})
 		})
@@ -353,7 +388,9 @@ func TestLostMessagesAreMadeUpFor(t *testing.T) {
 				defer y.Close()
 				settle()
 				enter(x, "b1", "bob", "r")
+				enter(y, "w1", "witness", "r")
 				settle()
+				y.forget()
 				b.losing(func(to string, m message) bool {
 					return to == y.channels.node(y.name) && (m.kind == lost || m.kind == delta) ||
 						lost == want && m.kind == want
@@ -433,8 +470,7 @@ func TestNoStatesWithoutNeed(t *testing.T) {
 	})
 }
 
-// What two nodes do with one user at the same time is told once, and right in
-// the end.
+// What nodes do with one user in the same instant has one order, the same on all.
 func TestSameInstant(t *testing.T) {
 	three := func(t *testing.T, test func(b *memoryBus, x, y, z *witness)) {
 		synctest.Test(t, func(t *testing.T) {
@@ -444,24 +480,49 @@ func TestSameInstant(t *testing.T) {
 			defer y.Close()
 			defer z.Close()
 			settle()
+			enter(x, "w1", "witness1", "r")
+			enter(y, "w2", "witness2", "r")
+			enter(z, "w3", "witness3", "r")
+			settle()
 			enter(x, "a1", "ann", "r")
 			settle()
+			for _, n := range []*witness{x, y, z} {
+				n.forget()
+			}
 			test(b, x, y, z)
+			settle()
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			said := x.elsewhere + y.elsewhere + z.elsewhere
+			x.mu.Lock()
+			same := slices.Clone(x.events)
+			x.mu.Unlock()
+			for _, n := range []*witness{x, y, z} {
+				wantIn(t, n, "after", "ann", "r", x.View().In("ann", "r"))
+				n.wants(t, "after", same...)
+			}
+			if said != len(same) {
+				t.Errorf("%d events elsewhere, %d here", said, len(same))
+			}
+			t.Log(same)
 		})
 	}
+	t.Run("both come", func(t *testing.T) {
+		three(t, func(b *memoryBus, x, y, z *witness) {
+			enter(y, "b1", "bob", "r")
+			enter(z, "b2", "bob", "r")
+			settle()
+			x.has(t, "bob joined r")
+		})
+	})
 	t.Run("both leave", func(t *testing.T) {
 		three(t, func(b *memoryBus, x, y, z *witness) {
 			enter(y, "a2", "ann", "r")
 			settle()
-			_, last1 := x.Leave("a1", id("r"))
-			_, last2 := y.Leave("a2", id("r"))
-			if last1 || last2 {
-				t.Skip("not in the same instant")
-			}
+			x.Leave("a1", id("r"), nil)
+			y.Leave("a2", id("r"), nil)
 			settle()
-			for _, n := range []*witness{x, y, z} {
-				n.wants(t, "after", "ann left r")
-			}
+			x.has(t, "ann left r")
 		})
 	})
 	t.Run("one disconnects as the other leaves", func(t *testing.T) {
@@ -469,28 +530,32 @@ func TestSameInstant(t *testing.T) {
 			enter(y, "a2", "ann", "r")
 			settle()
 			x.Disconnect("a1")
-			y.Leave("a2", id("r"))
+			y.Leave("a2", id("r"), nil)
 			settle()
-			for _, n := range []*witness{x, y, z} {
-				n.wants(t, "after", "ann left r")
-			}
+			x.has(t, "ann left r")
+		})
+	})
+	t.Run("one comes before the other leaves", func(t *testing.T) {
+		three(t, func(b *memoryBus, x, y, z *witness) {
+			y.Connect("a2", id("ann"))
+			settle()
+			joined := make(chan struct{})
+			y.Join("a2", id("r"), func(presence.Placement) { close(joined) })
+			<-joined
+			x.Leave("a1", id("r"), nil)
+			settle()
+			x.has(t)
 		})
 	})
 	t.Run("one comes as the other leaves", func(t *testing.T) {
 		three(t, func(b *memoryBus, x, y, z *witness) {
 			y.Connect("a2", id("ann"))
 			settle()
-			_, first := y.Join("a2", id("r"))
-			_, last := x.Leave("a1", id("r"))
-			if first || !last {
-				t.Fatalf("first %v, last %v; want false, true", first, last)
-			}
+			y.Join("a2", id("r"), func(presence.Placement) {})
+			x.Leave("a1", id("r"), nil)
 			settle()
-			time.Sleep(3 * time.Second)
-			synctest.Wait()
-			for _, n := range []*witness{x, y, z} {
-				wantIn(t, n, "after", "ann", "r", true)
-				n.wants(t, "after", "ann joined r")
+			if !z.View().In("ann", "r") {
+				t.Error("ann is not there")
 			}
 		})
 	})

@@ -15,10 +15,10 @@ type Options struct {
 	Redis redis.UniversalClient
 	// Prefix is the start of the channels' names. Default: "socket.io".
 	Prefix string
-	// Interval is how often a node tells that it is there. All times follow
-	// from it: a node is degraded that does not hear itself for 3 intervals, a
-	// node is gone that is not heard for 6, and all others are after 10 without
-	// Redis. All nodes of a cluster should have the same. Default: 1 s.
+	// Interval is how often a node says that it is there. All times follow
+	// from it: a join waits for its place for half of one, a node is degraded that
+	// does not hear itself for 3 intervals, a node is gone that is not heard for 6,
+	// and all others are after 10 without Redis. All nodes of a cluster should have the same. Default: 1 s.
 	Interval time.Duration
 	// MaxEntries bounds the devices and their memberships in rooms, counted
 	// together, that are held of all other nodes; what is more is ignored, and
@@ -59,16 +59,17 @@ type times struct {
 	deaf     time.Duration // not hearing oneself, after which Redis is away
 	dead     time.Duration // not hearing a node, after which it is gone
 	away     time.Duration // not hearing oneself, after which all others are gone
-	doubt    time.Duration // see peers.doubt
+	place    time.Duration // for an operation to come back, after which it is not waited for
 	ask      time.Duration // between the first two questions for a state
 	lastAsk  time.Duration // between two of many
 	retry    time.Duration // between two attempts to reach Redis
 	publish  time.Duration // for one pipeline
+	remember time.Duration // a node that was silent, in case that it comes back
 }
 
 func newTimes(interval time.Duration) times {
 	return times{
-		interval: interval, deaf: 3 * interval, dead: 6 * interval, away: 10 * interval, doubt: interval,
-		ask: interval / 2, lastAsk: 8 * interval, retry: interval / 4, publish: 2 * interval,
+		interval: interval, deaf: 3 * interval, dead: 6 * interval, away: 10 * interval, place: interval / 2,
+		ask: interval / 2, lastAsk: 8 * interval, retry: interval / 4, publish: 2 * interval, remember: 3600 * interval,
 	}
 }

@@ -56,9 +56,9 @@ func (b *outbox) lose() {
 // take returns all there is to tell, in order, as the frames to publish.
 // lossy reports whether the others miss something if they do not arrive. States
 // that are asked for wait where one has just been told: many ask together.
-func (b *outbox) take(part *presence.Part) (frames []frame, lossy bool) {
+func (b *outbox) take(part *presence.Part, waiting *order) (frames []frame, lossy bool) {
 	if b.whole {
-		frames = b.state(frames, part, b.channels.all)
+		frames = b.state(frames, part, waiting, b.channels.all)
 		clear(b.wants)
 	} else {
 		frames = b.deltas(frames)
@@ -72,7 +72,7 @@ func (b *outbox) take(part *presence.Part) (frames []frame, lossy bool) {
 				channel = b.channels.node(node)
 			}
 		}
-		frames = b.state(frames, part, channel)
+		frames = b.state(frames, part, waiting, channel)
 		b.told = now
 		clear(b.wants)
 	}
@@ -115,18 +115,20 @@ func (b *outbox) deltas(frames []frame) []frame {
 	return frames
 }
 
-// state appends the state of this moment. Its chunks are numbered, of as many as
+// state appends the state of this moment, with what waits for its place: it has
+// been numbered. Its chunks are numbered, of as many as
 // there are; nothing of the node's comes between them.
-func (b *outbox) state(frames []frame, part *presence.Part, channel string) []frame {
+func (b *outbox) state(frames []frame, part *presence.Part, waiting *order, channel string) []frame {
 	var p packer
 	var full []packer
 	flush := func() {
 		full = append(full, p)
 		p = packer{}
 	}
+	joins := waiting.joins()
 	for _, e := range part.Entries() {
 		p.add(op{connect, e.Device, e.User})
-		for _, r := range e.Rooms {
+		for _, r := range append(e.Rooms, joins[e.Device]...) {
 			if p.full() {
 				flush()
 			}

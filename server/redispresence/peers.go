@@ -27,22 +27,14 @@ type peers struct {
 	heard  time.Time // this node by itself, last
 	never  bool      // heard so far
 	ticked time.Time
-	doubts map[membership]doubt
+	began  time.Time
+	since  time.Time            // this node hears itself, without a break
+	silent map[string]time.Time // nodes that were dropped because they were silent
 
 	// What a call leaves behind for the caller to pass on.
-	changes []presence.Change
-	asks    []string
-	want    []string // nodes that want this one's state
-	hello   bool     // a node wants to know who is there
-}
-
-// membership is a user in a room.
-type membership struct{ room, user string }
-
-// doubt is what the members of a room may have to be told.
-type doubt struct {
-	change presence.Change
-	since  time.Time
+	asks  []string
+	want  []string // nodes that want this one's state
+	hello bool     // a node wants to know who is there
 }
 
 // peer is another node.
@@ -66,7 +58,7 @@ type peer struct {
 func newPeers(self string, view *presence.View, t times, maxEntries int, now time.Time) *peers {
 	return &peers{
 		self: self, view: view, times: t, maxEntries: maxEntries,
-		nodes: make(map[string]*peer), doubts: make(map[membership]doubt), heard: now, never: true, ticked: now,
+		nodes: make(map[string]*peer), silent: make(map[string]time.Time), heard: now, never: true, ticked: now, began: now,
 	}
 }
 
@@ -88,6 +80,10 @@ func (ps *peers) take(m message, now time.Time) error {
 		}
 		p = &peer{name: m.from, part: ps.view.Part(m.from), delay: ps.times.ask}
 		ps.nodes[m.from] = p
+		if _, back := ps.silent[m.from]; back {
+			delete(ps.silent, m.from)
+			p.part.Speak(ps.speaks(m.from, nil))
+		}
 		// What has done nothing, or only what comes now, needs no asking.
 		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
 	}
@@ -107,6 +103,7 @@ func (ps *peers) take(m message, now time.Time) error {
 		ps.want = append(ps.want, m.from)
 		return nil
 	default:
+		p.part.Speak(ps.speaks(p.name, nil))
 		ps.drop(p)
 		return nil
 	}
@@ -119,6 +116,9 @@ func (ps *peers) hear(now time.Time) {
 		for _, p := range ps.nodes {
 			p.heard = now
 		}
+	}
+	if ps.never || now.Sub(ps.heard) > ps.times.deaf {
+		ps.since = now
 	}
 	ps.heard, ps.never = now, false
 }
@@ -154,50 +154,24 @@ func (ps *peers) delta(p *peer, m message, now time.Time) error {
 		return errCrowded
 	}
 	for _, o := range m.ops {
-		ps.apply(p.part, o, now)
+		apply(p.part, o)
 	}
 	p.seq = m.seq
 	ps.count(p)
 	return nil
 }
 
-// apply does one operation. Where the view disagrees with what the node told
-// the members of the room, two nodes have been busy with one user at the same
-// time.
-func (ps *peers) apply(part *presence.Part, o op, now time.Time) {
+// apply does one operation.
+func apply(part *presence.Part, o op) {
 	switch o.code {
 	case connect:
 		part.Connect(o.device, o.id)
 	case join, joinFirst:
-		if _, first := part.Join(o.device, o.id); first && o.code == join {
-			ps.doubt(o, now) // the device that was before it has left meanwhile
-		}
+		part.Join(o.device, o.id)
 	case leave, leaveLast:
-		user, _ := ps.view.User(o.device)
-		left, last := part.Leave(o.device, o.id)
-		switch {
-		case last && o.code == leave: // the device that was to stay has left, too
-			ps.changes = append(ps.changes, presence.Change{Room: o.id, User: user})
-		case left && !last && o.code == leaveLast: // another has come
-			ps.doubt(o, now)
-		}
+		part.Leave(o.device, o.id)
 	case disconnect:
-		for _, d := range part.Disconnect(o.device) {
-			if d.Last {
-				ps.changes = append(ps.changes, presence.Change{Room: d.Room, User: d.User})
-			}
-		}
-	}
-}
-
-// doubt notes a user who is in a room whose members have been told that he is
-// not. What they were told may be still on its way, so they are told otherwise
-// a moment later.
-func (ps *peers) doubt(o op, now time.Time) {
-	user, ok := ps.view.User(o.device)
-	if ok && len(ps.doubts) < maxPending {
-		change := presence.Change{Room: o.id, User: user, Joined: true}
-		ps.doubts[membership{o.id.Key(), user.Key()}] = doubt{change, now}
+		part.Disconnect(o.device)
 	}
 }
 
@@ -241,7 +215,8 @@ func (ps *peers) state(p *peer, m message, now time.Time) error {
 		entries = append(entries, *e)
 	}
 	ps.unstage(p)
-	ps.changes = append(ps.changes, p.part.Replace(entries)...)
+	p.part.Replace(entries)
+	p.part.Speak(false)
 	p.seq, p.synced = m.seq, true
 	p.askAt, p.delay = time.Time{}, ps.times.ask
 	ps.count(p)
@@ -263,11 +238,39 @@ func (ps *peers) drop(p *peer) {
 	ps.unstage(p)
 	ps.held -= p.held
 	delete(ps.nodes, p.name)
-	ps.changes = append(ps.changes, p.part.Drop()...)
+	p.part.Drop()
 }
 
-// tick does what time brings: it drops nodes that are silent, asks again, and
-// resolves doubts. It is to be called once in an interval.
+// speaks reports whether this node, and no other, answers for a node that cannot
+// do so itself: the first by name of those that are there.
+func (ps *peers) speaks(name string, gone map[string]bool) bool {
+	for other := range ps.nodes {
+		if other < ps.self && other != name && !gone[other] {
+			return false
+		}
+	}
+	return true
+}
+
+// complete reports whether the node knows what the others know, or has waited
+// long enough.
+func (ps *peers) complete(now time.Time) bool {
+	if now.Sub(ps.began) > 2*ps.times.interval {
+		return true
+	}
+	if !ps.hears(now) || now.Sub(ps.since) < ps.times.interval/4 { // for the others to say that they are there
+		return false
+	}
+	for _, p := range ps.nodes {
+		if !p.synced {
+			return false
+		}
+	}
+	return true
+}
+
+// tick does what time brings: it drops nodes that are silent, and asks again. It
+// is to be called once in an interval.
 func (ps *peers) tick(now time.Time) {
 	late := now.Sub(ps.ticked) > ps.times.deaf
 	ps.ticked = now
@@ -277,22 +280,33 @@ func (ps *peers) tick(now time.Time) {
 			p.heard = now
 		}
 	}
-	silence, away := ps.times.dead, now.Sub(ps.heard)
+	away := now.Sub(ps.heard)
+	if away > ps.times.away { // what is published reaches nobody else either
+		for _, p := range ps.nodes {
+			ps.drop(p)
+		}
+		return
+	}
+	silent := make(map[string]bool)
 	for _, p := range ps.nodes {
 		switch {
-		case away > ps.times.away, away <= ps.times.deaf && now.Sub(p.heard) > silence:
-			ps.drop(p)
+		case away <= ps.times.deaf && now.Sub(p.heard) > ps.times.dead:
+			silent[p.name] = true
 		case !p.synced:
 			ps.miss(p, now)
 		}
 	}
-	for m, d := range ps.doubts {
-		if now.Sub(d.since) < ps.times.doubt {
-			continue
+	for name := range silent {
+		p := ps.nodes[name]
+		p.part.Speak(ps.speaks(name, silent))
+		ps.drop(p)
+		if len(ps.silent) < maxPeers {
+			ps.silent[name] = now
 		}
-		delete(ps.doubts, m)
-		if ps.view.In(m.user, m.room) {
-			ps.changes = append(ps.changes, d.change)
+	}
+	for name, since := range ps.silent {
+		if now.Sub(since) > ps.times.remember {
+			delete(ps.silent, name)
 		}
 	}
 }

@@ -170,11 +170,13 @@ func TestKilledOnRedis(t *testing.T) {
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
 	wellAll(t, x, y)
+	enter(x, "w1", "witness", "r")
 	enter(y, "b1", "bob", "r")
 	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
+	x.forget()
 	y.kill()
 	eventually(t, "bob is gone", func() bool { return !x.View().Connected("bob") })
-	eventually(t, "it is told", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.told) > 0 })
+	eventually(t, "it is announced", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.events) > 0 })
 	x.wants(t, "after", "bob left r")
 }
 

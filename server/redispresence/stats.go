@@ -25,6 +25,7 @@ func (n *Node) malformed(channel string, err error) {
 }
 
 func (n *Node) failed(err error) {
+	n.setReady() // there is nobody to wait for
 	if f := n.opts.Hooks.Failed; f != nil {
 		f(err)
 	}

@@ -4,9 +4,7 @@ package presencetest
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,13 +31,26 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 		"nodes see each other":               testNodes,
 		"a new node learns what there is":    testLateNode,
 		"a node that goes takes its devices": testNodeGone,
+		"a user who moves is there":          testMoves,
+		"one order":                          testOneOrder,
 		"many at once":                       testConcurrency,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, start(t)) })
 	}
 }
 
-func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+// join and leave return when the operation has its place.
+func join(n presence.Presence, device string, room ident.ID) presence.Placement {
+	placed := make(chan presence.Placement, 1)
+	n.Join(device, room, func(p presence.Placement) { placed <- p })
+	return <-placed
+}
+
+func leave(n presence.Presence, device string, room ident.ID) {
+	left := make(chan struct{})
+	n.Leave(device, room, func() { close(left) })
+	<-left
+}
 
 // eventually waits until the views agree with cond.
 func eventually(t *testing.T, what string, cond func() bool) {
@@ -81,36 +92,35 @@ func testRooms(t *testing.T, c Cluster) {
 	n.Connect("a1", id("ann"))
 	n.Connect("a2", id("ann"))
 	n.Connect("b1", id("bob"))
-	check := func(what string, got1, got2, want1, want2 bool) {
+	check := func(what string, got presence.Placement, users ...string) {
 		t.Helper()
-		if got1 != want1 || got2 != want2 {
-			t.Errorf("%s: got %v, %v, want %v, %v", what, got1, got2, want1, want2)
+		names := make([]string, len(got.Users))
+		for i, u := range got.Users {
+			names[i] = u.Key()
+		}
+		if !got.OK || got.Total != len(users) || !slices.Equal(names, users) {
+			t.Errorf("%s: got %+v, want %v", what, got, users)
 		}
 	}
-	join := func(d string) (bool, bool) { return n.Join(d, id("r")) }
-	leave := func(d string) (bool, bool) { return n.Leave(d, id("r")) }
-	j, f := join("a1")
-	check("ann's first device", j, f, true, true)
-	j, f = join("a1")
-	check("the same again", j, f, false, false)
-	j, f = join("a2")
-	check("ann's second device", j, f, true, false)
-	j, f = join("b1")
-	check("bob", j, f, true, true)
+	n.Watch(presence.Watch{Limit: 1000, Shown: 1000, Event: func(presence.Event) {}})
+	check("ann's first device", join(n, "a1", id("r")), "ann")
+	check("the same again", join(n, "a1", id("r")), "ann")
+	check("ann's second device", join(n, "a2", id("r")), "ann")
+	check("bob", join(n, "b1", id("r")), "ann", "bob")
 	if users, total := n.View().Members("r", 1); total != 2 || len(users) != 1 {
 		t.Errorf("%v of %d, want one of two", users, total)
 	}
-	l, last := leave("a1")
-	check("one of ann's leaves", l, last, true, false)
-	l, last = leave("a1")
-	check("leaves again", l, last, false, false)
+	leave(n, "a1", id("r"))
+	leave(n, "a1", id("r"))
 	if !n.View().In("ann", "r") {
-		t.Error("ann is not in the room with her other device")
+		t.Error("ann is not in the room with the other device")
 	}
-	l, last = leave("a2")
-	check("ann's last leaves", l, last, true, true)
-	l, last = leave("b1")
-	check("bob leaves", l, last, true, true)
+	leave(n, "a2", id("r"))
+	if n.View().In("ann", "r") {
+		t.Error("ann is in the room without a device there")
+	}
+	check("bob again", join(n, "b1", id("r")), "bob")
+	leave(n, "b1", id("r"))
 	if _, rooms := n.View().Counts(); rooms != 0 {
 		t.Error("the empty room is still there")
 	}
@@ -120,7 +130,7 @@ func testForms(t *testing.T, c Cluster) {
 	n := c.Node(t)
 	defer n.Close()
 	n.Connect("d", ident.Must(ident.Int(42)))
-	n.Join("d", ident.Must(ident.Int(7)))
+	join(n, "d", ident.Must(ident.Int(7)))
 	if !n.View().In("42", "7") {
 		t.Error("42 is not in 7")
 	}
@@ -128,7 +138,8 @@ func testForms(t *testing.T, c Cluster) {
 	if b, _ := users[0].MarshalJSON(); string(b) != "42" {
 		t.Errorf("the user is %s, want the number 42", b)
 	}
-	if joined, _ := n.Join("d", id("7")); joined {
+	join(n, "d", id("7"))
+	if _, rooms := n.View().Counts(); rooms != 1 {
 		t.Error(`7 and "7" are two rooms`)
 	}
 }
@@ -136,15 +147,11 @@ func testForms(t *testing.T, c Cluster) {
 func testAbsent(t *testing.T, c Cluster) {
 	n := c.Node(t)
 	defer n.Close()
-	if joined, first := n.Join("nobody", id("r")); joined || first {
+	if at := join(n, "nobody", id("r")); at.OK {
 		t.Error("a device that is not connected could join")
 	}
-	if left, last := n.Leave("nobody", id("r")); left || last {
-		t.Error("a device that is not connected could leave")
-	}
-	if gone := n.Disconnect("nobody"); len(gone) != 0 {
-		t.Errorf("departures of nobody: %v", gone)
-	}
+	leave(n, "nobody", id("r"))
+	n.Disconnect("nobody")
 	v := n.View()
 	if users, total := v.Members("r", 10); total != 0 || users == nil || len(v.RoomsOf("ann")) != 0 || len(v.Devices("ann")) != 0 {
 		t.Error("there is something where nothing is")
@@ -156,15 +163,11 @@ func testDisconnect(t *testing.T, c Cluster) {
 	defer n.Close()
 	n.Connect("a1", id("ann"))
 	n.Connect("a2", id("ann"))
-	n.Join("a1", id("r"))
-	n.Join("a1", id("s"))
-	n.Join("a2", id("r"))
-	got := n.Disconnect("a1")
-	slices.SortFunc(got, func(a, b presence.Departure) int { return strings.Compare(a.Room.Key(), b.Room.Key()) })
-	want := []presence.Departure{{Room: id("r"), User: id("ann")}, {Room: id("s"), User: id("ann"), Last: true}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
+	join(n, "a1", id("r"))
+	join(n, "a1", id("s"))
+	join(n, "a2", id("r"))
+	n.Disconnect("a1")
+	n.Sync(t.Context())
 	if rooms := n.View().RoomsOf("ann"); len(rooms) != 1 || rooms[0].Key() != "r" {
 		t.Errorf("ann is in %v, want r", rooms)
 	}
@@ -175,20 +178,14 @@ func testNodes(t *testing.T, c Cluster) {
 	defer a.Close()
 	defer b.Close()
 	a.Connect("a1", id("ann"))
-	a.Join("a1", id("r"))
+	join(a, "a1", id("r"))
 	eventually(t, "b sees ann in r", func() bool { return b.View().In("ann", "r") })
 	b.Connect("a2", id("ann"))
-	if joined, first := b.Join("a2", id("r")); !joined || first {
-		t.Errorf("ann's device on the other node: joined %v, first %v", joined, first)
+	if at := join(b, "a2", id("r")); !at.OK || at.Total != 1 {
+		t.Errorf("ann's device on the other node: %+v", at)
 	}
 	eventually(t, "a sees two devices", func() bool { return len(a.View().Devices("ann")) == 2 })
-	eventually(t, "a sees the second in r", func() bool {
-		_, total := a.View().Members("r", 10)
-		return total == 1
-	})
-	if left, last := a.Leave("a1", id("r")); !left || last {
-		t.Errorf("the first leaves: %v, last %v", left, last)
-	}
+	leave(a, "a1", id("r"))
 	eventually(t, "b sees it", func() bool { return b.View().In("ann", "r") })
 	b.Disconnect("a2")
 	eventually(t, "a sees the room empty", func() bool { return !a.View().In("ann", "r") && a.View().Connected("ann") })
@@ -198,40 +195,137 @@ func testLateNode(t *testing.T, c Cluster) {
 	a := c.Node(t)
 	defer a.Close()
 	a.Connect("a1", id("ann"))
-	a.Join("a1", id("r"))
+	join(a, "a1", id("r"))
 	b := c.Node(t)
 	defer b.Close()
-	eventually(t, "the new node sees ann in r", func() bool { return b.View().In("ann", "r") })
+	<-b.Ready()
+	if !b.View().In("ann", "r") {
+		t.Error("the new node is ready, and does not see ann in r")
+	}
 }
 
+// testNodeGone: a node's users leave with it, once, but for those who have a
+// device left.
 func testNodeGone(t *testing.T, c Cluster) {
-	a, b := c.Node(t), c.Node(t)
+	cast := NewCast()
+	a, b := cast.Watch("a", c.Node(t), 1000), cast.Watch("b", c.Node(t), 1000)
 	defer a.Close()
-	var mu sync.Mutex
-	var gone []presence.Change
-	a.Watch(func(c []presence.Change) {
-		mu.Lock()
-		defer mu.Unlock()
-		gone = append(gone, c...)
-	})
-	// What was there before a node learned of it is told, too.
 	eventually(t, "they know each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
-	a.Connect("a1", id("ann"))
-	a.Join("a1", id("r"))
-	b.Connect("a2", id("ann"))
-	b.Connect("b1", id("bob"))
-	b.Join("a2", id("r"))
-	b.Join("b1", id("r"))
+	a.Enter("a1", "ann", "r")
+	a.Enter("w1", "witness", "r")
+	b.Enter("a2", "ann", "r")
+	b.Enter("b1", "bob", "r")
 	eventually(t, "a sees bob", func() bool { return a.View().In("bob", "r") })
+	b.Die()
 	b.Close()
 	eventually(t, "a sees bob gone and ann still there", func() bool {
 		return !a.View().Connected("bob") && a.View().In("ann", "r") && len(a.View().Devices("ann")) == 1
 	})
-	eventually(t, "bob's departure is told", func() bool { mu.Lock(); defer mu.Unlock(); return len(gone) > 0 })
-	mu.Lock()
-	defer mu.Unlock()
-	if want := (presence.Change{Room: id("r"), User: id("bob")}); !reflect.DeepEqual(gone, []presence.Change{want}) {
-		t.Errorf("told of %v, want %v", gone, want)
+	truth := map[string]map[string]bool{"r": {"ann": true, "witness": true}}
+	eventually(t, "bob's departure is announced", func() bool {
+		a.Check(truth)
+		cast.Elsewhere(truth)
+		return len(cast.Wrong()) == 0
+	})
+}
+
+// testMoves: a user who goes from a device on one node to one on another is there
+// all the while, for everybody.
+func testMoves(t *testing.T, c Cluster) {
+	const moves = 40
+	cast := NewCast()
+	var nodes []*Audience
+	for i := range 3 {
+		n := cast.Watch(fmt.Sprint("node", i), c.Node(t), 1000)
+		defer n.Close()
+		<-n.Ready()
+		nodes = append(nodes, n)
+	}
+	for i, n := range nodes {
+		eventually(t, "they know each other", func() bool { return n.View().Nodes() == len(nodes) })
+		n.Enter(fmt.Sprint("w", i), fmt.Sprint("witness", i), "r")
+	}
+	nodes[0].Enter("d0", "ann", "r")
+	for i := range nodes {
+		eventually(t, "all are there", func() bool { return nodes[i].View().MemberCount("r") == 4 })
+	}
+	before := cast.Events()
+	for i := range moves {
+		from, to := nodes[i%3], nodes[(i+1)%3]
+		to.Enter(fmt.Sprint("d", i+1), "ann", "r")
+		if i%2 == 0 {
+			from.Exit(fmt.Sprint("d", i), "r")
+		}
+		from.Gone(fmt.Sprint("d", i))
+	}
+	nodes[moves%3].Gone(fmt.Sprint("d", moves))
+	truth := map[string]map[string]bool{"r": {"witness0": true, "witness1": true, "witness2": true}}
+	for i := range nodes {
+		eventually(t, "ann is gone", func() bool { nodes[i].Check(truth); return len(cast.Wrong()) == 0 })
+	}
+	if got := cast.Events() - before; got != 3 {
+		t.Errorf("%d events, want 3: of three witnesses each is sent that ann has left", got)
+	}
+}
+
+// testOneOrder: devices join and leave on all nodes at once; what each knows is
+// never contradicted, and true in the end.
+func testOneOrder(t *testing.T, c Cluster) {
+	for _, limit := range []int{1000, 3} {
+		cast := NewCast()
+		var nodes []*Audience
+		for i := range 3 {
+			n := cast.Watch(fmt.Sprint("node", i), c.Node(t), limit)
+			defer n.Close()
+			<-n.Ready()
+			nodes = append(nodes, n)
+		}
+		for _, n := range nodes {
+			eventually(t, "they know each other", func() bool { return n.View().Nodes() >= len(nodes) })
+		}
+		room := fmt.Sprint("order", limit)
+		var wg sync.WaitGroup
+		for i := range 12 {
+			wg.Go(func() {
+				n, device, user := nodes[i%3], fmt.Sprint(room, "d", i), fmt.Sprint("u", i%5)
+				for j := range 30 {
+					n.Enter(device, user, room)
+					if (i+j)%3 == 0 {
+						n.Exit(device, room)
+					}
+					if (i+j)%4 == 0 {
+						n.Gone(device)
+					}
+				}
+				if i > 2 {
+					n.Gone(device)
+				} else {
+					n.Enter(device, user, room)
+				}
+			})
+		}
+		wg.Wait()
+		truth := make(map[string]map[string]bool)
+		for _, n := range nodes {
+			n.Truth(truth)
+		}
+		for _, n := range nodes {
+			eventually(t, "the views agree", func() bool { return n.View().MemberCount(room) == len(truth[room]) })
+			n.Sync(t.Context())
+		}
+		if wrong := cast.Wrong(); len(wrong) > 0 {
+			t.Errorf("limit %d: %d times wrong: %s", limit, len(wrong), wrong[0])
+		}
+		eventually(t, "all know all", func() bool {
+			cast.Wrong()
+			for _, n := range nodes {
+				n.Check(truth)
+			}
+			if limit == 1000 {
+				cast.Elsewhere(truth)
+			}
+			return len(cast.Wrong()) == 0
+		})
 	}
 }
 
@@ -244,10 +338,10 @@ func testConcurrency(t *testing.T, c Cluster) {
 			device, room := fmt.Sprint("d", i), id(fmt.Sprint("r", i%5))
 			for range 20 {
 				n.Connect(device, id(fmt.Sprint("u", i%7)))
-				n.Join(device, room)
+				n.Join(device, room, func(presence.Placement) {})
 				n.View().Members(room.Key(), 100)
-				n.Leave(device, room)
-				n.Join(device, room)
+				n.Leave(device, room, nil)
+				n.Join(device, room, func(presence.Placement) {})
 				n.Disconnect(device)
 			}
 		})

@@ -1,0 +1,271 @@
+package clienttests_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/redisadapter/redistest"
+)
+
+// presenceRounds is how often each of the tests here tries what goes wrong one time
+// in ten or in hundreds: PRESENCE_ROUNDS, to measure.
+func presenceRounds(usual int) int {
+	if n, err := strconv.Atoi(os.Getenv("PRESENCE_ROUNDS")); err == nil {
+		return n
+	}
+	return usual
+}
+
+// member is a device in a room, and the users whom it knows to be there.
+type member struct {
+	*raw.Client
+	user string
+
+	mu     sync.Mutex
+	known  map[string]bool
+	events map[string]int // by "event user"
+	wrong  []string
+}
+
+// watcher connects a device that takes note of all that it is sent about rooms. It
+// is to be in one room at most.
+func (n *clusterNode) watcher(user string) *member {
+	n.t.Helper()
+	m := &member{user: user, known: make(map[string]bool), events: make(map[string]int)}
+	m.Client = raw.Connect(n.t, n.url, raw.Options{Auth: map[string]string{"token": token(n.t, user)}, OnEvent: m.event})
+	eventually(n.t, user+" is authenticated", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.events["authenticated "+user] > 0 })
+	return m
+}
+
+func (m *member) event(e raw.Event) {
+	var arg struct{ UserID string }
+	if json.Unmarshal([]byte(e.Arg(0)), &arg) != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events[e.Name+" "+arg.UserID]++
+	switch e.Name {
+	case "user-joined":
+		if m.known[arg.UserID] {
+			m.wrong = append(m.wrong, arg.UserID+" has joined, again")
+		}
+		m.known[arg.UserID] = true
+	case "user-left":
+		if !m.known[arg.UserID] {
+			m.wrong = append(m.wrong, arg.UserID+" has left, and was not known")
+		}
+		delete(m.known, arg.UserID)
+	}
+}
+
+// join joins, and knows what the answer says. Of a room that it is in it must be
+// the same as it knows.
+func (m *member) join(t testing.TB, room string) answer {
+	t.Helper()
+	a := ask(t, m.Client, "join-room", room)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range a.Users {
+		m.known[u] = true
+	}
+	return a
+}
+
+func (m *member) knows(user string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known[user]
+}
+
+func (m *member) count(event, user string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.events[event+" "+user]
+}
+
+func (m *member) check(t testing.TB) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.wrong) > 0 {
+		t.Errorf("%s: %d times wrong: %s", m.user, len(m.wrong), m.wrong[0])
+	}
+	m.wrong = nil
+}
+
+// Of two users of a room, on two nodes, each is named to the other, also if the
+// second joins at the moment in which the first has its answer; and the second
+// finds the first in its own.
+func TestClusterEachIsNamedToTheOther(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		rounds := presenceRounds(100)
+		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
+		ann, bob := n[0].watcher("ann"), n[1].watcher("bob")
+		absent, unknown, unknownToAnn := 0, 0, 0
+		for i := range rounds {
+			room := fmt.Sprint("r", i)
+			before := time.Now()
+			ann.join(t, room)
+			took := time.Since(before)
+			if a := bob.join(t, room); !slices.Contains(a.Users, "ann") && took < 400*time.Millisecond {
+				absent++
+			}
+			settled(t, room, 2, ann, bob)
+			if !bob.knows("ann") {
+				unknown++
+			}
+			if !ann.knows("bob") {
+				unknownToAnn++
+			}
+			for _, m := range []*member{ann, bob} {
+				ask(t, m.Client, "leave-room", room)
+				m.mu.Lock()
+				clear(m.known)
+				m.mu.Unlock()
+			}
+		}
+		t.Logf("of %d: %d times ann was not in bob's answer, %d times bob never learned of ann, %d times ann of bob", rounds, absent, unknown, unknownToAnn)
+		if absent+unknown+unknownToAnn > 0 {
+			t.Error("all must be 0")
+		}
+	})
+}
+
+// settled waits until each sees so many users in the room, by joining again, and
+// then for what may still be on its way.
+func settled(t testing.TB, room string, users int, members ...*member) {
+	t.Helper()
+	for _, m := range members {
+		eventually(t, fmt.Sprint(m.user, " sees ", users), func() bool { return ask(t, m.Client, "join-room", room).Total == users })
+	}
+	time.Sleep(20 * time.Millisecond)
+	for _, m := range members {
+		m.Ask("ping")
+	}
+}
+
+// A second device right after the first, on another node, is not announced, and
+// neither is a user who goes from one to another.
+func TestClusterSecondDevice(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		rounds := presenceRounds(60)
+		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
+		witnesses := []*member{n[0].watcher("witness0"), n[1].watcher("witness1")}
+		for _, w := range witnesses {
+			w.join(t, "r")
+		}
+		settled(t, "r", 2, witnesses...)
+		again := 0
+		var devices []*raw.Client
+		for i := range rounds {
+			user := fmt.Sprint("u", i)
+			first, second := n[0].device(user), n[1].device(user)
+			devices = append(devices, first, second)
+			ask(t, first, "join-room", "r")
+			ask(t, second, "join-room", "r")
+			ask(t, first, "leave-room", "r") // it moves to the other node
+		}
+		settled(t, "r", rounds+2, witnesses...)
+		for i := range rounds {
+			for _, w := range witnesses {
+				if w.count("user-joined", fmt.Sprint("u", i)) != 1 || w.count("user-left", fmt.Sprint("u", i)) != 0 {
+					again++
+				}
+			}
+		}
+		t.Logf("of %d users %d were not announced once", 2*rounds, again)
+		if again > 0 {
+			t.Error("it must be 0")
+		}
+		for _, d := range devices {
+			d.Close()
+		}
+		settled(t, "r", 2, witnesses...)
+		for _, w := range witnesses {
+			w.check(t)
+			for i := range rounds {
+				if left := w.count("user-left", fmt.Sprint("u", i)); left != 1 {
+					t.Errorf("%s: u%d has left %d times", w.user, i, left)
+				}
+			}
+		}
+	})
+}
+
+// A node that is killed right after a join leaves nobody behind, for any client of
+// the other nodes.
+func TestClusterKilledAfterJoin(t *testing.T) {
+	rounds := presenceRounds(4)
+	redis := redistest.Start(t)
+	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
+	witnesses := []*member{n[0].watcher("witness0"), n[1].watcher("witness1")}
+	for _, w := range witnesses {
+		w.join(t, "r")
+	}
+	settled(t, "r", 2, witnesses...)
+	for i := range rounds {
+		victim := startProcess(t, "REDIS_URL="+redis.URL())
+		eventually(t, "the victim is connected", func() bool { return !victim.degraded() })
+		d := victim.device(fmt.Sprint("u", i))
+		ask(t, d, "join-room", "r")
+		victim.kill()
+	}
+	ghosts := 0
+	for _, w := range witnesses {
+		// A node that is killed is dropped after 6 s or so.
+		eventually(t, "all are gone", func() bool { return ask(t, w.Client, "join-room", "r").Total == 2 })
+	}
+	for i := range rounds {
+		for _, w := range witnesses {
+			joined, left := w.count("user-joined", fmt.Sprint("u", i)), w.count("user-left", fmt.Sprint("u", i))
+			if joined != left || joined > 1 {
+				ghosts++
+			}
+		}
+	}
+	t.Logf("of %d, %d users have stayed as ghosts", 2*rounds, ghosts)
+	if ghosts > 0 {
+		t.Error("it must be 0")
+	}
+	for _, w := range witnesses {
+		w.check(t)
+	}
+}
+
+// The first clients of a node that is restarted find all who are there in the
+// answer, and nobody is announced to them who was there before.
+func TestClusterRestartedNodeKnows(t *testing.T) {
+	const users = 300
+	redis := redistest.Start(t)
+	n := startCluster(t, redis, 1, "WS_RATE_LIMIT=0")
+	for i := range users {
+		n[0].device(fmt.Sprint("u", i), "r")
+	}
+	for range 3 {
+		next := startNode(t, "REDIS_URL="+redis.URL(), "WS_RATE_LIMIT=0")
+		first := next.watcher("first")
+		a := first.join(t, "r")
+		if a.Total != users+1 {
+			t.Errorf("%d users in the first answer, want %d", a.Total, users+1)
+		}
+		settled(t, "r", users+1, first)
+		first.mu.Lock()
+		for event, count := range first.events {
+			if event != "authenticated first" && event != "pong " {
+				t.Errorf("%d times %s", count, event)
+				break
+			}
+		}
+		first.mu.Unlock()
+		next.stop()
+		eventually(t, "it is gone", func() bool { return n[0].users() == users })
+	}
+}
