@@ -2,11 +2,13 @@ package packet
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // list is the JSON of n placeholders of attachment 0, with commas between.
@@ -214,5 +216,34 @@ func TestMembersNames(t *testing.T) {
 	}
 	if got := bytes.Repeat([]byte("x"), 3); !bytes.Equal(Trim([]byte(" \t\r\nxxx\n ")), got) {
 		t.Error("not trimmed")
+	}
+}
+
+// What costs a client little to send is checked before any rate limit: it
+// allocates nothing but the packet, and takes about as long as encoding/json takes
+// to check it or less, with much room for a busy machine.
+func TestHostileTexts(t *testing.T) {
+	for name, msg := range hostileTexts(100_000) {
+		decode := func() {
+			if _, _, err := new(Decoder).Text(msg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := testing.AllocsPerRun(1, decode); n > 10 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+		least := func(f func()) time.Duration {
+			best := time.Hour
+			for range 5 {
+				start := time.Now()
+				f()
+				best = min(best, time.Since(start))
+			}
+			return best
+		}
+		ours, theirs := least(decode), least(func() { json.Valid(msg[1:]) })
+		if ours > 5*theirs {
+			t.Errorf("%s: %v, and encoding/json takes %v", name, ours, theirs)
+		}
 	}
 }
