@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"time"
 
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -12,11 +13,25 @@ const (
 	eventPing         = "ping"
 )
 
+// ReasonRefusals is why the connection of a client ended whose events were
+// refused again and again.
+const ReasonRefusals = "too many refused events"
+
 // admit is the middleware of events: it counts them, limits them, and lets a
-// socket without a user only authenticate and ping.
+// socket without a user only authenticate and ping. It ends the connection of a
+// client that goes on and on with what is refused.
 func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Event, next func() error) error {
 	svc.counters.received.Add(1)
 	sess := sessionOf(s)
+	err := svc.decide(sess, e, next)
+	if err != nil && isRefusal(err) && sess.refused.exceeds(svc.opts.MaxRefusedEvents, svc.opts.RateWindow) {
+		svc.counters.floods.Add(1)
+		s.Session().CloseWithReason(ReasonRefusals, nil)
+	}
+	return err
+}
+
+func (svc *Service) decide(sess *session, e *socketio.Event, next func() error) error {
 	if e.Name == eventPing {
 		// Counted apart, so that a client that has used up its events can
 		// still tell that it is connected.
@@ -41,4 +56,33 @@ func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Eve
 		return ErrUnauthenticated
 	}
 	return next()
+}
+
+// isRefusal reports whether an error is the client's doing.
+func isRefusal(err error) bool {
+	switch Public(err).Code {
+	case CodeRateLimited, CodeUnauthenticated, CodeUnauthorized, CodeInvalid:
+		return true
+	}
+	return false
+}
+
+// refusals counts the events of a socket that were refused within a window,
+// which begins with the first of them.
+type refusals struct {
+	ends  int64 // Unix nanoseconds
+	count int
+}
+
+// exceeds counts one more and reports whether that is the first above the limit;
+// a limit of 0 or less is never exceeded.
+func (r *refusals) exceeds(limit int, window time.Duration) bool {
+	if limit <= 0 {
+		return false
+	}
+	if now := time.Now(); now.UnixNano() >= r.ends {
+		r.ends, r.count = now.Add(window).UnixNano(), 0
+	}
+	r.count++
+	return r.count == limit+1
 }

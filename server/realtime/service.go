@@ -39,6 +39,11 @@ type Options struct {
 	// number. Default: 100 in 60 s.
 	RateLimit  int
 	RateWindow time.Duration
+	// MaxRefusedEvents is how many events of a socket may be refused within
+	// RateWindow, as beyond RateLimit, invalid, or not allowed; one more ends its
+	// connection with [ReasonRefusals], and the client may come back.
+	// Default: any number.
+	MaxRefusedEvents int
 	// MaxSocketsPerUser bounds the sockets on this node that clients register
 	// to one user. Default: any number, since all devices of a service may be
 	// one user.

@@ -16,7 +16,7 @@ type counters struct {
 
 	// Of LimitCounts.
 	limitedUserEvents, limitedSocketEvents, limitedPings atomic.Int64
-	limitedSockets, limitedRooms, authTimeouts           atomic.Int64
+	limitedSockets, limitedRooms, authTimeouts, floods   atomic.Int64
 }
 
 // Stats are the service's statistics: the counters are this node's since it
@@ -45,6 +45,8 @@ type LimitCounts struct {
 	UserEvents   int64 `json:"userEvents"`
 	SocketEvents int64 `json:"socketEvents"`
 	Pings        int64 `json:"pings"`
+	// RefusedEvents: connections that were ended because of MaxRefusedEvents.
+	RefusedEvents int64 `json:"refusedEvents"`
 	// SocketsPerUser: sockets that were not registered to their user.
 	SocketsPerUser int64 `json:"socketsPerUser"`
 	// RoomsPerSocket: rooms that were not joined.
@@ -67,7 +69,7 @@ func (svc *Service) Stats() Stats {
 		Limits: LimitCounts{
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
-			SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
+			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
 		},
 	}
 }
