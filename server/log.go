@@ -89,8 +89,9 @@ func audit(l zerolog.Logger) realtime.Audit {
 
 // handshakeRefused logs requests that did not become a session: clients that an
 // operator may have to do something about as warnings, such as those that are too
-// old, and malformed requests at a level that is seldom looked at.
-func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeError) {
+// old, and malformed requests at a level that is seldom looked at. proxies says
+// whether there are trusted ones.
+func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engineio.HandshakeError) {
 	refusals, protocols, malformed := sampled(l), sampled(l), sampled(l)
 	return func(r *http.Request, e *engineio.HandshakeError) {
 		line := malformed.Debug
@@ -103,6 +104,9 @@ func handshakeRefused(l zerolog.Logger) func(*http.Request, *engineio.HandshakeE
 		event := line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText))
 		if errors.Is(e, engineio.ErrOrigin) { // the two that differ, as they were compared
 			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText))
+		}
+		if !proxies && errors.Is(e, engineio.ErrAddressLimit) && r.Header.Get("X-Forwarded-For") != "" {
+			event.Str("hint", "if this is your proxy's address, set TRUSTED_PROXIES")
 		}
 		event.Msg("handshake refused")
 	}
@@ -179,6 +183,8 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:
 				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("client does not read; disconnected")
+			case reason == realtime.ReasonRefusals:
+				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client goes on after refusals; disconnected")
 			case reason == engineio.ReasonForcedClose && err != nil:
 				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")
 			}

@@ -28,6 +28,10 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
+// refusedPerLimit is how many events of a client may be refused within a window
+// for each that it may send: then its connection is ended.
+const refusedPerLimit = 20
+
 // minCloseTime is what handlers have to return when everything is closed, also
 // where SHUTDOWN_TIMEOUT is 0.
 const minCloseTime = 100 * time.Millisecond
@@ -106,6 +110,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
 
+		MaxRefusedEvents:  refusedPerLimit * max(orNone(cfg.RateLimit, cfg.RateWindow), 0),
 		MaxSocketsPerUser: cfg.MaxSocketsPerUser,
 		MaxRoomsPerSocket: orNegative(cfg.MaxRoomsPerSocket),
 	})
@@ -262,10 +267,10 @@ func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		MaxQueueBytes:     cfg.MaxQueueBytes, MaxBacklogBytes: cfg.MaxBacklogBytes, MaxTotalQueueBytes: cfg.MaxTotalQueueBytes,
 		SlowTimeout: cfg.SlowTimeout,
-		MaxSessions: cfg.MaxConnections, MaxSessionsPerAddress: cfg.MaxConnectionsPerAddress,
-		MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
-		Refused:                handshakeRefused(log),
+		MaxSessions: cfg.MaxConnections, MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
+		Refused: handshakeRefused(log, len(cfg.TrustedProxies) > 0),
 	}
+	limitAddresses(&opts, cfg)
 	allowOrigins(&opts, cfg)
 	return opts
 }

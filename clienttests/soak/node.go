@@ -35,6 +35,7 @@ var environment = []string{
 	"JWT_SECRET=" + secret, "API_KEY=" + apiKey, "SHUTDOWN_TIMEOUT=8000",
 	"WS_PING_INTERVAL=4000", "WS_PING_TIMEOUT=6000", "WS_RATE_LIMIT=1000000", "WS_RATE_WINDOW=2000",
 	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
+	"WS_MAX_HANDSHAKES_PER_ADDRESS=100000",
 }
 
 // node is a node in a process of its own. Its methods are safe for concurrent

@@ -137,6 +137,11 @@ func (c *commandLine) resolve(getenv func(string) string) error {
 	return nil
 }
 
+// isSet reports whether the setting was given, by its flag or its variable.
+func (c *commandLine) isSet(name string, getenv func(string) string) bool {
+	return getenv(name) != "" || c.flags.Changed(flagName(name))
+}
+
 // clip keeps messages short.
 func clip(s string) string {
 	const most = 80

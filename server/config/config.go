@@ -59,9 +59,16 @@ type Config struct {
 
 	MaxConnections           int // WS_MAX_CONNECTIONS
 	MaxConnectionsPerAddress int // WS_MAX_CONNECTIONS_PER_ADDRESS
+	MaxHandshakesPerAddress  int // WS_MAX_HANDSHAKES_PER_ADDRESS, in a second; five times as many at once
 	MaxHandshakesPerSecond   int // WS_MAX_HANDSHAKES_PER_SECOND
 	MaxSocketsPerUser        int // WS_MAX_SOCKETS_PER_USER
 	MaxRoomsPerSocket        int // WS_MAX_ROOMS_PER_SOCKET
+
+	// Whether the limits of an address were set, and are no defaults: then they
+	// hold for loopback and private addresses and for trusted proxies, too.
+
+	ConnectionsPerAddressSet bool
+	HandshakesPerAddressSet  bool
 
 	// Who may do what, and how often.
 

@@ -74,6 +74,8 @@ func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command
 	if err := c.resolve(getenv); err != nil {
 		return Command{}, err
 	}
+	d.ConnectionsPerAddressSet = c.isSet("WS_MAX_CONNECTIONS_PER_ADDRESS", getenv)
+	d.HandshakesPerAddressSet = c.isSet("WS_MAX_HANDSHAKES_PER_ADDRESS", getenv)
 	if err := d.validate(); err != nil {
 		return Command{}, err
 	}

@@ -37,6 +37,7 @@ func TestDefaults(t *testing.T) {
 		RedisPrefix: "socket.io", RedisAdapter: "classic", AddTrailingSlash: true,
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000,
 		MaxAttachments: 10, MaxArguments: 1000, MaxQueueBytes: 1 << 20, MaxBacklogBytes: 64 << 20, MaxTotalQueueBytes: 256 << 20, SlowTimeout: 10 * time.Second, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
+		MaxConnectionsPerAddress: 1000, MaxHandshakesPerAddress: 200,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 		DevSecret: true,
 	}
@@ -101,6 +102,7 @@ func TestEachSetting(t *testing.T) {
 		{"WS_CONNECT_TIMEOUT", "5s", func(c config.Config) any { return c.ConnectTimeout }, 5 * time.Second},
 		{"WS_MAX_CONNECTIONS", "1e5", func(c config.Config) any { return c.MaxConnections }, 100_000},
 		{"WS_MAX_CONNECTIONS_PER_ADDRESS", "50", func(c config.Config) any { return c.MaxConnectionsPerAddress }, 50},
+		{"WS_MAX_HANDSHAKES_PER_ADDRESS", "50", func(c config.Config) any { return c.MaxHandshakesPerAddress }, 50},
 		{"WS_MAX_HANDSHAKES_PER_SECOND", "500", func(c config.Config) any { return c.MaxHandshakesPerSecond }, 500},
 		{"WS_MAX_SOCKETS_PER_USER", "20", func(c config.Config) any { return c.MaxSocketsPerUser }, 20},
 		{"WS_MAX_ROOMS_PER_SOCKET", "7", func(c config.Config) any { return c.MaxRoomsPerSocket }, 7},

@@ -45,7 +45,8 @@ func (c *draft) settings() []setting {
 		{"WS_CONNECT_TIMEOUT", millis(&c.ConnectTimeout, 100*time.Millisecond, day), "45000", "how long a client may be connected without a namespace"},
 
 		{"WS_MAX_CONNECTIONS", number(&c.MaxConnections, 0, 1e9), "0", "clients that may be connected, 0 for any number"},
-		{"WS_MAX_CONNECTIONS_PER_ADDRESS", number(&c.MaxConnectionsPerAddress, 0, 1e9), "0", "those of one IP address or IPv6 /64, 0 for any number"},
+		{"WS_MAX_CONNECTIONS_PER_ADDRESS", number(&c.MaxConnectionsPerAddress, 0, 1e9), "1000", "those of one IP address or IPv6 /64, 0 for any number; unless set, not of loopback and private addresses and trusted proxies"},
+		{"WS_MAX_HANDSHAKES_PER_ADDRESS", number(&c.MaxHandshakesPerAddress, 0, 1e9), "200", "clients that may connect in a second from one, after five times as many at once; likewise"},
 		{"WS_MAX_HANDSHAKES_PER_SECOND", number(&c.MaxHandshakesPerSecond, 0, 1e9), "0", "clients that may connect in a second, 0 for any number"},
 		{"WS_MAX_SOCKETS_PER_USER", number(&c.MaxSocketsPerUser, 0, 1e9), "0", "sockets that a user may have, 0 for any number"},
 		{"WS_MAX_ROOMS_PER_SOCKET", number(&c.MaxRoomsPerSocket, 0, 1e9), "1000", "rooms that a socket may join, 0 for any number"},

@@ -5,39 +5,43 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
 
 // Why a handshake was refused, for whoever observes.
 var (
-	errSessions   = errors.New("engineio: MaxSessions reached")
-	errAddress    = errors.New("engineio: MaxSessionsPerAddress reached")
-	errHandshakes = errors.New("engineio: MaxHandshakesPerSecond reached")
-	errStopping   = errors.New("engineio: draining")
+	errSessions                = errors.New("engineio: MaxSessions reached")
+	errAddress           error = addressError("MaxSessionsPerAddress")
+	errAddressHandshakes error = addressError("MaxHandshakesPerAddress")
+	errHandshakes              = errors.New("engineio: MaxHandshakesPerSecond reached")
+	errStopping                = errors.New("engineio: draining")
 )
+
+// addressError is an ErrAddressLimit that names the limit.
+type addressError string
+
+func (e addressError) Error() string        { return "engineio: " + string(e) + " reached" }
+func (e addressError) Is(target error) bool { return target == ErrAddressLimit }
 
 // admission gives out the places of sessions, before anything else is done for
 // them. A place is held from the handshake on, whatever becomes of that, until
 // nothing more is sent to the client.
 type admission struct {
-	sessions, perAddress int           // 0: any number
-	handshakes           *rate.Limiter // nil: any number
+	opts       *Options
+	pace       pace          // of one address
+	handshakes *rate.Limiter // of all; nil: any number
 
 	mu        sync.Mutex
 	open      int
-	addresses map[netip.Addr]*address
-}
-
-// address is where sessions come from.
-type address struct {
-	at   netip.Addr
-	open int // guarded by admission.mu
+	addresses addresses
 }
 
 func (a *admission) init(opts *Options) {
-	a.sessions, a.perAddress = opts.MaxSessions, opts.MaxSessionsPerAddress
-	a.addresses = make(map[netip.Addr]*address)
+	a.opts = opts
+	a.pace = newPace(opts.MaxHandshakesPerAddress, opts.HandshakeBurstPerAddress)
+	a.addresses.open = make(map[netip.Addr]*address)
 	if n := opts.MaxHandshakesPerSecond; n > 0 {
 		a.handshakes = rate.NewLimiter(rate.Limit(n), n)
 	}
@@ -46,11 +50,7 @@ func (a *admission) init(opts *Options) {
 // enterSession takes a place for the session that a request would open.
 func (srv *Server) enterSession(r *http.Request) (place, *HandshakeError) {
 	a := &srv.admission
-	var at netip.Addr
-	if a.perAddress > 0 {
-		at = network(r.RemoteAddr)
-	}
-	from, err := a.enter(at)
+	from, err := a.enter(a.limitsOf(r.RemoteAddr))
 	switch err {
 	case nil:
 		return place{a, from}, nil
@@ -60,48 +60,81 @@ func (srv *Server) enterSession(r *http.Request) (place, *HandshakeError) {
 	case errAddress:
 		srv.limits.addresses.Add(1)
 		return place{}, overloaded(http.StatusTooManyRequests, "Too many connections from this address", err)
+	case errAddressHandshakes:
+		srv.limits.addressHandshakes.Add(1)
+		return place{}, overloaded(http.StatusTooManyRequests, "Too many handshakes from this address", err)
 	}
 	srv.limits.handshakes.Add(1)
 	return place{}, overloaded(http.StatusTooManyRequests, "Too many handshakes", err)
 }
 
-// enter counts a session in. The order of the questions keeps one address that
-// has used up its own share from using up everyone's.
-func (a *admission) enter(at netip.Addr) (*address, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var from *address
-	if a.perAddress > 0 {
-		if from = a.addresses[at]; from != nil && from.open >= a.perAddress {
-			return nil, errAddress
+// addressLimits are the limits that hold for one address.
+type addressLimits struct {
+	at       netip.Addr
+	sessions int // 0: any number
+	pace     pace
+}
+
+func (l addressLimits) any() bool { return l.sessions > 0 || l.pace.burst > 0 }
+
+// limitsOf returns what holds for the client of a request.
+func (a *admission) limitsOf(remote string) (l addressLimits) {
+	sessions, exempt := a.opts.MaxSessionsPerAddress, a.opts.ExemptAddress
+	if sessions <= 0 && a.pace.burst == 0 {
+		return l
+	}
+	client := clientAddr(remote)
+	l = addressLimits{networkOf(client), max(sessions, 0), a.pace}
+	if exempt != nil {
+		fromSessions, fromHandshakes := exempt(client)
+		if fromSessions {
+			l.sessions = 0
+		}
+		if fromHandshakes {
+			l.pace = pace{}
 		}
 	}
-	if a.sessions > 0 && a.open >= a.sessions {
+	return l
+}
+
+// enter counts a session in. The order of the questions keeps one address that
+// has used up its own share from using up everyone's, and what is refused here
+// counts nowhere.
+func (a *admission) enter(l addressLimits) (*address, error) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var handshakes allowance
+	if l.any() {
+		var sessions int
+		sessions, handshakes = a.addresses.find(l.at)
+		switch {
+		case l.sessions > 0 && sessions >= l.sessions:
+			return nil, errAddress
+		case !l.pace.admits(handshakes, now):
+			return nil, errAddressHandshakes
+		}
+	}
+	if a.opts.MaxSessions > 0 && a.open >= a.opts.MaxSessions {
 		return nil, errSessions
 	}
-	if a.handshakes != nil && !a.handshakes.Allow() {
+	if a.handshakes != nil && !a.handshakes.AllowN(now, 1) {
 		return nil, errHandshakes
 	}
 	a.open++
-	if a.perAddress > 0 {
-		if from == nil {
-			from = &address{at: at}
-			a.addresses[at] = from
-		}
-		from.open++
+	if !l.any() {
+		return nil, nil
 	}
-	return from, nil
+	return a.addresses.enter(l.at, l.pace.add(handshakes, now)), nil
 }
 
 func (a *admission) leave(from *address) {
+	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open--
-	if from == nil {
-		return
-	}
-	if from.open--; from.open == 0 {
-		delete(a.addresses, from.at)
+	if from != nil {
+		a.addresses.leave(from, a.pace, now)
 	}
 }
 
@@ -122,25 +155,4 @@ func (p *place) leave() {
 	if p.admission != nil {
 		p.admission.leave(p.from)
 	}
-}
-
-// network is what the sessions of a client are counted by: its address, and of
-// IPv6 the first 64 bits, since whoever has one such address has them all. What
-// is not an IP address, such as the peer of a Unix socket, counts as one.
-func network(remote string) netip.Addr {
-	peer, err := netip.ParseAddrPort(remote)
-	addr := peer.Addr()
-	if err != nil {
-		if addr, err = netip.ParseAddr(remote); err != nil {
-			return netip.Addr{}
-		}
-	}
-	if addr = addr.Unmap().WithZone(""); addr.Is4() {
-		return addr
-	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return prefix.Addr()
 }

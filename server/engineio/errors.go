@@ -11,6 +11,9 @@ import (
 var (
 	// ErrClosed is returned where the session or the server is closed.
 	ErrClosed = errors.New("engineio: closed")
+	// ErrAddressLimit is why a handshake was refused whose address has as many
+	// sessions or handshakes as it may have.
+	ErrAddressLimit = errors.New("engineio: limit of an address reached")
 	// ErrSlowConsumer is returned by a send that finds more than MaxBacklogBytes
 	// queued.
 	ErrSlowConsumer = errors.New("engineio: client reads too slowly")

@@ -91,7 +91,8 @@ func unescape(s string) string {
 }
 
 // verify decides about a request, in Node's order. It returns the session that
-// the request names, or nil for a handshake, which has a place from then on.
+// the request names, or nil for a handshake, which has a place from then on if
+// it is valid.
 func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool, p *place) (_ *Session, refused *HandshakeError) {
 	transport := query("transport")
 	known := transport == "polling" && !srv.opts.DisablePolling ||
@@ -122,21 +123,26 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	case transport == "websocket" && !upgrade:
 		return nil, refuse(CodeBadRequest, nil)
 	}
-	if *p, refused = srv.enterSession(r); refused != nil {
-		return nil, refused
+	srv.mu.RLock()
+	stopping := srv.refusing
+	srv.mu.RUnlock()
+	spoken := query("EIO") == "4"
+	// What cannot become a session takes no place, and nothing from those that
+	// share its address.
+	if spoken && !stopping && (!upgrade || checkWebSocket(r) == nil) {
+		if *p, refused = srv.enterSession(r); refused != nil {
+			return nil, refused
+		}
 	}
 	if srv.opts.AllowRequest != nil {
 		if err := srv.opts.AllowRequest(r); err != nil {
 			return nil, refuse(CodeForbidden, err)
 		}
 	}
-	if v := query("EIO"); v != "4" {
+	if !spoken {
 		srv.limits.protocols.Add(1)
-		return nil, refuse(CodeUnsupportedProtocol, foreignProtocol(v))
+		return nil, refuse(CodeUnsupportedProtocol, foreignProtocol(query("EIO")))
 	}
-	srv.mu.RLock()
-	stopping := srv.refusing
-	srv.mu.RUnlock()
 	if stopping {
 		return nil, overloaded(http.StatusServiceUnavailable, "Server shutting down", errStopping)
 	}

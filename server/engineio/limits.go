@@ -12,10 +12,12 @@ import (
 // was made. Headers are not among them: the HTTP server has their limits.
 type LimitCounts struct {
 	// Handshakes that were refused, because of MaxSessions,
-	// MaxSessionsPerAddress and MaxHandshakesPerSecond.
+	// MaxSessionsPerAddress, MaxHandshakesPerSecond and
+	// MaxHandshakesPerAddress.
 	Connections           int64 `json:"connections"`
 	ConnectionsPerAddress int64 `json:"connectionsPerAddress"`
 	Handshakes            int64 `json:"handshakes"`
+	HandshakesPerAddress  int64 `json:"handshakesPerAddress"`
 	// UnsupportedProtocols: handshakes of another protocol than 4, most likely of
 	// clients 1.x and 2.x of Socket.IO.
 	UnsupportedProtocols int64 `json:"unsupportedProtocols"`
@@ -36,6 +38,7 @@ type LimitCounts struct {
 
 type limitCounters struct {
 	sessions, addresses, handshakes    atomic.Int64
+	addressHandshakes                  atomic.Int64
 	queue, message, fragments, packets atomic.Int64
 	bodies, upgrades, protocols        atomic.Int64
 }
@@ -45,7 +48,8 @@ func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
 		Connections: c.sessions.Load(), ConnectionsPerAddress: c.addresses.Load(), Handshakes: c.handshakes.Load(),
-		UnsupportedProtocols: c.protocols.Load(), QueueBytes: c.queue.Load(), MessageBytes: c.message.Load(), Fragments: c.fragments.Load(),
+		HandshakesPerAddress: c.addressHandshakes.Load(), UnsupportedProtocols: c.protocols.Load(),
+		QueueBytes: c.queue.Load(), MessageBytes: c.message.Load(), Fragments: c.fragments.Load(),
 		PayloadPackets: c.packets.Load(), BodyTimeouts: c.bodies.Load(), UpgradeTimeouts: c.upgrades.Load(),
 	}
 }

@@ -143,7 +143,7 @@ func shut(t testing.TB, srv *Server) {
 		defer srv.mu.RUnlock()
 		return len(srv.lingering) == 0
 	})
-	if n := len(srv.admission.addresses); n != 0 {
+	if n := len(srv.admission.addresses.open); n != 0 {
 		t.Errorf("%d addresses are left", n)
 	}
 	f := srv.flusher

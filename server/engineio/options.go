@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -55,9 +56,20 @@ type Options struct {
 	// RemoteAddr; IPv6 addresses count by their first 64 bits. One too many is
 	// answered with 429. Default: any number.
 	MaxSessionsPerAddress int
+	// MaxHandshakesPerAddress bounds how many sessions the clients of one
+	// address may open in a second, after HandshakeBurstPerAddress at once; one
+	// too many is answered with 429. Only requests that are valid count, and
+	// only if they get in. Default: any number, and a burst of five times as
+	// many.
+	MaxHandshakesPerAddress, HandshakeBurstPerAddress int
+	// ExemptAddress, where not nil, reports whether the clients of an address
+	// are exempt from MaxSessionsPerAddress and from MaxHandshakesPerAddress.
+	// client is RemoteAddr's address, without a zone; it is not valid for what
+	// is no IP address, such as the peer of a Unix socket.
+	ExemptAddress func(client netip.Addr) (fromSessions, fromHandshakes bool)
 	// MaxHandshakesPerSecond bounds how many sessions may be opened in a
-	// second, by all clients together; one too many is answered with 429.
-	// Default: any number.
+	// second, by all clients together; one too many is answered with 429. The
+	// limits of an address are looked at before it. Default: any number.
 	MaxHandshakesPerSecond int
 
 	// DisablePolling and DisableWebSocket take a transport away.
@@ -117,6 +129,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxTotalQueueBytes == 0 {
 		o.MaxTotalQueueBytes = 256 << 20
+	}
+	if o.HandshakeBurstPerAddress == 0 {
+		o.HandshakeBurstPerAddress = 5 * o.MaxHandshakesPerAddress
 	}
 	if o.CompressionThreshold == 0 {
 		o.CompressionThreshold = 1024

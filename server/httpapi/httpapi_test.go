@@ -235,6 +235,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 }
 
+// The statistics are the documented ones, and a counter for each limit.
 func TestStats(t *testing.T) {
 	n := start(t)
 	n.device("ana", "r")
@@ -249,9 +250,9 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"connections", "connectionsPerAddress", "handshakes", "unsupportedProtocols", "queueBytes", "messageBytes", "fragments", "payloadPackets",
+		"connections", "connectionsPerAddress", "handshakes", "handshakesPerAddress", "unsupportedProtocols", "queueBytes", "messageBytes", "fragments", "payloadPackets",
 		"bodyTimeouts", "upgradeTimeouts", "attachments", "arguments", "references", "depth", "namespaces", "connectTimeouts", "attachmentTimeouts", "pendingEvents",
-		"userEvents", "socketEvents", "pings", "socketsPerUser", "roomsPerSocket", "authTimeouts",
+		"userEvents", "socketEvents", "pings", "refusedEvents", "socketsPerUser", "roomsPerSocket", "authTimeouts",
 	} {
 		if _, ok := counts[name]; !ok {
 			t.Errorf("no counter %s", name)

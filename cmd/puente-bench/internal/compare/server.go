@@ -196,6 +196,7 @@ func preparePuente(_ context.Context, s *Server) error {
 var limits = []string{
 	"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10",
 	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
+	"WS_MAX_HANDSHAKES_PER_ADDRESS=100000",
 }
 
 // start runs the server on a free port, with env beside what every server gets, and waits until it accepts connections.
