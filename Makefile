@@ -52,8 +52,8 @@ bin/puente-bench: FORCE
 fuzz: ## run each fuzz target for FUZZTIME (60s)
 	@bash .ci/fuzz $(or $(FUZZTIME),60s)
 
-stress: ## bad clients of many kinds at once: DURATION (30s), SEED to repeat
-	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s)
+stress: ## bad clients of many kinds at once: DURATION (30s), then PRESENCE (200) rounds of nodes that die, SEED to repeat
+	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s) -presence $(or $(PRESENCE),200)
 
 soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
 	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)

@@ -74,7 +74,7 @@ var (
 	cut     = []string{"transport close", "transport error"}
 	slow    = []string{"slow consumer"}
 	drained = []string{"server shutting down"}
-	expired = []string{"server namespace disconnect"}
+	expired = []string{"forced close", "forced server close"}
 	left    = []string{"client namespace disconnect"}
 )
 

@@ -8,6 +8,10 @@
 // It exits with 1 where anything was wrong, and prints the seed, which repeats
 // what clients choose, though not how goroutines interleave. Where redis-server
 // is not installed it says so, and runs with one node.
+//
+// Then three nodes, each a process of its own, are killed and cut off from Redis
+// while users come and go: so many rounds with the classic adapter, and as many with
+// the sharded one. What each client was sent is compared with what was true.
 package main
 
 import (
@@ -20,7 +24,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if os.Getenv(nodeVariable) != "" {
+		os.Exit(runNode())
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -28,6 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "repeats what clients choose")
 	duration := flags.Duration("duration", 30*time.Second, "how long it runs")
+	rounds := flags.Int("presence", 200, "rounds in which nodes die while users come and go")
 	if flags.Parse(args) != nil || flags.NArg() > 0 {
 		return 2
 	}
@@ -40,6 +50,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stdout, "seed %d, %d nodes\n", *seed, len(r.nodes()))
 	r.run(*duration)
 	r.stop()
+	for i, adapter := range []string{"classic", "sharded"} {
+		if counts := r.runPresence(*rounds/2, adapter, uint64(1000+i)); counts != "" {
+			fmt.Fprintf(stdout, "presence, %s: %s\n", adapter, counts)
+		}
+	}
 	if err := goleak.Find(before); err != nil {
 		r.violation("stop", "%v", err)
 	}

@@ -37,7 +37,10 @@ func expiries(b *round) {
 			stayed[i] = c
 			return
 		}
-		c.Disconnected()
+		<-c.Done() // so that it comes back
+		if c.Ended() {
+			b.Errorf("%s was sent DISCONNECT", user)
+		}
 		c.went(expired...)
 		c.Close()
 		if n := len(c.Events("error")); n != 1 {

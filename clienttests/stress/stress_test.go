@@ -2,15 +2,23 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"testing"
 )
+
+func TestMain(m *testing.M) {
+	if os.Getenv(nodeVariable) != "" {
+		os.Exit(runNode())
+	}
+	os.Exit(m.Run())
+}
 
 func TestStress(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 5 s")
 	}
 	var out bytes.Buffer
-	if code := run([]string{"-duration", "5s"}, &out, &out); code != 0 {
+	if code := run([]string{"-duration", "5s", "-presence", "0"}, &out, &out); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	t.Log(out.String())
@@ -30,5 +38,20 @@ func TestViolationsAreCounted(t *testing.T) {
 	}}, nil)
 	if ok || after || len(r.violations) != 1 || r.violations[0] != "broken-1: something is wrong" {
 		t.Errorf("ok %v, went on %v, violations %q", ok, after, r.violations)
+	}
+}
+
+// Nodes die and lose Redis while users come and go; see presence. The whole is
+// make stress.
+func TestPresence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s")
+	}
+	r := &runner{seed: 1, rounds: make(map[string]int)}
+	for i, adapter := range []string{"classic", "sharded"} {
+		t.Log(adapter, r.runPresence(11, adapter, uint64(i)))
+	}
+	for _, v := range r.violations {
+		t.Error(v)
 	}
 }

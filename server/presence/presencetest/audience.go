@@ -224,12 +224,28 @@ func (a *Audience) Truth(truth map[string]map[string]bool) {
 func (a *Audience) Check(truth map[string]map[string]bool) {
 	a.cast.mu.Lock()
 	defer a.cast.mu.Unlock()
+	for room := range a.rooms {
+		if truth[room] == nil && !a.dead && len(a.rooms[room]) > 0 {
+			a.cast.errorf("%s: devices in %s, where nobody is", a.Name, room)
+		}
+	}
+	a.check(truth)
+}
+
+// CheckRooms is Check of these rooms alone.
+func (a *Audience) CheckRooms(truth map[string]map[string]bool) {
+	a.cast.mu.Lock()
+	defer a.cast.mu.Unlock()
+	a.check(truth)
+}
+
+func (a *Audience) check(truth map[string]map[string]bool) {
 	if a.dead {
 		return
 	}
-	for room, devices := range a.rooms {
-		for device, known := range devices {
-			a.cast.compare(a.Name+" "+device, room, known, truth[room], a.users[device])
+	for room, users := range truth {
+		for device, known := range a.rooms[room] {
+			a.cast.compare(a.Name+" "+device, room, known, users, a.users[device])
 		}
 	}
 	for room, users := range truth {
