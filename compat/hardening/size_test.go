@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/compat/nodetest"
 )
 
 // CVE-2026-69185: a packet that announces no attachments is refused, whatever
@@ -21,17 +23,17 @@ func TestZeroAttachments(t *testing.T) {
 		`450-`, `460-[]`, `450-["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":0}}]`,
 	} {
 		c := n.user("ana", "r")
-		attachment := binaryFrame(strings.Repeat("x", 10_000))
+		attachment := binaryFrame(strings.Repeat("x", 100_000))
 		grown := allocated(func() {
 			c.send(packet)
-			for range 1000 {
+			for range 150 {
 				if _, err := c.conn.Write(attachment); err != nil {
 					break // the server is through with us
 				}
 			}
 			c.ends()
 		})
-		if grown > 20*mb { // 10 MB were sent
+		if grown > 10*mb { // of 15 that were sent
 			t.Errorf("%.30s: %d bytes were allocated", packet, grown)
 		}
 		s := n.session()
@@ -104,6 +106,19 @@ func TestPayloadSize(t *testing.T) {
 		}
 	}
 	bystander.alive()
+}
+
+// The official client of ws, which learns of a reset by a write that fails, reads
+// 1009 whenever its message is too large, however much.
+func TestTooLargeForWS(t *testing.T) {
+	n := start(t)
+	client := nodetest.Start(t, "../..", "oversized.mjs", "ws")
+	for size, times := range map[int]int{1_000_001: 100, 4_000_000: 100, 20_000_000: 100} {
+		codes := client.Ask(t, map[string]any{"url": "ws://" + n.addr + webSocket, "size": size, "times": times})
+		if want := fmt.Sprintf(`{"1009":%d}`, times); codes != want {
+			t.Errorf("%d bytes: closed with %s, want %s", size, codes, want)
+		}
+	}
 }
 
 func clientFrame(op ws.OpCode, fin bool, payload string) []byte {

@@ -290,15 +290,15 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	defer recyclePayload(body)
 	switch err := s.readBody(w, r, body); {
 	case errors.Is(err, errTooLarge):
-		s.endPost(w, http.StatusRequestEntityTooLarge, err)
+		s.endPost(w, r, http.StatusRequestEntityTooLarge, err)
 		return
 	case err != nil && !s.Open():
 		panic(http.ErrAbortHandler) // cut off, as on Node
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.endPost(w, http.StatusRequestTimeout, err)
+		s.endPost(w, r, http.StatusRequestTimeout, err)
 		return
 	case err != nil:
-		s.endPost(w, http.StatusBadRequest, err)
+		s.endPost(w, r, http.StatusBadRequest, err)
 		return
 	}
 	if err := s.receivePayload(body.Bytes()); err != nil {
@@ -313,14 +313,25 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "ok")
 }
 
+// maxDrained is how much of a body that is too large is read and thrown away
+// after the answer: closing with bytes unread resets the connection, and the
+// client that is still sending would not get to read it.
+const maxDrained = 4 << 20
+
 // endPost ends the session because of a body that is too large, too slow or
 // broken, as Node's server does since engine.io 6.6.13: a client that goes on
 // would never learn which of its packets were lost. The session ends first, so
 // that the client's next request already finds it closed.
-func (s *Session) endPost(w http.ResponseWriter, status int, err error) {
+func (s *Session) endPost(w http.ResponseWriter, r *http.Request, status int, err error) {
 	s.close(ReasonTransportError, err)
 	w.Header().Set("Connection", "close")
+	w.Header().Set("Content-Length", "0")
+	rc := http.NewResponseController(w)
+	drain := status == http.StatusRequestEntityTooLarge && rc.EnableFullDuplex() == nil
 	w.WriteHeader(status)
+	if drain && rc.Flush() == nil && rc.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		io.CopyN(io.Discard, r.Body, maxDrained)
+	}
 }
 
 // readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it

@@ -144,6 +144,12 @@ func (c *websocketConn) drain() (task Task, err error) {
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
 	for {
+		if c.full { // the linger time ends it, if the client does not
+			if c.socket.state.Load()&pollHup != 0 {
+				return task, errEnded
+			}
+			return task, nil
+		}
 		n, err := rawCall(unix.SYS_READ, c.socket.fd, buf[:])
 		switch {
 		case n > 0:

@@ -67,8 +67,7 @@ func (c *websocketConn) handleProbe(p packet.Packet) bool {
 	case p.Type == packet.Upgrade && c.bind():
 		return true
 	}
-	c.abandon(closeNormal)
-	return false
+	return c.retreat(closeNormal)
 }
 
 // bind makes the connection the session's transport.
@@ -92,18 +91,36 @@ func (c *websocketConn) bind() bool {
 }
 
 // abandon ends an upgrade that did not succeed; the session stays with polling.
-func (c *websocketConn) abandon(code closeCode) {
+// It reports false if that had happened already.
+func (c *websocketConn) abandon(code closeCode) (mine bool) {
 	s := c.session
 	s.mu.Lock()
-	mine := s.probe == c
+	mine = s.probe == c
 	if mine {
 		s.probe = nil
+		c.timer.Stop()
 		s.took(0) // it goes on polling
 	}
 	s.mu.Unlock()
 	if mine {
 		c.writeDirect(appendClose(nil, code))
 	}
+	return mine
+}
+
+// retreat is abandon by the goroutine that reads, which goes on if that reports
+// true, as after lastWords.
+func (c *websocketConn) retreat(code closeCode) (more bool) {
+	if !c.abandon(code) {
+		return false
+	}
+	s := c.session
+	s.mu.Lock()
+	c.deaf = true
+	s.server.linger(c)
+	s.mu.Unlock()
+	c.closeWrite()
+	return true
 }
 
 // timedOut ends an upgrade that takes too long.

@@ -29,6 +29,8 @@ type websocketConn struct {
 	reader  frameReader
 	probing bool // is not the session's transport yet
 	thrown  int  // bytes that came when nothing counted any more
+	full    bool // as many as are read
+	ignored int  // bytes of messages that came while the session was closing
 
 	// Guarded by Session.mu.
 	timer   *time.Timer // ends a probe that takes too long, and later the linger time
@@ -50,6 +52,11 @@ type websocketConn struct {
 const (
 	// lingerTime is how long a connection may last after our close frame.
 	lingerTime = 5 * time.Second
+	// maxThrown is how many bytes are read and thrown away after our close frame,
+	// so that a client in the midst of a large message gets to read it: closing
+	// with bytes unread resets the connection, and the reset may overtake the
+	// close frame. A message of 20 MiB fits, with the frame of the answer.
+	maxThrown = 20<<20 + 64<<10
 	// hurry is the linger time on a server that is being closed.
 	hurry = 50 * time.Millisecond
 	// patience is how long a write to what is not a socket may take before its
@@ -182,6 +189,9 @@ func (c *websocketConn) read() error {
 			if !more {
 				return errEnded
 			}
+			if c.full { // the linger time ends it
+				time.Sleep(hurry)
+			}
 		}
 		if err != nil {
 			return err
@@ -197,7 +207,8 @@ func (c *websocketConn) feed(b []byte) (more bool, task Task) {
 	}
 	if c.deaf {
 		c.thrown += len(b)
-		return c.thrown <= c.reader.limit, nil
+		c.full = c.thrown >= maxThrown
+		return true, nil
 	}
 	s := c.session
 	s.reading.Lock()
@@ -208,7 +219,7 @@ func (c *websocketConn) feed(b []byte) (more bool, task Task) {
 	})
 	task = s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
-	if err != nil {
+	if err != nil && !c.deaf {
 		var v violation
 		errors.As(err, &v)
 		more = c.fail(v)
@@ -217,6 +228,9 @@ func (c *websocketConn) feed(b []byte) (more bool, task Task) {
 }
 
 func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
+	if c.deaf {
+		return true
+	}
 	switch op {
 	case ws.OpClose:
 		code, err := parseClose(p)
@@ -244,10 +258,24 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 	if c.probing {
 		return c.handleProbe(pkt)
 	}
-	if !c.session.receive(pkt) && c.session.closed() {
-		c.lastWords(ReasonTransportClose, nil, closeNormal)
+	if !c.session.receive(pkt) {
+		c.unheard(len(p))
 	}
 	return true
+}
+
+// unheard notes a message that came too late. A session that is closing waits for
+// the client's close frame among what it still sends; after a message's worth of
+// bytes nothing of that is looked at any more.
+func (c *websocketConn) unheard(size int) {
+	s := c.session
+	c.ignored += size + 1
+	s.mu.Lock()
+	over := s.state == stateClosed || c.left && c.ignored > c.reader.limit
+	s.mu.Unlock()
+	if over {
+		c.lastWords(ReasonTransportClose, nil, closeNormal)
+	}
 }
 
 // sendControl sends a frame that overtakes messages. The bytes that wait are
@@ -286,16 +314,14 @@ func (c *websocketConn) sayGoodbye(code closeCode) {
 // ours, and reports whether to go on reading, as fail does.
 func (c *websocketConn) closedByPeer(code closeCode) bool {
 	if c.probing {
-		c.abandon(code)
-		return false
+		return c.retreat(code)
 	}
 	return !c.lastWords(ReasonTransportClose, nil, code)
 }
 
 func (c *websocketConn) fail(v violation) bool {
 	if c.probing {
-		c.abandon(v.code)
-		return false
+		return c.retreat(v.code)
 	}
 	c.lastWords(ReasonTransportError, v.error, v.code)
 	return true
@@ -303,9 +329,7 @@ func (c *websocketConn) fail(v violation) bool {
 
 // lastWords closes the session where only a close frame is left to be said, and
 // reports whether it had been already. The connection is read on until the
-// client ends it, or the linger time does, or it has sent another message's
-// worth of bytes, because closing it with bytes unread would reset it, and take
-// the close frame from the client.
+// client ends it or the linger time does, but for what comes beyond maxThrown.
 func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (said bool) {
 	s := c.session
 	s.mu.Lock()
