@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -88,7 +89,8 @@ func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
 	}
 	// What the client reads as an internal error nobody else would learn of; panics
 	// and results that cannot be encoded are logged by package socketio.
-	known := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected)
+	known := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected) ||
+		errors.Is(err, context.Canceled) && !s.Connected()
 	if Public(err) == ErrInternal && !known {
 		slog.Error("realtime: event failed", "socket", s.ID(), "event", event, "error", err)
 	}

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,7 +35,8 @@ func (srv *Server) failed(s *Socket, event string, err error) {
 // that its text is seen by somebody. failed has been called before.
 func (srv *Server) failedInternally(s *Socket, event string, err error) {
 	seen := srv.opts.Hooks.HandlerError != nil || errors.Is(err, ErrPanic) || errors.Is(err, ErrEncode)
-	if !seen && !errors.Is(err, ErrDisconnected) {
+	gone := errors.Is(err, ErrDisconnected) || errors.Is(err, context.Canceled) && !s.Connected()
+	if !seen && !gone { // nobody reads the answer of a client that has gone
 		logFailure(s, event, err)
 	}
 }

@@ -164,6 +164,20 @@ func TestInternalErrorsAreLogged(t *testing.T) {
 	if got := log.String(); got != "" {
 		t.Errorf("logged: %s", got)
 	}
+	waiting := make(chan struct{})
+	ns.Handle("wait", socketio.Do(func(ctx context.Context, _ *socketio.Socket, _ any) error {
+		close(waiting)
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	gone, left := dial(t, srv), disconnects(ns.Handlers)
+	gone.Emit("wait")
+	<-waiting
+	gone.Leave()
+	receive(t, left, "the disconnect")
+	if got := log.String(); got != "" {
+		t.Errorf("of a client that has gone: %s", got)
+	}
 	c.EmitAck("fail", "the database is away")
 	for _, part := range []string{"level=ERROR", "the database is away", "event=fail", "namespace=/", "socket=" + c.SID} {
 		if got := log.String(); !strings.Contains(got, part) || strings.Count(got, "\n") != 1 {
