@@ -4,6 +4,8 @@ package socketio_test
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/puente-io/puente/server/socketio"
@@ -54,5 +56,23 @@ func TestAllocsPerEcho(t *testing.T) {
 	t.Logf("%.1f allocations per echo", got)
 	if got > most {
 		t.Errorf("%.1f allocations per echo, want at most %d", got, most)
+	}
+}
+
+// A packet that this server has no recipient for is not encoded.
+func TestAllocsWithoutRecipients(t *testing.T) {
+	ns := serve(t, socketio.Options{}).IO.Namespace("/")
+	text := socketio.Value{JSON: []byte(`"` + strings.Repeat("x", 1<<20) + `"`)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 10 {
+		if err := ns.To("nobody").Emit(t.Context(), "update", text); err != nil {
+			t.Error(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	// The argument is copied once for the packet, and not a second time for a frame.
+	if per := (after.TotalAlloc - before.TotalAlloc) / 10; per > 3<<19 {
+		t.Errorf("%d bytes allocated for an event of 1 MiB to an empty room", per)
 	}
 }

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"slices"
 
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -28,10 +29,13 @@ func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.
 // enqueue is the part of deliver that only touches memory. The batch is to be
 // flushed.
 func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Batch {
+	batch := ns.server.engine.Batch()
+	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) {
+		return batch // nobody is there to encode it for
+	}
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
-	batch := ns.server.engine.Batch()
 	ns.sockets.Each(sel, func(s *Socket) {
 		if before != nil {
 			before(s)
