@@ -32,6 +32,9 @@ import (
 // for each that it may send: then its connection is ended.
 const refusedPerLimit = 20
 
+// keptRequestBytes is what a session keeps of the request that opened it.
+const keptRequestBytes = 8 << 10
+
 // minCloseTime is what handlers have to return when everything is closed, also
 // where SHUTDOWN_TIMEOUT is 0.
 const minCloseTime = 100 * time.Millisecond
@@ -94,6 +97,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		MaxArguments:   cfg.MaxArguments,
 		// What a client makes others take is bounded like what it sends.
 		MaxAttachmentBytes: cfg.MaxHTTPBufferSize,
+		MaxAnonymousBytes:  cfg.MaxAnonymousBytes,
 	})
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),
@@ -264,6 +268,7 @@ func orNegative(n int) int {
 func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 	opts := engineio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout,
+		MaxRequestBytes:   keptRequestBytes,
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		MaxQueueBytes:     cfg.MaxQueueBytes, MaxBacklogBytes: cfg.MaxBacklogBytes, MaxTotalQueueBytes: cfg.MaxTotalQueueBytes,
 		SlowTimeout: cfg.SlowTimeout,

@@ -46,6 +46,7 @@ type Config struct {
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes
 	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet, counted at each place that names one
 	MaxArguments      int           // WS_MAX_ARGUMENTS of a packet
+	MaxAnonymousBytes int           // WS_MAX_ANONYMOUS_BYTES; 0: no such bound
 	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
 
 	// Clients that do not take what is sent to them.

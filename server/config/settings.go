@@ -38,6 +38,7 @@ func (c *draft) settings() []setting {
 		{"WS_MAX_HTTP_BUFFER_SIZE", number(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "greatest size of a message, in bytes"},
 		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "binary attachments that a message may have, each counted where it is named; clients have a limit too, 10"},
 		{"WS_MAX_ARGUMENTS", number(&c.MaxArguments, 1, 1e9), "1000", "arguments that a message may have"},
+		{"WS_MAX_ANONYMOUS_BYTES", number(&c.MaxAnonymousBytes, 0, 1e9), "65536", "bytes that are kept of what a client without a user sends, 0 for those of any other"},
 		{"WS_MAX_QUEUE_BYTES", number(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes that may wait for a client before publishers wait for it"},
 		{"WS_MAX_BACKLOG_BYTES", number(&c.MaxBacklogBytes, 1, 1e12), "67108864", "bytes that may wait for a client at all; with more it is disconnected"},
 		{"WS_MAX_TOTAL_QUEUE_BYTES", number(&c.MaxTotalQueueBytes, 1, 1e12), "268435456", "bytes that may wait for all clients together"},

@@ -14,7 +14,8 @@ import (
 // buffer; this one keeps nothing but an unfinished frame. The rules of the
 // protocol and the unmasking are the library's.
 type frameReader struct {
-	limit int // bytes of a message
+	limit   int      // bytes of a message
+	session *Session // where not nil: whose messages may be bounded more closely
 
 	partial   []byte // an unfinished frame, header included
 	message   []byte // the fragments of an unfinished message
@@ -141,8 +142,11 @@ func (r *frameReader) header(b []byte) (h ws.Header, n int, err error) {
 	if err := ws.CheckHeader(h, state); err != nil {
 		return h, 0, violation{closeProtocol, err}
 	}
-	if !h.OpCode.IsControl() && int64(len(r.message))+h.Length > int64(r.limit) { // others are short
-		return h, 0, violation{closeTooLarge, errTooLarge}
+	if !h.OpCode.IsControl() { // others are short
+		size := int64(len(r.message)) + h.Length
+		if size > int64(r.limit) || r.session != nil && !r.session.admits(size) {
+			return h, 0, violation{closeTooLarge, errTooLarge}
+		}
 	}
 	return h, n, nil
 }

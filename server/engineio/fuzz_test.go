@@ -174,13 +174,27 @@ func FuzzRequestBlock(f *testing.F) {
 		if name != "Host" { // package http takes it out
 			r.Header[name] = []string{v1, v2}
 		}
-		got := encodeRequest(r).decode()
+		got := encodeRequest(r, 0).decode()
 		want := r.Header.Clone()
 		want["Host"] = []string{host}
 		if got.URL != uri || !reflect.DeepEqual(got.Header, want) || got.Secure {
 			t.Errorf("%+v became %+v", r, got)
 		}
 		got.Query()
+		for _, most := range []int{1, 10, 100} {
+			part, size := encodeRequest(r, most).decode(), 0
+			for name, values := range part.Header {
+				for _, v := range values {
+					size += len(name) + len(v)
+				}
+				if name != "Host" && !slices.Equal(values, want[name]) {
+					t.Errorf("%s: %q became %q", name, want[name], values)
+				}
+			}
+			if !strings.HasPrefix(uri, part.URL) || len(part.URL)+size > most+len("Host") {
+				t.Errorf("%d bytes of %+v: %+v", most, r, part)
+			}
+		}
 	})
 }
 

@@ -169,7 +169,7 @@ func NewID() string {
 }
 
 func (srv *Server) newSession(r *http.Request, query func(string) string, p *place) *Session {
-	return &Session{server: srv, id: NewID(), request: encodeRequest(r), base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held}}
+	return &Session{server: srv, id: NewID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held}}
 }
 
 // openPacket is the data of the open packet (section "Handshake").

@@ -24,7 +24,8 @@ type LimitCounts struct {
 	// QueueBytes: sessions closed with [ReasonSlowConsumer], because of
 	// MaxBacklogBytes, SlowTimeout and MaxTotalQueueBytes.
 	QueueBytes int64 `json:"queueBytes"`
-	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize.
+	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize, or beyond what
+	// [Session.SetMaxMessageBytes] allows.
 	MessageBytes int64 `json:"messageBytes"`
 	// Fragments: messages in more frames than anybody sends.
 	Fragments int64 `json:"fragments"`

@@ -30,6 +30,11 @@ type Options struct {
 	// WebSocket message; one that is larger ends the session, with status 413
 	// or close code 1009. Default: 1,000,000.
 	MaxHTTPBufferSize int
+	// MaxRequestBytes bounds, in bytes, what a session keeps of the request that
+	// opened it: of a larger one the largest headers, and the query, are left out.
+	// It holds them from the handshake on, before anything is known of the client.
+	// Default: any number.
+	MaxRequestBytes int
 	// MaxQueueBytes is how many bytes may be queued to a client before publishers
 	// begin to wait for it, see the page of the package; at most MaxBacklogBytes.
 	// Default: 1 MiB.

@@ -334,24 +334,29 @@ func (s *Session) endPost(w http.ResponseWriter, r *http.Request, status int, er
 	}
 }
 
-// readBody reads a body of at most MaxHTTPBufferSize bytes. Of a larger one it
-// reads no more; the HTTP server then closes the connection, but may look for
-// the body's end first: the deadline of boundBody stays until that is found.
+// readBody reads a body that is not too large. Of a larger one it reads no more;
+// the HTTP server then closes the connection, but may look for the body's end
+// first: the deadline of boundBody stays until that is found.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
-	limit := int64(s.server.opts.MaxHTTPBufferSize)
-	if r.ContentLength > limit {
+	if !s.admits(r.ContentLength) {
 		return errTooLarge
 	}
 	rc := http.NewResponseController(w)
 	if !s.awaitBody(rc) {
 		return ErrClosed
 	}
-	n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
+	var err error
+	more := true
+	for more && err == nil {
+		limit := s.MaxMessageBytes()
+		_, err = body.ReadFrom(io.LimitReader(r.Body, int64(limit+1-body.Len())))
+		more = body.Len() > limit && s.admits(int64(body.Len()))
+	}
 	s.awaitBody(nil)
 	if err != nil {
 		return errors.Join(errBody, err)
 	}
-	if n > limit {
+	if body.Len() > s.MaxMessageBytes() {
 		return errTooLarge
 	}
 	return nil

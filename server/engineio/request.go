@@ -1,14 +1,19 @@
 package engineio
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Request is what a session remembers of the request that opened it.
+// Request is what a session remembers of the request that opened it, within
+// Options.MaxRequestBytes.
 type Request struct {
 	// URL is the request's target as it was sent: path and query.
 	URL string
@@ -40,7 +45,8 @@ func (r Request) Query() url.Values {
 //	address, URL, then header names and values: length as a varint, bytes
 type requestBlock string
 
-func encodeRequest(r *http.Request) requestBlock {
+// encodeRequest keeps at most so many bytes of target and headers, 0 for all.
+func encodeRequest(r *http.Request, most int) requestBlock {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -54,6 +60,9 @@ func encodeRequest(r *http.Request) requestBlock {
 	b = binary.AppendVarint(b, secure)
 	put := func(s string) {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	if most > 0 {
+		r = trim(r, most)
 	}
 	put(host)
 	put(r.RequestURI)
@@ -71,6 +80,54 @@ func encodeRequest(r *http.Request) requestBlock {
 // secured reports whether a handler in front has given the URL of a request the
 // scheme https. A client that writes a whole URL gives it a host too.
 func secured(u *url.URL) bool { return u != nil && u.Scheme == "https" && u.Host == "" }
+
+// trim returns the request with target and headers of at most so many bytes. Of
+// what goes beyond that the largest parts are left out first, since those are
+// seldom what a program asks for: the query counts as one part, and a path that
+// is too long by itself is cut off.
+func trim(r *http.Request, most int) *http.Request {
+	size := len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size <= most {
+		return r
+	}
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	parts := []part{{query: true, size: len(query)}}
+	for name, values := range r.Header {
+		n := 0
+		for _, v := range values {
+			n += len(name) + len(v)
+		}
+		parts = append(parts, part{header: name, size: n})
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(b.size, a.size) })
+	out := &http.Request{RequestURI: r.RequestURI, Host: r.Host, Header: maps.Clone(r.Header)}
+	for _, p := range parts {
+		if size <= most {
+			return out
+		}
+		if p.query {
+			out.RequestURI = path
+		} else {
+			delete(out.Header, p.header)
+		}
+		size -= p.size
+	}
+	out.RequestURI = path[:min(len(path), most)]
+	out.Host = r.Host[:min(len(r.Host), most-len(out.RequestURI))]
+	return out
+}
+
+// part is a header or the query.
+type part struct {
+	header string
+	query  bool
+	size   int
+}
 
 func (block requestBlock) decode() Request {
 	r := Request{Time: time.UnixMilli(block.number()), Secure: block.number() == 1}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio/packet"
@@ -68,6 +69,8 @@ type Session struct {
 	handler Handler  // set once, before anything is read
 	base64  bool     // the client takes binary messages as text only
 	from    *address // whose place it has; nil where addresses are not counted
+
+	maxMessage atomic.Int64 // 0: Options.MaxHTTPBufferSize
 
 	reading sync.Mutex // held while packets are delivered to the handler
 

@@ -121,6 +121,7 @@ func (srv *Server) serve(c *websocketConn, early []byte) bool {
 	if !srv.enter() {
 		return false
 	}
+	c.reader.session = c.session
 	more, task := c.feed(early)
 	srv.do(task)
 	switch {

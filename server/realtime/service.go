@@ -95,8 +95,10 @@ type Service struct {
 
 // New returns a service and installs in the namespace what it needs: a
 // middleware that verifies tokens, one for events that counts and limits them,
-// functions that register and unregister devices, and
-// [socketio.Namespace.CloseUnused]. The handlers of the
+// functions that register and unregister devices, [socketio.Namespace.CloseUnused]
+// and [socketio.Namespace.StartAnonymous]: a socket is anonymous while it has no
+// user. What a client sends with CONNECT is dropped once the functions of OnConnect
+// have returned, see [socketio.Socket.ForgetAuth]. The handlers of the
 // documented events are package handlers' affair.
 func New(opts Options) (*Service, error) {
 	if opts.Namespace == nil {
@@ -133,6 +135,7 @@ func New(opts Options) (*Service, error) {
 	}
 	svc.presence.Watch(presence.Watch{Event: svc.announce, Limit: opts.PresenceMax, Shown: maxUsersShown})
 	svc.ns.CloseUnused()
+	svc.ns.StartAnonymous()
 	svc.ns.Use(svc.verifyHandshake)
 	svc.ns.OnConnect(svc.connected)
 	svc.ns.OnDisconnect(svc.disconnected)

@@ -62,6 +62,7 @@ func (d SocketData) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byt
 func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) error {
 	sess := &session{since: time.Now(), events: new(window)}
 	s.Store(sessionKey{}, sess)
+	s.ForgetAuth()
 	var handshake struct {
 		Token socketio.Value `json:"token"`
 	}
@@ -84,6 +85,7 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 		return svc.refuseSocket(s)
 	}
 	sess.claims = claims
+	s.SetAnonymous(false) // now, since once CONNECT is answered the client may send
 	return nil
 }
 
@@ -166,7 +168,11 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 	if sess.ended || !sess.claims.UserID.IsZero() {
 		return
 	}
-	sess.timer = time.AfterFunc(svc.opts.AuthTimeout, func() {
+	within := svc.opts.AuthTimeout
+	if since := s.AnonymousSince(); !since.IsZero() { // that of a client that has left and joined again goes on
+		within -= time.Since(since)
+	}
+	sess.timer = time.AfterFunc(within, func() {
 		sess.mu.Lock()
 		late := !sess.ended && sess.claims.UserID.IsZero()
 		sess.ended = sess.ended || late // as in expire
@@ -301,6 +307,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 			return user, false, err
 		}
 		svc.presence.Connect(s.ID(), user)
+		s.SetAnonymous(false)
 		sess.events = events
 		if s.Data() == nil {
 			s.SetData(SocketData{UserID: user}) // which cannot fail
@@ -345,7 +352,7 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 
 // UnregisterUser makes the socket no longer a device of its user: it leaves the
 // rooms, whose members are sent user-left if it was the user's last device there,
-// and stays connected.
+// and stays connected, as an anonymous one.
 func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	sess := sessionOf(s)
 	if sess == nil {
@@ -366,6 +373,7 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 			}
 		}
 		s.Leave(ctx, rooms...)
+		s.SetAnonymous(true)
 	}
 	sess.claims, sess.events = auth.Claims{}, new(window)
 	sess.mu.Unlock()

@@ -438,3 +438,29 @@ func TestOnConnectRefusesFirst(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// The time to authenticate is the connection's: leaving and joining again does
+// not begin it again.
+func TestAuthTimeoutOfAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, inMemory, func(o *options) { o.AuthTimeout = 10 * time.Second })
+		conn := engineiotest.Dial(t, n.url+"/socket.io/", engineiotest.Options{Dial: n.dial})
+		start := time.Now()
+		for {
+			c, refusal := socketiotest.Join(t, conn, "/", nil)
+			if refusal != nil {
+				t.Fatalf("refused: %s", refusal)
+			}
+			if time.Since(start) == 9*time.Second {
+				c.ExpectDisconnect()
+				break
+			}
+			time.Sleep(3 * time.Second)
+			c.Leave()
+		}
+		conn.End()
+		if got := time.Since(start); got != 10*time.Second {
+			t.Errorf("ended after %v", got)
+		}
+	})
+}

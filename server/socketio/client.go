@@ -21,12 +21,17 @@ type client struct {
 	decoder packet.Decoder
 	touched *Socket // has events that nobody works on yet
 
-	awaited atomic.Int64           // acknowledgements, by all of its sockets
-	stopped atomic.Pointer[Socket] // whose inbox is full, while that stops the reading
+	awaited   atomic.Int64           // acknowledgements, by all of its sockets
+	stopped   atomic.Pointer[Socket] // whose inbox is full, while that stops the reading
+	anonymous atomic.Bool            // and there is a bound for those
 
 	mu          sync.Mutex
 	sockets     []*Socket     // connected, or being decided about
 	joined      int           // how many of them are connected
+	known       int           // how many of them are not anonymous
+	strange     int64         // see Socket.AnonymousSince: nanoseconds since 1970, 0 if known
+	held        int           // bytes of undecided CONNECTs and of a packet that lacks attachments
+	partial     int           // those of the packet
 	left        []string      // namespaces that the server has disconnected
 	decided     chan struct{} // where not nil: closed when a socket was decided about or has left
 	idle        *time.Timer   // ends the session; runs while no socket is connected
@@ -48,6 +53,7 @@ func (srv *Server) newClient(s *engineio.Session) *client {
 	c.decoder.MaxAttachments, c.decoder.MaxAttachmentBytes = srv.opts.MaxAttachments, srv.opts.MaxAttachmentBytes
 	c.decoder.MaxArguments, c.decoder.MaxDepth = srv.opts.MaxArguments, srv.opts.MaxDepth
 	c.idle = c.closeAfter(srv.opts.ConnectTimeout, errConnectTimeout)
+	c.bound()
 	return c
 }
 
@@ -66,17 +72,28 @@ func stop(t **time.Timer) {
 
 // awaitAttachments starts the timer for the attachments of a packet, and
 // haveAttachments stops it.
-func (c *client) awaitAttachments() {
+func (c *client) awaitAttachments(bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.partial = bytes
+	c.hold(bytes)
 	if !c.closed {
 		c.attachments = c.closeAfter(c.server.opts.AttachmentTimeout, errAttachmentTimeout)
 	}
 }
 
+func (c *client) haveAttachment(bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.partial += bytes
+	c.hold(bytes)
+}
+
 func (c *client) haveAttachments() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.hold(-c.partial)
+	c.partial = 0
 	stop(&c.attachments)
 }
 
@@ -104,7 +121,9 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 			c.fail(errInvalidState)
 			return
 		}
-		c.awaitAttachments()
+		c.awaitAttachments(len(data))
+	default:
+		c.haveAttachment(len(data))
 	}
 }
 
@@ -234,6 +253,7 @@ func (c *client) connect(p packet.Packet) {
 			return
 		case len(c.sockets) < most:
 			c.sockets = append(c.sockets, s)
+			c.hold(s.held)
 			c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == s.nsName })
 			c.mu.Unlock()
 			s.begin()
@@ -266,6 +286,13 @@ func (c *client) join(s *Socket) {
 	}
 	s.joined = true
 	c.joined++
+	c.hold(-s.held)
+	s.held = 0
+	if !s.ns.anonymous.Load() {
+		c.setKnown(s, true)
+	} else if c.known == 0 && c.strange == 0 {
+		c.strange = time.Now().UnixNano()
+	}
 	c.decide()
 	stop(&c.idle)
 }
@@ -278,12 +305,15 @@ func (c *client) remove(s *Socket, byServer bool) {
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(o *Socket) bool { return o == s })
 	c.decide()
+	c.hold(-s.held)
+	s.held = 0
 	if s.joined {
 		s.joined = false
 		if c.joined--; c.joined == 0 && !c.closed {
 			c.idle = c.closeAfter(c.server.opts.ConnectTimeout, errConnectTimeout)
 		}
 	}
+	c.setKnown(s, false)
 	if byServer && !slices.Contains(c.left, s.nsName) && len(c.left) < c.server.opts.MaxNamespaces {
 		c.left = append(c.left, s.nsName)
 	}

@@ -84,6 +84,12 @@ func (s *Socket) serveEvents() {
 			break
 		}
 	}
+	s.mu.Lock()
+	s.greeted = true
+	if s.forget {
+		s.auth = noAuth
+	}
+	s.mu.Unlock()
 	s.dispatch()
 }
 
@@ -102,7 +108,7 @@ func (s *Socket) connect() bool {
 	var err error
 	s.ns.sockets.Add(s, func() { err = s.client.session.Enqueue(answer...) })
 	if !s.Connected() {
-		s.forget() // it went before it was there to be forgotten
+		s.unlist() // it went before it was there to be forgotten
 	}
 	if err == engineio.ErrSlowConsumer {
 		s.client.session.Overrun()

@@ -72,6 +72,8 @@ type Event struct {
 	wantsAck    bool
 	replied     atomic.Bool
 
+	handled chan struct{} // where not nil it is no event: closed when those before it have been handled
+
 	result    []any // of Return, most often in one
 	hasResult bool
 	one       [1]any

@@ -23,7 +23,8 @@ type Handshake struct {
 	URL string
 	// Query has the query's parameters, of repeated ones the last.
 	Query map[string]string
-	// Auth is what the client sent with CONNECT, {} where it sent nothing.
+	// Auth is what the client sent with CONNECT, {} if it sent nothing, or if
+	// [Socket.ForgetAuth] has dropped it.
 	Auth Value
 }
 
@@ -39,12 +40,31 @@ func (s *Socket) Handshake() Handshake {
 		Secure:  r.Secure,
 		URL:     r.URL,
 		Query:   map[string]string{},
-		Auth:    s.auth,
+		Auth:    s.sentAuth(),
 	}
 	for name, values := range r.Query() {
 		h.Query[name] = values[len(values)-1]
 	}
 	return h
+}
+
+// ForgetAuth drops what the client sent with CONNECT, a token for instance, when
+// the functions of OnConnect have returned, so that it is not kept as long as the
+// socket, nor shown to other servers by FetchSockets. From then on Handshake().Auth
+// is {}: what is needed of it later must be stored.
+func (s *Socket) ForgetAuth() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget = true
+	if s.greeted {
+		s.auth = noAuth
+	}
+}
+
+func (s *Socket) sentAuth() Value {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.auth
 }
 
 // MarshalJSON encodes the handshake in the form of Node's servers.

@@ -67,13 +67,13 @@ func (s *Socket) receive(p packet.Packet) {
 // count while the client's acknowledgement is awaited, which may come behind the
 // events. It returns nil on a socket that is disconnected, too.
 func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
-	opts := &s.client.server.opts
+	opts, most := &s.client.server.opts, s.client.maxPendingBytes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == disconnected {
 		return nil, false
 	}
-	bytes = s.inbox.bytes > opts.MaxPendingBytes
+	bytes = s.inbox.bytes > most
 	if !bytes && (len(s.inbox.events) < opts.MaxPendingEvents || s.client.awaited.Load() > 0) {
 		s.inbox.events = append(s.inbox.events, e)
 		s.inbox.bytes += size
@@ -146,6 +146,10 @@ func (s *Socket) dispatch() {
 // serve runs the handlers of one event. last tells that no other event waits,
 // so that the reply may as well be written here.
 func (s *Socket) serve(e *Event, last bool) {
+	if e.handled != nil {
+		close(e.handled)
+		return
+	}
 	set := s.ns.Handlers.set.Load()
 	err := guard(func() error { return s.chain(set, set.chain, e) })
 	var fs []engineio.Frame

@@ -23,7 +23,7 @@ type Namespace struct {
 	ids     atomic.Uint64 // of acknowledgements
 	posts   posts
 
-	closeUnused atomic.Bool
+	closeUnused, anonymous atomic.Bool
 
 	refs int // sockets, connecting ones included; guarded by Server.mu
 }

@@ -65,6 +65,13 @@ type Options struct {
 	// goes beyond it ends the waiting with ErrBacklog.
 	// Default: 256, and 1 MiB.
 	MaxPendingEvents, MaxPendingBytes int
+	// MaxAnonymousBytes bounds, in bytes, what is kept of a client whom no namespace
+	// has accepted yet, see [Namespace.StartAnonymous]: a message or body with what
+	// has come of a packet that lacks attachments and with the CONNECTs that are not
+	// decided about, and the events that wait for a handler. One that sends a
+	// message beyond it is disconnected, once what it has sent before has been
+	// handled and has not changed it. Default: 0, no such bound.
+	MaxAnonymousBytes int
 	// AckTimeout bounds Socket.EmitWithAck if its context has no deadline.
 	// Negative: it does not. Default: 30 s.
 	AckTimeout time.Duration

@@ -26,10 +26,12 @@ type Socket struct {
 	ns     *Namespace // nil until it is known that there is one
 	nsName string
 	id     string
-	auth   Value
 	since  time.Time
 
-	joined bool // counts as connected; client.mu guards it
+	// Guarded by client.mu.
+	joined bool // counts as connected
+	known  bool // is not anonymous
+	held   int  // bytes of CONNECT, until it is decided about
 
 	membership adapter.Membership[*Socket] // the room table's
 	ctx        socketContext
@@ -38,6 +40,9 @@ type Socket struct {
 	state    socketState
 	working  bool // a goroutine runs handlers
 	told     bool // the disconnect handlers have been called
+	greeted  bool // the functions of OnConnect have returned
+	forget   bool // auth is not to be kept longer than that
+	auth     Value
 	reason   Reason
 	inbox    inbox
 	acks     map[uint64]ackFunc
@@ -48,14 +53,18 @@ type Socket struct {
 	stored   *stored
 }
 
+// noAuth is what a client sent that sent nothing with CONNECT.
+var noAuth = Value{JSON: []byte("{}")}
+
 func newSocket(c *client, p packet.Packet) *Socket {
 	// 20 characters are how other servers' adapters tell sockets' own rooms.
 	s := &Socket{client: c, nsName: p.Namespace, id: engineio.NewID(), since: time.Now(), working: true}
 	s.ctx.socket = s
 	s.auth.JSON = p.Data
 	if len(p.Data) == 0 {
-		s.auth.JSON = []byte("{}")
+		s.auth = noAuth
 	}
+	s.held = len(p.Namespace) + len(p.Data)
 	return s
 }
 
@@ -223,7 +232,7 @@ func (s *Socket) close(reason Reason) bool {
 		f(adapter.Args{}, ErrDisconnected)
 	}
 	if was == connected {
-		s.forget()
+		s.unlist()
 	}
 	s.work()
 	return true
@@ -236,8 +245,8 @@ func (s *Socket) dismissed() bool {
 	return s.state == disconnected && s.reason == ReasonServerDisconnect
 }
 
-// forget takes the socket out of the room table and notes where it was.
-func (s *Socket) forget() {
+// unlist takes the socket out of the room table and notes where it was.
+func (s *Socket) unlist() {
 	rooms := s.ns.sockets.Remove(s)
 	if rooms == nil {
 		return
