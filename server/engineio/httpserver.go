@@ -19,8 +19,8 @@ const (
 	// keep theirs for up to a minute, and must be the first to give up.
 	idleTime       = 90 * time.Second
 	maxHeaderBytes = 32 << 10
-	// maxUnsent bounds, in bytes, what the kernel holds of answers that it
-	// cannot send because the client does not read.
+	// maxUnsent bounds, in bytes, what the kernel holds of answers, and of what
+	// goes to a WebSocket, that it cannot send because the client does not read.
 	maxUnsent = 128 << 10
 )
 

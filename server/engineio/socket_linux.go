@@ -53,8 +53,10 @@ func (srv *Server) adopt(c *websocketConn) {
 	}); err != nil || dupErr != nil {
 		return // with no descriptor left, for one: it works without
 	}
-	c.conn.Close()   // the copy keeps the connection
-	setUnsent(fd, 0) // the session's queue has a bound of its own
+	c.conn.Close() // the copy keeps the connection
+	// What the kernel would hold it holds for this connection alone, and out of sight:
+	// a message in the queues is held once for all.
+	setUnsent(fd, maxUnsent)
 	c.conn, c.socket.fd = nil, fd
 	c.socket.refs.Store(1)
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 )
 
-// The limit is for answers: the queue of a WebSocket's session has its own.
-func TestWebSocketHasNoUnsentLimit(t *testing.T) {
+// What a client does not read waits in the queues, where a message is held once for
+// all, and not in the kernel.
+func TestWebSocketUnsentLimit(t *testing.T) {
 	sessions := make(chan *recorder, 1)
 	srv := New(Options{}, accepting(sessions))
 	defer shut(t, srv)
@@ -18,7 +19,7 @@ func TestWebSocketHasNoUnsentLimit(t *testing.T) {
 	c := engineiotest.Dial(t, "http://"+addr+"/engine.io/", engineiotest.Options{})
 	r := <-sessions
 	fd := r.session.ws.socket.fd
-	if n, err := unix.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); err != nil || n != 0 {
+	if n, err := unix.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); err != nil || n != maxUnsent {
 		t.Errorf("%d, %v", n, err)
 	}
 	c.SendText("x")
