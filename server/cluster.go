@@ -21,6 +21,7 @@ type cluster struct {
 	adapter  adapter.Factory
 	presence presence.Presence
 	degraded func() realtime.Degradation
+	losses   func() int64 // how often messages of other nodes were lost; nil: never
 	close    func() error
 }
 
@@ -56,6 +57,7 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 			}
 			return realtime.Degradation(users.Health())
 		},
+		losses: func() int64 { return int64(nodes.Stats().CutOff) },
 		// Presence first: its last word is that the users have gone.
 		close: func() error { return errors.Join(users.Close(), nodes.Close()) },
 	}, nil
@@ -69,6 +71,7 @@ func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
 		Dropped: func(n int, err error) {
 			drops.Warn().Int("messages", n).Err(err).Msg("messages have not reached the other nodes")
 		},
+		CutOff: func() { log.Error().Msg("messages of other nodes lost: Redis has cut the subscription off") },
 		Malformed: func(channel string, err error) {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},

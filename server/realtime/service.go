@@ -56,6 +56,9 @@ type Options struct {
 	PresenceMax int
 	// Degraded tells whether the cluster is away. Default: it never is.
 	Degraded func() Degradation
+	// ClusterLosses is how often messages of other nodes were lost because this one
+	// took them too slowly. Default: they never are.
+	ClusterLosses func() int64
 	// ClusterRequired makes a degraded node unhealthy.
 	ClusterRequired bool
 	// Audit observes. Functions that are nil are not called.

@@ -54,6 +54,9 @@ type LimitCounts struct {
 	RoomsPerSocket int64 `json:"roomsPerSocket"`
 	// AuthTimeouts: sockets that did not authenticate in time.
 	AuthTimeouts int64 `json:"authTimeouts"`
+	// ClusterBuffers: subscriptions that Redis has cut off because its buffer for
+	// this node ran over. Messages of other nodes are lost then.
+	ClusterBuffers int64 `json:"clusterBuffers"`
 }
 
 // Stats returns the statistics of this moment.
@@ -63,6 +66,10 @@ func (svc *Service) Stats() Stats {
 	// The disconnections first, so that no difference is ever negative.
 	disconnections := c.disconnections.Load()
 	connections := c.connections.Load()
+	losses := int64(0)
+	if f := svc.opts.ClusterLosses; f != nil {
+		losses = f()
+	}
 	return Stats{
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
 		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
@@ -71,6 +78,7 @@ func (svc *Service) Stats() Stats {
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
 			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
+			ClusterBuffers: losses,
 		},
 	}
 }

@@ -67,10 +67,11 @@ type connection struct {
 	address string // "" where there is only one
 	pubsub  *redis.PubSub
 	wake    chan struct{}
-	failed  chan error  // by the reader
-	heard   atomic.Bool // something since the last look
-	held    atomic.Bool // the reader waits for room in the queue
-	single  atomic.Bool // one shard channel a command
+	failed  chan error   // by the reader
+	heard   atomic.Bool  // something since the last look
+	held    atomic.Bool  // the reader waits for room in the queue
+	waited  atomic.Int64 // when it last had to, in ns since 1970
+	single  atomic.Bool  // one shard channel a command
 
 	inbound   *inbound
 	before    <-chan struct{} // closed when the connection before this one has delivered all; nil if there is none
@@ -128,6 +129,9 @@ func (c *connection) targets() []target {
 func (c *connection) run() {
 	err := c.serve()
 	c.pubsub.Close()
+	if c.cutOff() {
+		c.sub.cluster.lost()
+	}
 	c.sub.fail(c, err)
 }
 
@@ -156,6 +160,7 @@ func (c *connection) serve() error {
 				reader.Go(func() { c.read(ctx) })
 			}
 		case <-ticker.C:
+			c.sub.cluster.health.refresh()
 			if looks++; looks%retryLooks == 0 {
 				c.retry()
 			}
@@ -383,6 +388,7 @@ func (c *connection) handle(ctx context.Context, m any) error {
 			return ctx.Err()
 		}
 		if c.held.Load() {
+			c.waited.Store(time.Now().UnixNano())
 			c.held.Store(false)
 		}
 	case *redis.Pong:

@@ -36,13 +36,16 @@ type health struct {
 
 	mu      sync.Mutex
 	reasons [2]string // by side, "" where it is well
+	lost    time.Time // when Redis last cut the subscription off
 	since   time.Time
+	told    Health // what changed was called with
 }
 
 func (h *health) init(hooks Hooks) {
 	h.changed, h.failed = hooks.Health, hooks.Failed
 	h.reasons[receiving] = "connecting to Redis"
 	h.since = time.Now()
+	h.told = h.locked()
 }
 
 func (h *health) get() Health {
@@ -57,6 +60,9 @@ func (h *health) locked() Health {
 			return Health{Degraded: true, Reason: reason, Since: h.since}
 		}
 	}
+	if !h.lost.IsZero() && time.Since(h.lost) < lossShown {
+		return Health{Degraded: true, Reason: errCutOff.Error(), Since: h.since}
+	}
 	return Health{}
 }
 
@@ -66,14 +72,25 @@ func (h *health) set(s side, err error) {
 	if err != nil && h.failed != nil {
 		h.failed(err)
 	}
+	h.update(func() { h.reasons[s] = reason })
+}
+
+// cutOff notes that Redis has cut the subscription off.
+func (h *health) cutOff() { h.update(func() { h.lost = time.Now() }) }
+
+// refresh notes what has changed by time alone.
+func (h *health) refresh() { h.update(func() {}) }
+
+func (h *health) update(change func()) {
 	h.mu.Lock()
-	before := h.locked()
-	h.reasons[s] = reason
+	before := h.told
+	change()
 	after := h.locked()
 	if after.Degraded && !before.Degraded {
 		h.since = time.Now()
 		after.Since = h.since
 	}
+	h.told = after
 	h.mu.Unlock()
 	if h.changed != nil && (after.Degraded != before.Degraded || after.Reason != before.Reason) {
 		h.changed(after)

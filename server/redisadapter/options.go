@@ -98,6 +98,9 @@ type Options struct {
 type Hooks struct {
 	// Dropped: n messages have been given up. A drop is told of once per batch.
 	Dropped func(n int, err error)
+	// CutOff: Redis has ended a subscription because this node takes messages too
+	// slowly, and messages of other nodes are lost.
+	CutOff func()
 	// Malformed: what came on a channel is not a message, and is ignored.
 	Malformed func(channel string, err error)
 	// Failed: Redis could not be reached, or refused something; the error has all
