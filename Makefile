@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress soak fuzz drift clean node-packages system-packages FORCE
+.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress bursts soak fuzz drift clean node-packages system-packages FORCE
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
@@ -54,6 +54,9 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 
 stress: ## bad clients of many kinds at once: DURATION (30s), then PRESENCE (200) rounds of nodes that die, SEED to repeat
 	go run ./clienttests/stress $(if $(SEED),-seed $(SEED)) -duration $(or $(DURATION),30s) -presence $(or $(PRESENCE),200)
+
+bursts: build ## bursts of 1 and 10 MB to 1,000 clients and of 100 MB to 50, minutes; shows the memory of the binary
+	go run ./clienttests/stress -bursts bin/puente
 
 soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
 	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)

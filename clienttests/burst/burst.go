@@ -27,8 +27,8 @@ type Burst struct {
 	Nodes   []string
 	// Room must be nobody else's.
 	Room string
-	// Members is how many there are: a third over each transport, of which the
-	// upgrading ones upgrade while the burst is under way.
+	// Members is how many there are: a third over each transport, of which those
+	// that upgrade do it while the burst is under way, if they read as fast as they can.
 	Members int
 	// Publishers publish Messages of Size bytes each, as fast as they are
 	// acknowledged, with Window of them under way.
@@ -91,7 +91,7 @@ func Run(tb raw.TB, b Burst) (res Result) {
 			select {
 			case <-m.complete:
 			default:
-				tb.Fatalf("member %d (%s) was disconnected with %d of %d messages", i, m, m.got.Load(), b.Publishers*b.Messages)
+				tb.Fatalf("member %d (%s) was disconnected with %d of %d messages; %s", i, m, m.got.Load(), b.Publishers*b.Messages, m.valve)
 			}
 		case <-deadline:
 			tb.Fatalf("member %d (%s) has %d of %d messages", i, m, m.got.Load(), b.Publishers*b.Messages)
@@ -159,6 +159,11 @@ type member struct {
 
 func (m *member) String() string { return m.transport.String() + ", " + m.kind }
 
+// upgrades reports whether the member upgrades while the burst is under way. One
+// that reads slowly does not: it would have to read what is under way before, for
+// longer than an upgrade may take.
+func (m *member) upgrades() bool { return m.transport == raw.Upgrade && m.kind == "reads" }
+
 // open lets it read.
 func (m *member) open() { m.valve.set(0, false) }
 
@@ -177,7 +182,7 @@ func (b Burst) join(tb raw.TB, i int) *member {
 		Auth:      map[string]string{"token": b.Token(fmt.Sprint(b.Room, "-member-", i))},
 		Transport: m.transport, OnPacket: m.packet, NetDial: m.valve.dial,
 	}
-	if m.transport == raw.Upgrade {
+	if m.upgrades() {
 		m.opts.Transport = raw.Polling
 	}
 	m.client = raw.Connect(tb, m.url, m.opts)
@@ -189,7 +194,7 @@ func (b Burst) join(tb raw.TB, i int) *member {
 
 // begin does what the member does at the beginning of the burst.
 func (m *member) begin(b Burst) {
-	if m.transport == raw.Upgrade {
+	if m.upgrades() {
 		go func() {
 			time.Sleep(rand.N(200 * time.Millisecond))
 			if err := m.client.MoveToWebSocket(m.url, m.opts); err != nil {
@@ -248,6 +253,27 @@ type valve struct {
 	rate    int // bytes a second; 0: any
 	closed  bool
 	changed chan struct{}
+
+	last    time.Time     // when something was last read
+	longest time.Duration // between two reads
+	at      time.Time     // when that was over
+}
+
+// String says how well it was read.
+func (v *valve) String() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return fmt.Sprintf("last read %v ago, the longest time between two reads was %v, %v ago", time.Since(v.last), v.longest, time.Since(v.at))
+}
+
+func (v *valve) read() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if gap := now.Sub(v.last); !v.last.IsZero() && gap > v.longest {
+		v.longest, v.at = gap, now
+	}
+	v.last = now
 }
 
 func newValve() *valve { return &valve{changed: make(chan struct{})} }
@@ -292,6 +318,7 @@ func (c valved) Read(p []byte) (int, error) {
 		p = p[:min(len(p), max(rate/50, 1))]
 	}
 	n, err := c.Conn.Read(p)
+	c.valve.read()
 	if rate > 0 {
 		time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
 	}

@@ -38,8 +38,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "repeats what clients choose")
 	duration := flags.Duration("duration", 30*time.Second, "how long it runs")
 	rounds := flags.Int("presence", 200, "rounds in which nodes die while users come and go")
+	puente := flags.String("bursts", "", "publish bursts of up to 100 MB to up to 1,000 clients of this binary instead, and measure its memory")
 	if flags.Parse(args) != nil || flags.NArg() > 0 {
 		return 2
+	}
+	if *puente != "" {
+		return largeBursts(*puente, stdout, stderr)
 	}
 	before := goleak.IgnoreCurrent()
 	r, err := newRunner(*seed)

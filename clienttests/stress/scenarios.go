@@ -11,6 +11,7 @@ import (
 var scenarios = []scenario{
 	{name: "good clients", round: goodClients},
 	{name: "slow readers", round: slowReaders},
+	{name: "bursts", round: bursts},
 	{name: "garbage", round: garbage},
 	{name: "resets", round: resets},
 	{name: "half-open", round: halfOpen},
