@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -124,17 +125,24 @@ func TestThrownAwayIsBounded(t *testing.T) {
 	}
 }
 
-// A session that is closing does not listen for long to a client that goes on.
+// A session that is closing does not listen for long to a client that goes on
+// without answering the close frame.
 func TestClosingSessionStopsListening(t *testing.T) {
-	e := serve(t, Options{MaxHTTPBufferSize: 10_000})
-	c, r := e.dial(t, false)
-	conn := r.session.ws
+	e := serve(t, Options{MaxHTTPBufferSize: 10_000, CloseTimeout: time.Hour})
+	conn := rawWebSocket(t, e, "")
+	defer conn.Close()
+	r := e.next(t)
 	r.session.Close()
-	c.WriteRaw(bytes.Repeat(clientFrame(ws.OpText, true, "4"+strings.Repeat("x", 1000)), 100))
+	if got := closeCodeOf(conn); got != 1005 {
+		t.Errorf("closed with %d", got)
+	}
+	if e.Count() != 1 {
+		t.Error("the answer is not waited for")
+	}
+	conn.Write(bytes.Repeat(clientFrame(ws.OpText, true, "4"+strings.Repeat("x", 1000)), 100))
 	eventually(t, "the session has ended", func() bool { return e.Count() == 0 })
-	_ = conn
-	if end := c.End(); end.Code != 1005 {
-		t.Errorf("the client saw %+v", end)
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection: %v", err)
 	}
 }
 
