@@ -173,6 +173,26 @@ func (s *Session) Send(frames ...Frame) error {
 	return err
 }
 
+// AwaitQueue waits until no more than Options.MaxQueueBytes are queued for the
+// client, or the session has ended. It is for what is done because the client asks
+// for it: one that takes no answers need not be given time, only not be read on.
+func (s *Session) AwaitQueue() {
+	for {
+		s.mu.Lock()
+		if s.state != stateOpen || s.queued() <= s.server.backlog.mark {
+			s.mu.Unlock()
+			return
+		}
+		s.congest()
+		if s.congestion.relief == nil {
+			s.congestion.relief = make(chan struct{})
+		}
+		relief := s.congestion.relief
+		s.mu.Unlock()
+		<-relief
+	}
+}
+
 // Enqueue is the part of Send that only touches memory, for those who hold
 // locks or must not wait: somebody must call [Server.Flush] afterwards, and
 // [Session.Overrun] if it returned ErrSlowConsumer. To send to many use a [Batch].

@@ -238,6 +238,8 @@ func (c *client) event(s *Socket, p packet.Packet) {
 // the client stops, so that what is refused does not depend on how long the
 // decisions take.
 func (c *client) connect(p packet.Packet) {
+	// Of a client that takes no answers no more questions are read.
+	c.session.AwaitQueue()
 	s := newSocket(c, p)
 	most := c.server.opts.MaxNamespaces
 	for {

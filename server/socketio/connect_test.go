@@ -1,17 +1,21 @@
 package socketio_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
@@ -300,5 +304,48 @@ func TestGoneWhileConnecting(t *testing.T) {
 	srv.Close()
 	if len(left) != 0 || ns.Count() != 0 {
 		t.Errorf("%d disconnects, %d sockets", len(left), ns.Count())
+	}
+}
+
+// A client that takes no answers is not asked for more CONNECTs: what is queued
+// for it stays bounded, and all is answered when it reads.
+func TestRefusalsThatNobodyReads(t *testing.T) {
+	const asked = 100_000
+	srv := serve(t, socketio.Options{Engine: engineio.Options{MaxQueueBytes: 64 << 10, MaxBacklogBytes: 256 << 10, SlowTimeout: engineiotest.Wait}})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(2 * engineiotest.Wait))
+	fmt.Fprint(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	packet := "40/" + strings.Repeat("x", 110) + ","
+	connect := append([]byte{0x81, 0x80 | byte(len(packet)), 0, 0, 0, 0}, packet...)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(bytes.Repeat(connect, asked))
+		sent <- err
+	}()
+	select {
+	case err := <-sent:
+		t.Fatalf("all is read while no answer is: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	answers := bufio.NewScanner(conn)
+	answers.Split(func(data []byte, _ bool) (int, []byte, error) {
+		mark := []byte(`{"message":"Invalid namespace"}`)
+		if i := bytes.Index(data, mark); i >= 0 {
+			return i + len(mark), mark, nil
+		}
+		return 0, nil, nil
+	})
+	for i := range asked {
+		if !answers.Scan() {
+			t.Fatalf("%d answers came: %v", i, answers.Err())
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
 	}
 }
