@@ -119,6 +119,7 @@ func TestThrownAwayIsBounded(t *testing.T) {
 			return !lingers
 		})
 		<-sent
+		e.goroutines.Wait() // for the one that reads
 		if n := conn.thrown; n < 20<<20 || n > 21<<20 {
 			t.Errorf("TLS %v: %d bytes were read", overTLS, n)
 		}
