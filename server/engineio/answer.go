@@ -13,9 +13,10 @@ import (
 const (
 	// smallPayload is up to how many bytes a payload is copied to be written at once.
 	smallPayload = 64 << 10
-	// maxPayload is how many bytes one payload has at most, unless its only frame
-	// has more: the client asks for what is left.
-	maxPayload = 1 << 20
+	// maxPayload is how many bytes one payload has at most, unless its last frame
+	// is larger than what is left: the client asks for the rest. While it upgrades
+	// it has smallPayload, since the upgrade waits for the answer to be read.
+	maxPayload = 256 << 10
 )
 
 // answer is the answer to a poll that brings much. It writes the frames as they
@@ -33,7 +34,11 @@ type answer struct {
 // written. Session.mu is held.
 func newAnswer(s *Session, w http.ResponseWriter) *answer {
 	a := &answer{session: s, to: w, rc: http.NewResponseController(w)}
-	a.frames = s.queue.take(maxPayload)
+	size := maxPayload
+	if s.probe != nil {
+		size = smallPayload
+	}
+	a.frames = s.queue.take(size)
 	s.fallBehind()
 	s.took(0)
 	s.settle()

@@ -75,7 +75,7 @@
 // holds; if it does not hold after as long again, the one with the most bytes of
 // all.
 //
-// A poll is answered with at most 1 MiB, or one frame; the client asks for more.
+// A poll is answered with 256 KiB, or one larger frame; the client asks for more.
 //
 // # The HTTP server
 //

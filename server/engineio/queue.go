@@ -20,7 +20,7 @@ const (
 	// countedFrom is how many bytes a queue holds before they are counted: most
 	// hold fewer, for a moment, and counting has a price.
 	countedFrom = 4 << 10
-	// countedEntries is the same for the length of its list.
+	// countedEntries is how many frames it then holds before its list is counted.
 	countedEntries = 128
 	entrySize      = int(unsafe.Sizeof(Frame{}))
 )
@@ -40,24 +40,29 @@ func (q *queue) push(frames ...Frame) {
 		*q.frames, q.first = (*q.frames)[:rest], 0
 	}
 	*q.frames = append(*q.frames, frames...)
-	added := (*q.frames)[len(*q.frames)-len(frames):]
-	for i := range added {
-		q.bytes += len(added[i].wire)
-		if q.bytes > countedFrom {
-			added[i].count(q.held)
-		}
+	for i := range frames {
+		q.bytes += len(frames[i].wire)
 	}
-	if len(*q.frames) > countedEntries {
-		q.countList(cap(*q.frames) * entrySize)
+	if q.bytes > countedFrom && q.held != nil {
+		q.count(len(frames))
+	}
+}
+
+// count counts the last frames of the queue, and its list.
+func (q *queue) count(n int) {
+	list := *q.frames
+	for i := len(list) - n; i < len(list); i++ {
+		list[i].count(q.held)
+	}
+	if len(list) > countedEntries {
+		q.countList(cap(list) * entrySize)
 	}
 }
 
 // countList counts the list of frames with so many bytes.
 func (q *queue) countList(bytes int) {
-	if bytes != q.list && q.held != nil {
-		q.held.Add(int64(bytes - q.list))
-		q.list = bytes
-	}
+	q.held.Add(int64(bytes - q.list))
+	q.list = bytes
 }
 
 // pack moves frames to the end of buf as far as its capacity reaches. A frame
@@ -104,13 +109,15 @@ func (q *queue) pop(n int) {
 	gone := (*q.frames)[q.first : q.first+n]
 	for i := range gone {
 		q.bytes -= len(gone[i].wire)
-		gone[i].uncount(q.held)
+		if gone[i].counted {
+			gone[i].uncount(q.held)
+		}
 	}
 	if q.first += n; q.first < len(*q.frames) {
 		clear(gone)
 		return
 	}
-	q.recycle()
+	q.free()
 }
 
 // all returns the frames; they stay valid until recycle.
@@ -121,12 +128,20 @@ func (q *queue) all() []Frame {
 	return (*q.frames)[q.first:]
 }
 
-// recycle empties the queue. Large slices are left to the garbage collector.
+// recycle empties the queue.
 func (q *queue) recycle() {
 	for _, f := range q.all() {
 		f.uncount(q.held)
 	}
-	q.countList(0)
+	q.free()
+}
+
+// free gives up the list, of which no frame counts any more. Large ones are left
+// to the garbage collector.
+func (q *queue) free() {
+	if q.list > 0 {
+		q.countList(0)
+	}
 	if p := q.frames; p != nil && cap(*p) <= 1024 {
 		clear(*p)
 		*p = (*p)[:0]
