@@ -9,6 +9,7 @@ package handlers
 
 import (
 	"context"
+	"sync"
 
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
@@ -22,8 +23,8 @@ func Register(svc *realtime.Service) {
 	handle(ns, "authenticate", always("authenticated"), authenticate(svc))
 	ns.Handle("join-room", joinRoom(svc, reply("room-joined")))
 	handle(ns, "leave-room", reply("room-left"), leaveRoom(svc))
-	handle(ns, "publish-notification", reply("notification-sent"), publishNotification(svc))
-	handle(ns, "publish-update", reply("update-published"), publishUpdate(svc))
+	handleThen(ns, "publish-notification", reply("notification-sent"), publishNotification(svc), answerError(svc))
+	handleThen(ns, "publish-update", reply("update-published"), publishUpdate(svc), answerError(svc))
 	handle(ns, "ping", always("pong"), ping)
 	ns.OnError(answerError(svc))
 }
@@ -55,6 +56,73 @@ func handle[Out any](ns *socketio.Namespace, event string, r replyEvent, f func(
 		}
 		return nil
 	}))
+}
+
+// handleThen is handle for a function that calls answer, once, when it has an
+// answer, possibly after it has returned. Behind the handler an error does not go
+// through the namespace any more, so fail answers it.
+func handleThen[Out any](
+	ns *socketio.Namespace, event string, r replyEvent,
+	f func(ctx context.Context, s *socketio.Socket, arg socketio.Value, answer func(Out, error)),
+	fail func(context.Context, *socketio.Socket, *socketio.Event, error),
+) {
+	ns.Handle(event, socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		t := &later[Out]{event: r, fail: fail, socket: s, e: e}
+		f(ctx, s, e.Arg(0), t.answer)
+		return t.returned()
+	}))
+}
+
+// later is an answer that comes before or after its handler returns.
+type later[Out any] struct {
+	event  replyEvent
+	fail   func(context.Context, *socketio.Socket, *socketio.Event, error)
+	socket *socketio.Socket
+	e      *socketio.Event
+
+	mu   sync.Mutex
+	back bool // the handler has returned
+	done bool
+	out  Out
+	err  error
+}
+
+func (t *later[Out]) answer(out Out, err error) {
+	t.mu.Lock()
+	t.out, t.err, t.done = out, err, true
+	back := t.back
+	t.mu.Unlock()
+	switch {
+	case !back: // the handler answers
+	case err != nil:
+		t.fail(context.Background(), t.socket, t.e, err)
+	case t.e.WantsAck():
+		t.e.Reply(out)
+	default:
+		t.socket.Emit(t.event.name, out)
+	}
+}
+
+// returned is for the handler's goroutine, when the function has returned.
+func (t *later[Out]) returned() error {
+	t.mu.Lock()
+	t.back = true
+	done, out, err := t.done, t.out, t.err
+	t.mu.Unlock()
+	switch {
+	case !done:
+		return nil
+	case err != nil:
+		return err
+	}
+	t.e.Return(out)
+	if t.e.WantsAck() {
+		return nil
+	}
+	if err := t.socket.Emit(t.event.name, out); err != nil && t.socket.Connected() {
+		return err
+	}
+	return nil
 }
 
 // answerError answers an event that ended with an error. The error itself is

@@ -11,16 +11,18 @@ import (
 // priority?} and answers {success, delivered, timestamp}. Every device of the
 // user gets notification {type, title, message, payload, priority, from,
 // timestamp}.
-func publishNotification(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value) (realtime.NotificationSent, error) {
-	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value) (out realtime.NotificationSent, err error) {
+// The answer comes when the cluster has accepted the notification.
+func publishNotification(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value, func(realtime.NotificationSent, error)) {
+	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value, answer func(realtime.NotificationSent, error)) {
 		n, err := realtime.ParseNotification(arg)
-		if err != nil {
-			return out, err
+		if err == nil {
+			err = svc.AuthorizeNotification(ctx, s, n)
 		}
-		if err := svc.AuthorizeNotification(ctx, s, n); err != nil {
-			return out, err
+		if err != nil {
+			answer(realtime.NotificationSent{}, err)
+			return
 		}
 		n.From = svc.Claims(s).UserID
-		return svc.PublishNotification(ctx, n)
+		svc.PublishNotificationThen(ctx, n, answer)
 	}
 }

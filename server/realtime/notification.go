@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/ident"
@@ -61,12 +62,8 @@ func ParseNotification(v socketio.Value) (*Notification, error) {
 // any node; the answer tells whether there is one. For errors see
 // [Service.PublishUpdate].
 func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (NotificationSent, error) {
-	if n.Priority == "" {
-		c := *n
-		c.Priority = "normal"
-		n = &c
-	}
-	if err := check(n); err != nil {
+	n, err := n.checked()
+	if err != nil {
 		return NotificationSent{}, err
 	}
 	now := time.Now()
@@ -75,6 +72,44 @@ func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (N
 		return NotificationSent{}, err
 	}
 	return NotificationSent{Delivered: delivered, Timestamp: now}, nil
+}
+
+// PublishNotificationThen is PublishNotification that does not wait for the
+// cluster to accept the notification, as [Service.PublishUpdateThen].
+func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification, answer func(NotificationSent, error)) {
+	n, err := n.checked()
+	if err != nil {
+		answer(NotificationSent{}, err)
+		return
+	}
+	out := NotificationSent{Timestamp: time.Now()}
+	user := n.TargetUserID.Key()
+	var left atomic.Int32 // of what the answer needs
+	left.Store(2)
+	var failed error
+	done := func() {
+		switch {
+		case left.Add(-1) > 0:
+		case failed != nil:
+			answer(NotificationSent{}, failed)
+		default:
+			answer(out, nil)
+		}
+	}
+	connected := svc.presence.View().Connected(user)
+	svc.emitThen(ctx, userRoom(user), func(err error) { failed = err; done() }, "notification", notificationEvent{n, out.Timestamp})
+	out.Delivered = connected || svc.elsewhere(ctx, user)
+	done()
+}
+
+// checked returns the notification with its defaults, if it is valid.
+func (n *Notification) checked() (*Notification, error) {
+	if n.Priority == "" {
+		c := *n
+		c.Priority = "normal"
+		n = &c
+	}
+	return n, check(n)
 }
 
 // notificationEvent is the argument of the event notification. It encodes

@@ -164,6 +164,15 @@ func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string,
 	return delivered || svc.elsewhere(ctx, user.Key()), nil
 }
 
+// emitThen is emit that does not wait for the cluster: told learns, once, possibly
+// before it returns, what emit would have returned.
+func (svc *Service) emitThen(ctx context.Context, room string, told func(error), event string, args ...any) {
+	op := svc.ns.To(room).OnAccepted(func(err error) { told(svc.published(err)) })
+	if err := op.Emit(ctx, event, args...); err != nil {
+		told(svc.published(err))
+	}
+}
+
 // EmitToRoom sends an event to everyone in the room.
 func (svc *Service) EmitToRoom(ctx context.Context, room ident.ID, event string, args ...any) error {
 	return svc.emit(ctx, roomName(room.Key()), event, args...)
@@ -171,11 +180,11 @@ func (svc *Service) EmitToRoom(ctx context.Context, room ident.ID, event string,
 
 // Broadcast sends an event to all sockets, also to those without a user.
 func (svc *Service) Broadcast(ctx context.Context, event string, args ...any) error {
-	return svc.published(svc.ns.Emit(ctx, event, args...))
+	return svc.published(svc.ns.All().EmitAccepted(ctx, event, args...))
 }
 
 func (svc *Service) emit(ctx context.Context, room, event string, args ...any) error {
-	return svc.published(svc.ns.To(room).Emit(ctx, event, args...))
+	return svc.published(svc.ns.To(room).EmitAccepted(ctx, event, args...))
 }
 
 // DisconnectUser disconnects all devices of the user, on any node, after the

@@ -94,6 +94,26 @@ func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublish
 	return UpdatePublished{RoomID: u.RoomID, Timestamp: now}, nil
 }
 
+// PublishUpdateThen is PublishUpdate that does not wait for the cluster: answer
+// gets what PublishUpdate would have returned, once, possibly before
+// PublishUpdateThen returns. It must not wait. Updates that follow each other share
+// a round trip to the cluster this way, and are on their way in the order of the
+// calls.
+func (svc *Service) PublishUpdateThen(ctx context.Context, u *Update, answer func(UpdatePublished, error)) {
+	if err := u.check(); err != nil {
+		answer(UpdatePublished{}, err)
+		return
+	}
+	now := time.Now()
+	svc.emitThen(ctx, roomName(u.RoomID.Key()), func(err error) {
+		if err != nil {
+			answer(UpdatePublished{}, err)
+			return
+		}
+		answer(UpdatePublished{RoomID: u.RoomID, Timestamp: now}, nil)
+	}, "update", updateEvent{u, now})
+}
+
 // updateEvent is the argument of the event update. It encodes itself: there is
 // one for each update that passes through.
 type updateEvent struct {

@@ -94,7 +94,7 @@ func (c *classic) encodeBroadcast(m *message) (outgoing, error) {
 	if len(m.sel.Rooms) == 1 {
 		channel += m.sel.Rooms[0] + "#"
 	}
-	return outgoing{channel, b}, err
+	return outgoing{channel: channel, payload: b}, err
 }
 
 func (c *classic) encodeRequest(m *message) (outgoing, error) {
@@ -179,8 +179,8 @@ func (c *classic) encodeAnswer(m *message, to string) (outgoing, error) {
 // binary values.
 func (c *classic) outgoing(channel string, text []byte, attachments [][]byte, pack bool) (outgoing, error) {
 	if !pack && len(attachments) == 0 {
-		return outgoing{channel, text}, nil
+		return outgoing{channel: channel, payload: text}, nil
 	}
 	msg, err := notepack.AppendJSON(make([]byte, 0, len(text)), text, attachments)
-	return outgoing{channel, msg}, err
+	return outgoing{channel: channel, payload: msg}, err
 }

@@ -2,10 +2,13 @@ package redisadapter
 
 import (
 	"context"
+	"net"
 	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
@@ -15,6 +18,12 @@ import (
 type Cluster struct {
 	opts   Options
 	client redis.UniversalClient
+	links  redislink.Links
+	// sentinels know the master; nil without Sentinel.
+	sentinels *redislink.Sentinels
+	// fresh makes connections that show where the address leads by now; nil if
+	// others know that.
+	fresh  *redis.Options
 	pub    *publisher
 	sub    *subscriber
 	health health
@@ -51,11 +60,61 @@ func New(opts Options) (*Cluster, error) {
 	if !opts.KeepRedisLog {
 		quiet()
 	}
-	c := &Cluster{opts: opts, client: redis.NewUniversalClient(ro)}
+	c := &Cluster{opts: opts}
 	c.health.init(opts.Hooks)
-	c.pub = newPublisher(c)
+	c.connect(ro)
 	c.sub = newSubscriber(c)
+	c.pub = newPublisher(c)
+	if c.sentinels != nil {
+		c.sentinels.Start(c.moved)
+	}
 	return c, nil
+}
+
+// connect makes the client. All of its connections are known, so that they follow
+// the master together.
+func (c *Cluster) connect(ro *redis.UniversalOptions) {
+	dial := ro.Dialer
+	if dial == nil {
+		o := ro.Simple()
+		dial = redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
+	}
+	if ro.MasterName != "" {
+		c.sentinels = redislink.NewSentinels(ro)
+		direct := dial
+		dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, ro.DialTimeout)
+			defer cancel()
+			addr, err := c.sentinels.Master(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return direct(ctx, network, addr)
+		}
+		master := *ro
+		master.MasterName, master.Addrs = "", []string{"master.of." + ro.MasterName + ":6379"} // which is not dialed
+		ro = &master
+	}
+	tracked := *ro
+	tracked.Dialer = c.links.Track(dial)
+	c.client = redis.NewUniversalClient(&tracked)
+	if _, ok := c.client.(*redis.ClusterClient); !ok && c.sentinels == nil {
+		c.fresh = ro.Simple()
+		c.fresh.PoolSize = 1
+	}
+}
+
+// moved is called when the Sentinels name another master. The old one may go on
+// as if it were the master for ten seconds.
+func (c *Cluster) moved() {
+	c.sub.move(redislink.ErrMoving, true)
+	c.links.Cut(redislink.ErrMoving)
+}
+
+// cut gives up all connections, since they lead to the wrong server.
+func (c *Cluster) cut(why error) {
+	c.sub.move(why, false)
+	c.links.Cut(why)
 }
 
 // Factory returns what makes the adapters of a server's namespaces. A Cluster
@@ -87,6 +146,9 @@ func (c *Cluster) Close() error {
 		c.sub.close()
 		c.pub.close()
 		c.client.Close()
+		if c.sentinels != nil {
+			c.sentinels.Close()
+		}
 	})
 	return nil
 }

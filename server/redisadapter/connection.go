@@ -24,6 +24,14 @@ const (
 	retryLooks  = 4 // a subscription that was refused is tried again
 )
 
+// How long a connection to a former master is read beside the one to the new, and
+// after how much of that messages of the new one are delivered: by then what was
+// published before the change has come.
+const (
+	overlapFor = 3 * time.Second
+	underWay   = 50 * time.Millisecond
+)
+
 // subscribeAtOnce bounds the channels of one command.
 const subscribeAtOnce = 500
 
@@ -76,6 +84,8 @@ type connection struct {
 	inbound   *inbound
 	before    <-chan struct{} // closed when the connection before this one has delivered all; nil if there is none
 	delivered chan struct{}   // closed when all that was read has been delivered
+	retired   chan error      // has an element if another connection takes the place of this one
+	settled   chan struct{}   // closed when a retired connection has brought what was under way
 
 	mu      sync.Mutex
 	changes map[target]struct{}
@@ -94,6 +104,7 @@ func newConnection(s *subscriber, address string, client pubsubber, before <-cha
 	return &connection{
 		sub: s, address: address, pubsub: client.Subscribe(s.ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
 		inbound: newInbound(s.cluster.opts.ReceiveBytes), before: before, delivered: make(chan struct{}),
+		retired: make(chan error, 1), settled: make(chan struct{}),
 		changes: make(map[target]struct{}), active: make(map[target]bool), leaving: make(map[target]int),
 	}
 }
@@ -107,6 +118,18 @@ func (c *connection) change(targets []target) {
 	}
 	select {
 	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// retire ends the connection: at once, or after it has been read beside its
+// successor for a while.
+func (c *connection) retire(why error, overlap bool) {
+	if overlap {
+		why = nil
+	}
+	select {
+	case c.retired <- why:
 	default:
 	}
 }
@@ -145,10 +168,23 @@ func (c *connection) serve() error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	reading, silent, looks := false, 0, 0
+	var end <-chan time.Time
+	settle := sync.OnceFunc(func() { close(c.settled) })
+	defer settle()
 	for {
 		select {
 		case <-c.sub.ctx.Done():
 			return c.sub.ctx.Err()
+		case why := <-c.retired:
+			if why != nil {
+				return why
+			}
+			if end == nil {
+				end = time.After(overlapFor)
+				time.AfterFunc(underWay, settle)
+			}
+		case <-end:
+			return redislink.ErrMoving
 		case err := <-c.failed:
 			return err
 		case <-c.wake:
@@ -202,7 +238,7 @@ func (c *connection) apply() error {
 	c.mu.Unlock()
 	c.sub.mu.Unlock()
 	for _, t := range kept {
-		c.sub.confirm(t)
+		c.sub.confirm(c, t)
 	}
 
 	ps := c.pubsub
@@ -384,6 +420,10 @@ func (c *connection) handle(ctx context.Context, m any) error {
 		case c.sub.cluster.opts.Mode == Sharded:
 			t.kind = shardTarget
 		}
+		if n, ok := echoNumber(m.Payload); ok {
+			c.sub.echo(n)
+			return nil
+		}
 		if !c.inbound.put(ctx, delivery{t, m.Channel, m.Payload}, func() { c.held.Store(true) }) {
 			return ctx.Err()
 		}
@@ -428,7 +468,7 @@ func (c *connection) came(t target) {
 	}
 	c.mu.Unlock()
 	if active {
-		c.sub.confirm(t)
+		c.sub.confirm(c, t)
 	}
 }
 

@@ -9,7 +9,8 @@
 //
 //	node        an adapter.Adapter: what messages mean; one per namespace
 //	protocol    how they look: classic, sharded; JSON and MessagePack
-//	publisher   one bounded queue, one goroutine, pipelined PUBLISH
+//	publisher   one bounded queue, one goroutine, pipelined PUBLISH and proofs
+//	results     tells those that wait what became of their messages
 //	subscriber  the wanted subscriptions, and the connections that have them:
 //	            each has a goroutine that reads, one that delivers, and a bounded
 //	            queue between them
@@ -26,6 +27,26 @@
 // Redis cuts off a subscriber that is too far behind (client-output-buffer-limit,
 // 32 MB by default); a node that this happens to connects again and has lost what
 // was published meanwhile.
+//
+// # Who is the master
+//
+// A message is accepted (adapter.Flags.Accepted) when Redis has published it and a
+// proof in the same pipeline says that it was the right Redis: ROLE is master,
+// this node's own subscription is there, the connections have not been cut
+// meanwhile. The proof costs two commands a batch, not a round trip a message.
+//
+// Publishing and subscribing connections follow the master together. With
+// Sentinels all of them are asked and listened to; the newest configuration is
+// right. The connection to the former master is read for 3 s beside that to the
+// new, since other nodes may hear later of the change, and publishing goes on when
+// as many nodes have subscribed at the new one, 1.5 s later at the latest. Without
+// Sentinels a connection is made every second to see where the address leads by
+// now. Twice a second each node publishes to its own channel and waits for the
+// echo.
+//
+// What cannot be found out: two masters that are both where they should be, because
+// the network has fallen apart. A node that the Sentinels of its side tell of no
+// other master goes on with the one that it has.
 //
 // # Without Redis
 //

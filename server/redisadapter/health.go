@@ -55,7 +55,10 @@ func (h *health) get() Health {
 }
 
 func (h *health) locked() Health {
-	for _, reason := range h.reasons {
+	for s, reason := range h.reasons {
+		if reason == string(errNotThere) && h.reasons[receiving] != "" && side(s) == publishing {
+			continue // the other side knows why
+		}
 		if reason != "" {
 			return Health{Degraded: true, Reason: reason, Since: h.since}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
@@ -18,6 +19,7 @@ type node struct {
 	proto   protocol
 	uid     string
 	targets []target
+	own     target // the channel that is this node's alone, one of targets
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -34,9 +36,11 @@ var _ adapter.Adapter = (*node)(nil)
 func newNode(c *Cluster, local adapter.Local, proto protocol) *node {
 	n := &node{cluster: c, local: local, proto: proto, uid: proto.id(), fetches: make(chan struct{}, 4)}
 	n.targets = proto.targets(n.uid)
+	n.own = n.targets[len(n.targets)-1]
 	n.requests.init(c.opts.MaxMessage)
 	n.ctx, n.cancel = context.WithCancel(c.sub.ctx)
 	c.sub.add(n, n.targets...)
+	c.sub.enter(n)
 	return n
 }
 
@@ -50,6 +54,7 @@ func (n *node) send(ctx context.Context, m *message) error {
 	if err != nil {
 		return fmt.Errorf("redisadapter: %w", err)
 	}
+	o.accepted = m.flags.Accepted
 	return n.cluster.pub.publish(ctx, o, true)
 }
 
@@ -124,10 +129,17 @@ func (n *node) count(ctx context.Context) (int, error) {
 		return max(count, 1), nil
 	case n.ctx.Err() != nil:
 		return 1, adapter.ErrClosed
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), expired(ctx):
 		return 1, adapter.ErrTimeout
 	}
 	return 1, fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
+}
+
+// expired reports whether the deadline of ctx has passed, though ctx may not have
+// ended yet: a connection that has the same deadline may be faster.
+func expired(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ok && !time.Now().Before(d)
 }
 
 // deadline gives a context without a deadline one, and ends it with the node.
@@ -179,6 +191,7 @@ func (n *node) Close() error {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
+	n.cluster.sub.leave(n)
 	n.cluster.sub.remove(n, n.targets...)
 	n.running.Wait()
 	return nil

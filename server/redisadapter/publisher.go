@@ -27,10 +27,21 @@ const (
 	lastRetry  = 400 * time.Millisecond
 )
 
+// How long messages are held while the connections are made again, and how long
+// the other nodes may take for that before they are taken for gone: each of them
+// finds out by itself, within a second.
+const (
+	holdFor    = 400 * time.Millisecond
+	othersFor  = 1500 * time.Millisecond
+	settleWait = 5 * time.Millisecond // between two looks
+)
+
 // outgoing is a message on its way to Redis.
 type outgoing struct {
-	channel string
-	payload []byte
+	channel  string
+	payload  []byte
+	accepted *adapter.Acceptance // nil if nobody waits
+	expires  time.Time           // after which the one that waits has been told
 }
 
 // size is what the message counts for in the queue, its bookkeeping included.
@@ -38,10 +49,17 @@ func (o outgoing) size() int { return len(o.channel) + len(o.payload) + 128 }
 
 // publisher hands messages to Redis in the order in which it got them. Nothing
 // is sent twice: whether Redis has taken what it did not answer is unknown.
+//
+// A message is accepted once Redis has published it and a proof behind it, on the
+// same connection, has shown that this is the master and that nodes subscribe
+// there. While the connections are made again, messages are held for a moment;
+// then Redis is away, and they are dropped at once.
 type publisher struct {
 	cluster *Cluster
 	sharded bool
-	done    chan struct{} // the goroutine has ended
+	probe   *probe        // nil with Redis Cluster, whose servers pass on to each other
+	done    chan struct{} // the goroutines have ended
+	results results
 
 	mu     sync.Mutex
 	queue  []outgoing
@@ -51,9 +69,14 @@ type publisher struct {
 	closed bool
 	wake   chan struct{} // has an element when there is something to do
 
+	scouted chan error // where the address leads by now is not where the connections lead
+
 	stop context.CancelFunc // ends waiting between attempts
 
-	refusedAt time.Time // the last message that Redis refused; of the goroutine
+	// Of the goroutine.
+	refusedAt time.Time // the last message that Redis refused
+	cutAt     time.Time
+	epoch     uint64 // of the links, when publishing began or settled
 }
 
 // refusedFor is how long health speaks of a message that Redis refused, if it
@@ -65,14 +88,32 @@ func newPublisher(c *Cluster) *publisher {
 	p := &publisher{
 		cluster: c, sharded: c.opts.Mode == Sharded, done: make(chan struct{}),
 		space: make(chan struct{}), wake: make(chan struct{}, 1), stop: cancel,
+		scouted: make(chan error, 1),
 	}
-	go p.run(ctx)
+	if _, ok := c.client.(*redis.ClusterClient); !ok {
+		p.probe = &probe{sub: c.sub, links: &c.links}
+	}
+	p.results.init(c.opts.Hooks.Failed)
+	go func() {
+		defer close(p.done)
+		var running sync.WaitGroup
+		running.Go(p.results.run)
+		if c.fresh != nil {
+			running.Go(func() { p.scout(ctx) })
+		}
+		p.run(ctx)
+		p.results.close()
+		running.Wait()
+	}()
 	return p
 }
 
 // publish queues a message. Where the queue is full it waits up to PublishWait,
 // or not at all. Errors are ErrUnavailable, ErrAway and ErrClosed.
 func (p *publisher) publish(ctx context.Context, o outgoing, wait bool) error {
+	if o.accepted != nil {
+		o.expires = time.Now().Add(p.cluster.opts.PublishWait)
+	}
 	var patience <-chan time.Time
 	for {
 		space, err := p.enqueue(o)
@@ -100,7 +141,10 @@ func (p *publisher) publish(ctx context.Context, o outgoing, wait bool) error {
 	}
 }
 
-var errFull = fmt.Errorf("%w: Redis takes messages too slowly", adapter.ErrUnavailable)
+var (
+	errFull = fmt.Errorf("%w: Redis takes messages too slowly", adapter.ErrUnavailable)
+	errLate = fmt.Errorf("%w: Redis did not take the message in time", adapter.ErrUnavailable)
+)
 
 // enqueue adds a message, or returns what to wait for before the next attempt.
 func (p *publisher) enqueue(o outgoing) (space <-chan struct{}, err error) {
@@ -151,18 +195,37 @@ func (p *publisher) news() {
 }
 
 func (p *publisher) run(ctx context.Context) {
-	defer close(p.done)
-	for range p.wake {
+	looks := time.NewTicker(lookEvery)
+	defer looks.Stop()
+	for {
+		look := false
+		select {
+		case <-p.wake:
+		case <-looks.C:
+			look = true
+		case err := <-p.scouted:
+			p.follow(ctx, nil, err)
+			continue
+		}
 		queue, closed := p.take()
+		if look && len(queue) == 0 && !closed {
+			if err := p.look(); err != nil {
+				p.follow(ctx, nil, err)
+			}
+			continue
+		}
 		for len(queue) > 0 {
+			if p.probe != nil && p.probe.links.Epoch() != p.epoch {
+				queue = p.follow(ctx, queue, errMoving)
+				continue
+			}
 			n := batchLen(queue)
-			err := p.send(queue[:n])
+			err := p.send(queue[:n], look)
+			look = false
 			p.release(queue[:n])
 			queue = queue[n:]
 			if err != nil {
-				p.giveUp(queue, err)
-				queue = nil
-				p.recover(ctx)
+				queue = p.follow(ctx, queue, err)
 			}
 		}
 		if closed {
@@ -180,14 +243,53 @@ func batchLen(queue []outgoing) int {
 	return n
 }
 
-// send publishes a batch, counts, and returns an error where Redis is away.
-func (p *publisher) send(batch []outgoing) error {
-	ctx := context.Background() // the library's timeouts bound it
-	target, err := p.target(ctx)
+// look finds out where the connection leads, and whether what was published comes
+// back, while there is nothing to publish.
+func (p *publisher) look() error {
+	if p.probe == nil {
+		return nil
+	}
+	p.refused(nil)
+	if p.probe.links.Epoch() != p.epoch {
+		return errMoving
+	}
+	at, epoch, err := p.prove(context.Background(), true)
 	if err != nil {
-		p.cluster.dropped(len(batch), err)
 		return err
 	}
+	return cmp.Or(p.probe.judge(at, epoch), p.echo())
+}
+
+func (p *publisher) echo() error { return p.probe.look(p.probe.sent - 1) }
+
+// prove asks for a proof alone.
+func (p *publisher) prove(ctx context.Context, echo bool) (place, uint64, error) {
+	epoch := p.cluster.links.Epoch()
+	pipe := p.cluster.client.Pipeline()
+	a := p.probe.ask(ctx, pipe, echo)
+	if pipe.Len() == 0 {
+		return place{own: true, nodes: -1}, epoch, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !redislink.IsAnswer(err) {
+		return place{}, epoch, err
+	}
+	return a.read(), epoch, nil
+}
+
+// send publishes a batch, counts, and tells those that wait. It returns an error
+// where Redis is away, or another.
+func (p *publisher) send(batch []outgoing, look bool) error {
+	ctx := context.Background() // the library's timeouts bound it
+	batch = p.inTime(batch)
+	if len(batch) == 0 {
+		return nil
+	}
+	target, err := p.target(ctx)
+	if err != nil {
+		p.lost(batch, err)
+		return err
+	}
+	epoch := p.cluster.links.Epoch()
 	pipe := target.Pipeline()
 	for _, o := range batch {
 		if p.sharded {
@@ -196,28 +298,86 @@ func (p *publisher) send(batch []outgoing) error {
 			pipe.Publish(ctx, o.channel, o.payload)
 		}
 	}
-	cmds, err := pipe.Exec(ctx)
-	failed, denied, away := 0, error(nil), error(nil)
-	for i, cmd := range cmds {
-		switch cmdErr := cmd.Err(); {
-		case cmdErr == nil:
-			continue
-		case redislink.IsDenied(cmdErr): // Redis is there
-			denied = &redislink.Denied{Command: strings.ToUpper(cmd.Name()), Channel: batch[i].channel, Err: cmdErr}
-		default:
-			away = cmdErr
-		}
-		failed++
+	var a proof
+	if p.probe != nil {
+		a = p.probe.ask(ctx, pipe, look)
 	}
-	if away == nil && !redislink.IsDenied(err) {
+	cmds, err := pipe.Exec(ctx)
+	if len(cmds) < len(batch) {
+		p.lost(batch, err)
+		return err
+	}
+	var away error
+	if err != nil && !redislink.IsAnswer(err) {
 		away = err
+	}
+	if p.probe != nil && away == nil {
+		away = p.probe.judge(a.read(), epoch)
+	}
+	failed, denied := 0, error(nil)
+	for i, o := range batch {
+		fate := away
+		switch cmdErr := cmds[i].Err(); {
+		case redislink.IsDenied(cmdErr): // Redis is there
+			denied = &redislink.Denied{Command: strings.ToUpper(cmds[i].Name()), Channel: o.channel, Err: cmdErr}
+			fate = denied
+		case cmdErr != nil:
+			away, fate = cmdErr, cmdErr
+		}
+		if fate != nil {
+			failed++
+			fate = unavailable(fate)
+		}
+		p.results.put(o.accepted, fate)
 	}
 	p.cluster.stats.published.Add(uint64(len(batch) - failed))
 	if failed > 0 {
-		p.cluster.dropped(failed, cmp.Or(away, denied))
+		p.cluster.dropped(failed, unavailable(cmp.Or(away, denied)))
 	}
 	p.refused(denied)
+	if away == nil && look && p.probe != nil {
+		away = p.echo()
+	}
 	return away
+}
+
+func unavailable(err error) error { return fmt.Errorf("%w: %w", adapter.ErrUnavailable, err) }
+
+// inTime returns the messages whose senders have not given up.
+func (p *publisher) inTime(batch []outgoing) []outgoing {
+	now := time.Now()
+	late := func(o outgoing) bool { return o.accepted != nil && now.After(o.expires) }
+	kept := batch
+	for i, o := range batch {
+		if !late(o) {
+			continue
+		}
+		kept = append([]outgoing(nil), batch[:i]...)
+		for _, o := range batch[i:] {
+			if late(o) {
+				p.lost([]outgoing{o}, errLate)
+			} else {
+				kept = append(kept, o)
+			}
+		}
+		break
+	}
+	return kept
+}
+
+// lost tells those that wait, and counts.
+func (p *publisher) lost(messages []outgoing, err error) {
+	if len(messages) == 0 {
+		return
+	}
+	told := err
+	if !errors.Is(err, adapter.ErrUnavailable) {
+		told = unavailable(err)
+	}
+	for _, o := range messages {
+		p.results.put(o.accepted, told)
+	}
+	p.cluster.dropped(len(messages), told)
 }
 
 // refused sets the health if Redis refuses messages, or has not for a while.
@@ -245,40 +405,86 @@ func (p *publisher) target(ctx context.Context) (pipeliner, error) {
 	return cluster.MasterForKey(ctx, p.cluster.opts.Prefix)
 }
 
+// follow gets publishing back to the master, after an error. It holds messages
+// for a moment, in which a planned change of masters is over; if that does not
+// do, Redis is away. It returns what is to be sent then.
+func (p *publisher) follow(ctx context.Context, held []outgoing, why error) []outgoing {
+	p.cluster.health.set(publishing, why)
+	began := time.Now()
+	for delay := settleWait; ctx.Err() == nil; delay = min(2*delay, lastRetry) {
+		p.cut(why)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return p.giveUp(held, why)
+		}
+		if why = p.settled(ctx, began); why == nil {
+			p.mu.Lock()
+			p.away = nil
+			p.mu.Unlock()
+			p.cluster.health.set(publishing, nil)
+			return held
+		}
+		p.cluster.health.set(publishing, why)
+		if time.Since(began) > holdFor || !moving(why) {
+			held = p.giveUp(held, why)
+		}
+	}
+	return p.giveUp(held, why)
+}
+
+// moving reports whether an error is one of connections that are being made.
+func moving(err error) bool {
+	return errors.Is(err, errMoving) || errors.Is(err, errDivided) || errors.Is(err, errNotThere) || errors.Is(err, errOthers) || errors.Is(err, errReplica)
+}
+
+// cutEvery is how often all connections are cut at most.
+const cutEvery = time.Second
+
+// cut makes all connections be made again, if they lead to the wrong place.
+func (p *publisher) cut(why error) {
+	wrong := errors.Is(why, errReplica) || errors.Is(why, errDivided) || errors.Is(why, errNoEcho)
+	if wrong && time.Since(p.cutAt) > cutEvery {
+		p.cutAt = time.Now()
+		p.cluster.cut(why)
+	}
+}
+
+// settled finds out whether messages may be published (again).
+func (p *publisher) settled(ctx context.Context, since time.Time) error {
+	if p.probe == nil {
+		err := p.cluster.client.PubSubNumSub(ctx).Err() // PING would be refused where Redis cannot save
+		if redislink.IsDenied(err) {                    // a refusal is an answer, too
+			return nil
+		}
+		return err
+	}
+	at, epoch, err := p.prove(ctx, false)
+	if err != nil {
+		return err
+	}
+	if err := p.probe.settled(at, epoch, time.Since(since) < othersFor); err != nil {
+		return err
+	}
+	p.epoch = epoch
+	return nil
+}
+
 // giveUp drops what is queued: it would be late when Redis is back. From now on
 // publish returns an error at once.
-func (p *publisher) giveUp(rest []outgoing, err error) {
+func (p *publisher) giveUp(rest []outgoing, err error) []outgoing {
+	away := fmt.Errorf("%w: %w", adapter.ErrAway, err)
+	if moving(err) {
+		away = unavailable(err) // something is there, and may be the wrong server
+	}
 	p.mu.Lock()
-	p.away = fmt.Errorf("%w: %w", adapter.ErrAway, err)
+	p.away = away
 	rest = append(rest, p.queue...)
 	p.queue = nil
 	p.mu.Unlock()
 	p.release(rest)
-	if len(rest) > 0 {
-		p.cluster.dropped(len(rest), err)
-	}
-	p.cluster.health.set(publishing, err)
-}
-
-// recover waits until Redis is back, or the publisher is closed.
-func (p *publisher) recover(ctx context.Context) {
-	for delay := firstRetry; ctx.Err() == nil; delay = min(2*delay, lastRetry) {
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return
-		}
-		err := p.cluster.client.PubSubNumSub(ctx).Err() // PING would be refused where Redis cannot save
-		if err != nil && !redislink.IsDenied(err) {     // a refusal is an answer, too
-			p.cluster.health.set(publishing, err)
-			continue
-		}
-		p.mu.Lock()
-		p.away = nil
-		p.mu.Unlock()
-		p.cluster.health.set(publishing, nil)
-		return
-	}
+	p.lost(rest, err)
+	return nil
 }
 
 func (p *publisher) isAway() error {

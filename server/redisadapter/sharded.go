@@ -147,8 +147,8 @@ func (s *sharded) encode(m *message, to string) (outgoing, error) {
 	text = appendString(append(text, `},"uid":`...), m.uid)
 	text = append(appendString(append(text, `,"nsp":`...), s.nsp), '}')
 	if len(attachments) == 0 {
-		return outgoing{channel, text}, nil
+		return outgoing{channel: channel, payload: text}, nil
 	}
 	msg, err := notepack.AppendJSON(make([]byte, 0, len(text)), text, attachments)
-	return outgoing{channel, msg}, err
+	return outgoing{channel: channel, payload: msg}, err
 }

@@ -3,10 +3,14 @@ package redisadapter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
@@ -61,6 +65,7 @@ type subscriber struct {
 
 	mu        sync.Mutex
 	routes    map[target]*route
+	nodes     []*node          // of the namespaces that are open, in the order in which they came
 	confirmed int              // of routes
 	refused   map[target]error // routes that Redis refuses, and its answers
 	dirty     map[target]struct{}
@@ -68,10 +73,12 @@ type subscriber struct {
 	ended     map[string]<-chan struct{} // by address: the last connection that failed has delivered all
 	away      error                      // Redis cannot be reached; nil before the first attempt has failed
 	failures  int                        // of connections since the last confirmation
+
+	echoes atomic.Uint64 // number of the last message of this node to itself that has come
 }
 
 func newSubscriber(c *Cluster) *subscriber {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(redislink.Managed(context.Background()))
 	s := &subscriber{
 		cluster: c, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
 		routes: make(map[target]*route), refused: make(map[target]error), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
@@ -259,22 +266,15 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 	}
 	s.mu.Lock()
 	if c != nil {
-		if s.conns[c.address] == c {
-			delete(s.conns, c.address)
-			s.ended[c.address] = c.delivered
+		if s.conns[c.address] != c { // another has taken its place
+			s.mu.Unlock()
+			return
 		}
+		delete(s.conns, c.address)
+		s.ended[c.address] = c.delivered
 		targets = c.targets()
 	}
-	for _, t := range targets {
-		if rt := s.routes[t]; rt != nil {
-			if rt.confirmed {
-				rt.confirmed = false
-				s.confirmed--
-			}
-			s.dirty[t] = struct{}{}
-		}
-		delete(s.refused, t)
-	}
+	s.replace(targets)
 	s.failures++
 	s.away = err
 	s.tell()
@@ -286,11 +286,113 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 	}
 }
 
-// confirm notes that a subscription is active.
-func (s *subscriber) confirm(t target) {
+// replace makes targets be subscribed to again. s.mu is held.
+func (s *subscriber) replace(targets []target) {
+	for _, t := range targets {
+		if rt := s.routes[t]; rt != nil {
+			if rt.confirmed {
+				rt.confirmed = false
+				s.confirmed--
+			}
+			s.dirty[t] = struct{}{}
+		}
+		delete(s.refused, t)
+	}
+}
+
+// move makes all connections be made again, since they lead to the wrong server.
+// With overlap the old ones are read for a while longer: other nodes may publish
+// there until they know.
+func (s *subscriber) move(why error, overlap bool) {
+	s.mu.Lock()
+	for address, c := range s.conns {
+		c.retire(why, overlap)
+		delete(s.conns, address)
+		s.ended[address] = c.delivered
+		if overlap {
+			s.ended[address] = c.settled
+		}
+		s.replace(c.targets())
+	}
+	s.away = why
+	s.tell()
+	s.signal()
+	s.mu.Unlock()
+	s.cluster.health.set(receiving, why)
+}
+
+// own returns the channels by which a publisher finds out where its connection
+// leads: one that all nodes have subscribed to, and one that is this node's alone.
+// Both are "" while no namespace is open.
+func (s *subscriber) own() (counted, own string, sharded bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.nodes) == 0 {
+		return "", "", false
+	}
+	n := s.nodes[0]
+	counted, sharded = n.proto.counted()
+	return counted, n.own.name, sharded
+}
+
+// subscribed reports whether the connection for a node's own channel believes that
+// it is subscribed, and whether the channel is wanted at all, and not refused.
+func (s *subscriber) subscribed(own string) (subscribed, wanted bool) {
+	kind := channelTarget
+	if s.cluster.opts.Mode == Sharded {
+		kind = shardTarget
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := target{kind, own}
+	rt := s.routes[t]
+	return rt != nil && rt.confirmed, rt != nil && s.refused[t] == nil
+}
+
+// enter and leave note the namespaces that are open.
+func (s *subscriber) enter(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes = append(s.nodes, n)
+}
+
+func (s *subscriber) leave(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes = slices.DeleteFunc(s.nodes, func(o *node) bool { return o == n })
+}
+
+// echo notes that a message of this node to itself has come back.
+func (s *subscriber) echo(n uint64) {
+	for {
+		last := s.echoes.Load()
+		if n <= last || s.echoes.CompareAndSwap(last, n) {
+			return
+		}
+	}
+}
+
+// echoed reports whether a message of this node to itself has come back, or is
+// held up on this node.
+func (s *subscriber) echoed(n uint64) bool {
+	if s.echoes.Load() >= n {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.held.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// confirm notes that a subscription of a connection is active.
+func (s *subscriber) confirm(c *connection, t target) {
 	s.mu.Lock()
 	rt := s.routes[t]
-	if rt == nil || rt.confirmed {
+	if rt == nil || rt.confirmed || s.conns[c.address] != c {
 		s.mu.Unlock()
 		return
 	}

@@ -75,8 +75,8 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 }
 
 // Emit sends an event to the selected sockets. When it returns nil, the event
-// is queued to each that is connected to this server, and the cluster has
-// accepted it for the others. It waits, within bounds and until ctx ends, while
+// is queued to each that is connected to this server, and on its way to the
+// others; see OnAccepted for when it is known to the cluster. It waits, within bounds and until ctx ends, while
 // more is being sent than recipients, this machine or the cluster take: see the
 // page of package engineio. Errors: ErrReserved, those that wrap ErrEncode or
 // ErrAttachments, and the adapter's; after one of the adapter's this server's sockets have the
@@ -90,9 +90,36 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 		o.ns.deliver(ctx, p, o.sel, o.flags, nil)
 	}
 	if o.local {
+		o.flags.Accepted.Resolve(nil)
 		return nil
 	}
 	return o.ns.adapter.Broadcast(ctx, p, o.sel, o.flags)
+}
+
+// OnAccepted returns an operator whose Emit, if it returns nil, calls told once,
+// soon and possibly before it returns: with nil when the cluster has accepted
+// the event for the sockets of other servers, and with an error that wraps
+// ErrUnavailable if that is not known in time. told is called in the order of the
+// events, on a goroutine that others wait for, and must not wait itself. Emitting
+// goes on meanwhile, so that many events share one round trip to the cluster.
+func (o Operator) OnAccepted(told func(error)) Operator {
+	o.flags.Accepted = adapter.OnAcceptance(told)
+	return o
+}
+
+// EmitAccepted is Emit that waits until the cluster has accepted the event, or ctx
+// ends: one round trip to the cluster.
+func (o Operator) EmitAccepted(ctx context.Context, event string, args ...any) error {
+	accepted := make(chan error, 1)
+	if err := o.OnAccepted(func(err error) { accepted <- err }).Emit(ctx, event, args...); err != nil {
+		return err
+	}
+	select {
+	case err := <-accepted:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // EmitWithAck sends an event to the selected sockets and returns the first

@@ -152,6 +152,18 @@ func (s *Server) BreakDisk() {
 	})
 }
 
+// Follow makes the server a replica of another, and waits until it has its data.
+func (s *Server) Follow(master *Server) {
+	s.t.Helper()
+	s.Do("REPLICAOF", "127.0.0.1", master.port)
+	client := s.Client()
+	defer client.Close()
+	until(s.t, "the replica follows", func() bool {
+		info, err := client.Info(context.Background(), "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+}
+
 // Do has a command done, which must succeed.
 func (s *Server) Do(args ...any) {
 	s.t.Helper()

@@ -59,6 +59,25 @@ type Flags struct {
 	// Timeout is how long clients have to acknowledge, on a broadcast with
 	// acknowledgements.
 	Timeout time.Duration
+	// Accepted, where not nil, learns what became of a broadcast that Broadcast
+	// returned nil for: nil once the cluster has accepted it, ErrUnavailable where
+	// that is not known in time. Other nodes do not see it.
+	Accepted *Acceptance
+}
+
+// Acceptance is a function that learns, once, what became of a broadcast.
+type Acceptance struct{ told func(error) }
+
+// OnAcceptance makes an [Acceptance] of a function. The function may be called
+// before Broadcast has returned, it is called by a goroutine of the adapter, in
+// the order of the broadcasts, and must not wait.
+func OnAcceptance(told func(error)) *Acceptance { return &Acceptance{told} }
+
+// Resolve calls the function. Adapters call it once; a may be nil.
+func (a *Acceptance) Resolve(err error) {
+	if a != nil {
+		a.told(err)
+	}
 }
 
 // Args are the values of a list of arguments, with the attachments that their
@@ -88,9 +107,10 @@ type SocketInfo struct {
 type Adapter interface {
 	// Broadcast delivers an event to the selected sockets of the other nodes.
 	// It waits, within bounds, where the cluster takes messages more slowly
-	// than they are sent, and returns nil once the cluster has accepted the
-	// packet, ErrUnavailable where it did not in time, and ErrAway, at once,
-	// where it is known to be away.
+	// than they are sent, and returns nil once the packet is on its way,
+	// ErrUnavailable where the cluster did not take it in time, and ErrAway, at
+	// once, where it is known to be away. Whether it has arrived in the cluster
+	// is for Flags.Accepted, which is called if and only if Broadcast returns nil.
 	Broadcast(ctx context.Context, p *packet.Packet, sel Selection, flags Flags) error
 
 	// BroadcastWithAck is Broadcast that returns the clients' answers, and how

@@ -61,12 +61,17 @@ func (n *memoryNode) others() ([]*memoryNode, error) {
 }
 
 func (n *memoryNode) Broadcast(_ context.Context, p *packet.Packet, sel Selection, flags Flags) error {
+	accepted := flags.Accepted
+	flags.Accepted = nil
 	others, err := n.others()
 	if flags.Foreign {
 		return err
 	}
 	for _, o := range others {
 		o.local.DeliverBroadcast(p, sel, flags)
+	}
+	if err == nil {
+		accepted.Resolve(nil)
 	}
 	return err
 }

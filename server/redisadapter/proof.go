@@ -1,0 +1,206 @@
+package redisadapter
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
+)
+
+// What is wrong with connections that are open and answer.
+const (
+	errReplica  = redislink.Problem("Redis is a replica, not the master")
+	errMoving   = redislink.ErrMoving
+	errDivided  = redislink.Problem("this node publishes and subscribes at different Redis servers")
+	errNoEcho   = redislink.Problem("what this node publishes does not come back")
+	errNotThere = redislink.Problem("subscribing")
+	errOthers   = redislink.Problem("the other nodes have not followed to this Redis server yet")
+)
+
+// proof is what a pipeline asks after its messages, on the same connection, to
+// find out where that leads: Redis has then published them where all nodes
+// subscribe. It costs two small commands for a batch, however large.
+//
+// NUMSUB counts who subscribes there to the channel that all nodes have, and to
+// this node's own. Without the right to it, a message to the node's own channel
+// counts at least its own subscription. ROLE says whether it is the master; a user
+// without the right to that is believed.
+type proof struct {
+	probe *probe
+
+	numSub *redis.MapStringIntCmd
+	own    *redis.IntCmd
+	role   *redis.Cmd
+}
+
+// probe is what a publisher knows about the places of proofs. It belongs to the
+// publisher's goroutine.
+type probe struct {
+	sub   *subscriber
+	links *redislink.Links
+
+	counted, ownChannel string // "" while no namespace is there
+	sharded             bool
+	noNumSub, noRole    bool // the user has no right to it
+	nodes               int  // that have been seen at the right place
+
+	sent     uint64 // number of the last message to the own channel
+	missing  int    // looks at which its echo had not come
+	lookedAt time.Time
+}
+
+// echoMark begins the messages that a node sends to itself.
+const echoMark = `{"requestId":"puente-echo-`
+
+func echoPayload(n uint64) string { return echoMark + strconv.FormatUint(n, 10) + `"}` }
+
+// echoNumber is the number of an echo.
+func echoNumber(payload string) (n uint64, ok bool) {
+	rest, ok := strings.CutPrefix(payload, echoMark)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(strings.TrimSuffix(rest, `"}`), 10, 64)
+	return n, err == nil
+}
+
+// ask appends the proof to a pipeline. With echo, a message to the node's own
+// channel is among it, which is to come back on the subscription.
+func (p *probe) ask(ctx context.Context, pipe redis.Pipeliner, echo bool) proof {
+	a := proof{probe: p}
+	p.counted, p.ownChannel, p.sharded = p.sub.own()
+	if p.ownChannel != "" {
+		if echo || p.noNumSub {
+			p.sent++
+			if p.sharded {
+				a.own = pipe.SPublish(ctx, p.ownChannel, echoPayload(p.sent))
+			} else {
+				a.own = pipe.Publish(ctx, p.ownChannel, echoPayload(p.sent))
+			}
+		}
+		switch {
+		case p.noNumSub:
+		case p.sharded:
+			a.numSub = pipe.PubSubShardNumSub(ctx, p.counted, p.ownChannel)
+		default:
+			a.numSub = pipe.PubSubNumSub(ctx, p.counted, p.ownChannel)
+		}
+	}
+	if !p.noRole {
+		a.role = pipe.Do(ctx, "ROLE")
+	}
+	return a
+}
+
+// place is what a proof has found out.
+type place struct {
+	err   error // the connection does not lead to the master, or has failed
+	own   bool  // this node subscribes there
+	nodes int   // how many subscribe there, -1 if that is not known
+}
+
+// read returns what the proof found out.
+func (a proof) read() place {
+	p := a.probe
+	at := place{own: p.ownChannel == "", nodes: -1}
+	if a.role != nil {
+		role, err := a.role.Slice()
+		switch {
+		case redislink.IsAnswer(err) && (redislink.IsDenied(err) || redis.HasErrorPrefix(err, "unknown command")):
+			p.noRole = true
+		case err != nil:
+			at.err = err
+			return at
+		case len(role) > 0 && role[0] != "master":
+			at.err = errReplica
+			return at
+		}
+	}
+	if a.own != nil {
+		n, err := a.own.Result()
+		if err != nil && !redislink.IsDenied(err) {
+			at.err = err
+			return at
+		}
+		at.own = at.own || n > 0 || err != nil
+	}
+	if a.numSub != nil {
+		counts, err := a.numSub.Result()
+		switch {
+		case redislink.IsDenied(err):
+			p.noNumSub = true
+			at.own = true // the next proof counts otherwise
+		case err != nil:
+			at.err = err
+		default:
+			at.own = at.own || counts[p.ownChannel] > 0
+			at.nodes = int(counts[p.counted])
+		}
+	}
+	return at
+}
+
+// judge decides whether what was published in front of a proof reached the place
+// where all nodes subscribe.
+func (p *probe) judge(at place, epoch uint64) error {
+	subscribed, wanted := p.sub.subscribed(p.ownChannel)
+	at.own = at.own || !wanted // the namespace has been closed meanwhile
+	switch {
+	case at.err != nil:
+		return at.err
+	case epoch != p.links.Epoch():
+		return errMoving
+	case !at.own && subscribed:
+		return errDivided
+	case !at.own && at.nodes >= 0 && at.nodes < p.nodes-1:
+		return errNotThere // nor do the others
+	case !at.own && at.nodes < 0:
+		return errNotThere
+	}
+	if at.own && at.nodes >= 0 {
+		p.nodes = at.nodes
+	}
+	return nil
+}
+
+// settled decides whether publishing may begin after the connections were made
+// again: this node subscribes there, and so do the others, unless time is up.
+func (p *probe) settled(at place, epoch uint64, patient bool) error {
+	subscribed, wanted := p.sub.subscribed(p.ownChannel)
+	at.own = at.own || !wanted
+	switch {
+	case at.err != nil:
+		return at.err
+	case epoch != p.links.Epoch():
+		return errMoving
+	case !at.own && subscribed:
+		return errDivided
+	case !at.own:
+		return errNotThere
+	case patient && at.nodes >= 0 && at.nodes < p.nodes:
+		return errOthers
+	}
+	if at.nodes >= 0 {
+		p.nodes = at.nodes
+	}
+	return nil
+}
+
+// look is to be called every lookEvery, with a proof that has an echo: it returns
+// an error if earlier echoes have not come back.
+func (p *probe) look(before uint64) error {
+	subscribed, _ := p.sub.subscribed(p.ownChannel)
+	if before == 0 || !subscribed || p.sub.echoed(before) {
+		p.missing = 0
+		return nil
+	}
+	if p.missing++; p.missing < silentLooks-1 {
+		return nil
+	}
+	p.missing = 0
+	return errNoEcho
+}

@@ -1,0 +1,62 @@
+package redisadapter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/redislink"
+)
+
+// scoutEvery is how often a connection is made to see where the address leads.
+const scoutEvery = time.Second
+
+// scout finds out that the address of Redis leads to another server than it did:
+// a name or a proxy that was pointed to a promoted replica cuts no connection, and
+// the former master need not know of it. A connection that is made now must find
+// this node's subscription where it arrives. That it cannot be made says nothing.
+func (p *publisher) scout(ctx context.Context) {
+	ticker := time.NewTicker(scoutEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		probe := &probe{sub: p.cluster.sub, links: &p.cluster.links}
+		if err := probe.scout(ctx, p.cluster.fresh); errors.Is(err, errDivided) || errors.Is(err, errReplica) {
+			select {
+			case p.scouted <- err:
+			default:
+			}
+		}
+	}
+}
+
+// scout asks over a connection of its own.
+func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
+	o := *opts
+	client := redis.NewClient(&o)
+	defer client.Close()
+	for range 2 { // once more without what the user has no right to
+		epoch := p.links.Epoch()
+		pipe := client.Pipeline()
+		a := p.ask(ctx, pipe, false)
+		if a.numSub == nil && a.own == nil {
+			return nil
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !redislink.IsAnswer(err) {
+			return err
+		}
+		denied := p.noNumSub
+		at := a.read()
+		if p.noNumSub && !denied {
+			continue
+		}
+		return p.judge(at, epoch)
+	}
+	return nil
+}
