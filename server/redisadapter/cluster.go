@@ -24,7 +24,7 @@ type Cluster struct {
 	// fresh makes connections that show where the address leads by now; nil if
 	// others know that.
 	fresh  *redis.Options
-	pub    *publisher
+	pub    *publishers
 	sub    *subscriber
 	health health
 	stats  stats
@@ -64,7 +64,7 @@ func New(opts Options) (*Cluster, error) {
 	c.health.init(opts.Hooks)
 	c.connect(ro)
 	c.sub = newSubscriber(c)
-	c.pub = newPublisher(c)
+	c.pub = newPublishers(c)
 	if c.sentinels != nil {
 		c.sentinels.Start(c.moved)
 	}
@@ -100,7 +100,7 @@ func (c *Cluster) connect(ro *redis.UniversalOptions) {
 	c.client = redis.NewUniversalClient(&tracked)
 	if _, ok := c.client.(*redis.ClusterClient); !ok && c.sentinels == nil {
 		c.fresh = ro.Simple()
-		c.fresh.PoolSize = 1
+		c.fresh.PoolSize = 16 // after so many failures the library would go on trying by itself
 	}
 }
 
@@ -181,11 +181,31 @@ func (c *Cluster) subscribers(ctx context.Context, channel string, sharded bool)
 	if !ok {
 		return ask(ctx, c.client)
 	}
-	var sum atomic.Int64
-	err := cluster.ForEachShard(ctx, func(ctx context.Context, client *redis.Client) error {
+	if sharded {
+		node, err := cluster.MasterForKey(ctx, channel)
+		if err != nil {
+			return 0, err
+		}
+		return ask(ctx, node)
+	}
+	var sum, answered atomic.Int64
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, client *redis.Client) error {
 		n, err := ask(ctx, client)
+		if err == nil {
+			answered.Add(1)
+		}
 		sum.Add(int64(n))
 		return err
 	})
+	if answered.Load() > 0 { // nobody has subscribed at a server that is away
+		err = nil
+	}
 	return int(sum.Load()), err
+}
+
+// reload makes the library look where the slots of a Redis Cluster are.
+func (c *Cluster) reload(ctx context.Context) {
+	if cluster, ok := c.client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
 }

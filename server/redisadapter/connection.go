@@ -2,8 +2,6 @@ package redisadapter
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -34,8 +32,6 @@ const (
 
 // subscribeAtOnce bounds the channels of one command.
 const subscribeAtOnce = 500
-
-var errMoved = errors.New("redisadapter: shard channel has moved")
 
 // command is what has been sent on a subscribed connection. Redis answers in the
 // order of the commands: a confirmation for each name, or one error.
@@ -152,7 +148,7 @@ func (c *connection) targets() []target {
 func (c *connection) run() {
 	err := c.serve()
 	c.pubsub.Close()
-	if c.cutOff() {
+	if c.cutOff(err) {
 		c.sub.cluster.lost()
 	}
 	c.sub.fail(c, err)
@@ -315,7 +311,9 @@ func (c *connection) refused(err error) {
 	if !cmd.ping && !cmd.off {
 		for _, t := range cmd.targets() {
 			delete(c.active, t)
-			c.denied = append(c.denied, t)
+			if c.address == "" || !redis.HasErrorPrefix(err, "MOVED") {
+				c.denied = append(c.denied, t)
+			}
 		}
 	}
 	c.mu.Unlock()
@@ -326,6 +324,11 @@ func (c *connection) refused(err error) {
 			c.left(t) // what still comes is for nobody
 		}
 	default:
+		if c.address != "" && redis.HasErrorPrefix(err, "MOVED") {
+			c.forget(cmd.targets())
+			c.sub.moved(cmd.targets())
+			return
+		}
 		if redislink.IsDenied(err) {
 			err = &redislink.Denied{Command: cmd.text(), Channel: cmd.names[0], Err: err}
 		}
@@ -334,6 +337,17 @@ func (c *connection) refused(err error) {
 			c.single.Store(true)
 			c.retry()
 		}
+	}
+}
+
+// forget notes that targets are no longer the connection's: Redis Cluster has moved
+// them.
+func (c *connection) forget(targets []target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range targets {
+		delete(c.active, t)
+		delete(c.changes, t)
 	}
 }
 
@@ -363,7 +377,7 @@ func (c *connection) read(ctx context.Context) {
 	for {
 		m, err := c.pubsub.Receive(ctx)
 		c.heard.Store(true)
-		if redislink.IsAnswer(err) && !endsConnection(err) {
+		if redislink.IsAnswer(err) && !endsConnection(err, c.address != "") {
 			c.refused(err)
 			continue
 		}
@@ -380,8 +394,12 @@ func (c *connection) read(ctx context.Context) {
 
 // endsConnection reports whether nothing follows an answer of Redis: it closes
 // the connection after some, and the library after others.
-func endsConnection(err error) bool {
-	for _, prefix := range []string{"READONLY", "MOVED", "Protocol error"} {
+// With Redis Cluster a slot that has moved concerns one channel.
+func endsConnection(err error, cluster bool) bool {
+	for _, prefix := range []string{"READONLY", "Protocol error", "MOVED"} {
+		if cluster && prefix == "MOVED" {
+			continue
+		}
 		if redis.HasErrorPrefix(err, prefix) {
 			return true
 		}
@@ -451,7 +469,8 @@ func (c *connection) handle(ctx context.Context, m any) error {
 		case asked:
 			c.left(t)
 		default:
-			return fmt.Errorf("%w: %s", errMoved, m.Channel)
+			c.forget([]target{t})
+			c.sub.moved([]target{t})
 		}
 	}
 	return nil

@@ -25,8 +25,14 @@
 // counted where it was published.
 //
 // Redis cuts off a subscriber that is too far behind (client-output-buffer-limit,
-// 32 MB by default); a node that this happens to connects again and has lost what
-// was published meanwhile.
+// 32 MB by default); a node that this happens to connects again, has lost what
+// was published meanwhile, counts that and says so in its health.
+//
+// With Redis Cluster and the sharded protocol each shard is away by itself: it has a
+// connection, a queue, and a state in health, which names it by one of its slots. A
+// slot that moves takes its own channels along and no others; a message that is
+// published to a channel in this moment may be missed. The classic protocol publishes
+// and subscribes by any server of the Redis Cluster, and by another if that is away.
 //
 // # Who is the master
 //

@@ -29,21 +29,28 @@ const (
 	receiving
 )
 
+// source is a direction, of one shard of a Redis Cluster by its address; the
+// address is "" if there is one server, or one connection for all.
+type source struct {
+	side  side
+	shard string
+}
+
 // health is the state of both directions.
 type health struct {
 	changed func(Health)
 	failed  func(error)
 
 	mu      sync.Mutex
-	reasons [2]string // by side, "" where it is well
-	lost    time.Time // when Redis last cut the subscription off
+	reasons map[source]string // of what is not well
+	lost    time.Time         // when Redis last cut the subscription off
 	since   time.Time
 	told    Health // what changed was called with
 }
 
 func (h *health) init(hooks Hooks) {
 	h.changed, h.failed = hooks.Health, hooks.Failed
-	h.reasons[receiving] = "connecting to Redis"
+	h.reasons = map[source]string{{side: receiving}: "connecting to Redis"}
 	h.since = time.Now()
 	h.told = h.locked()
 }
@@ -55,27 +62,54 @@ func (h *health) get() Health {
 }
 
 func (h *health) locked() Health {
-	for s, reason := range h.reasons {
-		if reason == string(errNotThere) && h.reasons[receiving] != "" && side(s) == publishing {
+	var first source
+	reason := ""
+	for s, r := range h.reasons {
+		if r == string(errNotThere) && h.reasons[source{receiving, s.shard}] != "" && s.side == publishing {
 			continue // the other side knows why
 		}
-		if reason != "" {
-			return Health{Degraded: true, Reason: reason, Since: h.since}
+		if reason == "" || s.side < first.side || s.side == first.side && s.shard < first.shard {
+			first, reason = s, r
 		}
 	}
-	if !h.lost.IsZero() && time.Since(h.lost) < lossShown {
-		return Health{Degraded: true, Reason: errCutOff.Error(), Since: h.since}
+	if reason == "" && !h.lost.IsZero() && time.Since(h.lost) < lossShown {
+		reason = errCutOff.Error()
 	}
-	return Health{}
+	if reason == "" {
+		return Health{}
+	}
+	return Health{Degraded: true, Reason: reason, Since: h.since}
 }
 
-// set notes the state of a side: what is wrong with it, or nil.
-func (h *health) set(s side, err error) {
+// received notes that all subscriptions are there, of all shards, or refused.
+func (h *health) received(refused error) {
+	h.mu.Lock()
+	var shards []source
+	for s := range h.reasons {
+		if s.side == receiving && s.shard != "" {
+			shards = append(shards, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range shards {
+		h.set(s, nil)
+	}
+	h.set(source{side: receiving}, refused)
+}
+
+// set notes the state of a source: what is wrong with it, or nil.
+func (h *health) set(s source, err error) {
 	reason := redislink.Reason(err)
 	if err != nil && h.failed != nil {
 		h.failed(err)
 	}
-	h.update(func() { h.reasons[s] = reason })
+	h.update(func() {
+		if reason != "" {
+			h.reasons[s] = reason
+		} else {
+			delete(h.reasons, s)
+		}
+	})
 }
 
 // cutOff notes that Redis has cut the subscription off.

@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"errors"
 	"time"
 
 	"github.com/puente-io/puente/server/redislink"
@@ -22,11 +23,17 @@ const (
 	lossShown = 30 * time.Second
 )
 
-// cutOff reports whether the connection, which has ended, was cut off.
-func (c *connection) cutOff() bool {
-	if c.sub.ctx.Err() != nil {
+// cutOff reports whether the connection, which has ended, was cut off: by Redis,
+// which the publisher may have found out before the reader could.
+func (c *connection) cutOff(err error) bool {
+	if c.sub.ctx.Err() != nil || moving(err) && !errors.Is(err, errCutOff) {
 		return false // by ourselves
 	}
+	return c.behind()
+}
+
+// behind reports whether the reader waits for slow members, or has lately.
+func (c *connection) behind() bool {
 	return c.held.Load() || time.Since(time.Unix(0, c.waited.Load())) < cutOffWithin
 }
 

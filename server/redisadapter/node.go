@@ -119,10 +119,10 @@ func (n *node) count(ctx context.Context) (int, error) {
 	if err := n.cluster.sub.ready(ctx, n.targets...); err != nil {
 		return 1, err
 	}
-	if err := n.cluster.pub.isAway(); err != nil {
+	channel, sharded := n.proto.counted()
+	if err := n.cluster.pub.isAway(ctx, channel); err != nil {
 		return 1, err
 	}
-	channel, sharded := n.proto.counted()
 	count, err := n.cluster.subscribers(ctx, channel, sharded)
 	switch {
 	case err == nil:

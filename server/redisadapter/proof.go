@@ -155,7 +155,7 @@ func (p *probe) judge(at place, epoch uint64) error {
 	case epoch != p.links.Epoch():
 		return errMoving
 	case !at.own && subscribed:
-		return errDivided
+		return p.sub.divided()
 	case !at.own && at.nodes >= 0 && at.nodes < p.nodes-1:
 		return errNotThere // nor do the others
 	case !at.own && at.nodes < 0:
@@ -178,7 +178,7 @@ func (p *probe) settled(at place, epoch uint64, patient bool) error {
 	case epoch != p.links.Epoch():
 		return errMoving
 	case !at.own && subscribed:
-		return errDivided
+		return p.sub.divided()
 	case !at.own:
 		return errNotThere
 	case patient && at.nodes >= 0 && at.nodes < p.nodes:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +58,8 @@ func (o outgoing) size() int { return len(o.channel) + len(o.payload) + 128 }
 type publisher struct {
 	cluster *Cluster
 	sharded bool
+	shard   string        // address of the shard's master when this began, with Redis Cluster and the sharded protocol
+	channel string        // one of the shard
 	probe   *probe        // nil with Redis Cluster, whose servers pass on to each other
 	done    chan struct{} // the goroutines have ended
 	results results
@@ -76,6 +79,7 @@ type publisher struct {
 	// Of the goroutine.
 	refusedAt time.Time // the last message that Redis refused
 	cutAt     time.Time
+	failures  int    // which master of a Redis Cluster publishes to all
 	epoch     uint64 // of the links, when publishing began or settled
 }
 
@@ -83,10 +87,12 @@ type publisher struct {
 // takes others.
 const refusedFor = 5 * time.Second
 
-func newPublisher(c *Cluster) *publisher {
+// newPublisher starts a publisher, of one shard if shard is not "": then channel
+// is one of the shard's.
+func newPublisher(c *Cluster, shard, channel string) *publisher {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &publisher{
-		cluster: c, sharded: c.opts.Mode == Sharded, done: make(chan struct{}),
+		cluster: c, sharded: c.opts.Mode == Sharded, shard: shard, channel: channel, done: make(chan struct{}),
 		space: make(chan struct{}), wake: make(chan struct{}, 1), stop: cancel,
 		scouted: make(chan error, 1),
 	}
@@ -326,7 +332,7 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 		}
 		if fate != nil {
 			failed++
-			fate = unavailable(fate)
+			fate = told(fate)
 		}
 		p.results.put(o.accepted, fate)
 	}
@@ -339,6 +345,16 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 		away = p.echo()
 	}
 	return away
+}
+
+func away(err error) error { return fmt.Errorf("%w: %w", adapter.ErrAway, err) }
+
+// report sets the health of the publisher, or of its shard.
+func (p *publisher) report(err error) {
+	if err != nil && p.shard != "" {
+		err = &redislink.ShardError{Slot: redislink.Slot(p.channel), Err: err}
+	}
+	p.cluster.health.set(source{publishing, p.shard}, err)
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", adapter.ErrUnavailable, err) }
@@ -370,14 +386,25 @@ func (p *publisher) lost(messages []outgoing, err error) {
 	if len(messages) == 0 {
 		return
 	}
-	told := err
-	if !errors.Is(err, adapter.ErrUnavailable) {
-		told = unavailable(err)
-	}
+	err = told(err)
 	for _, o := range messages {
-		p.results.put(o.accepted, told)
+		p.results.put(o.accepted, err)
 	}
-	p.cluster.dropped(len(messages), told)
+	p.cluster.dropped(len(messages), err)
+}
+
+// told is what senders learn of an error: that Redis is away, if it could not be
+// reached, or has gone; that the message may not have been taken in time or by the
+// right server, if something was there.
+func told(err error) error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, adapter.ErrUnavailable):
+		return err
+	case moving(err), redislink.IsDenied(err), errors.As(err, &timeout) && timeout.Timeout():
+		return unavailable(err)
+	}
+	return away(err)
 }
 
 // refused sets the health if Redis refuses messages, or has not for a while.
@@ -385,10 +412,10 @@ func (p *publisher) refused(err error) {
 	switch {
 	case err != nil:
 		p.refusedAt = time.Now()
-		p.cluster.health.set(publishing, err)
+		p.report(err)
 	case !p.refusedAt.IsZero() && time.Since(p.refusedAt) > refusedFor:
 		p.refusedAt = time.Time{}
-		p.cluster.health.set(publishing, nil)
+		p.report(nil)
 	}
 }
 
@@ -396,20 +423,21 @@ func (p *publisher) refused(err error) {
 type pipeliner interface{ Pipeline() redis.Pipeliner }
 
 // target is where messages go. The library sends PUBLISH, which has no key, to
-// any node of a Redis Cluster; for the order all must go to the same.
+// any node of a Redis Cluster; for the order all go to the same, until that fails.
+// SPUBLISH goes where the slot is, and is redirected if that has moved.
 func (p *publisher) target(ctx context.Context) (pipeliner, error) {
 	cluster, ok := p.cluster.client.(*redis.ClusterClient)
 	if !ok || p.sharded {
 		return p.cluster.client, nil
 	}
-	return cluster.MasterForKey(ctx, p.cluster.opts.Prefix)
+	return anyMaster(ctx, cluster, p.failures)
 }
 
 // follow gets publishing back to the master, after an error. It holds messages
 // for a moment, in which a planned change of masters is over; if that does not
 // do, Redis is away. It returns what is to be sent then.
 func (p *publisher) follow(ctx context.Context, held []outgoing, why error) []outgoing {
-	p.cluster.health.set(publishing, why)
+	p.report(why)
 	began := time.Now()
 	for delay := settleWait; ctx.Err() == nil; delay = min(2*delay, lastRetry) {
 		p.cut(why)
@@ -422,10 +450,10 @@ func (p *publisher) follow(ctx context.Context, held []outgoing, why error) []ou
 			p.mu.Lock()
 			p.away = nil
 			p.mu.Unlock()
-			p.cluster.health.set(publishing, nil)
+			p.report(nil)
 			return held
 		}
-		p.cluster.health.set(publishing, why)
+		p.report(why)
 		if time.Since(began) > holdFor || !moving(why) {
 			held = p.giveUp(held, why)
 		}
@@ -435,7 +463,7 @@ func (p *publisher) follow(ctx context.Context, held []outgoing, why error) []ou
 
 // moving reports whether an error is one of connections that are being made.
 func moving(err error) bool {
-	return errors.Is(err, errMoving) || errors.Is(err, errDivided) || errors.Is(err, errNotThere) || errors.Is(err, errOthers) || errors.Is(err, errReplica)
+	return errors.Is(err, errMoving) || errors.Is(err, errDivided) || errors.Is(err, errCutOff) || errors.Is(err, errNotThere) || errors.Is(err, errOthers) || errors.Is(err, errReplica)
 }
 
 // cutEvery is how often all connections are cut at most.
@@ -443,18 +471,41 @@ const cutEvery = time.Second
 
 // cut makes all connections be made again, if they lead to the wrong place.
 func (p *publisher) cut(why error) {
-	wrong := errors.Is(why, errReplica) || errors.Is(why, errDivided) || errors.Is(why, errNoEcho)
+	wrong := errors.Is(why, errReplica) || errors.Is(why, errDivided) || errors.Is(why, errCutOff) || errors.Is(why, errNoEcho)
 	if wrong && time.Since(p.cutAt) > cutEvery {
 		p.cutAt = time.Now()
 		p.cluster.cut(why)
 	}
 }
 
+// answers finds out whether a Redis Cluster takes messages. PING would be refused
+// if Redis cannot save.
+func (p *publisher) answers(ctx context.Context) error {
+	cluster, ok := p.cluster.client.(*redis.ClusterClient)
+	if !ok {
+		return p.cluster.client.PubSubNumSub(ctx).Err()
+	}
+	cluster.ReloadState(ctx)
+	if p.shard != "" {
+		node, err := cluster.MasterForKey(ctx, p.channel)
+		if err != nil {
+			return err
+		}
+		return node.PubSubShardNumSub(ctx).Err()
+	}
+	p.failures++
+	node, err := anyMaster(ctx, cluster, p.failures)
+	if err != nil {
+		return err
+	}
+	return node.PubSubNumSub(ctx).Err()
+}
+
 // settled finds out whether messages may be published (again).
 func (p *publisher) settled(ctx context.Context, since time.Time) error {
 	if p.probe == nil {
-		err := p.cluster.client.PubSubNumSub(ctx).Err() // PING would be refused where Redis cannot save
-		if redislink.IsDenied(err) {                    // a refusal is an answer, too
+		err := p.answers(ctx)
+		if redislink.IsDenied(err) { // a refusal is an answer, too
 			return nil
 		}
 		return err
@@ -473,12 +524,12 @@ func (p *publisher) settled(ctx context.Context, since time.Time) error {
 // giveUp drops what is queued: it would be late when Redis is back. From now on
 // publish returns an error at once.
 func (p *publisher) giveUp(rest []outgoing, err error) []outgoing {
-	away := fmt.Errorf("%w: %w", adapter.ErrAway, err)
+	reason := away(err)
 	if moving(err) {
-		away = unavailable(err) // something is there, and may be the wrong server
+		reason = unavailable(err) // something is there, and may be the wrong server
 	}
 	p.mu.Lock()
-	p.away = away
+	p.away = reason
 	rest = append(rest, p.queue...)
 	p.queue = nil
 	p.mu.Unlock()

@@ -42,6 +42,7 @@ type receiver interface {
 type route struct {
 	to        receiver
 	confirmed bool
+	address   string        // of the connection that has it, or had
 	news      chan struct{} // closed when ready has to look again; nil where nobody waits
 }
 
@@ -71,8 +72,9 @@ type subscriber struct {
 	dirty     map[target]struct{}
 	conns     map[string]*connection
 	ended     map[string]<-chan struct{} // by address: the last connection that failed has delivered all
-	away      error                      // Redis cannot be reached; nil before the first attempt has failed
-	failures  int                        // of connections since the last confirmation
+	away      map[string]error           // by address, why the last connection failed
+	retries   map[string]retry           // by address
+	later     map[target]struct{}        // that are placed again after a while
 
 	echoes atomic.Uint64 // number of the last message of this node to itself that has come
 }
@@ -82,7 +84,7 @@ func newSubscriber(c *Cluster) *subscriber {
 	s := &subscriber{
 		cluster: c, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
 		routes: make(map[target]*route), refused: make(map[target]error), dirty: make(map[target]struct{}), conns: make(map[string]*connection),
-		ended: make(map[string]<-chan struct{}),
+		ended: make(map[string]<-chan struct{}), away: make(map[string]error), retries: make(map[string]retry), later: make(map[target]struct{}),
 	}
 	s.running.Go(s.run)
 	return s
@@ -152,12 +154,13 @@ func (s *subscriber) signal() {
 func (s *subscriber) ready(ctx context.Context, targets ...target) error {
 	for len(targets) > 0 {
 		s.mu.Lock()
-		rt, away := s.routes[targets[0]], s.away
+		rt := s.routes[targets[0]]
 		if rt == nil || rt.confirmed {
 			s.mu.Unlock()
 			targets = targets[1:]
 			continue
 		}
+		away := s.away[rt.address]
 		if err := s.refused[targets[0]]; err != nil {
 			away = err
 		}
@@ -188,42 +191,46 @@ func (s *subscriber) tell() {
 	}
 }
 
+// retry is how long a connection waits that is to take the place of one that
+// failed, the longer the more have failed in a row.
+type retry struct {
+	failures int
+	at       time.Time
+}
+
+// movedWait is how long a channel waits that Redis Cluster has moved, so that the
+// library learns where.
+const movedWait = 30 * time.Millisecond
+
 func (s *subscriber) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
+		case <-timer.C:
+			s.mu.Lock()
+			for t := range s.later {
+				s.dirty[t] = struct{}{}
+			}
+			clear(s.later)
+			s.mu.Unlock()
 		case <-s.ctx.Done():
-			return
-		}
-		if !s.pause() {
 			return
 		}
 		s.mu.Lock()
 		changed := s.dirty
 		s.dirty = make(map[target]struct{})
 		s.mu.Unlock()
-		s.place(changed)
+		if wait := s.place(changed); wait > 0 {
+			timer.Reset(wait)
+		}
 	}
 }
 
-// pause waits after failures, the longer the more there were in a row.
-func (s *subscriber) pause() bool {
-	s.mu.Lock()
-	n := s.failures
-	s.mu.Unlock()
-	if n == 0 {
-		return true
-	}
-	select {
-	case <-time.After(min(firstRetry<<min(n-1, 10), lastRetry)):
-		return true
-	case <-s.ctx.Done():
-		return false
-	}
-}
-
-// place gives changes to the connections that serve the targets.
-func (s *subscriber) place(changed map[target]struct{}) {
+// place gives changes to the connections that serve the targets. It returns after
+// which time those are to be placed that must wait, 0 if there are none.
+func (s *subscriber) place(changed map[target]struct{}) time.Duration {
 	cluster, _ := s.cluster.client.(*redis.ClusterClient)
 	clients := map[string]pubsubber{"": s.cluster.client}
 	targets := make(map[string][]target)
@@ -243,12 +250,44 @@ func (s *subscriber) place(changed map[target]struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
-		return
+		return 0
+	}
+	now, wait := time.Now(), time.Duration(0)
+	postpone := func(d time.Duration) {
+		if d = max(d, time.Millisecond); wait == 0 || d < wait {
+			wait = d
+		}
+	}
+	if len(s.later) > 0 {
+		postpone(movedWait)
 	}
 	for address, list := range targets {
+		for _, t := range list {
+			if rt := s.routes[t]; rt != nil {
+				rt.address = address
+			}
+		}
+		for _, c := range s.conns { // a channel that has moved
+			if c.address != address {
+				c.forget(list)
+			}
+		}
 		c := s.conns[address]
 		if c == nil {
-			c = newConnection(s, address, clients[address], s.ended[address])
+			if left := s.retries[address].at.Sub(now); left > 0 {
+				for _, t := range list {
+					s.later[t] = struct{}{}
+				}
+				postpone(left)
+				continue
+			}
+			client := clients[address]
+			if cluster != nil && address == "" { // the library would go to the same server, which may be away
+				if node, err := anyMaster(s.ctx, cluster, s.retries[address].failures); err == nil {
+					client = node
+				}
+			}
+			c = newConnection(s, address, client, s.ended[address])
 			s.conns[address] = c
 			delete(s.ended, address)
 			s.running.Go(c.run)
@@ -256,15 +295,33 @@ func (s *subscriber) place(changed map[target]struct{}) {
 		}
 		c.change(list)
 	}
+	return wait
+}
+
+// moved has a channel, that Redis Cluster has moved, be subscribed to at its new
+// place; all the others of the connection stay.
+func (s *subscriber) moved(targets []target) {
+	s.cluster.reload(s.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range targets {
+		if rt := s.routes[t]; rt != nil {
+			if rt.confirmed {
+				rt.confirmed = false
+				s.confirmed--
+			}
+			s.later[t] = struct{}{}
+		}
+	}
+	s.signal()
 }
 
 // fail gives up a connection, where there is one, and has its targets, or the
 // given ones, placed again.
 func (s *subscriber) fail(c *connection, err error, targets ...target) {
-	if cluster, ok := s.cluster.client.(*redis.ClusterClient); ok {
-		cluster.ReloadState(s.ctx)
-	}
+	s.cluster.reload(s.ctx)
 	s.mu.Lock()
+	address := ""
 	if c != nil {
 		if s.conns[c.address] != c { // another has taken its place
 			s.mu.Unlock()
@@ -273,17 +330,32 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 		delete(s.conns, c.address)
 		s.ended[c.address] = c.delivered
 		targets = c.targets()
+		address = c.address
 	}
 	s.replace(targets)
-	s.failures++
-	s.away = err
+	n := s.retries[address].failures
+	s.retries[address] = retry{n + 1, time.Now().Add(min(firstRetry<<min(n, 10), lastRetry))}
+	s.away[address] = err
+	if c == nil { // where it should go is not known
+		for _, t := range targets {
+			delete(s.dirty, t)
+			s.later[t] = struct{}{}
+		}
+	}
 	s.tell()
 	s.signal()
 	closing := s.ctx.Err() != nil
 	s.mu.Unlock()
-	if !closing {
-		s.cluster.health.set(receiving, err)
+	if closing {
+		return
 	}
+	if address != "" {
+		if len(targets) > 0 {
+			err = &redislink.ShardError{Slot: redislink.Slot(targets[0].name), Err: err}
+		}
+		s.cluster.health.set(source{side: receiving}, nil)
+	}
+	s.cluster.health.set(source{receiving, address}, err)
 }
 
 // replace makes targets be subscribed to again. s.mu is held.
@@ -314,11 +386,24 @@ func (s *subscriber) move(why error, overlap bool) {
 		}
 		s.replace(c.targets())
 	}
-	s.away = why
+	s.away[""] = why
 	s.tell()
 	s.signal()
 	s.mu.Unlock()
-	s.cluster.health.set(receiving, why)
+	s.cluster.health.set(source{side: receiving}, why)
+}
+
+// divided is what is wrong if Redis does not know of this node's subscription: it
+// is at another server, or Redis has cut it off and that is not read yet.
+func (s *subscriber) divided() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.behind() {
+			return errCutOff
+		}
+	}
+	return errDivided
 }
 
 // own returns the channels by which a publisher finds out where its connection
@@ -399,9 +484,14 @@ func (s *subscriber) confirm(c *connection, t target) {
 	rt.confirmed = true
 	delete(s.refused, t)
 	s.confirmed++
-	s.failures = 0
+	well := s.away[c.address] != nil
+	delete(s.away, c.address)
+	delete(s.retries, c.address)
 	rt.tell()
 	s.mu.Unlock()
+	if well && c.address != "" { // the shard is there, whatever others do
+		s.cluster.health.set(source{receiving, c.address}, nil)
+	}
 	s.settle()
 }
 
@@ -414,7 +504,6 @@ func (s *subscriber) refuse(targets []target, err error) {
 			rt.tell()
 		}
 	}
-	s.failures = 0
 	s.mu.Unlock()
 	s.settle()
 }
@@ -425,7 +514,7 @@ func (s *subscriber) settle() {
 	settled := s.confirmed+len(s.refused) == len(s.routes)
 	var refused error
 	if settled {
-		s.away = nil
+		clear(s.away)
 		for _, err := range s.refused {
 			refused = err
 			break
@@ -433,7 +522,7 @@ func (s *subscriber) settle() {
 	}
 	s.mu.Unlock()
 	if settled {
-		s.cluster.health.set(receiving, refused)
+		s.cluster.health.received(refused)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -56,9 +57,12 @@ func Reason(err error) string {
 		dns     *net.DNSError
 		timeout net.Error
 	)
+	var shard *ShardError
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &shard):
+		return "shard of slot " + strconv.Itoa(shard.Slot) + ": " + Reason(shard.Err)
 	case errors.As(err, &problem):
 		return string(problem)
 	case errors.As(err, &denied):

@@ -40,6 +40,7 @@ func TestReason(t *testing.T) {
 		{answer("ERR max number of clients reached"), "ERR max number of clients reached"},
 		{&net.OpError{Op: "dial", Addr: &net.TCPAddr{Port: 6379}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "Redis cannot be reached: connection refused"},
 		{&net.DNSError{Err: "no such host", Name: "redis.internal"}, "the host of Redis is not known"},
+		{&redislink.ShardError{Slot: 7, Err: io.EOF}, "shard of slot 7: Redis has closed the connection"},
 		{fmt.Errorf("read 10.0.0.7: %w", io.EOF), "Redis has closed the connection"},
 		{context.DeadlineExceeded, "Redis does not answer"},
 		{fmt.Errorf("at 10.0.0.7: %w", redislink.ErrSilent), "Redis does not answer"},
@@ -49,6 +50,14 @@ func TestReason(t *testing.T) {
 	} {
 		if got := redislink.Reason(tc.err); got != tc.want {
 			t.Errorf("Reason(%v) = %q, want %q", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestSlot(t *testing.T) {
+	for key, want := range map[string]int{"123456789": 12739, "foo": 12182, "a{foo}b": 12182, "{}foo": redislink.Slot("{}foo"), "": 0} {
+		if got := redislink.Slot(key); got != want {
+			t.Errorf("Slot(%q) = %d, want %d", key, got, want)
 		}
 	}
 }

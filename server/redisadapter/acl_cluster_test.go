@@ -1,0 +1,26 @@
+package redisadapter_test
+
+import (
+	"testing"
+
+	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
+)
+
+// With Redis Cluster a user needs to ask where the slots are, and no more.
+func TestNeededRightsWithRedisCluster(t *testing.T) {
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			servers, cluster := sharded(t)
+			cluster.Mode = opts.Mode
+			for _, s := range servers {
+				setRules(s, "reset on >secret +cluster|slots "+channels(cluster.Prefix)+" "+rights[name].needed)
+			}
+			cluster.Redis.Username, cluster.Redis.Password = "node", "secret"
+			p := startTwo(t, cluster)
+			adaptertest.Eventually(t, "both are well", func() bool {
+				return !p.clusters[0].Health().Degraded && !p.clusters[1].Health().Degraded
+			})
+			adaptertest.Eventually(t, "broadcasts arrive", func() bool { p.broadcast(t); return p.socket.Len() > 0 })
+		})
+	}
+}
