@@ -147,13 +147,6 @@ func (s *Session) Open() bool {
 	return s.state == stateOpen
 }
 
-// closed reports whether nothing can be sent any more.
-func (s *Session) closed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == stateClosed
-}
-
 // Send queues frames, in order and with no other frame between them, and has
 // them written soon by another goroutine. It returns ErrClosed on a session
 // that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were queued
