@@ -29,7 +29,7 @@ const (
 // follows from it, in section "Clients that are behind".
 type backlog struct {
 	mark  int // bytes queued to one session from which on publishers wait
-	pace  int // and as many as they may let it grow to within patience
+	pace  int // as many as they may let it grow to within patience, even if the client reads
 	most  int // and as many as it may have
 	total int64
 	// patience is how long a client may take nothing.
@@ -58,6 +58,10 @@ func newBacklog(opts *Options) *backlog {
 
 // now is the time on the backlog's clock, which starts with the server.
 func (b *backlog) now() time.Duration { return time.Since(b.started) }
+
+// window is the time within which a client must take half of the mark for
+// publishers to wait for it: the longest silence that one client can impose on them.
+func (b *backlog) window() time.Duration { return b.patience / 10 }
 
 // isFull reports whether the queues hold more than they may.
 func (b *backlog) isFull() bool { return b.held.Load() > b.total }
@@ -147,7 +151,7 @@ func (b *backlog) stop() {
 // take some it closes none, until publishers have waited for a tenth of the
 // patience; then one.
 func (b *backlog) shed() {
-	stalled := b.patience / 10
+	stalled := b.window()
 	now := b.now()
 	b.mu.Lock()
 	if b.full == 0 {

@@ -245,6 +245,44 @@ func TestTricklingClient(t *testing.T) {
 	})
 }
 
+// A client that takes a lot now and then, and nothing in between, does not hold one
+// publication for long, and is closed before it has held many.
+func TestDrippingClient(t *testing.T) {
+	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		_, in := openPipe(t, srv, "")
+		r := <-sessions
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				if _, err := io.ReadFull(in, make([]byte, 2_000_000)); err != nil {
+					return
+				}
+				time.Sleep(9 * time.Second)
+			}
+		}()
+		start, longest := time.Now(), time.Duration(0)
+		f := TextFrame(make([]byte, 50_000))
+		for {
+			before := time.Now()
+			if r.session.Send(f) != nil {
+				break
+			}
+			longest = max(longest, time.Since(before))
+		}
+		if longest > 1100*time.Millisecond {
+			t.Errorf("one publication took %v", longest)
+		}
+		if took := time.Since(start); took > 40*time.Second {
+			t.Errorf("publishers were slowed down for %v", took)
+		}
+		<-ended
+		if got := r.reason(t); got != ReasonSlowConsumer {
+			t.Errorf("reason %q", got)
+		}
+	})
+}
+
 // A client that takes enough holds its publishers to its speed, and loses nothing,
 // however much it is.
 func TestSteadyClientIsWaitedFor(t *testing.T) {

@@ -5,8 +5,10 @@ import "time"
 // congestion is the state of a session for which publishers wait: more is queued
 // than the backlog's mark.
 type congestion struct {
-	since   time.Duration // when that began
-	renewed time.Duration // when the client last had taken as much as it must in SlowTimeout
+	room    float64       // bytes beyond the mark that may be queued before publishers wait
+	grown   time.Duration // when room was last brought up to date
+	renewed time.Duration // when the client last had taken enough within [backlog.window]
+	from    time.Duration // when the counting of taken began
 	taken   int           // bytes, since then
 	relief  chan struct{} // closed when it ends; nil if nobody waits
 }
@@ -48,8 +50,11 @@ func (s *Session) took(n int) {
 	now := s.server.backlog.now()
 	s.tookAt = now
 	if c := s.congestion; c != nil {
+		if now-c.from > s.server.backlog.window() {
+			c.taken, c.from = 0, now
+		}
 		if c.taken += n; c.taken >= s.server.backlog.mark/2 {
-			c.taken, c.renewed = 0, now
+			c.taken, c.from, c.renewed = 0, now, now
 		}
 	}
 }
@@ -58,7 +63,7 @@ func (s *Session) took(n int) {
 func (s *Session) congest() {
 	if s.congestion == nil {
 		now := s.server.backlog.now()
-		s.congestion = &congestion{since: now, renewed: now}
+		s.congestion = &congestion{grown: now, renewed: now, from: now}
 	}
 }
 
@@ -80,24 +85,32 @@ func (s *Session) decongest() {
 
 // delay is how long a publisher has to wait before it may queue more, 0 if it need
 // not wait. The bytes that may be queued grow with time, so that a client that
-// takes nothing slows its publishers down and does not stop them. When they have
-// grown to their bound publishers wait for a client that takes enough, and for no
-// other: what they queue to that one ends it.
+// takes little or nothing slows its publishers down and does not stop them. When
+// they have grown to the backlog's pace they stay there as long as the client takes
+// enough: publishers wait for such a client, and for no other.
 func (s *Session) delay(now time.Duration) time.Duration {
 	c, b := s.congestion, s.server.backlog
 	if c == nil || now-c.renewed > b.patience {
 		return 0
 	}
-	age := min(now-c.since, b.patience)
-	room := float64(b.pace - b.mark)
-	over := float64(s.queued()-b.mark) - room*float64(age)/float64(b.patience)
+	most := float64(b.pace - b.mark)
+	enough := now-c.renewed <= b.window()
+	grown := c.room + most*float64(now-c.grown)/float64(b.patience)
+	switch {
+	case !enough:
+		c.room = grown
+	case c.room < most:
+		c.room = min(grown, most)
+	}
+	c.grown = now
+	over := float64(s.queued()-b.mark) - c.room
 	switch {
 	case over <= 0:
 		return 0
-	case room == 0 || age == b.patience:
+	case most == 0 || enough && c.room >= most:
 		return longestWait
 	}
-	return max(1, time.Duration(over/room*float64(b.patience)))
+	return max(1, time.Duration(over/most*float64(b.patience)))
 }
 
 // awaitRelief returns the delay, and what is closed if it ends early. It takes

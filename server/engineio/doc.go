@@ -50,16 +50,18 @@
 //
 // The waiting of publishers is made so that one client that has stopped does not
 // stop them. What may be queued to a session before they wait begins at
-// MaxQueueBytes and grows for SlowTimeout, evenly, up to the middle between
-// MaxQueueBytes and MaxBacklogBytes; by default that is 3 MiB a second. A client
-// that takes nothing thus slows the publishers of its rooms down to that, for
-// SlowTimeout, and is gone then; one that pauses and goes on has lost nothing. A
-// client that takes bytes steadily, but more slowly than they are published, holds
-// its publishers to its own speed once the bound has stopped growing. It must take
-// half of MaxQueueBytes in each SlowTimeout for that: otherwise publishers do not
-// wait for it, and it reaches MaxBacklogBytes. Other rooms are not affected. The
-// second half of the way to MaxBacklogBytes is for messages that many publishers
-// queue at once, each before it waits.
+// MaxQueueBytes and grows evenly, by half of the way to MaxBacklogBytes in
+// SlowTimeout; by default that is 3 MiB a second. A client that takes nothing thus
+// slows the publishers of its rooms down to that, for SlowTimeout, and is gone
+// then; one that pauses and goes on has lost nothing. A client that takes bytes
+// steadily, but more slowly than they are published, holds its publishers to its
+// own speed: halfway to MaxBacklogBytes the bound stops growing for as long as the
+// client takes half of MaxQueueBytes in each tenth of SlowTimeout, by default 512
+// KiB a second. So a client that takes a little now and then keeps a publisher
+// waiting for a second and not for ten, and reaches MaxBacklogBytes. If it has not
+// taken enough for SlowTimeout, publishers do not wait for it at all. Other rooms
+// are not affected. The second half of the way to MaxBacklogBytes is also for
+// messages that many publishers queue at once, each before it waits.
 //
 // A publisher waits after it has queued, for SlowTimeout at most, and not after
 // its context or the session has ended: whether it has waited or not, what it
