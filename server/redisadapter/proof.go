@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -48,9 +47,8 @@ type probe struct {
 	noNumSub, noRole    bool // the user has no right to it
 	nodes               int  // that have been seen at the right place
 
-	sent     uint64 // number of the last message to the own channel
-	missing  int    // looks at which its echo had not come
-	lookedAt time.Time
+	sent    uint64 // number of the last message to the own channel
+	missing int    // looks at which its echo had not come
 }
 
 // echoMark begins the messages that a node sends to itself.
