@@ -315,7 +315,7 @@ type valved struct {
 func (c valved) Read(p []byte) (int, error) {
 	rate := c.valve.pass()
 	if rate > 0 {
-		p = p[:min(len(p), max(rate/50, 1))]
+		p = p[:min(len(p), max(rate/10, 1))]
 	}
 	n, err := c.Conn.Read(p)
 	c.valve.read()

@@ -73,7 +73,9 @@ func largeBursts(puente string, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stdout, "VIOLATION", v)
 		}
 		if b.failed {
-			fmt.Fprintf(stderr, "%s\n", c.log.Bytes())
+			for _, log := range c.logs {
+				fmt.Fprintf(stderr, "%s\n", log.Bytes())
+			}
 		}
 	}
 	if failed {
@@ -87,7 +89,7 @@ type processes struct {
 	puente string
 	urls   []string
 	pids   []int
-	log    bytes.Buffer
+	logs   []*bytes.Buffer
 }
 
 func (c *processes) start(b *round, n int) {
@@ -114,7 +116,8 @@ func (c *processes) start(b *round, n int) {
 		}
 		cmd := exec.Command(c.puente)
 		cmd.Env = append(env, "HTTP_PORT="+port)
-		cmd.Stdout, cmd.Stderr = &c.log, &c.log
+		log := new(bytes.Buffer)
+		cmd.Stdout, cmd.Stderr, c.logs = log, log, append(c.logs, log)
 		if err := cmd.Start(); err != nil {
 			b.Fatalf("%v", err)
 		}
