@@ -20,7 +20,7 @@ import (
 
 // startProxy runs a proxy in the foreground until the test ends, in a folder with
 // its configuration, and waits until it listens on the sockets that config names.
-// Where it is not installed the test is skipped.
+// The test is skipped if it is not installed.
 func startProxy(t *testing.T, name string, config func(dir string) string, args func(file string) []string, sockets ...string) (dir string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -92,7 +92,7 @@ func nginx(node string, servers map[string]string) func(string) string {
 }
 
 // TestNginx: all transports work through an nginx however it speaks to its
-// upstream: by HTTP/1.0, which it does unless it is told otherwise, and by 1.1,
+// upstream: by HTTP/1.0, its default, and by 1.1,
 // with connections that it keeps.
 func TestNginx(t *testing.T) {
 	n := startNode(t)

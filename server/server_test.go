@@ -230,7 +230,7 @@ func TestDoubledSlashes(t *testing.T) {
 	}
 }
 
-// Balancers that are told no path ask for OPTIONS / (HAProxy), or HEAD /.
+// Balancers without a configured path ask for OPTIONS / (HAProxy), or HEAD /.
 func TestBareHealthCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startOn(t, nil, raw.NewNetwork())

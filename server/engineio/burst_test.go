@@ -216,7 +216,7 @@ func TestBacklogBound(t *testing.T) {
 	})
 }
 
-// A client that takes very little, for ever, cannot hold its publishers for ever.
+// A client that goes on taking very little cannot hold its publishers without end.
 func TestTricklingClient(t *testing.T) {
 	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		_, in := openPipe(t, srv, "")

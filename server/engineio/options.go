@@ -67,7 +67,7 @@ type Options struct {
 	// only if they get in. Default: any number, and a burst of five times as
 	// many.
 	MaxHandshakesPerAddress, HandshakeBurstPerAddress int
-	// ExemptAddress, where not nil, reports whether the clients of an address
+	// ExemptAddress, if not nil, reports whether the clients of an address
 	// are exempt from MaxSessionsPerAddress and from MaxHandshakesPerAddress.
 	// client is RemoteAddr's address, without a zone; it is not valid for what
 	// is no IP address, such as the peer of a Unix socket.

@@ -21,7 +21,7 @@ type Request struct {
 	Header http.Header
 	// RemoteAddr is the client's network address without the port.
 	RemoteAddr string
-	// Secure tells that the request came over TLS: to the server, or to a proxy
+	// Secure says that the request came over TLS: to the server, or to a proxy
 	// whose word a handler in front has put into the scheme of the request's URL.
 	Secure bool
 	// Time is when it came.

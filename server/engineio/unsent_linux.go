@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitsUnsent tells that the system has the limit.
+// limitsUnsent reports whether the system has the limit.
 const limitsUnsent = true
 
 // limitUnsent bounds the bytes that the kernel takes of a connection before it

@@ -4,7 +4,7 @@ package engineio
 
 import "net"
 
-// limitsUnsent tells that the system has the limit.
+// limitsUnsent reports whether the system has the limit.
 const limitsUnsent = false
 
 func limitUnsent(net.Conn, int) {}

@@ -21,7 +21,7 @@ func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, status, out)
 }
 
-// check is ready for balancers that are not told which path to ask for, such as
+// check is ready for balancers that have no path configured, such as
 // HAProxy with a bare "option httpchk".
 func (a *api) check(w http.ResponseWriter, _ *http.Request) {
 	out, status := a.readiness()

@@ -164,12 +164,12 @@ func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string,
 	return delivered || svc.elsewhere(ctx, user.Key()), nil
 }
 
-// emitThen is emit that does not wait for the cluster: told learns, once, possibly
+// emitThen is emit that does not wait for the cluster: done gets, once, possibly
 // before it returns, what emit would have returned.
-func (svc *Service) emitThen(ctx context.Context, room string, told func(error), event string, args ...any) {
-	op := svc.ns.To(room).OnAccepted(func(err error) { told(svc.published(err)) })
+func (svc *Service) emitThen(ctx context.Context, room string, done func(error), event string, args ...any) {
+	op := svc.ns.To(room).OnAccepted(func(err error) { done(svc.published(err)) })
 	if err := op.Emit(ctx, event, args...); err != nil {
-		told(svc.published(err))
+		done(svc.published(err))
 	}
 }
 

@@ -10,7 +10,7 @@
 //	node        an adapter.Adapter: what messages mean; one per namespace
 //	protocol    how they look: classic, sharded; JSON and MessagePack
 //	publisher   one bounded queue, one goroutine, pipelined PUBLISH and proofs
-//	results     tells those that wait what became of their messages
+//	results     reports to those that wait what became of their messages
 //	subscriber  the wanted subscriptions, and the connections that have them:
 //	            each has a goroutine that reads, one that delivers, and a bounded
 //	            queue between them

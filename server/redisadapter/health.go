@@ -41,18 +41,18 @@ type health struct {
 	changed func(Health)
 	failed  func(error)
 
-	mu      sync.Mutex
-	reasons map[source]string // of what is not well
-	lost    time.Time         // when Redis last cut the subscription off
-	since   time.Time
-	told    Health // what changed was called with
+	mu       sync.Mutex
+	reasons  map[source]string // of what is not well
+	lost     time.Time         // when Redis last cut the subscription off
+	since    time.Time
+	reported Health // what changed was called with
 }
 
 func (h *health) init(hooks Hooks) {
 	h.changed, h.failed = hooks.Health, hooks.Failed
 	h.reasons = map[source]string{{side: receiving}: "connecting to Redis"}
 	h.since = time.Now()
-	h.told = h.locked()
+	h.reported = h.locked()
 }
 
 func (h *health) get() Health {
@@ -120,14 +120,14 @@ func (h *health) refresh() { h.update(func() {}) }
 
 func (h *health) update(change func()) {
 	h.mu.Lock()
-	before := h.told
+	before := h.reported
 	change()
 	after := h.locked()
 	if after.Degraded && !before.Degraded {
 		h.since = time.Now()
 		after.Since = h.since
 	}
-	h.told = after
+	h.reported = after
 	h.mu.Unlock()
 	if h.changed != nil && (after.Degraded != before.Degraded || after.Reason != before.Reason) {
 		h.changed(after)

@@ -42,7 +42,7 @@ type outgoing struct {
 	channel  string
 	payload  []byte
 	accepted *adapter.Acceptance // nil if nobody waits
-	expires  time.Time           // after which the one that waits has been told
+	expires  time.Time           // after which the one that waits has been answered
 }
 
 // size is what the message counts for in the queue, its bookkeeping included.
@@ -282,8 +282,8 @@ func (p *publisher) prove(ctx context.Context, echo bool) (place, uint64, error)
 	return a.read(), epoch, nil
 }
 
-// send publishes a batch, counts, and tells those that wait. It returns an error
-// where Redis is away, or another.
+// send publishes a batch, counts, and answers those that wait. It returns ErrAway
+// if Redis is away, or another one.
 func (p *publisher) send(batch []outgoing, look bool) error {
 	ctx := context.Background() // the library's timeouts bound it
 	batch = p.inTime(batch)
@@ -332,7 +332,7 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 		}
 		if fate != nil {
 			failed++
-			fate = told(fate)
+			fate = publicError(fate)
 		}
 		p.results.put(o.accepted, fate)
 	}
@@ -381,22 +381,22 @@ func (p *publisher) inTime(batch []outgoing) []outgoing {
 	return kept
 }
 
-// lost tells those that wait, and counts.
+// lost answers those that wait, and counts.
 func (p *publisher) lost(messages []outgoing, err error) {
 	if len(messages) == 0 {
 		return
 	}
-	err = told(err)
+	err = publicError(err)
 	for _, o := range messages {
 		p.results.put(o.accepted, err)
 	}
 	p.cluster.dropped(len(messages), err)
 }
 
-// told is what senders learn of an error: that Redis is away, if it could not be
+// publicError is the error that senders get: that Redis is away, if it could not be
 // reached, or has gone; that the message may not have been taken in time or by the
 // right server, if something was there.
-func told(err error) error {
+func publicError(err error) error {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, adapter.ErrUnavailable):

@@ -8,7 +8,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// results tells those that wait what became of their messages, in the order of
+// results reports to those that wait what became of their messages, in the order of
 // the messages, on a goroutine of its own: publishing does not wait for them. What
 // waits here is bounded by what was in the publisher's queue.
 type results struct {
@@ -51,7 +51,7 @@ func (r *results) close() {
 	r.signal()
 }
 
-// run ends when it has told everything after close.
+// run ends when it has reported everything after close.
 func (r *results) run() {
 	for range r.wake {
 		r.mu.Lock()

@@ -277,7 +277,7 @@ func TestDecodeDeepWithAttachment(t *testing.T) {
 	}
 }
 
-// A client that is refused for its many arguments is told nothing and ends, as
+// A client that is refused for its many arguments gets no answer and ends, as
 // for other limits.
 func TestArgumentsAreBounded(t *testing.T) {
 	srv := serve(t, socketio.Options{})

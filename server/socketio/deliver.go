@@ -19,7 +19,7 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 // deliver sends a packet to this server's selected sockets. It is encoded once;
 // each recipient costs an entry in its queue. When all have it queued it waits, as
 // engineio.Batch does, until those that are behind may have more, or ctx ends.
-// before, where not nil, is called for each recipient first, under the room
+// before, if not nil, is called for each recipient first, under the room
 // table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
 	batch := ns.enqueue(p, sel, flags, before)

@@ -104,7 +104,7 @@ func (h *Handlers) Handle(event string, handler Handler) {
 	})
 }
 
-// mustHandle panics for an event that a handler would wait for in vain, as
+// mustHandle panics for an event that no handler ever gets, as
 // http.ServeMux does for a pattern that cannot match: it is a mistake in the program.
 func mustHandle(event string) {
 	if packet.Reserved(event) {

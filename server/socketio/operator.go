@@ -96,14 +96,14 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	return o.ns.adapter.Broadcast(ctx, p, o.sel, o.flags)
 }
 
-// OnAccepted returns an operator whose Emit, if it returns nil, calls told once,
+// OnAccepted returns an operator whose Emit, if it returns nil, calls done once,
 // soon and possibly before it returns: with nil when the cluster has accepted
 // the event for the sockets of other servers, and with an error that wraps
-// ErrUnavailable if that is not known in time. told is called in the order of the
+// ErrUnavailable if that is not known in time. done is called in the order of the
 // events, on a goroutine that others wait for, and must not wait itself. Emitting
 // goes on meanwhile, so that many events share one round trip to the cluster.
-func (o Operator) OnAccepted(told func(error)) Operator {
-	o.flags.Accepted = adapter.OnAcceptance(told)
+func (o Operator) OnAccepted(done func(error)) Operator {
+	o.flags.Accepted = adapter.OnAcceptance(done)
 	return o
 }
 

@@ -59,24 +59,24 @@ type Flags struct {
 	// Timeout is how long clients have to acknowledge, on a broadcast with
 	// acknowledgements.
 	Timeout time.Duration
-	// Accepted, where not nil, learns what became of a broadcast that Broadcast
+	// Accepted, if not nil, learns what became of a broadcast that Broadcast
 	// returned nil for: nil once the cluster has accepted it, ErrUnavailable where
 	// that is not known in time. Other nodes do not see it.
 	Accepted *Acceptance
 }
 
 // Acceptance is a function that learns, once, what became of a broadcast.
-type Acceptance struct{ told func(error) }
+type Acceptance struct{ call func(error) }
 
 // OnAcceptance makes an [Acceptance] of a function. The function may be called
 // before Broadcast has returned, it is called by a goroutine of the adapter, in
 // the order of the broadcasts, and must not wait.
-func OnAcceptance(told func(error)) *Acceptance { return &Acceptance{told} }
+func OnAcceptance(call func(error)) *Acceptance { return &Acceptance{call} }
 
 // Resolve calls the function. Adapters call it once; a may be nil.
 func (a *Acceptance) Resolve(err error) {
 	if a != nil {
-		a.told(err)
+		a.call(err)
 	}
 }
 
