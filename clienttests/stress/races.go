@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -141,7 +142,8 @@ func drains(b *round) {
 		b.Fatalf("the third node is not connected")
 	}
 	b.together(room, publishers+1, witness)
-	var acked [publishers]atomic.Int64
+	var acked, sent [publishers]atomic.Int64
+	var refused sync.Map // user and number of an update that Redis was too slow for
 	first := make(chan struct{}, publishers)
 	go func() {
 		for range publishers {
@@ -156,10 +158,15 @@ func drains(b *round) {
 			if err != nil {
 				break
 			}
-			if a := b.answer(e); !a.Success {
+			sent[i].Store(int64(number + 1))
+			switch a := b.answer(e); {
+			case a.Success:
+				acked[i].Store(int64(number + 1))
+			case a.Error.Code == "unavailable": // on a busy machine; it may arrive all the same
+				refused.Store(fmt.Sprint(users[i], " ", number), true)
+			default:
 				b.Errorf("publish-update: %s", a.Error.Code)
 			}
-			acked[i].Store(int64(number + 1))
 			if number == 10 {
 				first <- struct{}{}
 			}
@@ -181,10 +188,16 @@ func drains(b *round) {
 	eventually(func() bool {
 		for _, u := range witness.Events("update") {
 			from, number := b.update(u)
+			for next[from] < number {
+				if _, skip := refused.Load(fmt.Sprint(from, " ", next[from])); !skip {
+					break
+				}
+				next[from]++
+			}
 			if number != next[from] {
 				b.Errorf("update %d of %s, want %d", number, from, next[from])
 			}
-			next[from]++
+			next[from] = number + 1
 		}
 		for i, user := range users {
 			if next[user] < int(acked[i].Load()) {
@@ -194,8 +207,8 @@ func drains(b *round) {
 		return true
 	})
 	for i, user := range users {
-		if got, want := next[user], int(acked[i].Load()); got != want && got != want+1 {
-			b.Errorf("%d updates of %s arrived, %d were acknowledged", got, user, want)
+		if got, want, most := next[user], int(acked[i].Load()), int(sent[i].Load())+1; got < want || got > most {
+			b.Errorf("%d updates of %s arrived, %d were acknowledged, %d sent", got, user, want, most)
 		}
 	}
 	b.leave(witness)
