@@ -118,7 +118,7 @@ func newPublisher(c *Cluster, shard, channel string) *publisher {
 // or not at all. Errors are ErrUnavailable, ErrAway and ErrClosed.
 func (p *publisher) publish(ctx context.Context, o outgoing, wait bool) error {
 	if o.accepted != nil {
-		o.expires = time.Now().Add(p.cluster.opts.PublishWait)
+		o.expires = time.Now().Add(acceptedWithin)
 	}
 	var patience <-chan time.Time
 	for {
@@ -146,6 +146,11 @@ func (p *publisher) publish(ctx context.Context, o outgoing, wait bool) error {
 		return errFull
 	}
 }
+
+// acceptedWithin is how long a message may wait for its proof. A node that is short
+// of CPU needs seconds in which Redis is not at fault, and a refusal makes its
+// clients send more.
+const acceptedWithin = 5 * time.Second
 
 var (
 	errFull = fmt.Errorf("%w: Redis takes messages too slowly", adapter.ErrUnavailable)
