@@ -231,11 +231,15 @@ func TestClusterRollingRestart(t *testing.T) {
 
 func TestClusterHealth(t *testing.T) {
 	redis := redistest.New(t)
+	ready := func(n *clusterNode) bool { // soon after the start: then it waits for the other nodes' state
+		status, _ := n.get("/readyz")
+		return status == http.StatusOK
+	}
 	n := startNode(t, "REDIS_URL="+redis.URL())
 	strict := startNode(t, "REDIS_URL="+redis.URL(), "REDIS_REQUIRED=true")
 	ill := func(what string) {
 		t.Helper()
-		eventually(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() })
+		eventually(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() && ready(n) })
 		for _, path := range []string{"/readyz", "/api/ws/health"} {
 			status, body := n.get(path)
 			reason, _ := body["degraded"].(map[string]any)
@@ -250,7 +254,7 @@ func TestClusterHealth(t *testing.T) {
 	}
 	well := func(what string) {
 		t.Helper()
-		eventually(t, what+": well", func() bool { return !n.degraded() && !strict.degraded() })
+		eventually(t, what+": well", func() bool { return !n.degraded() && !strict.degraded() && ready(strict) })
 		for _, path := range []string{"/readyz", "/api/ws/health"} {
 			if status, body := strict.get(path); status != http.StatusOK {
 				t.Errorf("%s: %s answers %d %v", what, path, status, body)

@@ -14,6 +14,7 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
@@ -49,6 +50,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("force-disconnect %s", got)
 	}
 	c.Disconnected()
+	adaptertest.Eventually(t, "the device is unregistered", func() bool { return !n.svc.IsUserConnected("ana") })
 	n.want(n.do("DELETE", "/api/ws/users/ana", ""), 200, `{"success":true,"devices":0,"timestamp":T}`)
 }
 

@@ -167,6 +167,7 @@ func TestConnectTimeoutAgain(t *testing.T) {
 					if got := time.Since(start).Round(time.Second); got != tc.after {
 						t.Errorf("ended after %v, want %v", got, tc.after)
 					}
+					synctest.Wait() // the client may see the end before it is counted
 					if n := io.LimitCounts().ConnectTimeouts; n != 1 {
 						t.Errorf("%d connect timeouts are counted", n)
 					}
