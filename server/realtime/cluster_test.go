@@ -43,6 +43,9 @@ func TestClusterAway(t *testing.T) {
 	if got := n.ClusterDrops() - drops; got != 1 {
 		t.Errorf("%d drops counted", got)
 	}
+	if got := n.Stats().Limits.ClusterDrops; got != n.ClusterDrops() {
+		t.Errorf("the statistics have %d drops", got)
+	}
 	if devices, err := n.DisconnectUser(t.Context(), id("ben"), "x"); devices != 1 || err != nil {
 		t.Errorf("%d devices, %v", devices, err)
 	}

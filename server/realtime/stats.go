@@ -57,6 +57,8 @@ type LimitCounts struct {
 	// ClusterBuffers: subscriptions that Redis has cut off because its buffer for
 	// this node ran over. Messages of other nodes are lost then.
 	ClusterBuffers int64 `json:"clusterBuffers"`
+	// ClusterDrops is [Service.ClusterDrops].
+	ClusterDrops int64 `json:"clusterDrops"`
 }
 
 // Stats returns the statistics of this moment.
@@ -78,7 +80,7 @@ func (svc *Service) Stats() Stats {
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
 			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
-			ClusterBuffers: losses,
+			ClusterBuffers: losses, ClusterDrops: svc.ClusterDrops(),
 		},
 	}
 }
