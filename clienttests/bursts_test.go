@@ -1,11 +1,15 @@
 package clienttests_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/puente-io/puente/clienttests/burst"
+	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
@@ -50,4 +54,65 @@ func runBurst(t *testing.T, b burst.Burst) {
 	b.Room, b.Window, b.Timeout = strings.ReplaceAll(t.Name(), "/", "-"), 16, time.Minute
 	res := burst.Run(t, b)
 	t.Logf("%d acknowledged in %v, all delivered in %v", res.Acknowledged, res.Published, res.Took)
+}
+
+// A member that has stopped reading does not cost the members of its node what other
+// nodes publish: not so much waits for it that Redis would cut the node off.
+func TestStoppedMemberOverRedis(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	const n = 1000 // of 64 KB: more than what the node, Redis and the kernel keep
+	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub", "8mb", "8mb", "60")
+	env := []string{"WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=400", "REDIS_URL=" + server.URL()}
+	a, b := startNode(t, env...), startNode(t, env...)
+	publisher := a.device("publisher", "r")
+	stopped := b.device("stopped", "r")
+	var wrong atomic.Pointer[string]
+	got, all := 0, make(chan struct{})
+	good := raw.Connect(t, b.url, raw.Options{Auth: map[string]string{"token": token(t, "good")}, OnPacket: func(text string) bool {
+		if !strings.HasPrefix(text, `42["update",`) {
+			return false
+		}
+		if want := fmt.Sprintf(`"type":"%d"`, got); !strings.Contains(text[:100], want) {
+			wrong.CompareAndSwap(nil, &want)
+		}
+		if got++; got == n {
+			close(all)
+		}
+		return true
+	}})
+	ask(t, good, "join-room", "r")
+	stopped.Stop()
+	payload := strings.Repeat("x", 64_000)
+	start := time.Now()
+	var answers []func() raw.Event
+	for i := range n {
+		publisher.Clear()
+		text := fmt.Sprintf(`{"roomId":"r","type":"%d","payload":%q}`, i, payload)
+		if answers = append(answers, publisher.Post("publish-update", json.RawMessage(text))); len(answers) < 32 && i < n-1 {
+			continue
+		}
+		for _, answer := range answers {
+			if e := answer(); !strings.Contains(e.Arg(0), `"success":true`) {
+				t.Fatalf("an update: %s", e.Arg(0))
+			}
+		}
+		answers = nil
+	}
+	t.Logf("acknowledged after %v", time.Since(start).Round(time.Millisecond))
+	select {
+	case <-all:
+		t.Logf("all have come after %v", time.Since(start).Round(time.Millisecond))
+	case <-good.Done():
+		t.Fatalf("the connection has ended after %d of %d updates", got, n)
+	case <-time.After(time.Minute):
+		t.Fatal("not all updates have come")
+	}
+	if w := wrong.Load(); w != nil {
+		t.Errorf("%s did not come when it should", *w)
+	}
+	if _, stats := b.get("/api/ws/stats"); stats["limits"].(map[string]any)["clusterBuffers"] != 0.0 {
+		t.Errorf("Redis has cut the node off: %v", stats["limits"])
+	}
 }

@@ -189,7 +189,7 @@ func (b *backlog) shed() {
 // wait holds a publisher up until each of the sessions to which it has queued
 // something may have more, and the queues together hold no more than they may.
 // It ends with ctx, and with the patience at the latest. The caller holds no lock.
-func (b *backlog) wait(ctx context.Context, sessions []*Session) {
+func (b *backlog) wait(ctx context.Context, h Haste, sessions []*Session) {
 	end := b.now() + b.patience
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -210,7 +210,7 @@ func (b *backlog) wait(ctx context.Context, sessions []*Session) {
 	}
 	for _, s := range sessions {
 		for {
-			d, relief := s.awaitRelief()
+			d, relief := s.awaitRelief(h)
 			if d == 0 {
 				break
 			}

@@ -585,3 +585,55 @@ func TestKernelProgress(t *testing.T) {
 		return look()
 	})
 }
+
+// A publisher in haste does not wait for a client that has stopped. For one that
+// takes enough it waits when that would be ended otherwise; if it is pressed, for
+// none.
+func TestHaste(t *testing.T) {
+	const size = 100_000
+	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		publish := func(s *Session, h Haste, n int) (took time.Duration) {
+			start := time.Now()
+			for range n {
+				b := srv.Batch()
+				b.Haste = h
+				b.Enqueue(s, TextFrame(make([]byte, size)))
+				b.Flush(t.Context())
+			}
+			return time.Since(start)
+		}
+		for _, h := range []Haste{Hurried, Pressed} {
+			pollOnce(srv, "GET", "", "")
+			r := <-sessions
+			if took := publish(r.session, h, 400); took > window(srv) { // 40 MB
+				t.Errorf("haste %d: publishers waited %v for a client that has stopped", h, took)
+			}
+			if took := publish(r.session, Patient, 10); took > window(srv) {
+				t.Errorf("haste %d: publishers with patience waited %v after it", h, took)
+			}
+			publish(r.session, h, 400)
+			if got := r.reason(t); got != ReasonSlowConsumer {
+				t.Errorf("haste %d: reason %q", h, got)
+			}
+		}
+		pollOnce(srv, "GET", "", "")
+		r := <-sessions
+		reading := make(chan struct{})
+		go func() { // a poll takes 256 KiB
+			defer close(reading)
+			for got := 0; got < 1000; {
+				time.Sleep(100 * time.Millisecond)
+				_, body := pollOnce(srv, "GET", r.session.ID(), "")
+				got += strings.Count(body, "\x1e") + 1
+			}
+		}()
+		publish(r.session, Hurried, 1000) // 100 MB
+		<-reading
+		if !r.session.Open() {
+			t.Error("a client that reads was closed")
+		}
+	})
+}
+
+// window is the time after which a client that has taken nothing counts as stopped.
+func window(srv *Server) time.Duration { return 2 * srv.backlog.window() }

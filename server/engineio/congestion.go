@@ -113,12 +113,27 @@ func (s *Session) delay(now time.Duration) time.Duration {
 	return max(1, time.Duration(over/most*float64(b.patience)))
 }
 
+// hurry is the delay of a publisher in haste, whose delay would be d if it were
+// patient. Those that are patient do not wait for what it does not wait for.
+func (s *Session) hurry(h Haste, d, now time.Duration) time.Duration {
+	b := s.server.backlog
+	switch {
+	case h == Patient || d == 0:
+		return d
+	case h == Hurried && now-s.congestion.renewed <= b.window() && s.queued() > b.most-(b.most-b.mark)/8:
+		return longestWait
+	}
+	s.congestion.room = float64(s.queued() - b.mark)
+	return 0
+}
+
 // awaitRelief returns the delay, and what is closed if it ends early. It takes
 // Session.mu, as do the two below.
-func (s *Session) awaitRelief() (time.Duration, <-chan struct{}) {
+func (s *Session) awaitRelief(h Haste) (time.Duration, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.delay(s.server.backlog.now())
+	now := s.server.backlog.now()
+	d := s.hurry(h, s.delay(now), now)
 	if d == 0 {
 		return 0, nil
 	}

@@ -63,6 +63,10 @@
 // are not affected. The second half of the way to MaxBacklogBytes is also for
 // messages that many publishers queue at once, each before it waits.
 //
+// One that publishes for many rooms in a line, as what comes from other nodes does,
+// waits less the more there is behind it, see [Haste]: or one client that is behind
+// would hold up the rooms of all.
+//
 // A publisher waits after it has queued, for SlowTimeout at most, and not after
 // its context or the session has ended: whether it has waited or not, what it
 // sent is queued to all that were not closed. A publisher that is itself behind is

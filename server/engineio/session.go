@@ -158,7 +158,7 @@ func (s *Session) Send(frames ...Frame) error {
 	case err == nil:
 		s.server.Flush()
 		if wait {
-			s.server.backlog.wait(context.Background(), []*Session{s})
+			s.server.backlog.wait(context.Background(), Patient, []*Session{s})
 		}
 	case err == ErrSlowConsumer:
 		s.Overrun()
@@ -224,7 +224,7 @@ func (s *Session) SendNow(frames ...Frame) error {
 	case err == nil:
 		s.flush(false)
 		if wait {
-			s.server.backlog.wait(context.Background(), []*Session{s})
+			s.server.backlog.wait(context.Background(), Patient, []*Session{s})
 		}
 	case err == ErrSlowConsumer:
 		s.Overrun()

@@ -422,7 +422,7 @@ func (c *connection) deliver() {
 	for list := c.inbound.take(ctx); len(list) > 0; list = c.inbound.take(ctx) {
 		for i, d := range list {
 			list[i] = delivery{}
-			c.sub.dispatch(d.to, d.channel, d.payload)
+			c.sub.dispatch(d.to, d.channel, d.payload, c.inbound.haste())
 			c.inbound.done(d)
 		}
 	}

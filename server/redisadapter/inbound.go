@@ -3,6 +3,8 @@ package redisadapter
 import (
 	"context"
 	"sync"
+
+	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
 // delivery is a message on its way from a connection to the one that wants it.
@@ -55,6 +57,21 @@ func (q *inbound) put(ctx context.Context, d delivery, full func()) bool {
 			return false
 		}
 	}
+}
+
+// haste is how little a delivery may wait for slow members. As the queue fills they
+// must not hold up the members of other rooms; and before it is full, and Redis cuts
+// the node off, they are given up.
+func (q *inbound) haste() adapter.Haste {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.bytes > q.limit/4*3:
+		return adapter.Pressed
+	case q.bytes > q.limit/16:
+		return adapter.Hurried
+	}
+	return adapter.Patient
 }
 
 func (q *inbound) signal() {

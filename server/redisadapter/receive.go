@@ -26,7 +26,7 @@ func (n *node) active() bool { return n.ctx.Err() == nil }
 // receive handles a message on the goroutine of the connection that delivers, so
 // that what a node has sent happens in order. It may wait for slow members; the
 // connection goes on reading meanwhile.
-func (n *node) receive(channel, payload string) {
+func (n *node) receive(channel, payload string, h adapter.Haste) {
 	if n.ctx.Err() != nil {
 		return
 	}
@@ -45,6 +45,7 @@ func (n *node) receive(channel, payload string) {
 	case err != nil:
 		n.cluster.malformed(channel, err)
 	default:
+		m.flags.Haste = h
 		n.handle(m)
 	}
 }

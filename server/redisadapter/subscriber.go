@@ -35,7 +35,7 @@ type target struct {
 type receiver interface {
 	// active reports whether it still may be added; once false, it stays so.
 	active() bool
-	receive(channel, payload string)
+	receive(channel, payload string, h adapter.Haste)
 }
 
 // route is a wanted subscription.
@@ -527,12 +527,12 @@ func (s *subscriber) settle() {
 }
 
 // dispatch gives a message to the one that wants it.
-func (s *subscriber) dispatch(t target, channel, payload string) {
+func (s *subscriber) dispatch(t target, channel, payload string, h adapter.Haste) {
 	s.mu.Lock()
 	rt := s.routes[t]
 	s.mu.Unlock()
 	if rt != nil {
-		rt.to.receive(channel, payload)
+		rt.to.receive(channel, payload, h)
 	}
 }
 

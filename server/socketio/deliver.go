@@ -23,6 +23,7 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 // table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
 	batch := ns.enqueue(p, sel, flags, before)
+	batch.Haste = engineio.Haste(flags.Haste)
 	batch.Flush(ctx)
 }
 

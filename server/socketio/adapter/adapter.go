@@ -46,12 +46,28 @@ type Selection struct {
 	Rooms, Except []string
 }
 
+// Haste says how little the delivery of a packet may wait for clients that are
+// behind.
+type Haste uint8
+
+const (
+	// Patient waits as for a packet of this node's own.
+	Patient Haste = iota
+	// Hurried waits only for clients that take what they are sent and would have to
+	// be disconnected otherwise.
+	Hurried
+	// Pressed waits for no client.
+	Pressed
+)
+
 // Flags say how a packet is delivered.
 type Flags struct {
 	// Volatile lets the packet be dropped where a client cannot take it now.
 	Volatile bool
 	// Uncompressed asks for no compression on the way to the clients.
 	Uncompressed bool
+	// Haste is for packets behind which others wait.
+	Haste Haste
 	// Foreign leaves out the sockets of servers of this package: only servers of
 	// another kind that are in the cluster, such as Node's, deliver the packet. It
 	// is for Broadcast alone.
