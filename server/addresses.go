@@ -10,7 +10,7 @@ import (
 
 // limitAddresses sets what the clients of one address may have. Limits that
 // nobody has set hold for the open internet: a loopback or private address may
-// stand for a whole company, a test, or a proxy that does not tell for whom it
+// stand for a whole company, a test, or a proxy that does not say for whom it
 // asks. One that was set holds for every address.
 func limitAddresses(opts *engineio.Options, cfg config.Config) {
 	opts.MaxSessionsPerAddress = cfg.MaxConnectionsPerAddress

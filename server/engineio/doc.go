@@ -29,7 +29,7 @@
 //
 // Sending puts frames in the session's queue. Whoever finds a session without a
 // pending flush hands it to the server's [flusher], which writes all that a
-// session has queued with one system call where it can. If the machine cannot
+// session has queued with one system call if it can. If the machine cannot
 // write as fast as is published, publishers wait for the flusher, for a moment.
 //
 // # Clients that are behind

@@ -68,7 +68,7 @@ type Session struct {
 	request requestBlock
 	handler Handler  // set once, before anything is read
 	base64  bool     // the client takes binary messages as text only
-	from    *address // whose place it has; nil where addresses are not counted
+	from    *address // whose place it has; nil if addresses are not counted
 
 	maxMessage atomic.Int64 // 0: Options.MaxHTTPBufferSize
 
@@ -93,7 +93,7 @@ type Session struct {
 	probe      *websocketConn // the WebSocket that an upgrade is trying
 	ws         *websocketConn // the transport from then on
 	waiting    waiting
-	early      *ending // how it ended, where that was before it had a handler
+	early      *ending // how it ended, if that was before it had a handler
 }
 
 // ending is what a handler is told of a session's end.

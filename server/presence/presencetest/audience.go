@@ -153,7 +153,7 @@ func (c *Cast) apply(who string, e presence.Event, known map[string]bool) {
 	}
 }
 
-// Enter connects a device of the user, where it is not connected, and lets it join
+// Enter connects a device of the user, if it is not connected, and lets it join
 // the room. It returns when it has joined, and reports whether it could.
 func (a *Audience) Enter(device, user, room string) bool {
 	a.cast.mu.Lock()
