@@ -143,8 +143,9 @@ func (r *frameReader) header(b []byte) (h ws.Header, n int, err error) {
 		return h, 0, violation{closeProtocol, err}
 	}
 	if !h.OpCode.IsControl() { // others are short
-		size := int64(len(r.message)) + h.Length
-		if size > int64(r.limit) || r.session != nil && !r.session.admits(size) {
+		// Compared before they are added: a client may announce so many bytes that the
+		// sum overflows.
+		if h.Length > int64(r.limit-len(r.message)) || r.session != nil && !r.session.admits(int64(len(r.message))+h.Length) {
 			return h, 0, violation{closeTooLarge, errTooLarge}
 		}
 	}

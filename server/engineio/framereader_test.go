@@ -47,6 +47,7 @@ func TestFrameReader(t *testing.T) {
 		{"split UTF-8", join(clientFrame(ws.OpText, false, "\xe2\x82"), clientFrame(ws.OpContinuation, true, "\xac")), "[1 €]", 0},
 		{"over the limit", raw(0x81, 0xff, 0, 0, 0, 0, 0, 1, 0x86, 0xa1, 0, 0, 0, 0), "", closeTooLarge},
 		{"high bit of the length", raw(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), "", closeTooLarge},
+		{"over the limit by so much that the sum of the fragments overflows", join(clientFrame(ws.OpText, false, "a"), raw(0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0)), "", closeTooLarge},
 		{"over the limit in fragments", join(clientFrame(ws.OpText, false, strings.Repeat(long, 1)), clientFrame(ws.OpContinuation, false, long)), "", closeTooLarge},
 		{"endless fragments", join(clientFrame(ws.OpText, false, "x"), many), "", closePolicy},
 	} {
@@ -91,6 +92,7 @@ func FuzzFrameReader(f *testing.F) {
 	f.Add(clientFrame(ws.OpText, true, "42[\"a\"]"), uint8(1))
 	f.Add(join(clientFrame(ws.OpText, false, "a"), clientFrame(ws.OpPing, true, ""), clientFrame(ws.OpContinuation, true, "b")), uint8(3))
 	f.Add([]byte{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, uint8(2))
+	f.Add(append(clientFrame(ws.OpText, false, "a"), 0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), uint8(3))
 	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
 		whole, err1 := feedAll(&frameReader{limit: 1000}, in, "whole")
 		r := &frameReader{limit: 1000}

@@ -65,6 +65,7 @@ func TestWebSocketViolations(t *testing.T) {
 		{"not UTF-8", frame(ws.OpText, true, "4\xff"), 1007, ReasonTransportError},
 		{"over the limit", frame(ws.OpText, true, strings.Repeat("4", 1_000_001)), 1009, ReasonTransportError},
 		{"over the limit in fragments", strings.Repeat(frame(ws.OpContinuation, false, strings.Repeat("4", 100_000)), 11), 1009, ReasonTransportError},
+		{"over the limit in fragments whose sum overflows", "\x80\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", 1009, ReasonTransportError},
 		{"close frame of one byte", frame(ws.OpClose, true, "\x03"), 1002, ReasonTransportError},
 		{"close frame with a reserved status", frame(ws.OpClose, true, "\x03\xed"), 1002, ReasonTransportError},
 		{"close frame with a status of no range", frame(ws.OpClose, true, "\xff\xff"), 1002, ReasonTransportError},
