@@ -110,6 +110,11 @@ func (f *fleet) start(p *process) error {
 		return fmt.Errorf("a node says no address: %w", err)
 	}
 	p.url = strings.TrimSpace(line)
+	return p.awaitReady()
+}
+
+// awaitReady waits until the node is ready and not degraded.
+func (p *process) awaitReady() error {
 	if !eventually(func() bool {
 		resp, err := http.Get(p.url + "/readyz")
 		if err != nil {

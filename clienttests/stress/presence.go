@@ -224,7 +224,10 @@ func (p *presence) round(b *round) {
 	room, what := b.name, p.fault(p.counts.rounds)
 	all := new(cast)
 	var witnesses []*fan
-	for node := range p.fleet.nodes {
+	for node, n := range p.fleet.nodes {
+		if err := n.awaitReady(); err != nil { // after a partition
+			b.Fatalf("%v", err)
+		}
 		w := all.add(p.fan(b, node, fmt.Sprint(b.name, "w", node)))
 		if w == nil || !w.ask(b, "join-room", room) {
 			b.Fatalf("a witness does not get in")

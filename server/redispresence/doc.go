@@ -43,10 +43,14 @@
 // A join is answered when it has its place. So whoever joins after that, on any
 // node, finds it there.
 //
-// If nothing comes back within half an interval, or Redis is known to be away,
-// operations are done at once, until the node hears itself again. Then two nodes
-// may see changes in two orders, but what each of them sends its own devices
+// An operation that has not come back within half an interval is done all the
+// same; while Redis is known to be away, each is done at once. Then two nodes may
+// see changes in two orders, but what each of them sends its own devices
 // is still what it knows, and the same in the end.
+//
+// A node that has subscribed again may have missed changes. Until it has caught up
+// with every node that it knows, for half an interval at most, its operations wait,
+// and its health is degraded: a user who has moved meanwhile does not come and go.
 //
 // # Servers without presence
 //

@@ -22,6 +22,7 @@ const (
 	reasonConnecting = "connecting to Redis"
 	reasonAway       = "Redis is away"
 	reasonSilent     = "Redis does not deliver"
+	reasonBehind     = "catching up with the other nodes"
 )
 
 // health is what makes a node degraded: a connection that fails, at once, and
@@ -35,6 +36,7 @@ type health struct {
 	receiving  error // why the subscription is not there; nil also before the first attempt has ended
 	subscribed bool
 	hearing    bool
+	behind     bool // messages of other nodes have been missed, and are not made up for yet
 	ever       bool // has been well
 }
 
@@ -66,6 +68,8 @@ func (h *health) set(change func(*health)) {
 		reason = reasonAway
 	case !h.hearing:
 		reason = reasonSilent
+	case h.behind:
+		reason = reasonBehind
 	}
 	switch {
 	case reason == "":

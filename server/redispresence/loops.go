@@ -162,6 +162,7 @@ func (n *Node) apply(ctx context.Context) {
 				n.setReady()
 			}
 		}
+		n.catchUp(ps)
 		n.view.Deliver()
 		n.passOn(ps)
 	}
@@ -170,7 +171,8 @@ func (n *Node) apply(ctx context.Context) {
 func (n *Node) take(ps *peers, e event) {
 	switch {
 	case e.up:
-		n.health.set(func(h *health) { h.subscribed, h.receiving = true, nil })
+		ps.subscribed(time.Now())
+		n.health.set(func(h *health) { h.subscribed, h.receiving, h.behind = true, nil, true })
 		n.post(func(b *outbox) { b.hello = true }) // what was missed meanwhile?
 	case e.err != nil:
 		n.health.set(func(h *health) { h.subscribed, h.receiving = false, e.err })
@@ -195,7 +197,23 @@ func (n *Node) take(ps *peers, e event) {
 
 func (n *Node) hearing(ps *peers) {
 	heard := ps.hears(time.Now())
+	if !heard {
+		n.alone()
+	}
 	n.health.set(func(h *health) { h.hearing = heard })
+}
+
+// catchUp passes on whether the node misses something of the others. Health shows
+// what lasts: each node that starts is behind for a moment.
+func (n *Node) catchUp(ps *peers) {
+	now := time.Now()
+	n.await(ps.waits(now))
+	switch {
+	case ps.caughtUp(now):
+		n.health.set(func(h *health) { h.behind = false })
+	case now.Sub(ps.behind) >= n.times.place:
+		n.health.set(func(h *health) { h.behind = true })
+	}
 }
 
 // passOn posts what the peers have left to be published.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -220,6 +221,14 @@ func enter(n presence.Presence, device, user string, rooms ...string) {
 
 func settle() { time.Sleep(100 * time.Millisecond); synctest.Wait() }
 
+// ready waits until each node knows the others.
+func ready(nodes ...*witness) {
+	for _, n := range nodes {
+		<-n.Ready()
+	}
+	settle()
+}
+
 func wantIn(t *testing.T, n presence.Presence, when, user, room string, want bool) {
 	t.Helper()
 	if got := n.View().In(user, room); got != want {
@@ -233,7 +242,7 @@ func TestKilledNodeIsGoneWithin10s(t *testing.T) {
 		x, y, z := newWitness(b, Options{}), newWitness(b, Options{}), newWitness(b, Options{})
 		defer x.Close()
 		defer z.Close()
-		settle()
+		ready(x, y, z)
 		enter(x, "a1", "ann", "r")
 		enter(z, "z1", "zoe", "r", "s")
 		enter(y, "a2", "ann", "r", "s")
@@ -281,7 +290,7 @@ func TestBusAwayAndBack(t *testing.T) {
 				x, y := newWitness(b, Options{}), newWitness(b, Options{})
 				defer x.Close()
 				defer y.Close()
-				settle()
+				ready(x, y)
 				enter(x, "a1", "ann", "r")
 				enter(y, "b1", "bob", "r")
 				enter(y, "c1", "cat", "r")
@@ -330,6 +339,44 @@ func TestBusAwayAndBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A node that has subscribed again does not act upon a view that misses something:
+// until it knows what the others have done meanwhile it is degraded, and leaves wait.
+func TestCatchesUpFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		way := newCuttable(b)
+		x, y := newWitness(way, Options{}), newWitness(b, Options{})
+		defer x.Close()
+		defer y.Close()
+		ready(x, y)
+		enter(x, "z1", "zoe", "r")
+		enter(x, "a1", "ann", "r")
+		settle()
+		x.forget()
+		way.set(true)
+		settle()
+		enter(y, "a2", "ann", "r") // x misses it
+		time.Sleep(time.Second)
+		b.losing(func(to string, m message) bool { return strings.Contains(to, x.name) && m.from == y.name })
+		way.set(false)
+		time.Sleep(400 * time.Millisecond)
+		synctest.Wait()
+		if h := x.Health(); !h.Degraded || h.Reason != reasonBehind {
+			t.Errorf("before it has heard the other node: health is %+v", h)
+		}
+		x.Leave("a1", id("r"), nil)
+		settle()
+		b.losing(nil)
+		y.Connect("c1", id("cat")) // by which x sees that it has missed something
+		settle()
+		wantIn(t, x, "caught up", "ann", "r", true)
+		x.wants(t, "caught up")
+		if h := x.Health(); h.Degraded {
+			t.Errorf("caught up: health is %+v", h)
+		}
+	})
 }
 
 func TestBusBlocks(t *testing.T) {

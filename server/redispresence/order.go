@@ -12,9 +12,10 @@ import (
 // publisher included. So an operation has its place when this node hears it: what
 // it has heard of others by then comes before, on every node. Node.mu guards it.
 type order struct {
-	live  bool   // what is published comes back
-	heard uint64 // the last operation that has come back
-	ops   []ownOp
+	live   bool   // what is published comes back
+	behind bool   // what others have published is missing, and is waited for
+	heard  uint64 // the last operation that has come back
+	ops    []ownOp
 }
 
 // ownOp is a join, or a leave, or nothing but a call of left.
@@ -60,15 +61,20 @@ func (n *Node) place(o ownOp) {
 	n.order.ops = append(n.order.ops, o)
 }
 
+// waits reports whether an operation waits for its place.
+func (o *order) waits(w *ownOp) bool { return o.live && (o.behind || w.seq > o.heard) }
+
 // write calls f, which changes the part, the outbox or the order. Then it does
-// the operations that have their place, and what follows from them: all, if
-// nothing comes back.
+// the operations that have their place, or have waited too long for it, and what
+// follows from them: all, if nothing comes back; none, while the view misses
+// something.
 func (n *Node) write(f func()) {
 	n.mu.Lock()
 	f()
 	done := 0
-	for _, o := range n.order.ops {
-		if n.order.live && !n.closed && o.seq > n.order.heard {
+	for i := range n.order.ops {
+		o := &n.order.ops[i]
+		if n.order.waits(o) && !n.closed && time.Since(o.at) <= n.times.place {
 			break
 		}
 		done++
@@ -117,15 +123,19 @@ func (n *Node) heard(seq uint64) {
 	})
 }
 
+// await makes operations wait, or no longer, although this node has heard them:
+// the view misses something of the others that came before.
+func (n *Node) await(is bool) {
+	n.mu.Lock()
+	same := n.order.behind == is
+	n.mu.Unlock()
+	if !same {
+		n.write(func() { n.order.behind = is })
+	}
+}
+
 // alone notes that what is published does not come back, for now.
 func (n *Node) alone() { n.write(func() { n.order.live = false }) }
 
-// overdue notes that, if it follows from how long an operation waits.
-func (n *Node) overdue() {
-	n.mu.Lock()
-	late := len(n.order.ops) > 0 && time.Since(n.order.ops[0].at) > n.times.place
-	n.mu.Unlock()
-	if late {
-		n.alone()
-	}
-}
+// overdue does the operations that have waited too long.
+func (n *Node) overdue() { n.write(func() {}) }

@@ -28,7 +28,8 @@ type peers struct {
 	never  bool      // heard so far
 	ticked time.Time
 	began  time.Time
-	since  time.Time            // this node hears itself, without a break
+	since  time.Time            // this node hears itself on its present subscription; zero: not yet
+	behind time.Time            // since when something that the others have published may be missing; zero: nothing is
 	silent map[string]time.Time // nodes that were dropped because they were silent
 
 	// What a call leaves behind for the caller to pass on.
@@ -44,6 +45,7 @@ type peer struct {
 	heard  time.Time
 	seq    uint64 // what the part is true of, if synced
 	synced bool
+	proven bool // synced by something that came on the present subscription
 
 	askAt time.Time     // when to ask for the state (again)
 	delay time.Duration // until asking once more
@@ -58,7 +60,7 @@ type peer struct {
 func newPeers(self string, view *presence.View, t times, maxEntries int, now time.Time) *peers {
 	return &peers{
 		self: self, view: view, times: t, maxEntries: maxEntries,
-		nodes: make(map[string]*peer), silent: make(map[string]time.Time), heard: now, never: true, ticked: now, began: now,
+		nodes: make(map[string]*peer), silent: make(map[string]time.Time), heard: now, never: true, ticked: now, began: now, behind: now,
 	}
 }
 
@@ -86,6 +88,9 @@ func (ps *peers) take(m message, now time.Time) error {
 		}
 		// What has done nothing, or only what comes now, needs no asking.
 		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
+		if !p.synced {
+			ps.fallBehind(now)
+		}
 	}
 	p.heard = now
 	switch m.kind {
@@ -93,6 +98,8 @@ func (ps *peers) take(m message, now time.Time) error {
 		ps.hello = ps.hello || m.index == 1
 		if !p.synced || p.seq < m.seq {
 			ps.miss(p, now)
+		} else {
+			p.proven = true
 		}
 		return nil
 	case delta:
@@ -117,10 +124,50 @@ func (ps *peers) hear(now time.Time) {
 			p.heard = now
 		}
 	}
-	if ps.never || now.Sub(ps.heard) > ps.times.deaf {
+	if ps.since.IsZero() || now.Sub(ps.heard) > ps.times.deaf {
 		ps.since = now
 	}
 	ps.heard, ps.never = now, false
+}
+
+// subscribed notes that a subscription has begun: what was published before may
+// have been missed.
+func (ps *peers) subscribed(now time.Time) {
+	ps.since, ps.behind = time.Time{}, now
+	for _, p := range ps.nodes {
+		p.proven = false
+	}
+}
+
+// caughtUp reports whether nothing is missed of what the other nodes have
+// published.
+func (ps *peers) caughtUp(now time.Time) bool {
+	if ps.behind.IsZero() {
+		return true
+	}
+	if ps.since.IsZero() || now.Sub(ps.since) < ps.times.interval/4 { // for the others to say that they are there
+		return false
+	}
+	for _, p := range ps.nodes {
+		if !p.synced || !p.proven {
+			return false
+		}
+	}
+	ps.behind = time.Time{}
+	return true
+}
+
+// waits reports whether this node's operations wait until it has caught up. They do
+// not for long: a node of which more is missing than is held never does.
+func (ps *peers) waits(now time.Time) bool {
+	return !ps.caughtUp(now) && now.Sub(ps.behind) < ps.times.place
+}
+
+// fallBehind notes that something is missing.
+func (ps *peers) fallBehind(now time.Time) {
+	if ps.behind.IsZero() {
+		ps.behind = now
+	}
 }
 
 // hears reports whether this node has heard itself lately.
@@ -132,6 +179,7 @@ func (ps *peers) hears(now time.Time) bool {
 // seldom as it is in vain.
 func (ps *peers) miss(p *peer, now time.Time) {
 	p.synced = false
+	ps.fallBehind(now)
 	ps.unstage(p)
 	if now.Before(p.askAt) {
 		return
@@ -156,7 +204,7 @@ func (ps *peers) delta(p *peer, m message, now time.Time) error {
 	for _, o := range m.ops {
 		apply(p.part, o)
 	}
-	p.seq = m.seq
+	p.seq, p.proven = m.seq, true
 	ps.count(p)
 	return nil
 }
@@ -217,7 +265,7 @@ func (ps *peers) state(p *peer, m message, now time.Time) error {
 	ps.unstage(p)
 	p.part.Replace(entries)
 	p.part.Speak(false)
-	p.seq, p.synced = m.seq, true
+	p.seq, p.synced, p.proven = m.seq, true, true
 	p.askAt, p.delay = time.Time{}, ps.times.ask
 	ps.count(p)
 	return nil
@@ -258,15 +306,7 @@ func (ps *peers) complete(now time.Time) bool {
 	if now.Sub(ps.began) > 2*ps.times.interval {
 		return true
 	}
-	if !ps.hears(now) || now.Sub(ps.since) < ps.times.interval/4 { // for the others to say that they are there
-		return false
-	}
-	for _, p := range ps.nodes {
-		if !p.synced {
-			return false
-		}
-	}
-	return true
+	return ps.hears(now) && ps.caughtUp(now)
 }
 
 // tick does what time brings: it drops nodes that are silent, and asks again. It
