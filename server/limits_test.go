@@ -177,7 +177,7 @@ func TestLimitsAreSet(t *testing.T) {
 	ben.Ended()
 	carl := n.device("carl")
 	carl.Send(`42["x",1,2,3,4]`)
-	carl.Ended()
+	carl.Next("error")
 	opts := n.SocketIO().Engine().Options()
 	if opts.MaxQueueBytes != 70_000 || opts.MaxBacklogBytes != 80_000 || opts.MaxTotalQueueBytes != 90_000 || opts.SlowTimeout != time.Second {
 		t.Errorf("queues of %d, %d and %d bytes for %v", opts.MaxQueueBytes, opts.MaxBacklogBytes, opts.MaxTotalQueueBytes, opts.SlowTimeout)

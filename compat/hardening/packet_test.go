@@ -83,43 +83,73 @@ func TestDigitsInLinearTime(t *testing.T) {
 	n.user("ana").alive()
 }
 
-// Node's process ends when a payload nested 5,000 deep is sent on. Wherever it
-// stands, it is an error of the connection that sent it, or passed through.
+// Node's process ends when a payload nested 5,000 deep is sent on. Here it is an
+// error of the event, wherever it stands, up to 512 levels it is passed through,
+// and the connection lives.
 func TestDeepNesting(t *testing.T) {
-	n := start(t)
+	n := start(t, "WS_MAX_ANONYMOUS_BYTES=0")
 	member := n.user("member", "r")
-	for _, depth := range []int{500, 5_000, 10_000, 400_000} {
+	c := n.user("ana", "r")
+	for _, depth := range []int{500, 3_000, 10_000, 400_000} {
 		for open, end := range map[string]string{"[": "]", `{"a":`: "}"} {
 			if len(open+end)*depth > 900_000 {
 				continue
 			}
 			deep := strings.Repeat(open, depth) + "1" + strings.Repeat(end, depth)
-			for _, form := range []string{`421["publish-update",{"roomId":"r","type":"x","payload":%s}]`, `421["ping",%s]`, `431[%s]`, `40%s`, `40{"token":%s}`, `421["authenticate",%s]`} {
-				c := n.user("ana", "r")
-				passed := false
-				c.send(fmt.Sprintf(form, deep), `429["ping"]`)
-				for {
-					p, err := c.read()
-					if err != nil {
-						break
-					}
+			for _, args := range []string{`"publish-update",{"roomId":"r","type":"x","payload":%s}`, `"ping",%s`, `"authenticate",%s`, `"nobody-handles-this",%s`} {
+				c.send(fmt.Sprintf(`421[`+args+`]`, deep), `429["ping"]`)
+				answer, passed := "", false
+				for p := ""; !strings.HasPrefix(p, "439["); {
+					p = c.next()
 					passed = passed || strings.HasPrefix(p, `42["update"`) && strings.Contains(p, `"payload":`+deep+`,`)
-					if strings.HasPrefix(p, "439[") {
-						if strings.Contains(form, "payload") && !passed {
-							t.Errorf("%d deep: neither refused nor passed through", depth)
-						}
-						break
+					if strings.HasPrefix(p, "431[") {
+						answer = p
 					}
+				}
+				refused := strings.Contains(answer, `"invalid","message":"arguments must be nested 512 levels deep at most"`)
+				if refused != (depth > 512) {
+					t.Errorf("%d deep: %.100s", depth, answer)
+				}
+				if published := strings.Contains(args, "payload") && depth < 512; passed != published {
+					t.Errorf("%d deep: passed on: %v", depth, passed)
 				}
 				if passed {
 					if got := member.until(`42["update"`); !strings.Contains(got, deep) {
 						t.Errorf("%d deep: the member got %.100s", depth, got)
 					}
 				}
-				c.conn.Close()
 			}
+			c.send(`43123[` + deep + `]`) // an acknowledgement that nobody waits for
+			c.alive()
+			if !strings.HasPrefix(deep, "{") {
+				continue
+			}
+			stranger := n.open()
+			for _, auth := range []string{deep, `{"token":"` + n.token("ben") + `","deep":` + deep + `}`} {
+				stranger.send(`40` + auth)
+				p := stranger.next()
+				if refused := strings.HasPrefix(p, `44{"message":"auth must be nested 512 levels deep at most"`); refused != (depth > 512) {
+					t.Errorf("CONNECT %d deep: %.100s", depth, p)
+				}
+				if depth < 512 {
+					break // it is connected
+				}
+			}
+			stranger.conn.Close()
 		}
 	}
+	// What is no JSON ends the connection, as on Node, and costs no more than that.
+	for _, unit := range []string{"[", `{"a":`, `[1,`, `{"a":1,"b":[`} {
+		c, frame := n.user("ana"), clientFrame(ws.OpText, true, `42["ping",`+strings.Repeat(unit, 900_000/len(unit)))
+		grown := allocated(func() {
+			c.conn.Write(frame)
+			c.ends()
+		})
+		if grown > 4*mb {
+			t.Errorf("%s: %d bytes were allocated", unit, grown)
+		}
+	}
+	member.without(`42["update"`)
 	member.alive()
 }
 

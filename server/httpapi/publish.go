@@ -27,7 +27,12 @@ func (a *api) body(w http.ResponseWriter, r *http.Request) (realtime.Value, bool
 		writeError(w, realtime.Invalid("body", "JSON in UTF-8"))
 		return realtime.Value{}, false
 	}
-	return realtime.Argument(b), true
+	arg, err := a.svc.Argument(b)
+	if err != nil {
+		writeError(w, err)
+		return realtime.Value{}, false
+	}
+	return arg, true
 }
 
 func (a *api) publishNotification(w http.ResponseWriter, r *http.Request) {

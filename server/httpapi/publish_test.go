@@ -122,17 +122,40 @@ func TestFieldNamesMatchExactly(t *testing.T) {
 	}
 }
 
-// A body that is too nested is an error or passed through, never a crash.
+// A body is nested as deeply as the argument of an event may be: beyond that it is
+// invalid, in the words of the event's acknowledgement, and counted.
 func TestDeepBodies(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", "r")
-	for _, depth := range []int{5_000, 10_000, 400_000} {
-		body := `{"roomId":"r","type":"x","payload":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
-		if a := n.do("POST", "/api/ws/updates", body); a.status != 200 && a.status != 400 {
-			t.Errorf("%d deep: %d %s", depth, a.status, a.body)
+	refused := int64(0)
+	for _, depth := range []int{511, 512, 5_000, 10_000, 400_000} {
+		deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+		for path, body := range map[string]string{
+			"/api/ws/updates":          `{"roomId":"r","type":"x","payload":` + deep + `}`,
+			"/api/ws/broadcast":        `{"event":"e","data":` + deep + `}`,
+			"/api/ws/users/ana/events": `{"event":"e","data":` + deep + `}`,
+			"/api/ws/notifications":    `{"targetUserId":"ana","type":"INFO","title":"t","ignored":` + deep + `}`,
+		} {
+			a := n.do("POST", path, body)
+			if depth == 511 {
+				if a.status != 200 {
+					t.Errorf("%s, %d deep: %d %s", path, depth, a.status, a.body)
+				}
+				continue
+			}
+			n.wantError(a, 400, "invalid", "arguments must be nested 512 levels deep at most")
+			refused++
 		}
 	}
-	c.Ask("ping")
+	for _, event := range []string{"update", "e", "e", "notification"} {
+		c.Next(event)
+	}
+	if names := c.Names(); len(names) > 0 {
+		t.Errorf("events %v", names)
+	}
+	if got := n.svc.Stats().Limits.Depth; got != refused {
+		t.Errorf("%d are counted, want %d", got, refused)
+	}
 }
 
 // A backend has no attachments: what looks like one is data.

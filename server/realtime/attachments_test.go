@@ -83,7 +83,11 @@ func TestPlaceholderInJSON(t *testing.T) {
 	n := start(t)
 	ana := n.member("ana", "r")
 	text := `{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":7}}`
-	u, err := realtime.ParseUpdate(realtime.Argument([]byte(text)))
+	arg, err := n.Argument([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := realtime.ParseUpdate(arg)
 	if err != nil {
 		t.Fatal(err)
 	}

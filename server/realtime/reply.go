@@ -151,5 +151,13 @@ func Encode(v any) ([]byte, error) {
 // Value is an argument as it came, see [socketio.Value].
 type Value = socketio.Value
 
-// Argument is a body that a backend sent, as the argument of an event.
-func Argument(body []byte) Value { return Value{JSON: bytes.TrimLeft(body, " \t\r\n")} }
+// Argument returns a body that a backend sent as the argument of an event. It
+// returns an [*Error] if a client's event would not be let in with it, because it
+// is nested too deeply; whether it is JSON shows when it is parsed.
+func (svc *Service) Argument(body []byte) (Value, error) {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	if err := svc.ns.Server().CheckArgument(body); err != nil {
+		return Value{}, Public(err)
+	}
+	return Value{JSON: body}, nil
+}

@@ -151,6 +151,8 @@ func (svc *Service) published(err error) error {
 		return &Error{Code: CodeInvalid, Message: "payload must be a value that can be encoded as JSON"}
 	case errors.Is(err, socketio.ErrAttachments):
 		return Invalid("payload", "a value without more attachments than clients take")
+	case errors.Is(err, socketio.ErrArguments):
+		return Public(err)
 	}
 	return err
 }

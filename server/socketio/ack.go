@@ -148,8 +148,8 @@ func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error)
 
 // EmitWithAck sends an event and waits for the client's acknowledgement, whose
 // arguments it returns, each of them a [Value]. Errors: those of Emit;
-// ErrDisconnected if the client goes away; ErrAttachments if the acknowledgement
-// has more attachments than it may have; an error that wraps that of ctx if ctx
+// ErrDisconnected if the client goes away; ErrAttachments or ErrArguments if the
+// acknowledgement has more than it may have; an error that wraps that of ctx if ctx
 // ends before, or ErrTimeout after Options.AckTimeout if ctx has no deadline; and
 // ErrBacklog if the client sends so much meanwhile that the acknowledgement behind
 // it cannot be read. A handler of the same client may call it: the events that

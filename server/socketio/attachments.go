@@ -24,13 +24,3 @@ func (srv *Server) checkAttachments(data []byte, attachments [][]byte) error {
 	}
 	return nil
 }
-
-// refusal is the error of an event or acknowledgement whose attachments are more
-// than a client may send.
-func (srv *Server) refusal(excess error) error {
-	public := &Error{Code: "invalid", Message: fmt.Sprintf("attachments must be at most %d, counted at each place that names one", srv.opts.MaxAttachments)}
-	if excess == packet.ErrAttachmentBytes {
-		public.Message = fmt.Sprintf("attachments must have at most %d bytes, counted at each place that names one", srv.opts.MaxAttachmentBytes)
-	}
-	return fmt.Errorf("%w: %w: %w", ErrAttachments, excess, public)
-}

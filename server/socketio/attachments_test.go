@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
@@ -274,33 +273,5 @@ func TestDecodeDeepWithAttachment(t *testing.T) {
 		t.Errorf("%v for depth 200, %v for depth 1", nested, shallow)
 	} else {
 		t.Logf("%v for depth 200, %v for depth 1", nested, shallow)
-	}
-}
-
-// A client that is refused for its many arguments gets no answer and ends, as
-// for other limits.
-func TestArgumentsAreBounded(t *testing.T) {
-	srv := serve(t, socketio.Options{})
-	srv.IO.Namespace("/").Handle("count", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-		return e.Reply(len(e.Args()), e.Arg(0), e.Arg(len(e.Args())-1), e.Arg(1000))
-	}))
-	zeros := func(n int) string { return strings.Repeat(",0", n-1) + ", 1 " }
-	c := dial(t, srv)
-	c.SendText(`20["count"` + zeros(1000) + `]`)
-	if got := c.Text(); got != `30[1000,0,1,null]` {
-		t.Errorf("got %s", got)
-	}
-	c.SendText(`21["count"` + zeros(1001) + `]`)
-	c.End()
-	if got := srv.IO.LimitCounts(); got.Arguments != 1 {
-		t.Errorf("counts %+v", got)
-	}
-	more := serve(t, socketio.Options{MaxArguments: -1})
-	more.IO.Namespace("/").Handle("e", socketio.Do(func(context.Context, *socketio.Socket, any) error { return nil }))
-	m := engineiotest.Dial(t, more.URL+"/socket.io/", engineiotest.Options{})
-	socketiotest.Join(t, m, "/", nil)
-	m.SendText(`20["e"` + zeros(100_000) + `]`)
-	if got := m.Text(); got != `30[]` {
-		t.Errorf("got %s", got)
 	}
 }

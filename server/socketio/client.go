@@ -113,7 +113,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 			c.haveAttachments()
 		}
 		if p.Excess != nil {
-			c.server.limits.references.Add(1)
+			c.server.limits.refused(p.Excess)
 		}
 		c.handle(p)
 	case !waiting: // its first attachment has not come yet
@@ -241,6 +241,10 @@ func (c *client) connect(p packet.Packet) {
 	// Of a client that takes no answers no more questions are read.
 	c.session.AwaitQueue()
 	s := newSocket(c, p)
+	if p.Excess != nil {
+		s.refuse(c.server.tooDeepConnect())
+		return
+	}
 	most := c.server.opts.MaxNamespaces
 	for {
 		c.mu.Lock()

@@ -22,6 +22,9 @@ var (
 	// counted at each place that names one, or more bytes of them than a client
 	// may send; wrapped with the number.
 	ErrAttachments = errors.New("socketio: too many attachments")
+	// ErrArguments: a packet has more arguments than Options.MaxArguments, or one
+	// that is nested more deeply than Options.MaxDepth.
+	ErrArguments = errors.New("socketio: too many arguments, or too deep ones")
 	// ErrReplied: the event has been replied to.
 	ErrReplied = errors.New("socketio: event has been replied to")
 	// ErrPanic: a handler panicked; wrapped with the value and the stack.

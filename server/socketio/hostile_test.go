@@ -38,7 +38,9 @@ func TestHostilePackets(t *testing.T) {
 		{ph(`"splice"`), true}, {ph(`-1`), true}, {ph(`1.5`), true}, {ph(`999`), true}, {ph(`null`), true},
 		{`2["x",{"_placeholder":true,"num":0}]`, true}, {`511-["x"]`, true},
 		{`50-["x"]`, true}, {`60-[]`, true}, {`50-`, true}, {`599999999999999999999-["x"]`, true},
-		{`2["x",` + deep + `]`, true}, {`2["x",NaN]`, true}, {`2["x"`, true},
+		{`2["x",` + deep + `]`, false}, {`3[` + deep + `]`, false}, {`37[` + deep + `]`, false}, {`2["x",0` + strings.Repeat(",0", 5000) + `]`, false},
+		{`2["x",` + deep[:15_000] + `]`, true}, {`2["connect",` + deep + `]`, true},
+		{`2["x",NaN]`, true}, {`2["x"`, true},
 		{`2/nowhere,["x"]`, true}, {`0`, true}, {`4{}`, true}, {`1{}`, true}, {`0[]`, true}, {`0"x"`, true},
 	} {
 		t.Run(fmt.Sprintf("%.30s", tc.packet), func(t *testing.T) {

@@ -15,11 +15,14 @@ type LimitCounts struct {
 
 	// Namespaces: CONNECTs that were refused because of MaxNamespaces.
 	Namespaces int64 `json:"namespaces"`
-	// Sessions that were closed, because of MaxAttachments, MaxArguments,
-	// MaxDepth, ConnectTimeout and AttachmentTimeout.
+	// Arguments and Depth: events and acknowledgements that were refused because
+	// of MaxArguments and MaxDepth. Depth also counts CONNECTs and the requests of
+	// backends that were refused, and messages of other servers that were dropped.
+	Arguments int64 `json:"arguments"`
+	Depth     int64 `json:"depth"`
+	// Sessions that were closed, because of MaxAttachments, ConnectTimeout and
+	// AttachmentTimeout.
 	Attachments        int64 `json:"attachments"`
-	Arguments          int64 `json:"arguments"`
-	Depth              int64 `json:"depth"`
 	ConnectTimeouts    int64 `json:"connectTimeouts"`
 	AttachmentTimeouts int64 `json:"attachmentTimeouts"`
 	// PendingEvents: how often a client was not read on because of
@@ -43,8 +46,8 @@ func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
 		LimitCounts: srv.engine.LimitCounts(),
-		Attachments: c.attachments.Load(), Arguments: c.arguments.Load(), Depth: c.depth.Load(), Namespaces: c.namespaces.Load(),
-		ConnectTimeouts: c.connectTimeouts.Load(), AttachmentTimeouts: c.attachmentTimeouts.Load(),
+		Namespaces:  c.namespaces.Load(), Arguments: c.arguments.Load(), Depth: c.depth.Load(),
+		Attachments: c.attachments.Load(), ConnectTimeouts: c.connectTimeouts.Load(), AttachmentTimeouts: c.attachmentTimeouts.Load(),
 		PendingEvents: c.pending.Load(), References: c.references.Load(),
 	}
 }
@@ -55,10 +58,6 @@ func (c *limitCounters) ended(err error) {
 	case err == nil:
 	case errors.Is(err, packet.ErrTooMany):
 		c.attachments.Add(1)
-	case errors.Is(err, packet.ErrTooManyArguments):
-		c.arguments.Add(1)
-	case errors.Is(err, packet.ErrTooDeep):
-		c.depth.Add(1)
 	case err == errConnectTimeout:
 		c.connectTimeouts.Add(1)
 	case err == errAttachmentTimeout:

@@ -23,6 +23,7 @@ func TestLimitCounts(t *testing.T) {
 			}
 		}
 	}
+	deep := strings.Repeat(`{"a":`, 6) + `1` + strings.Repeat(`}`, 6)
 	for _, tc := range []struct {
 		name string
 		hit  func(*engineiotest.Conn)
@@ -30,9 +31,11 @@ func TestLimitCounts(t *testing.T) {
 	}{
 		{"attachments", say(`0`, `53-["echo"]`), socketio.LimitCounts{Attachments: 1}},
 		{"malformed attachments", say(`0`, `5x-["echo"]`), socketio.LimitCounts{}},
-		{"arguments", say(`0`, `2["echo",1,2,3,4]`), socketio.LimitCounts{Arguments: 1}},
-		{"arguments of an acknowledgement", say(`0`, `31[1,2,3,4]`), socketio.LimitCounts{Arguments: 1}},
-		{"depth", say(`0`, `2["echo",`+strings.Repeat("[", 6)+strings.Repeat("]", 6)+`]`), socketio.LimitCounts{Depth: 1}},
+		{"arguments", say(`0`, `2["echo",1,2,3,4]`, `x`), socketio.LimitCounts{Arguments: 1}},
+		{"arguments of an acknowledgement", say(`0`, `31[1,2,3,4]`, `x`), socketio.LimitCounts{Arguments: 1}},
+		{"depth", say(`0`, `2["echo",`+deep+`]`, `x`), socketio.LimitCounts{Depth: 1}},
+		{"depth of an acknowledgement", say(`0`, `31[`+deep+`]`, `x`), socketio.LimitCounts{Depth: 1}},
+		{"depth of CONNECT", say(`0`+deep, `x`), socketio.LimitCounts{Depth: 1}},
 		{"namespaces", say(`0`, `0/a,`, `0/b,`, `x`), socketio.LimitCounts{Namespaces: 1}},
 		{"no CONNECT", say(), socketio.LimitCounts{ConnectTimeouts: 1}},
 		{"no attachment", say(`0`, `51-["echo",{"_placeholder":true,"num":0}]`), socketio.LimitCounts{AttachmentTimeouts: 1}},

@@ -110,10 +110,10 @@ func (ns *Namespace) ServerCount(ctx context.Context) (int, error) {
 }
 
 // ServerSideEmit sends an event to the other servers' programs, see
-// [Handlers.HandleServerSide]. Errors: ErrReserved, those that wrap ErrEncode, and
-// the adapter's.
+// [Handlers.HandleServerSide]. Errors: ErrReserved, those that wrap ErrEncode or
+// ErrArguments, and the adapter's.
 func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...any) error {
-	a, err := encodeServerSide(event, args)
+	a, err := ns.encodeServerSide(event, args)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...a
 func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
-	a, err := encodeServerSide(event, args)
+	a, err := ns.encodeServerSide(event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +138,15 @@ func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, ar
 	return out, err
 }
 
-func encodeServerSide(event string, args []any) (adapter.Args, error) {
+func (ns *Namespace) encodeServerSide(event string, args []any) (adapter.Args, error) {
 	if reservedServerSide(event) {
 		return adapter.Args{}, fmt.Errorf("%w: %q", ErrReserved, event)
 	}
-	return encodeArgs(args)
+	a, err := encodeArgs(args)
+	if err == nil {
+		err = ns.server.checkDepth(a.List, 0)
+	}
+	return a, err
 }
 
 func encodeArgs(args []any) (adapter.Args, error) {
@@ -198,16 +202,17 @@ func (l local) DeliverBroadcastWithAck(ctx context.Context, p *packet.Packet, se
 	})
 }
 
-// takes reports whether clients take another server's broadcast.
+// takes reports whether another server's broadcast is one that this server's
+// clients may send and take.
 func (l local) takes(p *packet.Packet) bool {
-	if len(p.Attachments) == 0 {
-		return true
+	err := l.server.checkDepth(p.Data, 1)
+	if err == nil && len(p.Attachments) > 0 {
+		err = l.server.checkAttachments(p.Data, p.Attachments)
 	}
-	err := l.server.checkAttachments(p.Data, p.Attachments)
 	if err == nil {
 		return true
 	}
-	l.server.limits.references.Add(1)
+	l.server.limits.refused(err)
 	if f := l.server.opts.Hooks.BroadcastDropped; f != nil {
 		f(l.Namespace, err)
 	}
@@ -243,6 +248,10 @@ func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
 func (l local) DeliverServerSide(event string, args adapter.Args, reply func(adapter.Args)) {
 	f := l.set.Load().serverSide[event]
 	if f == nil {
+		return
+	}
+	if err := l.server.CheckArgument(args.List); err != nil {
+		l.server.failed(nil, event, err)
 		return
 	}
 	l.server.spawn(func() {

@@ -68,6 +68,9 @@ func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = d; retur
 
 func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 	data, attachments, err := o.ns.server.encodeEvent(event, args)
+	if err == nil && !o.local {
+		err = o.ns.server.checkDepth(data, 1) // or other servers would drop it
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +81,9 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 // is queued to each that is connected to this server, and on its way to the
 // others; see OnAccepted for when it is known to the cluster. It waits, within bounds and until ctx ends, while
 // more is being sent than recipients, this machine or the cluster take: see the
-// page of package engineio. Errors: ErrReserved, those that wrap ErrEncode or
-// ErrAttachments, and the adapter's; after one of the adapter's this server's sockets have the
-// event all the same.
+// page of package engineio. Errors: ErrReserved, those that wrap ErrEncode,
+// ErrAttachments or ErrArguments, and the adapter's; after one of the adapter's this
+// server's sockets have the event all the same.
 func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	p, err := o.packet(event, args)
 	if err != nil {

@@ -47,10 +47,15 @@ type Options struct {
 	// number, as on Node.
 	MaxAttachmentBytes int
 	// MaxArguments bounds the arguments of an event or acknowledgement from a
-	// client, which is disconnected if it sends more. Negative: any number.
+	// client. An event with more is refused as one that names too many attachments;
+	// its error wraps ErrArguments and an [Error]. Negative: any number.
 	// Default: 1000.
 	MaxArguments int
-	// MaxDepth bounds the nesting of arguments. Default: 512.
+	// MaxDepth bounds, in levels, how deeply arrays and objects are nested in an
+	// argument from a client. An event with a deeper one is refused as one with too
+	// many arguments, and a CONNECT with CONNECT_ERROR. What this server's program
+	// sends to other servers with a deeper one is an error, and what they send is
+	// dropped. Default: [packet.DefaultMaxDepth], 512.
 	MaxDepth int
 	// MaxNamespaces bounds the namespaces that one client is connected to: one too
 	// many is refused with "Too many namespaces". As many may be decided about at
@@ -107,7 +112,8 @@ type Hooks struct {
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)
 	// BroadcastDropped: another server's broadcast was not delivered, since
-	// clients would not take it. The error wraps ErrAttachments.
+	// its clients may not send or would not take it. The error wraps ErrAttachments
+	// or ErrArguments.
 	BroadcastDropped func(ns *Namespace, err error)
 	// SessionClosed: a client's connection has ended.
 	SessionClosed func(s *engineio.Session, reason engineio.Reason, err error)

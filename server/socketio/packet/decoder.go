@@ -16,10 +16,11 @@ type Decoder struct {
 	// as often as a placeholder names it: beyond it a packet has an Excess.
 	// 0: any number.
 	MaxAttachmentBytes int
-	// MaxArguments bounds the arguments of a packet. 0: [DefaultMaxArguments];
-	// negative: any number.
+	// MaxArguments bounds the arguments of a packet: one with more has an Excess.
+	// 0: [DefaultMaxArguments]; negative: any number.
 	MaxArguments int
-	// MaxDepth bounds the nesting of the JSON. 0: [DefaultMaxDepth].
+	// MaxDepth bounds the nesting of each argument, and of the payload of a
+	// Connect: a packet with deeper ones has an Excess. 0: [DefaultMaxDepth].
 	MaxDepth int
 
 	pending *pending
@@ -104,12 +105,15 @@ func (w *pending) take(b []byte, most int) {
 func (p *Packet) refuse(excess error) {
 	p.Excess, p.Arguments = excess, 0
 	clear(p.Attachments)
-	if s := (scanner{b: p.Data}); p.Type == Event {
+	switch p.Type {
+	case Event:
 		start := space(p.Data, space(p.Data, 0)+1)
-		p.Data = append(append([]byte{'['}, p.Data[start:s.value(start)]...), ']')
-		return
+		p.Data = append(append([]byte{'['}, p.Data[start:scalar(p.Data, start)]...), ']')
+	case Ack:
+		p.Data = []byte("[]")
+	default:
+		p.Data = nil
 	}
-	p.Data = []byte("[]")
 }
 
 func (d *Decoder) parse(b []byte) (p Packet, attachments int, references []int, err error) {
@@ -138,13 +142,16 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, references []int, 
 	if len(b) == 0 {
 		return p, attachments, nil, nil // without JSON it is let through, as on Node, and means nothing
 	}
-	s := scanner{b: b, maxDepth: d.MaxDepth, strict: true, attachments: attachments, collect: attachments > 0}
+	s := scanner{b: b, maxDepth: d.maxDepth(p.Type), strict: true, attachments: attachments, collect: attachments > 0}
 	if err := d.check(&s, p.Type); err != nil {
 		return p, 0, nil, err
 	}
 	p.Data = b
 	if len(s.found) > d.maxAttachments() {
-		p.refuse(ErrReferences)
+		s.exceed(ErrReferences)
+	}
+	if s.excess != nil {
+		p.refuse(s.excess)
 		return p, attachments, nil, nil
 	}
 	p.Data = bytes.Clone(b)
@@ -179,6 +186,18 @@ func (d *Decoder) maxElements(t Type) int {
 	}
 	if t == Event {
 		n++ // the name
+	}
+	return n
+}
+
+// maxDepth bounds the nesting of the JSON of a packet.
+func (d *Decoder) maxDepth(t Type) int {
+	n := d.MaxDepth
+	if n == 0 {
+		n = DefaultMaxDepth
+	}
+	if t == Event || t == Ack {
+		n++ // the list of the arguments
 	}
 	return n
 }
@@ -331,8 +350,7 @@ func Trim(value []byte) []byte { return slices.Clip(bytes.Trim(value, " \t\r\n")
 
 // Members calls yield for each member of a JSON object: its name, and the text
 // of its value, which shares memory with object. It reports false, perhaps after
-// some calls, where object is not one valid object, [DefaultMaxDepth] deep at
-// most.
+// some calls, if object is not one valid object.
 func Members(object []byte, yield func(name string, value []byte)) bool {
 	s := scanner{b: object, maxDepth: DefaultMaxDepth}
 	i := space(object, 0)
@@ -382,8 +400,7 @@ func Scalar(json []byte, i int) (end int, ok bool) {
 	if i >= len(json) || json[i] == '{' || json[i] == '[' {
 		return 0, false
 	}
-	s := scanner{b: json}
-	end = s.value(i)
+	end = scalar(json, i)
 	return end, end >= 0
 }
 

@@ -60,10 +60,10 @@ type Packet struct {
 	Attachments [][]byte
 	// Arguments is how many arguments a decoded Event or Ack has.
 	Arguments int
-	// Excess is set in a decoded Event or Ack that is well-formed and must be
-	// refused, since its placeholders stand for more than a [Decoder] allows:
-	// [ErrReferences] or [ErrAttachmentBytes]. Of its data only an event's name
-	// is left.
+	// Excess is set in a decoded Connect, Event or Ack that is well-formed and must
+	// be refused, since it is more than a [Decoder] allows: [ErrTooDeep],
+	// [ErrTooManyArguments], [ErrReferences] or [ErrAttachmentBytes]. Of its data
+	// only an event's name is left.
 	Excess error
 }
 
@@ -76,14 +76,14 @@ var (
 	ErrReserved    = errors.New("packet: reserved event name")
 	ErrUnexpected  = errors.New("packet: text where an attachment is due, or an attachment where none is")
 
-	// Beyond the limits of a Decoder: an ErrAttachments and two ErrPayloads.
-	ErrTooMany          = fmt.Errorf("%w: too many", ErrAttachments)
-	ErrTooDeep          = fmt.Errorf("%w: nested too deeply", ErrPayload)
-	ErrTooManyArguments = fmt.Errorf("%w: too many arguments", ErrPayload)
+	// More than a Decoder allows.
+	ErrTooMany = fmt.Errorf("%w: too many", ErrAttachments)
 
-	// Beyond the limits of a Decoder too, but no error of it: see Packet.Excess.
-	ErrReferences      = errors.New("packet: too many attachments, counted at each placeholder")
-	ErrAttachmentBytes = errors.New("packet: attachments too large, counted at each placeholder")
+	// More than a Decoder allows too, but no error of it: see Packet.Excess.
+	ErrTooDeep          = errors.New("packet: nested too deeply")
+	ErrTooManyArguments = errors.New("packet: too many arguments")
+	ErrReferences       = errors.New("packet: too many attachments, counted at each placeholder")
+	ErrAttachmentBytes  = errors.New("packet: attachments too large, counted at each placeholder")
 )
 
 // Reserved reports whether an event name has a meaning of its own in the

@@ -14,7 +14,7 @@ import (
 const ph0 = `{"_placeholder":true,"num":0}`
 
 func TestDecodeText(t *testing.T) {
-	deep := strings.Repeat("[", DefaultMaxDepth-1) + strings.Repeat("]", DefaultMaxDepth-1)
+	deep := brackets("[", DefaultMaxDepth)
 	for _, tc := range []struct {
 		in   string
 		want Packet
@@ -84,7 +84,9 @@ func TestDecodeText(t *testing.T) {
 		{`51-["x",{"_placeholder":true}]`, Packet{}, ErrAttachments},
 		{`51-["x",{"num":5,"\u005fplaceholder":true}]`, Packet{}, ErrAttachments},
 		{`2["x",` + deep + `]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["x",` + deep + `]`), Arguments: 1}, nil},
-		{`2["x",[` + deep + `]]`, Packet{}, ErrPayload},
+		{`2["x",[` + deep + `]]`, Packet{Type: Event, Namespace: "/", Data: []byte(`["x"]`), Excess: ErrTooDeep}, nil},
+		{`2["connect",[` + deep + `]]`, Packet{}, ErrReserved},
+		{`2[[` + deep + `]]`, Packet{}, ErrPayload},
 	} {
 		var d Decoder
 		got, complete, err := d.Text([]byte(tc.in))
@@ -191,7 +193,7 @@ func TestEightBytes(t *testing.T) {
 	}
 }
 
-// The scanner must accept exactly what encoding/json accepts, depth aside.
+// The scanner must accept exactly what encoding/json accepts, however deep it is.
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{`["sixteen letters!","and \"some\" more\u00e9 of them"]`, `"12345678`, `"1234567"`, "\"12345678\x1f\"", `["a",1]`, `{"a":[1,2.5e-3,"\u00e9\n",true,false,null]}`, ` [ ] `, `{}`, `-0`, `01`, `1.`, `"\x"`, "\"\x01\"", `[1,]`, `{"a"}`, `"\ud800"`, `tru`, `-`, `1e`,
 		`[0,1,22,-3,0.5,1E+2 ]`, "[1,\t\r\n         \t2 ]", `"\n\n\u0061\/\"\\"`, `"123456\"`, `"\u12g4"`, `{"a\u0062c" : "\b\f" ,"":{}}`, `[[[[]]],{"":[{}]}]`, `"é€😀 12345678"`, `00`, `[0x]`, `[1`, `{"a":1`} {
@@ -200,11 +202,17 @@ func FuzzScanner(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := scanner{b: b}
 		err := s.document()
-		if bytes.Count(b, []byte("[")) > DefaultMaxDepth || bytes.Count(b, []byte("{")) > DefaultMaxDepth {
-			return
+		if bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > 10_000 {
+			return // which encoding/json does not take
 		}
 		if ok := json.Valid(b); ok != (err == nil) {
 			t.Errorf("%q: encoding/json says %v, the scanner %v", b, ok, err)
+		}
+		for most := range 4 { // what is below is checked otherwise
+			s := scanner{b: b, maxDepth: most + 1}
+			if shallow := s.document(); (shallow == nil) != (err == nil) {
+				t.Errorf("%q: %v, and %v if no more than %d levels are looked into", b, err, shallow, most+1)
+			}
 		}
 	})
 }

@@ -105,9 +105,9 @@ func TestAttachmentsKept(t *testing.T) {
 func TestMaxArguments(t *testing.T) {
 	zeros := func(n int) string { return strings.TrimSuffix(strings.Repeat("0,", n), ",") }
 	for _, tc := range []struct {
-		text string
-		most int
-		err  error
+		text   string
+		most   int
+		excess error
 	}{
 		{`2["x",` + zeros(1000) + `]`, 0, nil},
 		{`2["x",` + zeros(1001) + `]`, 0, ErrTooManyArguments},
@@ -118,15 +118,19 @@ func TestMaxArguments(t *testing.T) {
 		{`2["x",` + zeros(4) + `]`, 3, ErrTooManyArguments},
 		{`2["x",` + zeros(100_000) + `]`, -1, nil},
 		{`51-["x",` + zeros(3) + `,` + ph0 + `]`, 3, ErrTooManyArguments},
-		// The rest is not looked at.
-		{`2["x",` + zeros(1001) + `,not JSON`, 0, ErrTooManyArguments},
 	} {
 		d := Decoder{MaxArguments: tc.most}
-		p, _, err := d.Text([]byte(tc.text))
-		if !errors.Is(err, tc.err) || tc.err != nil && !errors.Is(err, ErrPayload) {
-			t.Errorf("%.40q: %v, want %v", tc.text, err, tc.err)
+		p, complete, err := d.Text([]byte(tc.text))
+		if err == nil && !complete {
+			p, _, err = d.Binary([]byte("x"))
 		}
-		if err != nil {
+		if err != nil || p.Excess != tc.excess {
+			t.Errorf("%.40q: excess %v, %v, want %v", tc.text, p.Excess, err, tc.excess)
+		}
+		if tc.excess != nil {
+			if p.Arguments != 0 || len(p.Data) > 5 || len(p.Attachments) > 0 {
+				t.Errorf("%.40q: %d arguments, %s and %d attachments are left", tc.text, p.Arguments, p.Data, len(p.Attachments))
+			}
 			continue
 		}
 		want := len(Elements(p.Data[1 : len(p.Data)-1]))
@@ -136,6 +140,10 @@ func TestMaxArguments(t *testing.T) {
 		if p.Arguments != want {
 			t.Errorf("%.40q: %d arguments, want %d", tc.text, p.Arguments, want)
 		}
+	}
+	// What is no JSON is not taken for one of too many arguments.
+	if _, _, err := new(Decoder).Text([]byte(`2["x",` + zeros(1001) + `,not JSON`)); !errors.Is(err, ErrPayload) {
+		t.Errorf("not JSON: %v", err)
 	}
 }
 

@@ -9,9 +9,6 @@ import (
 	"unsafe"
 )
 
-// DefaultMaxDepth is how deeply arrays and objects may be nested by default.
-const DefaultMaxDepth = 512
-
 // scanner checks JSON (RFC 8259) without decoding it. In the same pass it finds
 // the end of a value and the placeholders of attachments, bounds the depth and
 // counts the elements of the outermost array, which no library's validator does;
@@ -20,8 +17,9 @@ const DefaultMaxDepth = 512
 // something begins and return the index behind it, or bad.
 type scanner struct {
 	b []byte
-	// maxDepth and maxElements bound the nesting and the elements of the
-	// outermost array; 0: any number.
+	// Beyond maxDepth levels of nesting, and beyond maxElements elements of the
+	// outermost array, there is an excess; 0: any number. What is nested more
+	// deeply is checked, and not looked into.
 	maxDepth, maxElements int
 	// strict refuses a placeholder that names none of the attachments.
 	strict      bool
@@ -33,6 +31,7 @@ type scanner struct {
 	depth    int
 	elements int // of the outermost array that was scanned last
 	found    []placeholder
+	excess   error // ErrTooDeep or ErrTooManyArguments, whichever came first
 	err      error // why a method returned bad, nil: ErrPayload
 }
 
@@ -144,14 +143,23 @@ func (s *scanner) value(i int) int {
 		return s.object(i)
 	case '[':
 		return s.array(i)
-	case 't':
-		return literal(s.b, i, "true")
-	case 'f':
-		return literal(s.b, i, "false")
-	case 'n':
-		return literal(s.b, i, "null")
 	}
-	return number(s.b, i)
+	return scalar(s.b, i)
+}
+
+// scalar is value of what is neither an array nor an object.
+func scalar(b []byte, i int) int {
+	switch b[i] {
+	case '"':
+		return str(b, i)
+	case 't':
+		return literal(b, i, "true")
+	case 'f':
+		return literal(b, i, "false")
+	case 'n':
+		return literal(b, i, "null")
+	}
+	return number(b, i)
 }
 
 func literal(b []byte, i int, want string) int {
@@ -247,14 +255,24 @@ func escapes(b []byte, i int) int {
 	return i
 }
 
+func (s *scanner) exceed(err error) {
+	if s.excess == nil {
+		s.excess = err
+	}
+}
+
 func (s *scanner) enter() bool {
+	if s.depth >= s.maxDepth && s.maxDepth > 0 {
+		s.exceed(ErrTooDeep)
+		return false
+	}
 	s.depth++
-	return s.depth <= s.maxDepth || s.maxDepth == 0
+	return true
 }
 
 func (s *scanner) array(i int) int {
 	if !s.enter() {
-		return s.fail(ErrTooDeep)
+		return below(s.b, i)
 	}
 	b, n, most := s.b, 0, math.MaxInt
 	if s.depth == 1 && s.maxElements > 0 {
@@ -265,7 +283,8 @@ func (s *scanner) array(i int) int {
 	}
 	for {
 		if n++; n > most {
-			return s.fail(ErrTooManyArguments)
+			s.exceed(ErrTooManyArguments)
+			most = math.MaxInt
 		}
 		i = space(b, i)
 		if one := i + 1; one < len(b) && digit(b[i]) && (b[one] == ',' || b[one] == ']') {
@@ -297,7 +316,7 @@ func (s *scanner) leave(i, elements int) int {
 
 func (s *scanner) object(start int) int {
 	if !s.enter() {
-		return s.fail(ErrTooDeep)
+		return below(s.b, start)
 	}
 	b := s.b
 	i := space(b, start+1)

@@ -26,8 +26,10 @@ type Shape struct {
 	Name string
 	// JSON is a member of an object, of about 0.9 MB.
 	JSON string
-	// Arguments are sent instead of an object: Puente refuses them, and the connection ends.
+	// Arguments are sent instead of an object.
 	Arguments string
+	// Broken arguments are no JSON: the connection ends.
+	Broken bool
 }
 
 // hostileSize is just below the bytes that servers take in a message.
@@ -46,7 +48,7 @@ func Shapes() []Shape {
 		return b.String()
 	}
 	repeat := func(s string) string { return strings.Repeat(s, hostileSize/len(s)) }
-	deep := strings.Repeat("[", 400) + strings.Repeat("]", 400) + ","
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) + "," }
 	zeros := repeat("0,") + "0"
 	return []Shape{
 		{Name: "keys with escapes", JSON: list(`"\u0061%d":0`)},
@@ -54,13 +56,16 @@ func Shapes() []Shape {
 		{Name: "keys", JSON: list(`"a%d":0`)},
 		{Name: "numbers", JSON: `"a":[` + zeros + `]`},
 		{Name: "objects", JSON: `"a":[` + repeat("{},") + `0]`},
-		{Name: "nested", JSON: `"a":[` + repeat(deep) + `0]`},
+		{Name: "nested", JSON: `"a":[` + repeat(nested(400)) + `0]`},
+		{Name: "nested 1,000 deep", JSON: `"a":[` + repeat(nested(1000)) + `0]`}, // Puente refuses it
 		{Name: "escapes in text", JSON: `"a":"` + repeat(`\u0061`) + `"`},
 		{Name: "short escapes", JSON: `"a":"` + repeat(`\n`) + `"`},
 		{Name: "text", JSON: `"a":"` + repeat("abcdefgh") + `"`},
 		{Name: "white space", JSON: `"a":` + repeat(" ") + `0`},
 		// Of 50,000 Node's process dies.
-		{Name: "10,000 arguments", Arguments: strings.Repeat(`"`+strings.Repeat("x", 85)+`",`, 10_000) + "0"},
+		{Name: "10,000 arguments", Arguments: strings.Repeat(`"`+strings.Repeat("x", 85)+`",`, 10_000) + "0"}, // Puente refuses them
+		{Name: "brackets", Arguments: repeat("["), Broken: true},
+		{Name: "brackets of objects", Arguments: repeat(`{"a":`), Broken: true},
 	}
 }
 
@@ -83,7 +88,9 @@ func Hostile(ctx context.Context, servers []*Server, only string, rounds, messag
 	}
 	for _, shape := range Shapes() {
 		for _, event := range hostileEvents {
-			if !strings.Contains(shape.Name, only) || shape.Arguments != "" && event != "unhandled" && event != "publish-update" {
+			switch {
+			case !strings.Contains(shape.Name, only), shape.Broken && event != "unhandled",
+				shape.Arguments != "" && event != "unhandled" && event != "publish-update":
 				continue
 			}
 			r := HostileRow{Shape: shape.Name, Event: event, CPU: slices.Repeat([]float64{math.Inf(1)}, len(servers))}
@@ -123,9 +130,8 @@ func (s *Server) hostile(ctx context.Context, shape Shape, event string, message
 	}
 	defer p.stop()
 	packet := shape.packet(event)
-	ends := shape.Arguments != "" && s.own
 	send := func(n int) error {
-		if !ends {
+		if !shape.Broken {
 			return converse(ctx, p.addr, slices.Repeat([]string{packet}, n), false)
 		}
 		for range n {

@@ -1,0 +1,67 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// refusal is the error of an event or acknowledgement that is more than a client
+// may send, see packet.Packet.Excess.
+func (srv *Server) refusal(excess error) error {
+	kind, message := ErrArguments, ""
+	switch excess {
+	case packet.ErrTooDeep:
+		message = srv.allowedDepth("arguments")
+	case packet.ErrTooManyArguments:
+		message = fmt.Sprintf("arguments must be at most %d", srv.opts.MaxArguments)
+	case packet.ErrAttachmentBytes:
+		kind, message = ErrAttachments, fmt.Sprintf("attachments must have at most %d bytes, counted at each place that names one", srv.opts.MaxAttachmentBytes)
+	default:
+		kind, message = ErrAttachments, fmt.Sprintf("attachments must be at most %d, counted at each place that names one", srv.opts.MaxAttachments)
+	}
+	return fmt.Errorf("%w: %w: %w", kind, excess, &Error{Code: "invalid", Message: message})
+}
+
+func (srv *Server) allowedDepth(what string) string {
+	return fmt.Sprintf("%s must be nested %d levels deep at most", what, srv.opts.MaxDepth)
+}
+
+// tooDeepConnect refuses a CONNECT whose payload is nested too deeply.
+func (srv *Server) tooDeepConnect() error {
+	return &ConnectError{Message: srv.allowedDepth("auth"), Data: map[string]string{"code": "invalid"}}
+}
+
+// CheckArgument returns the error that an event from a client would end with if
+// it had the JSON for an argument: one that wraps ErrArguments and an [Error] if it
+// is nested more than Options.MaxDepth levels deep, which is counted. It is for
+// arguments that come by another way than a client's connection.
+func (srv *Server) CheckArgument(json []byte) error {
+	err := srv.checkDepth(json, 0)
+	if err != nil {
+		srv.limits.refused(err)
+	}
+	return err
+}
+
+// checkDepth checks the nesting of arguments that stand within some brackets more,
+// such as those of a packet's data. It does not count.
+func (srv *Server) checkDepth(json []byte, brackets int) error {
+	if packet.TooDeep(json, srv.opts.MaxDepth+brackets) {
+		return srv.refusal(packet.ErrTooDeep)
+	}
+	return nil
+}
+
+// refused counts what was refused because of an excess.
+func (c *limitCounters) refused(err error) {
+	switch {
+	case errors.Is(err, packet.ErrTooDeep):
+		c.depth.Add(1)
+	case errors.Is(err, packet.ErrTooManyArguments):
+		c.arguments.Add(1)
+	default:
+		c.references.Add(1)
+	}
+}

@@ -1,0 +1,137 @@
+package packet
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// brackets nests n arrays or objects, which begin with open.
+func brackets(open string, n int) string {
+	if open == "[" {
+		return strings.Repeat("[", n) + strings.Repeat("]", n)
+	}
+	return strings.Repeat(open, n) + "1" + strings.Repeat("}", n)
+}
+
+// A packet that is nested too deeply is well-formed, and comes out as one to
+// refuse, with nothing of what it has but its name. The limit is that of an
+// argument, and the same for each of them and for the payload of CONNECT.
+func TestMaxDepth(t *testing.T) {
+	for _, tc := range []struct {
+		text   string
+		most   int
+		excess error
+		data   string // "" as it was
+	}{
+		{`2["x",` + brackets("[", 3) + `]`, 3, nil, ""},
+		{`2["x",` + brackets("[", 4) + `]`, 3, ErrTooDeep, `["x"]`},
+		{`2["x",1,` + brackets(`{"a":`, 3) + `]`, 3, nil, ""},
+		{`2/nsp,7[ "x" ,1,` + brackets(`{"a":`, 4) + `]`, 3, ErrTooDeep, `["x"]`},
+		{`3[` + brackets("[", 3) + `]`, 3, nil, ""},
+		{`37[` + brackets("[", 4) + `]`, 3, ErrTooDeep, `[]`},
+		{`0` + brackets(`{"a":`, 3), 3, nil, ""},
+		{`0` + brackets(`{"a":`, 4), 3, ErrTooDeep, `none`},
+		{`51-["x",[[[` + ph0 + `]]]]`, 3, ErrTooDeep, `["x"]`},
+		{`2["x",` + brackets("[", DefaultMaxDepth) + `]`, 0, nil, ""},
+		{`2["x",` + brackets("[", DefaultMaxDepth+1) + `]`, 0, ErrTooDeep, `["x"]`},
+		{`0` + brackets(`{"a":`, DefaultMaxDepth), 0, nil, ""},
+		{`0` + brackets(`{"a":`, DefaultMaxDepth+1), 0, ErrTooDeep, `none`},
+		{`2["x",` + brackets("[", 450_000) + `]`, 0, ErrTooDeep, `["x"]`},
+		{`2["x",` + brackets(`{"a":`, 150_000) + `]`, 0, ErrTooDeep, `["x"]`},
+	} {
+		d := Decoder{MaxDepth: tc.most}
+		p, complete, err := d.Text([]byte(tc.text))
+		if err == nil && !complete {
+			p, _, err = d.Binary([]byte("x"))
+		}
+		if err != nil || p.Excess != tc.excess {
+			t.Errorf("%.40q: excess %v, %v, want %v", tc.text, p.Excess, err, tc.excess)
+			continue
+		}
+		switch tc.data {
+		case "":
+			tc.data = strings.TrimLeft(tc.text[1:], "0123456789")
+		case "none":
+			tc.data = ""
+		}
+		if string(p.Data) != tc.data || tc.excess != nil && (p.Arguments != 0 || len(p.Attachments) > 0) {
+			t.Errorf("%.40q: %.40s, %d arguments and %d attachments are left", tc.text, p.Data, p.Arguments, len(p.Attachments))
+		}
+	}
+}
+
+// What is nested too deeply is checked all the same: what is no JSON is none.
+func TestTooDeepAndWrong(t *testing.T) {
+	for _, wrong := range []string{
+		``, `]`, `,`, `1 2`, `1,`, `"a":1`, `{"a" 1}`, `{"a":1,}`, `{,}`, `{1:2}`, `{"a":1]`, `[1}`, `[1,]`, `[,1]`, `[}`, `{]`, `{"a"`, `{"a":`, `[1`, `[`, `{`, `tru`, `"a`, `{"a\x":1}`, `NaN`,
+	} {
+		for _, open := range []string{"[", `{"a":`} {
+			if wrong == "" && open == "[" {
+				continue // the innermost is empty
+			}
+			end := string(open[0] + 2) // the bracket that ends what open begins
+			text := `2["x",` + strings.Repeat(open, 10) + wrong + strings.Repeat(end, 10) + `]`
+			d := Decoder{MaxDepth: 3}
+			if _, _, err := d.Text([]byte(text)); !errors.Is(err, ErrPayload) {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+}
+
+func TestTooDeep(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		most int
+		want bool
+	}{
+		{`[[[]]]`, 3, false}, {`[[[]]]`, 2, true}, {`[[],[[]],{"a":{}}]`, 3, false}, {`[[],[[]],{"a":{"b":1}}]`, 2, true},
+		{`"[[[[[["`, 2, false}, {`[],[[]],[[[]]]`, 2, true}, {` [] , [[]] , "[[[[[[[[[[" `, 2, false}, {`1`, 0, false}, {``, 0, false}, {`[]`, 1, false},
+		{`[[[`, 2, false}, {`[[[}]]`, 2, false}, {`not JSON [[[[[[[[`, 2, false}, {brackets("[", 300_000), 299_999, true}, {brackets("[", 300_000), 300_000, false},
+	} {
+		if got := TooDeep([]byte(tc.text), tc.most); got != tc.want {
+			t.Errorf("%.40q, %d levels: %v", tc.text, tc.most, got)
+		}
+	}
+}
+
+// A message that is nothing but brackets costs little memory, and time in
+// proportion to its length: what would take 16 times as long for four times the
+// length may take 12 times as long here, so that a busy machine does not matter.
+func TestBracketsAreLinear(t *testing.T) {
+	for _, unit := range []string{"[", `{"a":`, `[[],`, `{"a":[],"b":`} {
+		decode := func(size int) func() {
+			text := []byte(`2["x",` + strings.Repeat(unit, size/len(unit)))
+			return func() {
+				if _, _, err := new(Decoder).Text(text); !errors.Is(err, ErrPayload) {
+					t.Errorf("%s: %v", unit, err)
+				}
+			}
+		}
+		least := func(f func()) time.Duration {
+			best := time.Hour
+			for range 10 {
+				start := time.Now()
+				f()
+				best = min(best, time.Since(start))
+			}
+			return best
+		}
+		small, large := least(decode(250_000)), least(decode(1_000_000))
+		if large > 12*small {
+			t.Errorf("%s: %v for a quarter, %v for the whole", unit, small, large)
+		}
+		t.Logf("%s: %v for a megabyte", unit, large)
+		var before, after runtime.MemStats
+		once := decode(1_000_000)
+		runtime.ReadMemStats(&before)
+		once()
+		runtime.ReadMemStats(&after)
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1_000_000 {
+			t.Errorf("%s: %d bytes were allocated", unit, grown)
+		}
+	}
+}
