@@ -108,3 +108,31 @@ func TestRefusedEventsEnd(t *testing.T) {
 		t.Errorf("counted %v without a limit", got)
 	}
 }
+
+// So it is with CONNECTs: twenty times as many as events, off without a limit.
+func TestRefusedConnectsEnd(t *testing.T) {
+	n := start(t, env{"WS_RATE_LIMIT": "2", "SHUTDOWN_TIMEOUT": "100"})
+	c := n.device("ana")
+	for range 40 {
+		c.Send("40/nope,")
+	}
+	c.Ask("ping")
+	c.Send("40/nope,")
+	if kicked := c.Ended(); kicked {
+		t.Error("the client got DISCONNECT, and does not come back by itself")
+	}
+	if got := n.limits(); got["refusedConnects"] != 1 {
+		t.Errorf("counted %v", got)
+	}
+	n.device("ben").Ask("ping")
+
+	n = start(t, env{"WS_RATE_LIMIT": "0", "SHUTDOWN_TIMEOUT": "100"})
+	c = n.device("ana")
+	for range 3000 {
+		c.Send("40/nope,")
+	}
+	c.Ask("ping")
+	if got := n.limits(); len(got) > 0 {
+		t.Errorf("counted %v without a limit", got)
+	}
+}

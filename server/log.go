@@ -183,7 +183,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:
 				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("client does not read; disconnected")
-			case reason == realtime.ReasonRefusals:
+			case reason == realtime.ReasonRefusals, reason == engineio.Reason(socketio.ReasonRefusals):
 				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client goes on after refusals; disconnected")
 			case reason == engineio.ReasonForcedClose && err != nil:
 				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")

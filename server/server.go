@@ -28,8 +28,9 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// refusedPerLimit is how many events of a client may be refused within a window
-// for each that it may send: then its connection is ended.
+// refusedPerLimit is how many events of a client, and how many of its CONNECTs, may
+// be refused within a window for each event that it may send: then its connection is
+// ended.
 const refusedPerLimit = 20
 
 // keptRequestBytes is what a session keeps of the request that opened it.
@@ -82,6 +83,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	if srv.cluster, err = newCluster(srv.cfg, srv.log); err != nil {
 		return nil, err
 	}
+	maxRefused := refusedPerLimit * max(orNone(cfg.RateLimit, cfg.RateWindow), 0)
 	bundle, version := clientBundle()
 	srv.io = socketio.New(socketio.Options{
 		Engine:        engineOptions(cfg, srv.log),
@@ -98,6 +100,8 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		// What a client makes others take is bounded like what it sends.
 		MaxAttachmentBytes: cfg.MaxHTTPBufferSize,
 		MaxAnonymousBytes:  cfg.MaxAnonymousBytes,
+		MaxRefusedConnects: maxRefused,
+		RefusalWindow:      cfg.RateWindow,
 	})
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),
@@ -115,7 +119,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
 
-		MaxRefusedEvents:  refusedPerLimit * max(orNone(cfg.RateLimit, cfg.RateWindow), 0),
+		MaxRefusedEvents:  maxRefused,
 		MaxSocketsPerUser: cfg.MaxSocketsPerUser,
 		MaxRoomsPerSocket: orNegative(cfg.MaxRoomsPerSocket),
 	})

@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"time"
 
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -24,7 +23,7 @@ func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Eve
 	svc.counters.received.Add(1)
 	sess := sessionOf(s)
 	err := svc.decide(sess, e, next)
-	if err != nil && isRefusal(err) && sess.refused.exceeds(svc.opts.MaxRefusedEvents, svc.opts.RateWindow) {
+	if err != nil && isRefusal(err) && sess.refused.Exceeds(svc.opts.MaxRefusedEvents, svc.opts.RateWindow) {
 		svc.counters.floods.Add(1)
 		s.Session().CloseWithReason(ReasonRefusals, nil)
 	}
@@ -65,24 +64,4 @@ func isRefusal(err error) bool {
 		return true
 	}
 	return false
-}
-
-// refusals counts the events of a socket that were refused within a window,
-// which begins with the first of them.
-type refusals struct {
-	ends  int64 // Unix nanoseconds
-	count int
-}
-
-// exceeds counts one more and reports whether that is the first above the limit;
-// a limit of 0 or less is never exceeded.
-func (r *refusals) exceeds(limit int, window time.Duration) bool {
-	if limit <= 0 {
-		return false
-	}
-	if now := time.Now(); now.UnixNano() >= r.ends {
-		r.ends, r.count = now.Add(window).UnixNano(), 0
-	}
-	r.count++
-	return r.count == limit+1
 }

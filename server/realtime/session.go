@@ -21,7 +21,7 @@ type session struct {
 
 	// Owned by the goroutine that runs the socket's handlers.
 	pings   window
-	refused refusals
+	refused socketio.Refusals
 	counted bool // as a connection
 
 	// moves is held by whoever puts the socket into a room or takes it out, or
@@ -383,7 +383,7 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 // disconnected runs after the socket's last handler.
 func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	sess := sessionOf(s)
-	if most := svc.opts.MaxRefusedEvents; most > 0 && sess.refused.count > most/2 && s.Session().Open() {
+	if most := svc.opts.MaxRefusedEvents; most > 0 && sess.refused.Count() > most/2 && s.Session().Open() {
 		// Not to be back with another count a moment later.
 		s.Session().CloseWithReason(ReasonRefusals, nil)
 	}

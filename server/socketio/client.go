@@ -33,6 +33,7 @@ type client struct {
 	held        int           // bytes of undecided CONNECTs and of a packet that lacks attachments
 	partial     int           // those of the packet
 	left        []string      // namespaces that the server has disconnected
+	refusals    Refusals      // of CONNECTs
 	decided     chan struct{} // where not nil: closed when a socket was decided about or has left
 	idle        *time.Timer   // ends the session; runs while no socket is connected
 	attachments *time.Timer   // ends the session; runs while attachments are awaited

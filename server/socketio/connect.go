@@ -146,4 +146,5 @@ func (s *Socket) refuse(err error) {
 	s.post([]engineio.Frame{frames(&packet.Packet{
 		Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}'),
 	}, false)[0]})
+	s.client.refused()
 }

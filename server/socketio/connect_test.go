@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -348,4 +349,102 @@ func TestRefusalsThatNobodyReads(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
+}
+
+// A client whose CONNECTs are refused again and again loses its connection, over
+// each transport and whatever they are refused for, and may come back. Fewer end
+// nothing.
+func TestRefusedConnectsEnd(t *testing.T) {
+	for _, tc := range []struct{ name, connect, refused string }{
+		{"no such namespace", `0/nope,`, `4/nope,{"message":"Invalid namespace"}`},
+		{"a middleware", `0/closed,{"token":"x"}`, `4/closed,{"message":"no"}`},
+		{"too many namespaces", `0/b,`, `4/b,{"message":"Too many namespaces"}`},
+		{"too deep", `0/a,` + strings.Repeat(`{"a":`, 600) + `1` + strings.Repeat(`}`, 600), `4/a,{"message":"auth must be nested 512 levels deep at most","data":{"code":"invalid"}}`},
+	} {
+		for _, opts := range []engineiotest.Options{{}, {Polling: true}} {
+			ends := make(chan engineio.Reason, 10)
+			srv := serve(t, socketio.Options{MaxRefusedConnects: 10, MaxNamespaces: 2, Hooks: socketio.Hooks{
+				SessionClosed: func(_ *engineio.Session, reason engineio.Reason, _ error) { ends <- reason },
+			}})
+			for _, name := range []string{"/a", "/b"} {
+				srv.IO.Namespace(name)
+			}
+			srv.IO.Namespace("/closed").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+			c := engineiotest.Dial(t, srv.URL+"/socket.io/", opts)
+			socketiotest.Join(t, c, "/", nil)
+			if tc.name == "too many namespaces" {
+				socketiotest.Join(t, c, "/a", nil)
+			}
+			for range 10 {
+				c.SendText(tc.connect)
+				if got := c.Text(); got != tc.refused {
+					t.Fatalf("%s: %s", tc.name, got)
+				}
+			}
+			c.SendText(`20["nobody"]`)
+			if n := srv.IO.LimitCounts().RefusedConnects; n != 0 {
+				t.Fatalf("%s: ten refusals end the connection", tc.name)
+			}
+			c.SendText(tc.connect)
+			c.End()
+			if reason := receive(t, ends, "the end"); reason != engineio.Reason(socketio.ReasonRefusals) {
+				t.Errorf("%s: reason %q", tc.name, reason)
+			}
+			if n := srv.IO.LimitCounts().RefusedConnects; n != 1 {
+				t.Errorf("%s: %d ends are counted", tc.name, n)
+			}
+			dial(t, srv) // comes back
+		}
+	}
+}
+
+// A payload that is full of them is not read to its end.
+func TestRefusedConnectsInOnePayload(t *testing.T) {
+	asked := atomic.Int64{}
+	srv := serve(t, socketio.Options{MaxRefusedConnects: 10})
+	srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { asked.Add(1); return false })
+	res, err := http.Get(srv.URL + "/socket.io/?EIO=4&transport=polling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open [200]byte
+	n, _ := io.ReadFull(res.Body, open[:])
+	res.Body.Close()
+	_, after, _ := strings.Cut(string(open[:n]), `"sid":"`)
+	sid, _, _ := strings.Cut(after, `"`)
+	var packets []string
+	for i := range 50_000 {
+		packets = append(packets, fmt.Sprintf("40/nope%d,", i))
+	}
+	body := strings.NewReader(strings.Join(packets, "\x1e"))
+	res, err = http.Post(srv.URL+"/socket.io/?EIO=4&transport=polling&sid="+sid, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close() // all has been read, or given up
+	// Up to MaxNamespaces are decided about at one time.
+	if n := asked.Load(); n < 11 || n > 500 {
+		t.Errorf("%d of 50,000 were decided about", n)
+	}
+	if n := srv.IO.LimitCounts().RefusedConnects; n != 1 {
+		t.Errorf("%d ends are counted", n)
+	}
+}
+
+// What was refused in another window does not count.
+func TestRefusedConnectsWindow(t *testing.T) {
+	opts := socketio.Options{MaxRefusedConnects: 10, RefusalWindow: 10 * time.Second, ConnectTimeout: time.Hour}
+	inBubble(t, opts, func(t *testing.T, _ *socketio.Server, opts engineiotest.Options) {
+		c := engineiotest.Dial(t, endpoint, opts)
+		for range 5 {
+			for range 10 {
+				c.SendText(`0/nope,`)
+				if got := c.Text(); got != `4/nope,{"message":"Invalid namespace"}` {
+					t.Fatal(got)
+				}
+			}
+			time.Sleep(10 * time.Second)
+		}
+		socketiotest.Join(t, c, "/", nil)
+	})
 }

@@ -15,6 +15,8 @@ type LimitCounts struct {
 
 	// Namespaces: CONNECTs that were refused because of MaxNamespaces.
 	Namespaces int64 `json:"namespaces"`
+	// RefusedConnects: sessions that were closed because of MaxRefusedConnects.
+	RefusedConnects int64 `json:"refusedConnects"`
 	// Arguments and Depth: events and acknowledgements that were refused because
 	// of MaxArguments and MaxDepth. Depth also counts CONNECTs and the requests of
 	// backends that were refused, and messages of other servers that were dropped.
@@ -39,6 +41,7 @@ type limitCounters struct {
 	depth, namespaces                   atomic.Int64
 	connectTimeouts, attachmentTimeouts atomic.Int64
 	pending, references                 atomic.Int64
+	refusedConnects                     atomic.Int64
 }
 
 // LimitCounts returns the counts of this moment.
@@ -46,7 +49,7 @@ func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
 		LimitCounts: srv.engine.LimitCounts(),
-		Namespaces:  c.namespaces.Load(), Arguments: c.arguments.Load(), Depth: c.depth.Load(),
+		Namespaces:  c.namespaces.Load(), RefusedConnects: c.refusedConnects.Load(), Arguments: c.arguments.Load(), Depth: c.depth.Load(),
 		Attachments: c.attachments.Load(), ConnectTimeouts: c.connectTimeouts.Load(), AttachmentTimeouts: c.attachmentTimeouts.Load(),
 		PendingEvents: c.pending.Load(), References: c.references.Load(),
 	}

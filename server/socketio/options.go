@@ -62,6 +62,14 @@ type Options struct {
 	// one time; the client is not read while more have been asked for.
 	// Default: 100.
 	MaxNamespaces int
+	// MaxRefusedConnects is how many CONNECTs of a client may be refused within
+	// RefusalWindow, which begins with the first: by a middleware, because there is
+	// no such namespace, or because of another limit. One more ends its connection
+	// with [ReasonRefusals], and the client may come back. Default: any number, as
+	// on Node.
+	MaxRefusedConnects int
+	// RefusalWindow is the time in which they are counted. Default: 60 s.
+	RefusalWindow time.Duration
 	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that
 	// wait for its handlers, of which each counts 64 bytes beside its data. Beyond
 	// them the client is not read, and neither its acknowledgements nor its end are
@@ -143,6 +151,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxNamespaces == 0 {
 		o.MaxNamespaces = 100
+	}
+	if o.RefusalWindow == 0 {
+		o.RefusalWindow = time.Minute
 	}
 	if o.MaxPendingEvents == 0 {
 		o.MaxPendingEvents = 256

@@ -9,4 +9,5 @@ const (
 	ReasonClientDisconnect Reason = "client namespace disconnect" // the client left the namespace
 	ReasonServerDisconnect Reason = "server namespace disconnect" // Socket.Disconnect
 	ReasonShutdown         Reason = "server shutting down"
+	ReasonRefusals         Reason = "too many refused connects" // Options.MaxRefusedConnects
 )
