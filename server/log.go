@@ -209,18 +209,27 @@ func fetchFailed(l zerolog.Logger) func(error) {
 
 // errorLog is where the HTTP server complains.
 func errorLog(l zerolog.Logger) *log.Logger {
-	return log.New(complaints{own: sampled(l), others: sampled(l)}, "", 0)
+	return log.New(complaints{accepts: seldom(l), panics: sampled(l), others: sampled(l)}, "", 0)
+}
+
+// seldom lets a line pass every ten seconds, of a trouble that lasts.
+func seldom(l zerolog.Logger) zerolog.Logger {
+	return l.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})
 }
 
 // complaints are the HTTP server's: of its own troubles, and of connections,
-// which clients break as they like.
-type complaints struct{ own, others zerolog.Logger }
+// which clients break as they like. While there are no descriptors it fails to
+// accept a connection again and again, up to 200 times a second.
+type complaints struct{ accepts, panics, others zerolog.Logger }
 
 func (c complaints) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
-	if strings.HasPrefix(text, "http: Accept error") || strings.HasPrefix(text, "http: panic") {
-		c.own.Error().Msg(clip(text, maxTrace))
-	} else {
+	switch {
+	case strings.HasPrefix(text, "http: Accept error"):
+		c.accepts.Error().Msg(clip(text, maxText))
+	case strings.HasPrefix(text, "http: panic"):
+		c.panics.Error().Msg(clip(text, maxTrace))
+	default:
 		c.others.Debug().Msg(clip(text, maxText))
 	}
 	return len(line), nil

@@ -174,14 +174,16 @@ func TestLogOfPanics(t *testing.T) {
 	}
 }
 
-// The HTTP server's troubles are errors, those of single connections are for who
-// asks.
+// The HTTP server's troubles are errors, one that lasts is logged now and then, and
+// those of single connections are for who asks.
 func TestComplaints(t *testing.T) {
 	for level, want := range map[string]int{"debug": 3, "info": 2, "error": 2} {
 		out := new(logBuffer)
 		l := errorLog(newLogger(config.Config{LogLevel: level, Production: true}, out))
 		l.Printf("http: TLS handshake error from 203.0.113.1:1: %s", strings.Repeat("x", 100_000))
-		l.Printf("http: Accept error: too many open files; retrying in 5ms")
+		for range 1000 { // as long as it lasts
+			l.Printf("http: Accept error: too many open files; retrying in 5ms")
+		}
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") }))
 		srv.Config.ErrorLog = l
 		srv.Start()
