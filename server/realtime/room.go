@@ -27,7 +27,8 @@ func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident
 // returns nil. What answer sends to the socket has its place among the events of
 // the room: whoever comes or goes afterwards is announced behind it, and nobody who
 // did so before is announced to the socket at all. So answer must not wait. It
-// returns when the cluster knows of the join, or does not take it in time.
+// returns when the cluster knows of the join, or does not take it in time. If answer
+// panics it returns an error that wraps socketio.ErrPanic, and the socket has joined.
 func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ident.ID, answer func(RoomJoined)) error {
 	if room.IsZero() {
 		return Invalid("roomId", ident.Allowed)
@@ -55,8 +56,10 @@ func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ide
 			return
 		}
 		svc.ns.To(s.ID()).Local().Join(ctx, name)
-		answer(RoomJoined{RoomID: room, Users: at.Users, Total: at.Total, Timestamp: time.Now()})
-		done <- nil
+		done <- socketio.Guard(func() error { // on a goroutine of the presence
+			answer(RoomJoined{RoomID: room, Users: at.Users, Total: at.Total, Timestamp: time.Now()})
+			return nil
+		})
 	})
 	return <-done
 }
@@ -86,9 +89,14 @@ func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room iden
 }
 
 // announce sends an event of a room to its members, see [presence.Watch]. It does
-// not wait: whoever changes the room calls it. An announcement that the cluster does
-// not take is lost to servers without presence; nobody could do anything about it.
+// not wait: whoever changes the room calls it, on a goroutine that a panic would end,
+// and with it the process. An announcement that the cluster does not take is lost to
+// servers without presence; nobody could do anything about it.
 func (svc *Service) announce(e presence.Event) {
+	svc.guard(func() { svc.post(e) })
+}
+
+func (svc *Service) post(e presence.Event) {
 	event, status := "user-left", "offline"
 	if e.Joined {
 		event, status = "user-joined", "online"

@@ -181,11 +181,16 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 			return // in the last moment
 		}
 		svc.counters.authTimeouts.Add(1)
-		if f := svc.opts.Audit.Expired; f != nil {
-			f(s, ident.ID{})
-		}
+		svc.expired(s, ident.ID{})
 		s.Disconnect(false)
 	})
+}
+
+// expired calls the audit, on a timer's goroutine.
+func (svc *Service) expired(s *socketio.Socket, user ident.ID) {
+	if f := svc.opts.Audit.Expired; f != nil {
+		svc.guard(func() { f(s, user) })
+	}
 }
 
 // Authenticate verifies a token that a client sent and registers the socket to
@@ -340,9 +345,7 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 		if renewed {
 			return
 		}
-		if f := svc.opts.Audit.Expired; f != nil {
-			f(s, user)
-		}
+		svc.expired(s, user)
 		svc.counters.errors.Add(1)
 		e := authenticationFailed(auth.Code(auth.ErrTokenExpired))
 		s.Emit("error", e.Message, EventError{Error: *e, Event: eventAuthenticate})

@@ -105,3 +105,12 @@ func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
 		slog.Error("realtime: event failed", "socket", s.ID(), "event", event, "error", err)
 	}
 }
+
+// guard calls f on a goroutine that belongs to no event. If f panics, that is
+// counted as an error, and reported.
+func (svc *Service) guard(f func()) {
+	if err := socketio.Guard(func() error { f(); return nil }); err != nil {
+		svc.counters.errors.Add(1)
+		svc.ns.Server().Report("", err)
+	}
+}

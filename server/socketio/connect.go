@@ -56,7 +56,7 @@ func (s *Socket) run() {
 		return
 	}
 	for _, m := range ns.Handlers.set.Load().middleware {
-		if err := guard(func() error { return m(&s.ctx, s) }); err != nil {
+		if err := Guard(func() error { return m(&s.ctx, s) }); err != nil {
 			if errors.Is(err, ErrPanic) {
 				srv.failed(s, "", err)
 			}
@@ -78,7 +78,7 @@ func (s *Socket) run() {
 // serveEvents tells the program of a connected socket, and then of its events.
 func (s *Socket) serveEvents() {
 	for _, f := range s.ns.Handlers.set.Load().connect {
-		if err := guard(func() error { return f(&s.ctx, s) }); err != nil {
+		if err := Guard(func() error { return f(&s.ctx, s) }); err != nil {
 			s.client.server.failed(s, "", err)
 			s.disconnect()
 			break

@@ -151,7 +151,7 @@ func (s *Socket) serve(e *Event, last bool) {
 		return
 	}
 	set := s.ns.Handlers.set.Load()
-	err := guard(func() error { return s.chain(set, set.chain, e) })
+	err := Guard(func() error { return s.chain(set, set.chain, e) })
 	var fs []engineio.Frame
 	if err == nil && e.hasResult {
 		fs, err = e.replyFrames(e.result)
@@ -163,7 +163,7 @@ func (s *Socket) serve(e *Event, last bool) {
 	if err != nil { // of the handler, or of a result that cannot be encoded
 		srv, cause := s.client.server, err
 		srv.failed(s, e.Name, cause)
-		if err := guard(func() error { set.onError(&s.ctx, s, e, cause); return nil }); err != nil {
+		if err := Guard(func() error { set.onError(&s.ctx, s, e, cause); return nil }); err != nil {
 			srv.failed(s, "", err)
 		}
 		return
@@ -210,7 +210,7 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
-		if err := guard(func() error { f(s, s.reason); return nil }); err != nil {
+		if err := Guard(func() error { f(s, s.reason); return nil }); err != nil {
 			s.client.server.failed(s, "", err)
 		}
 	}

@@ -258,7 +258,7 @@ func (l local) DeliverServerSide(event string, args adapter.Args, reply func(ada
 		ctx, cancel := l.server.bound(context.Background(), 0)
 		defer cancel()
 		var out any
-		err := guard(func() (err error) { out, err = f(ctx, values(args)); return err })
+		err := Guard(func() (err error) { out, err = f(ctx, values(args)); return err })
 		var a adapter.Args
 		if err == nil && reply != nil {
 			a, err = encodeArgs([]any{out})

@@ -111,8 +111,9 @@ type Hooks struct {
 	// HandlerError: a function of the program returned an error, or panicked: the
 	// error is then an ErrPanic, with the stack. event is the event that was
 	// handled, or "" for the other functions: OnConnect, and panics of OnDisconnect,
-	// OnError, Use and NamespacePattern. s is nil for HandleServerSide. A result
-	// that cannot be encoded is an error of its handler, ErrEncode.
+	// OnError, Use, NamespacePattern, and an adapter's Broadcast. s is nil for the
+	// last, for HandleServerSide and for Server.Report. A result that cannot be
+	// encoded is an error of its handler, ErrEncode.
 	// Default: panics, ErrEncode, errors that OnError's default answers as
 	// "internal", and those of HandleServerSide are logged with slog.Default, at
 	// level Error.

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -99,7 +100,10 @@ func (ns *Namespace) sendPosts() {
 			return
 		}
 		for _, p := range queue {
-			ns.adapter.Broadcast(context.Background(), p.packet, p.sel, p.flags)
+			err := Guard(func() error { return ns.adapter.Broadcast(context.Background(), p.packet, p.sel, p.flags) })
+			if errors.Is(err, ErrPanic) { // the others the adapter has counted
+				ns.server.Report("", err)
+			}
 		}
 	}
 }

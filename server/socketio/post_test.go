@@ -2,7 +2,9 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/puente-io/puente/server/socketio"
@@ -52,5 +54,41 @@ func TestPost(t *testing.T) {
 		if got := <-a.took; got != want {
 			t.Errorf("the cluster got %s, want %s", got, want)
 		}
+	}
+}
+
+// clumsy is an adapter that panics at the first broadcast.
+type clumsy struct {
+	adapter.Adapter
+	took chan string
+	once *atomic.Bool
+}
+
+func (a clumsy) Broadcast(_ context.Context, p *packet.Packet, _ adapter.Selection, _ adapter.Flags) error {
+	if !a.once.Swap(true) {
+		panic("oops")
+	}
+	a.took <- string(p.Data)
+	return nil
+}
+
+// A panic of an adapter that is given what was posted is reported, and what was
+// posted behind it is sent.
+func TestPostPanics(t *testing.T) {
+	a, failed := clumsy{took: make(chan string, 10), once: new(atomic.Bool)}, make(chan error, 10)
+	srv := serve(t, socketio.Options{
+		Adapter: func(l adapter.Local) adapter.Adapter { a.Adapter = adapter.NewMemory().Factory()(l); return a },
+		Hooks:   socketio.Hooks{HandlerError: func(_ *socketio.Socket, _ string, err error) { failed <- err }},
+	})
+	for i := range 2 {
+		if err := srv.IO.Namespace("/").All().Post("e", i); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := receive(t, failed, "the hook's call"); !errors.Is(err, socketio.ErrPanic) {
+		t.Errorf("got %v", err)
+	}
+	if got := receive(t, a.took, "the second event"); got != `["e",1]` {
+		t.Errorf("the cluster got %s", got)
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"runtime/debug"
 )
 
-// guard turns a panic of f into an error.
-func guard(f func() error) (err error) {
+// Guard calls f and returns its error, or one that wraps [ErrPanic] and has the
+// stack if f panics: for functions of a program that run on goroutines of others.
+func Guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
@@ -30,6 +31,11 @@ func (srv *Server) failed(s *Socket, event string, err error) {
 		logFailure(s, event, err)
 	}
 }
+
+// Report is for errors, such as those of [Guard], that belong to no client and
+// that nobody else is given: they go to Hooks.HandlerError, without a socket, or to
+// the log.
+func (srv *Server) Report(event string, err error) { srv.failed(nil, event, err) }
 
 // failedInternally reports an error that the client reads as an internal one, so
 // that its text is seen by somebody. failed has been called before.

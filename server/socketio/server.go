@@ -149,7 +149,7 @@ func (srv *Server) matching(s *Socket) *Namespace {
 	srv.mu.RUnlock()
 	for _, p := range patterns {
 		matched := false
-		if err := guard(func() error { matched = p.match(&s.ctx, s.nsName, s.sentAuth()); return nil }); err != nil {
+		if err := Guard(func() error { matched = p.match(&s.ctx, s.nsName, s.sentAuth()); return nil }); err != nil {
 			srv.failed(s, "", err)
 		}
 		if matched {
