@@ -435,7 +435,7 @@ func (p *publisher) target(ctx context.Context) (pipeliner, error) {
 	if !ok || p.sharded {
 		return p.cluster.client, nil
 	}
-	return anyMaster(ctx, cluster, p.failures)
+	return redislink.AnyMaster(ctx, cluster, p.failures)
 }
 
 // follow gets publishing back to the master, after an error. It holds messages
@@ -499,7 +499,7 @@ func (p *publisher) answers(ctx context.Context) error {
 		return node.PubSubShardNumSub(ctx).Err()
 	}
 	p.failures++
-	node, err := anyMaster(ctx, cluster, p.failures)
+	node, err := redislink.AnyMaster(ctx, cluster, p.failures)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,10 @@ package redisadapter
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/puente-io/puente/server/redislink"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
@@ -84,24 +81,4 @@ func (ps *publishers) close() {
 		closing.Go(p.close)
 	}
 	closing.Wait()
-}
-
-// anyMaster returns one of the masters of a Redis Cluster, another for each n.
-func anyMaster(ctx context.Context, cluster *redis.ClusterClient, n int) (*redis.Client, error) {
-	var mu sync.Mutex
-	var masters []*redis.Client
-	err := cluster.ForEachMaster(ctx, func(_ context.Context, c *redis.Client) error {
-		mu.Lock()
-		defer mu.Unlock()
-		masters = append(masters, c)
-		return nil
-	})
-	if len(masters) == 0 {
-		if err == nil {
-			err = redislink.Problem("the Redis Cluster has no masters")
-		}
-		return nil, err
-	}
-	slices.SortFunc(masters, func(a, b *redis.Client) int { return strings.Compare(a.Options().Addr, b.Options().Addr) })
-	return masters[n%len(masters)], nil
 }

@@ -283,7 +283,7 @@ func (s *subscriber) place(changed map[target]struct{}) time.Duration {
 			}
 			client := clients[address]
 			if cluster != nil && address == "" { // the library would go to the same server, which may be away
-				if node, err := anyMaster(s.ctx, cluster, s.retries[address].failures); err == nil {
+				if node, err := redislink.AnyMaster(s.ctx, cluster, s.retries[address].failures); err == nil {
 					client = node
 				}
 			}

@@ -20,24 +20,38 @@ type bus interface {
 }
 
 // redisBus is pub/sub of Redis.
-type redisBus struct{ client redis.UniversalClient }
+type redisBus struct {
+	client redis.UniversalClient
+	home   *home // of a Redis Cluster, else nil
+}
+
+func newRedisBus(client redis.UniversalClient, channel string, t times) redisBus {
+	b := redisBus{client: client}
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		b.home = newHome(cluster, channel, t)
+	}
+	return b
+}
 
 // publish waits for Redis' answers: what is published next comes after.
 func (b redisBus) publish(ctx context.Context, frames []frame) error {
-	var target interface{ Pipeline() redis.Pipeliner } = b.client
-	if cluster, ok := b.client.(*redis.ClusterClient); ok {
-		// PUBLISH has no key; for the order all must go to the same server.
-		master, err := cluster.MasterForKey(ctx, frames[0].channel)
+	target := b.client
+	if b.home != nil {
+		server, err := b.home.server(ctx)
 		if err != nil {
+			b.home.published(ctx, err)
 			return err
 		}
-		target = master
+		target = server
 	}
 	pipe := target.Pipeline()
 	for _, f := range frames {
 		pipe.Publish(ctx, f.channel, f.payload)
 	}
 	cmds, err := pipe.Exec(ctx)
+	if b.home != nil {
+		b.home.published(ctx, err)
+	}
 	for i, cmd := range cmds {
 		if redislink.IsDenied(cmd.Err()) {
 			return &redislink.Denied{Command: "PUBLISH", Channel: frames[i].channel, Err: cmd.Err()}
@@ -49,7 +63,15 @@ func (b redisBus) publish(ctx context.Context, frames []frame) error {
 const errIdle = redislink.ErrSilent
 
 func (b redisBus) receive(ctx context.Context, names []string, idle time.Duration, up func(), take func(channel, payload string)) error {
-	sub := b.client.Subscribe(ctx, names...)
+	client := b.client
+	if b.home != nil {
+		server, err := b.home.server(ctx)
+		if err != nil {
+			return err
+		}
+		client = server
+	}
+	sub := client.Subscribe(ctx, names...)
 	defer sub.Close()
 	stop := context.AfterFunc(ctx, func() { sub.Close() })
 	defer stop()

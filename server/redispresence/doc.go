@@ -85,6 +85,14 @@
 // part holds only what its own node has said. But whoever may publish to the
 // Redis may speak for any node: keep strangers out of it.
 //
+// # Redis Cluster
+//
+// All nodes publish at the master of the channel's slot, since one server makes one
+// order; Redis Cluster passes messages on to the subscribers of its other servers.
+// If that master stays away for one and a half intervals, the nodes publish and
+// subscribe at another one, and try the first again after 10 intervals. While nodes
+// change over, two of them may see changes in two orders.
+//
 // # Goroutines
 //
 //	send      publishes the outbox; ends last but for those that it ends

@@ -54,7 +54,8 @@ func New(opts Options) (*Node, error) {
 	if opts.Redis == nil {
 		return nil, errNoRedis
 	}
-	return start(opts, redisBus{opts.Redis}), nil
+	opts = opts.withDefaults()
+	return start(opts, newRedisBus(opts.Redis, newChannels(opts.Prefix).all, newTimes(opts.Interval))), nil
 }
 
 func start(opts Options, b bus) *Node {

@@ -13,6 +13,7 @@ import (
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/presence/presencetest"
 	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/redislink"
 )
 
 // patience is how long a test waits for what must happen.
@@ -53,7 +54,7 @@ const interval = 250 * time.Millisecond
 
 func node(t testing.TB, r *redistest.Server) *witness {
 	t.Helper()
-	w := newWitness(redisBus{client(t, r)}, Options{Prefix: "p", Interval: interval})
+	w := newWitness(redisBus{client: client(t, r)}, Options{Prefix: "p", Interval: interval})
 	t.Cleanup(func() { w.Close() })
 	return w
 }
@@ -219,7 +220,7 @@ func TestRedisCluster(t *testing.T) {
 		c := redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: []string{s.Addr()}, Protocol: 2, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
 		})
-		n := newWitness(redisBus{c}, Options{Interval: interval})
+		n := newWitness(newRedisBus(c, newChannels("p").all, newTimes(interval)), Options{Prefix: "p", Interval: interval})
 		t.Cleanup(func() { n.Close(); c.Close() })
 		nodes = append(nodes, n)
 	}
@@ -229,6 +230,31 @@ func TestRedisCluster(t *testing.T) {
 	}
 	for i, n := range nodes {
 		eventually(t, fmt.Sprint("node ", i, " sees all"), func() bool { return len(n.View().Devices("ann")) == 3 })
+	}
+
+	// The master that carries presence dies. The others do instead.
+	for _, n := range nodes {
+		n.forget()
+	}
+	servers[redislink.Slot("p-presence#")*len(servers)/16384].Kill()
+	eventually(t, "a node is degraded", func() bool { return nodes[0].Health().Degraded })
+	wellAll(t, nodes...)
+	enter(nodes[0], "d9", "bob", "r")
+	for i, n := range nodes {
+		eventually(t, fmt.Sprint("node ", i, " sees bob"), func() bool { return n.View().In("bob", "r") })
+	}
+	time.Sleep(10 * interval) // a node that is not heard is gone after 6
+	for _, n := range nodes {
+		if n.View().Nodes() != len(nodes) {
+			t.Errorf("%d nodes", n.View().Nodes())
+		}
+		n.mu.Lock()
+		for _, e := range n.events {
+			if strings.Contains(e, "left") {
+				t.Errorf("event %q", e)
+			}
+		}
+		n.mu.Unlock()
 	}
 }
 
@@ -241,7 +267,7 @@ func TestNeededRightsAreEnough(t *testing.T) {
 		c := redis.NewClient(&redis.Options{
 			Addr: r.Addr(), Username: "node", Password: "secret", Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
 		})
-		w := newWitness(redisBus{c}, Options{Prefix: "p", Interval: interval})
+		w := newWitness(redisBus{client: c}, Options{Prefix: "p", Interval: interval})
 		t.Cleanup(func() { w.Close(); c.Close() })
 		return w
 	}
