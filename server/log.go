@@ -103,7 +103,7 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 		}
 		event := line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText))
 		if errors.Is(e, engineio.ErrOrigin) { // the two that differ, as they were compared
-			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText))
+			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText)).Str("hint", originHint)
 		}
 		if !proxies && errors.Is(e, engineio.ErrAddressLimit) && r.Header.Get("X-Forwarded-For") != "" {
 			event.Str("hint", "if this is your proxy's address, set TRUSTED_PROXIES")

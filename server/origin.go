@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/engineio"
 )
@@ -135,4 +137,23 @@ func allowOrigins(opts *engineio.Options, cfg config.Config) {
 			return ok && o.isOwn(r)
 		}
 	}
+}
+
+// originHint is what the log says beside an origin that was refused.
+const originHint = "set WS_CORS_ORIGINS to the origins whose pages may connect"
+
+// warnOfOrigins logs the requests that a browser sends for a page and whose answer
+// it will not show to that page: the page gets "xhr poll error", and nothing else
+// says why. WebSockets are refused, and logged, by their handshake.
+func warnOfOrigins(cors *engineio.CORS, l zerolog.Logger, next http.Handler) http.Handler {
+	blocked := sampled(l)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if text := r.Header.Get("Origin"); text != "" && r.Header.Get("Upgrade") == "" && (cors == nil || !cors.Allows(text)) {
+			if o, ok := parseOrigin(text); !ok || !o.isOwn(r) {
+				blocked.Warn().Str("address", clip(hostOf(r), maxText)).Str("origin", clip(text, maxText)).Str("host", clip(hostURL(r), maxText)).
+					Str("hint", originHint).Msg("page blocked by its browser")
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

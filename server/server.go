@@ -85,8 +85,9 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	}
 	maxRefused := refusedPerLimit * max(orNone(cfg.RateLimit, cfg.RateWindow), 0)
 	bundle, version := clientBundle()
+	engine := engineOptions(cfg, srv.log)
 	srv.io = socketio.New(socketio.Options{
-		Engine:        engineOptions(cfg, srv.log),
+		Engine:        engine,
 		Adapter:       srv.cluster.adapter,
 		Bundle:        bundle,
 		BundleVersion: version,
@@ -132,7 +133,8 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 		Unauthorized: keyRefused(srv.log),
 	})
-	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, srv.io.Attach(api)))
+	sockets := warnOfOrigins(engine.CORS, srv.log, srv.io.Attach(api))
+	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, sockets))
 	srv.http.ErrorLog = errorLog(srv.log)
 	srv.http.DisableGeneralOptionsHandler = true // "OPTIONS *" asks whether the node takes traffic, too
 	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))

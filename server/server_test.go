@@ -319,6 +319,45 @@ func TestCORSOfLocalPages(t *testing.T) {
 	}
 }
 
+// A browser hides from a page of another origin why it cannot connect, so the log
+// names the origin and the variable.
+func TestBlockedOriginIsInTheLog(t *testing.T) {
+	const page = "https://app.example"
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Origin: " + page}
+	for name, tc := range map[string]struct {
+		env     env
+		ask     func(*node)
+		message string // "": no line
+	}{
+		"XHR":                   {nil, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
+		"preflight":             {nil, func(n *node) { n.do("OPTIONS", polling, "", "Origin: "+page) }, "page blocked by its browser"},
+		"XHR in production":     {env{"NODE_ENV": "production"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
+		"XHR, not listed":       {env{"WS_CORS_ORIGINS": "https://other.example"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
+		"WebSocket, not listed": {env{"WS_CORS_ORIGINS": "https://other.example"}, func(n *node) { n.ask(polling+"&transport=websocket", "x", upgrade) }, "handshake refused"},
+		"listed":                {env{"WS_CORS_ORIGINS": page}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, ""},
+		"any":                   {env{"WS_CORS_ORIGINS": "*"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, ""},
+		"the server's own":      {nil, func(n *node) { n.do("GET", polling, "", "Origin: "+n.url) }, ""},
+		"a local page":          {nil, func(n *node) { n.do("GET", polling, "", "Origin: http://localhost:5173") }, ""},
+		"no browser":            {nil, func(n *node) { n.do("GET", polling, "") }, ""},
+		"WebSocket":             {nil, func(n *node) { n.ask(polling+"&transport=websocket", "x", upgrade) }, ""},
+	} {
+		n := start(t, tc.env)
+		tc.ask(n)
+		var got string
+		for line := range strings.Lines(n.log.String()) {
+			if strings.Contains(line, "origin") {
+				got = line
+			}
+		}
+		switch {
+		case tc.message == "" && got != "":
+			t.Errorf("%s: %s", name, got)
+		case tc.message != "" && (!strings.Contains(got, page) || !strings.Contains(got, "WS_CORS_ORIGINS") || !strings.Contains(got, tc.message)):
+			t.Errorf("%s: logged %q", name, got)
+		}
+	}
+}
+
 // HARDENING, browsers: a WebSocket from a foreign origin is refused where
 // origins are configured.
 func TestWebSocketOrigin(t *testing.T) {

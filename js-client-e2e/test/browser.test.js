@@ -113,14 +113,29 @@ async function testBrowser() {
       assert.equal(await page.evaluate(async (url) => typeof (await import(url)).io, url), 'function');
     });
   });
+
+  // The first ten minutes: the server as "make run" starts it, and a page of a development server on another port.
+  eachTarget('a page on localhost, without any setting', { WS_CORS_ORIGINS: '' }, (world) => {
+    if (world.target === 'reference') return; // Node admits no origin by itself
+    for (const host of ['localhost', '127.0.0.1']) {
+      it(`connects from ${host}, and upgrades`, LIMIT, async (t) => {
+        const userId = world.name('user');
+        const page = await open(t, world, { origin: home.origin.replace('127.0.0.1', host) });
+        const token = sign({ userId });
+        const connected = await page.evaluate(connect, { url: world.server.url, transports: ['polling', 'websocket'], token, withCredentials: false });
+        assert.equal(connected.authenticated?.userId, userId, JSON.stringify(connected));
+        assert.equal(connected.transport, 'websocket');
+      });
+    }
+  });
 }
 
 // What follows runs in the page. The socket, and an update that is awaited, stay in globals between calls.
 
 /** @returns the answer to the token and the transport, once any upgrade is over; or why the server refused */
-function connect({ url, transports, token }) {
+function connect({ url, transports, token, withCredentials = true }) {
   return new Promise((resolve) => {
-    const socket = (window.socket = io(url, { transports, auth: { token }, withCredentials: true, reconnection: false }));
+    const socket = (window.socket = io(url, { transports, auth: { token }, withCredentials, reconnection: false }));
     let authenticated;
     const settle = () => {
       const transport = socket.io.engine.transport.name;
