@@ -233,7 +233,7 @@ func (srv *Server) greet() {
 		"Connect with it (npm install socket.io-client):\n\n"+
 		"  node -e 'const s = require(\"socket.io-client\").io(\"http://localhost:%s\", {auth: {token: \"%s\"}});\n"+
 		"    s.onAny((...a) => console.log(...a)); s.on(\"connect_error\", console.error);\n"+
-		"    s.emit(\"join-room\", \"lobby\", console.log)'\n\n", token, port, token)
+		"    s.on(\"connect\", () => s.emit(\"join-room\", \"lobby\", console.log))'\n\n", token, port, token)
 }
 
 func newSecret() string {

@@ -1,6 +1,6 @@
 /**
- * What a client is told when an event fails: a stable code for programs, a message for people, and for tokens
- * the reason. Anything else that is thrown is a bug and reaches the client as `internal`.
+ * What a client is told when an event fails: a stable code for programs, a message for people, and the reason if
+ * the code alone does not say it. Anything else that is thrown is a bug and reaches the client as `internal`.
  */
 export class EventError extends Error {
   /**
@@ -25,5 +25,5 @@ export class EventError extends Error {
 }
 
 export const invalid = (field, allowed) => new EventError('invalid', `${field} must be ${allowed}`);
-export const unauthorized = () => new EventError('unauthorized', 'Unauthorized');
+export const unauthorized = (reason) => new EventError('unauthorized', 'Unauthorized', reason);
 export const authenticationFailed = (reason) => new EventError('unauthenticated', 'Authentication failed', reason);

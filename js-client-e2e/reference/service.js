@@ -116,7 +116,7 @@ export class Service {
   publishUpdate(socket, { roomId, ...update }) {
     const { userId, admin } = socket.data.session;
     const member = this.directory.isMember(roomId, userId) && mayJoin(socket, roomId);
-    if (!admin && !member) throw unauthorized();
+    if (!admin && !member) throw unauthorized('not_a_member');
     this.stats.messagesPublished++;
     this.io.to(room(roomId)).emit('update', { roomId, ...update, from: userId, timestamp: now() });
     return { success: true, roomId, timestamp: now() };

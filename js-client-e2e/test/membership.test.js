@@ -103,7 +103,7 @@ eachClient('membership', {}, (world) => {
     await client.ask('join-room', roomId);
     await client.ask('leave-room', roomId);
     const { error } = await client.request('publish-update', { roomId, type: 'X' });
-    assert.deepStrictEqual(error, { code: 'unauthorized', message: 'Unauthorized' });
+    assert.deepStrictEqual(error, { code: 'unauthorized', message: 'Unauthorized', reason: 'not_a_member' });
   });
 }, EACH_TRANSPORT);
 

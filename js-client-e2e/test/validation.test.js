@@ -103,7 +103,7 @@ eachClient('errors', {}, (world) => {
     for (let i = 0; i < 20; i++) {
       const [text, error] = await outsider.arguments('error');
       assert.equal(text, 'Unauthorized');
-      assert.deepStrictEqual(error, { code: 'unauthorized', event: 'publish-update', message: 'Unauthorized' });
+      assert.deepStrictEqual(error, { code: 'unauthorized', event: 'publish-update', message: 'Unauthorized', reason: 'not_a_member' });
     }
     assert.deepStrictEqual(await member.unread('update'), []);
     assert.equal((await outsider.ask('join-room', roomId)).total, 2);

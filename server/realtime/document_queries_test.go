@@ -66,7 +66,7 @@ func TestDocumentStatistics(t *testing.T) {
 	t.Run("Track accurately", func(t *testing.T) {
 		before := n.Stats()
 		mustSucceed(t, c.Ask("publish-update", map[string]any{"roomId": "r1", "type": "x"}))
-		mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"}), "unauthorized", "Unauthorized")
+		mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"}), "unauthorized", `Unauthorized","reason":"not_a_member`)
 		c.Ask("ping")
 		after := n.Stats()
 		if p, r, e := after.MessagesPublished-before.MessagesPublished, after.MessagesReceived-before.MessagesReceived, after.Errors-before.Errors; p != 1 || r != 3 || e != 1 {

@@ -25,12 +25,26 @@ const (
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
-	// Reason says why a token was refused: a code of [auth.Code], or user_mismatch
-	// for the token of another user than the socket's.
+	// Reason says why, if the code alone does not. For a token that was refused it is a
+	// code of [auth.Code], or user_mismatch for the token of another user than the
+	// socket's; for an update that was refused, not_a_member.
 	Reason string `json:"reason,omitzero"`
 }
 
-func (e *Error) Error() string { return "realtime: " + string(e.Code) + ": " + e.Message }
+func (e *Error) Error() string {
+	text := "realtime: " + string(e.Code) + ": " + e.Message
+	if e.Reason != "" {
+		text += " (" + e.Reason + ")"
+	}
+	return text
+}
+
+// Is reports whether e is the target with a reason beside it, so that [ErrUnauthorized]
+// stands for all its reasons.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Reason == "" && t.Code == e.Code && t.Message == e.Message
+}
 
 // Errors of this package.
 var (
@@ -38,6 +52,9 @@ var (
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Unauthorized"}
 	// ErrUnauthorized: the policy does not allow it.
 	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
+	// ErrNotMember: the user is not in the room that it publishes to. It is
+	// ErrUnauthorized with the reason.
+	ErrNotMember = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "not_a_member"}
 	// ErrRateLimited: the limit of events is used up.
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
 	// ErrTooManySockets: the user has as many sockets as one may have.

@@ -10,7 +10,7 @@ import (
 // Policy decides what users may do. Its methods are called by the handlers of
 // the documented events, before anything happens, with the claims of the socket
 // that asks; they may block, until ctx ends, and are safe for concurrent use. nil allows; an error refuses, with
-// [ErrUnauthorized] or an [*Error] of the policy's own for the client to read.
+// [ErrUnauthorized], [ErrNotMember] or an [*Error] of the policy's own for the client to read.
 type Policy interface {
 	// JoinRoom: may the user enter the room? It is asked too when a socket brings
 	// a token with other rights, for each of its rooms, and when it publishes to a
@@ -41,7 +41,10 @@ func (DefaultPolicy) JoinRoom(_ context.Context, user auth.Claims, room ident.ID
 
 // PublishUpdate implements [Policy].
 func (DefaultPolicy) PublishUpdate(_ context.Context, user auth.Claims, member bool, _ *Update) error {
-	return allow(member || user.HasRole(adminRole))
+	if member || user.HasRole(adminRole) {
+		return nil
+	}
+	return ErrNotMember
 }
 
 // PublishNotification implements [Policy].
