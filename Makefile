@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress bursts soak fuzz drift clean node-packages system-packages FORCE
+.PHONY: help run build test test-go test-js fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress bursts soak fuzz drift clean node-packages system-packages FORCE
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
@@ -20,6 +20,12 @@ bin/puente: $(DIST)/VERSION FORCE
 
 test: system-packages node-packages build ## everything: Go tests with -race, fuzz seeds, JavaScript suite
 	@bash .ci/test
+
+test-go: system-packages node-packages build ## the Go tests alone
+	@bash .ci/test go
+
+test-js: system-packages node-packages build ## the JavaScript suite alone
+	@bash .ci/test js
 
 fmt: ## format the Go code
 	gofmt -w cmd handlers server compat clienttests

@@ -1,36 +1,148 @@
-// Prints what failed and one closing line of counts, from the output of
-// "go test -json" and of "node --test".
-import { readFileSync } from 'node:fs';
+// Reads what .ci/test writes, which is its own lines about steps, the output of "go test -json" and of events.mjs, and
+// prints a line for each Go package and each JavaScript suite when it ends, the output of a failed test when it fails,
+// and in the end one line of counts.
+import { createInterface } from 'node:readline';
 
-const [goFile, jsFile] = process.argv.slice(2);
+const QUIET_MS = 15_000; // after so long without a line it says what is running
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
+const names = { pass: 'passed', fail: 'failed', skip: 'skipped' };
+const began = Date.now();
+
+let step = { Step: 0, Steps: 0, Name: '', Packages: 0 };
+let packagesDone = 0;
+let printedAt = Date.now();
+let stepFailures = 0; // failures printed in this step: a command that fails without one is a failure itself
+let interrupted = false;
 
 const output = new Map(); // of each Go test or package, until it has passed
-for (const line of readFileSync(goFile, 'utf8').split('\n')) {
-  if (!line.startsWith('{')) {
-    if (line) console.log(line);
-    continue;
-  }
-  const { Action, Package, ImportPath, Test, Output = '', Elapsed } = JSON.parse(line);
-  const key = `${Package ?? ImportPath} ${Test ?? ''}`;
-  if (Action === 'output' || Action === 'build-output') output.set(key, (output.get(key) ?? '') + Output);
-  if (!['pass', 'fail', 'skip', 'build-fail'].includes(Action)) continue;
-  if (Action.endsWith('fail')) console.log(`FAIL ${key}\n${output.get(key) ?? ''}`);
-  if (Action === 'skip' && Test) console.log(`skipped ${key}: ${(output.get(key) ?? '').split('\n').at(-3)?.trim() ?? ''}`);
-  if (Test) counts[{ pass: 'passed', fail: 'failed', skip: 'skipped' }[Action]]++;
-  else if (Action.endsWith('fail')) counts.failed++;
-  else if (Action === 'pass') console.log(`ok   ${Package} ${Elapsed} s`);
-  output.delete(key);
+const running = new Map(); // Go package -> its tests that have started, for the line in a quiet time
+const tallies = new Map(); // Go package, or 'the suite' of JavaScript -> its counts
+
+function print(text) {
+  console.log(text);
+  printedAt = Date.now();
 }
 
-const js = readFileSync(jsFile, 'utf8');
-const number = (name) => Number(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, 'm').exec(js)?.[1] ?? NaN);
-const [pass, fail, skip] = ['pass', 'fail', 'skipped'].map(number);
-if (!(pass > 0) || fail > 0) console.log(js.slice(-20_000));
-console.log(`ok   JavaScript suite: ${pass} passed, ${fail} failed, ${skip} skipped`);
-counts.passed += pass;
-counts.failed += Number.isNaN(fail) ? 1 : fail;
-counts.skipped += skip || 0;
+function tally(kind, of) {
+  const count = tallies.get(of) ?? { passed: 0, failed: 0, skipped: 0 };
+  count[names[kind]]++;
+  tallies.set(of, count);
+  counts[names[kind]]++;
+  if (kind === 'fail') stepFailures++;
+}
 
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-process.exit(counts.failed === 0 && counts.passed > 0 ? 0 : 1);
+/** "12 passed, 1 failed": what is 0 is left out, except passed. */
+function said({ passed = 0, failed = 0, skipped = 0 } = {}) {
+  return [`${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`].filter(Boolean).join(', ');
+}
+
+const seconds = (s) => `${s.toFixed(1)} s`;
+
+function onStep(line) {
+  step = line;
+  packagesDone = stepFailures = 0;
+  running.clear();
+  tallies.clear();
+  print(`[step ${step.Step} of ${step.Steps}] ${step.Name}${step.Packages > 1 ? `: ${step.Packages} packages` : ''}`);
+}
+
+function onExit({ Exit }) {
+  if (Exit === 0 || stepFailures > 0) return;
+  if (!interrupted) counts.failed++;
+  print(`FAIL ${step.Name}: ended with exit status ${Exit}`);
+}
+
+function onGo({ Action, Package, ImportPath, Test, Output = '', Elapsed = 0 }) {
+  const key = `${Package ?? ImportPath} ${Test ?? ''}`.trimEnd();
+  switch (Action) {
+    case 'start':
+      running.set(Package, new Set());
+      return;
+    case 'run':
+    case 'cont':
+      running.get(Package)?.add(Test);
+      return;
+    case 'pause':
+      running.get(Package)?.delete(Test);
+      return;
+    case 'output':
+    case 'build-output':
+      output.set(key, (output.get(key) ?? '') + Output);
+      return;
+    case 'build-fail':
+      print(`FAIL ${key}\n${output.get(key) ?? ''}`); // and each package that needed it fails
+      output.delete(key);
+      return;
+    case 'pass':
+    case 'fail':
+    case 'skip':
+      break;
+    default:
+      return;
+  }
+  const text = output.get(key) ?? '';
+  output.delete(key);
+  if (Test) {
+    running.get(Package)?.delete(Test);
+    tally(Action, Package);
+    if (Action === 'fail') print(`FAIL ${key}\n${text}`);
+    if (Action === 'skip') print(`skipped ${key}: ${text.split('\n').at(-3)?.trim() ?? ''}`);
+    return;
+  }
+  running.delete(Package);
+  packagesDone++;
+  if (Action === 'skip') return; // it has no tests
+  const failed = Action === 'fail';
+  // A package may fail outside of its tests: it does not build, or its TestMain exits.
+  const byItself = failed && !tallies.get(Package)?.failed;
+  if (byItself) tally('fail', Package);
+  const place = step.Packages > 1 ? `${packagesDone}/${step.Packages} ` : '';
+  print(`${failed ? 'FAIL' : 'ok  '} ${place}${Package}: ${said(tallies.get(Package))} in ${seconds(Elapsed)}${byItself ? `\n${text}` : ''}`);
+}
+
+function onJs({ Js, Action, File, Nesting, Suite, Elapsed, FailureType, Output = '' }) {
+  const of = 'the suite'; // they come one after the other, each behind its tests
+  if (!Suite) tally(Action, of);
+  // A suite fails with its tests, which have been counted, or by itself.
+  const failed = Action === 'fail' && FailureType !== 'subtestsFailed';
+  if (Suite && failed) tally('fail', of);
+  if (failed) print(`FAIL ${Js} (${File})\n${Output}`);
+  if (Action === 'skip' && !Suite) print(`skipped ${Js} (${File})`);
+  if (Nesting > 0) return;
+  print(`${Action === 'fail' ? 'FAIL' : 'ok  '} ${Js}: ${said(tallies.get(of))} in ${seconds(Elapsed)}`);
+  tallies.delete(of);
+}
+
+function onLine(line) {
+  if (!line.startsWith('{')) return line && print(line);
+  let event;
+  try {
+    event = JSON.parse(line);
+  } catch {
+    return print(line);
+  }
+  if (event.Step) onStep(event);
+  else if (event.Exit !== undefined) onExit(event);
+  else if (event.Js !== undefined) onJs(event);
+  else onGo(event);
+}
+
+const quiet = setInterval(() => {
+  if (Date.now() - printedAt < QUIET_MS) return;
+  const at = [...running].map(([name, tests]) => `${name} ${[...tests].at(-1) ?? ''}`.trimEnd());
+  print(`     ${seconds((Date.now() - began) / 1000)}: ${at.length > 0 ? at.join(', ') : 'still at it'}; so far ${said(counts)}`);
+}, 1000);
+
+// Ctrl-C reaches the tests too: their last lines are still to come.
+process.on('SIGINT', () => { interrupted = true; });
+
+for await (const line of createInterface({ input: process.stdin })) onLine(line);
+clearInterval(quiet);
+
+if (interrupted) {
+  const at = [...running.keys()];
+  print(`interrupted in step ${step.Step} of ${step.Steps}, ${step.Name}${at.length > 0 ? `: ${at.join(', ')}` : ''}`);
+}
+print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed === 0 && counts.passed > 0 && !interrupted ? 0 : 1);
