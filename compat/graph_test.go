@@ -1,13 +1,18 @@
 package compat_test
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
-	"os/exec"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 const module = "github.com/puente-io/puente"
@@ -72,67 +77,164 @@ var layers = []layer{
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/redisadapter/redistest"}, tests: true},
 }
 
-// goPackage is what `go list -json` says of a package.
+// goPackage is the package at a path of the module, which is empty for the top, and what it imports.
 type goPackage struct {
-	ImportPath                         string
-	Imports, TestImports, XTestImports []string
+	path                 string
+	imports, testImports []string
 }
 
-// TestPackageGraph holds the imports of every package to the arrows of the architecture.
+// TestPackageGraph holds the imports of every package to the arrows of the architecture. It reads the sources itself:
+// go test runs a test again if a file has changed that it has read, and would not if go list had read it.
 func TestPackageGraph(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
+	packages := readPackages(t, os.DirFS(".."))
+	if len(packages) == 0 {
+		t.Fatal("no package found")
 	}
-	checked := 0
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; checked++ {
-		var p goPackage
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for _, p := range packages {
 		for _, complaint := range check(p) {
 			t.Error(complaint)
 		}
 	}
-	if checked == 0 {
-		t.Error("go list found no package")
+	for _, complaint := range stale(packages) {
+		t.Error(complaint)
 	}
 }
 
 // TestPackageGraphComplains shows that the check can fail.
 func TestPackageGraphComplains(t *testing.T) {
 	for _, p := range []goPackage{
-		{ImportPath: module + "/server/engineio", Imports: []string{module + "/server/socketio"}},
-		{ImportPath: module + "/server/socketio/packet", Imports: []string{module + "/server/engineio"}},
-		{ImportPath: module + "/server/socketio/adapter/adaptertest", Imports: []string{module + "/server/socketio"}},
-		{ImportPath: module + "/server/socketio", Imports: []string{"github.com/redis/go-redis/v9"}},
-		{ImportPath: module + "/compat", XTestImports: []string{module + "/server/socketio/packet"}},
-		{ImportPath: module + "/somewhere", Imports: []string{"fmt"}},
-		{ImportPath: module + "/server/socketio", Imports: []string{module + "/server/engineio/engineiotest"}},
-		{ImportPath: module + "/server/engineio", Imports: []string{"testing"}},
+		{path: "server/engineio", imports: []string{module + "/server/socketio"}},
+		{path: "server/socketio/packet", imports: []string{module + "/server/engineio"}},
+		{path: "server/socketio/adapter/adaptertest", imports: []string{module + "/server/socketio"}},
+		{path: "server/socketio", imports: []string{"github.com/redis/go-redis/v9"}},
+		{path: "compat", testImports: []string{module + "/server/socketio/packet"}},
+		{path: "somewhere", imports: []string{"fmt"}},
+		{path: "server/socketio", imports: []string{module + "/server/engineio/engineiotest"}},
+		{path: "server/engineio", imports: []string{"testing"}},
 	} {
 		if len(check(p)) != 1 {
-			t.Errorf("%s: complaints %q, want one", p.ImportPath, check(p))
+			t.Errorf("%s: complaints %q, want one", p.path, check(p))
 		}
+	}
+	if got := len(stale(nil)); got < len(layers) {
+		t.Errorf("%d complaints about rules of a module without packages, want one a rule at least", got)
 	}
 }
 
+// TestPackageGraphReads shows which files count: those of tests and of other systems, not those of other programs.
+func TestPackageGraphReads(t *testing.T) {
+	file := func(imports string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("package p\n\nimport " + imports + "\n")}
+	}
+	got := readPackages(t, fstest.MapFS{
+		"a/a.go":                 file(`"one"`),
+		"a/a_windows.go":         file(`x "two"`),
+		"a/a_test.go":            file(`_ "three"`),
+		"a/b/only_test.go":       file(`"four"`),
+		"a/testdata/t.go":        file(`"five"`),
+		"compat/peers/x/main.go": file(`"six"`),
+		"node_modules/x/x.go":    file(`"seven"`),
+		".hidden/x.go":           file(`"eight"`),
+		"a/c/words.txt":          file(`"nine"`),
+	})
+	want := []goPackage{
+		{path: "a", imports: []string{"one", "two"}, testImports: []string{"three"}},
+		{path: "a/b", testImports: []string{"four"}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("packages %v, want %v", got, want)
+	}
+}
+
+// readPackages returns the packages of the module, and of those nested in it, in the order of their paths. Files count
+// whatever system or build tag they are for.
+func readPackages(t *testing.T, root fs.FS) (packages []goPackage) {
+	t.Helper()
+	byPath := make(map[string]*goPackage)
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if base := path.Base(name); name == "compat/peers" || base == "node_modules" || base == "testdata" || name != "." && strings.ContainsAny(base[:1], "._") {
+				return fs.SkipDir
+			}
+			return nil
+		case path.Ext(name) != ".go":
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := path.Dir(name)
+		p := byPath[dir]
+		if p == nil {
+			p = &goPackage{path: strings.TrimPrefix(dir, ".")}
+			byPath[dir] = p
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				p.testImports = append(p.testImports, imported)
+			} else {
+				p.imports = append(p.imports, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range slices.Sorted(maps.Keys(byPath)) {
+		packages = append(packages, *byPath[dir])
+	}
+	return packages
+}
+
+// stale returns a complaint for each rule about packages that do not exist.
+func stale(packages []goPackage) (complaints []string) {
+	exists := func(pattern string) bool {
+		return slices.ContainsFunc(packages, func(p goPackage) bool { return covers(pattern, p.path) })
+	}
+	for _, l := range layers {
+		if !exists(l.path + "/...") {
+			complaints = append(complaints, "there is a rule for "+l.path+", which does not exist")
+		}
+		for _, pattern := range l.may {
+			if !exists(pattern) {
+				complaints = append(complaints, l.path+" may import "+pattern+", which does not exist")
+			}
+		}
+	}
+	for _, leaf := range leaves {
+		if !exists(leaf) {
+			complaints = append(complaints, "the leaf "+leaf+" does not exist")
+		}
+	}
+	return complaints
+}
+
 func check(p goPackage) (complaints []string) {
-	self := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+	self := p.path
 	l, ok := layerOf(self)
 	if !ok {
 		return []string{self + " has no place among the layers"}
 	}
-	imports := slices.Clone(p.Imports)
+	imports := slices.Clone(p.imports)
 	if l.tests {
-		imports = slices.Concat(imports, p.TestImports, p.XTestImports)
+		imports = slices.Concat(imports, p.testImports)
 	}
-	for _, path := range p.Imports {
-		if isForTests(path) && !isForTests(p.ImportPath) {
-			complaints = append(complaints, self+" imports "+path+", which is for tests, where it is none")
+	for _, path := range p.imports {
+		if isForTests(path) && !isForTests(module+"/"+self) {
+			complaints = append(complaints, self+" imports "+path+", which only tests may import")
 		}
 	}
 	slices.Sort(imports)
