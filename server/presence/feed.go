@@ -2,32 +2,33 @@ package presence
 
 import "github.com/puente-io/puente/server/ident"
 
-// feed is the events of one room, in their order. Whoever adds the first one
-// to an idle feed puts it in View.due, and delivers it after it has let go of the
-// view's lock; while it does, others only add to it. So events are handled
-// without locks, and one at a time.
+// feed queues the events of one room, in order. The goroutine that adds the first
+// item to an idle feed puts the feed in View.due and delivers it after it has
+// released the view's lock; meanwhile others only append. So events are handled
+// without locks and one at a time.
 //
-// A feed exists while devices of this node are in the room, or it has events. Its
-// length is bounded by what changes in the room while one event is handled, which
-// only queues to the sockets of this node.
+// A feed exists while devices of this node are in the room or events are queued.
+// Its length is bounded by the number of changes of the room during one call of
+// Watch.Event, which only queues packets for the sockets of this node.
 type feed struct {
 	room    ident.ID
 	devices int // of this node, in the room
 	queue   []item
-	busy    bool // somebody delivers, or is about to
+	busy    bool // a goroutine delivers it or is about to
 
-	// What devices have been sent of a room that is above the limit, see catchUp.
-	base []ident.ID
-	late map[*device][]ident.ID
+	// Users that devices have learned of, in a room above the limit; see
+	// recordAnswer.
+	baseline  []ident.ID
+	perDevice map[*device][]ident.ID
 }
 
-// item is an event, or a call that has its place among events.
+// item is an event, or a call that is ordered among the events.
 type item struct {
 	event Event
 	call  func()
 }
 
-// feed returns the room's feed, and makes it if there is none.
+// feed returns the room's feed; it creates the feed if there is none.
 func (v *View) feed(r *room) *feed {
 	f := v.feeds[r.id.Key()]
 	if f == nil {
@@ -37,7 +38,7 @@ func (v *View) feed(r *room) *feed {
 	return f
 }
 
-// push adds an item.
+// push appends an item.
 func (v *View) push(f *feed, i item) {
 	f.queue = append(f.queue, i)
 	if !f.busy {
@@ -46,18 +47,19 @@ func (v *View) push(f *feed, i item) {
 	}
 }
 
-// drop forgets a feed that is of no use any more.
-func (v *View) drop(f *feed) {
+// dropFeed deletes the feed if no device of this node is in the room and nothing
+// is queued.
+func (v *View) dropFeed(f *feed) {
 	if f.devices == 0 {
-		f.base, f.late = nil, nil
+		f.baseline, f.perDevice = nil, nil
 		if !f.busy {
 			delete(v.feeds, f.room.Key())
 		}
 	}
 }
 
-// Deliver handles the events that writing has brought about, those of other
-// writers included. It must be called without locks, after each writing.
+// Deliver calls Watch.Event for all queued events, also those of other writers. It
+// must be called without locks after each write.
 func (v *View) Deliver() {
 	for {
 		v.mu.Lock()
@@ -75,7 +77,7 @@ func (v *View) Deliver() {
 	}
 }
 
-// deliver handles the events of one feed until there are none.
+// deliver handles the items of one feed until none are left.
 func (v *View) deliver(f *feed, handle func(Event)) {
 	for {
 		v.mu.Lock()
@@ -83,7 +85,7 @@ func (v *View) deliver(f *feed, handle func(Event)) {
 		f.queue = nil
 		if len(queue) == 0 {
 			f.busy = false
-			v.drop(f)
+			v.dropFeed(f)
 			v.mu.Unlock()
 			return
 		}
@@ -98,31 +100,31 @@ func (v *View) deliver(f *feed, handle func(Event)) {
 	}
 }
 
-// changed adds what the members of the room have to be sent about a user who has
-// come into it, or has left it.
-func (v *View) changed(r *room, u *user, joined, elsewhere bool) {
+// pushChange adds the event for a user that has joined or left the room. foreign
+// becomes Event.Foreign.
+func (v *View) pushChange(r *room, u *user, joined, foreign bool) {
 	f, users, limit := v.feeds[r.id.Key()], len(r.members), v.watch.Limit
-	if v.watch.Event == nil || f == nil && !elsewhere {
+	if v.watch.Event == nil || f == nil && !foreign {
 		return
 	}
 	if f == nil {
 		f = v.feed(r)
-		defer v.drop(f)
+		defer v.dropFeed(f)
 	}
-	e := Event{Room: r.id, User: u.id, Joined: joined, Here: f.devices > 0, Elsewhere: elsewhere}
+	e := Event{Room: r.id, User: u.id, Joined: joined, Local: f.devices > 0, Foreign: foreign}
 	switch {
-	case joined && users == limit+1: // the room grows above it
+	case joined && users == limit+1: // the room outgrows the limit
 		if f.devices > 0 {
-			f.base, f.late = r.users(users-1), nil // the new one is the last
+			f.baseline, f.perDevice = r.users(users-1), nil // all but the new user, which is the last
 		}
 		return
 	case users > limit:
 		return
-	case !joined && users == limit: // the room falls to it
-		v.relieve(f, r)
-		e.Here = false // it is among what they have missed
+	case !joined && users == limit: // the room shrinks to the limit
+		v.pushMissed(f, r)
+		e.Local = false // pushMissed has added it
 	}
-	if e.Here || e.Elsewhere {
+	if e.Local || e.Foreign {
 		v.push(f, item{event: e})
 	}
 }

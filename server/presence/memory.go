@@ -9,9 +9,9 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Memory connects the presence of several nodes in one process: the twin of
-// redispresence for tests, and, with one node, what a server without Redis
-// uses. What a node writes is in the views of all when the call returns.
+// Memory connects the presence of several nodes in one process. With one node it
+// serves a server without Redis; with several it replaces redispresence in tests. A
+// write is in the views of all nodes when the call returns.
 type Memory struct {
 	mu    sync.Mutex
 	next  int
@@ -21,7 +21,7 @@ type Memory struct {
 // NewMemory returns a cluster without nodes.
 func NewMemory() *Memory { return &Memory{} }
 
-// Node adds a node.
+// Node adds a node to the cluster and returns its presence.
 func (c *Memory) Node() Presence {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,18 +37,18 @@ func (c *Memory) Node() Presence {
 	return n
 }
 
-// memoryNode writes to the views of all nodes, one call at a time.
+// memoryNode writes to the views of all nodes. Memory.mu serializes the writes.
 type memoryNode struct {
 	cluster *Memory
 	name    string
 	view    *View
 	part    *Part
-	ready   chan struct{} // closed: there is nothing to wait for
+	ready   chan struct{} // closed from the start
 	closed  bool
 }
 
-// write calls f for this node's part in each other view, and then own. It
-// reports false if the node is closed.
+// write calls f with this node's part of each other view, then own, and delivers
+// the events. It reports false, and does nothing, if the node is closed.
 func (n *memoryNode) write(f func(*Part), own func()) bool {
 	n.cluster.mu.Lock()
 	if n.closed {
@@ -78,12 +78,12 @@ func (n *memoryNode) Disconnect(device string) {
 }
 
 func (n *memoryNode) Join(device string, room ident.ID, placed func(Placement)) {
-	there := false
+	ok := false
 	n.write(func(p *Part) { p.Join(device, room) }, func() {
 		d, _ := n.part.Device(device)
-		there = n.part.Place(d, room, placed)
+		ok = n.part.Place(d, room, placed)
 	})
-	if !there {
+	if !ok {
 		placed(Placement{})
 	}
 }
@@ -103,7 +103,8 @@ func (n *memoryNode) Watch(w Watch) { n.view.Watch(w) }
 
 func (n *memoryNode) Ready() <-chan struct{} { return n.ready }
 
-// Close takes the node out, as if it had died.
+// Close removes the node, as if it had died: the first of the others announces its
+// users' departure to foreign servers.
 func (n *memoryNode) Close() error {
 	n.cluster.mu.Lock()
 	n.closed = true
@@ -111,7 +112,7 @@ func (n *memoryNode) Close() error {
 	rest := n.cluster.nodes
 	for i, o := range rest {
 		p := o.view.Part(n.name)
-		p.Speak(i == 0)
+		p.SetAnnouncer(i == 0)
 		p.Drop()
 	}
 	n.cluster.mu.Unlock()

@@ -6,37 +6,36 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Part is the devices of one node in a [View]: what that node writes, and
-// nothing that belongs to others. A part has one writer at a time, who calls
-// [View.Deliver] afterwards, without locks.
+// Part holds the devices of one node in a [View]. It has one writer at a time,
+// which calls [View.Deliver] after each write, without locks.
 type Part struct {
 	view        *View
 	node        string
 	devices     []*device
-	memberships int  // of the devices, in rooms
-	own         bool // its devices are this node's
-	elsewhere   bool // see Event.Elsewhere
+	memberships int  // of the devices in rooms
+	own         bool // the devices are this node's
+	announcer   bool // see SetAnnouncer
 }
 
-// Entry is a device as a whole.
+// Entry describes a device: its user and its rooms.
 type Entry struct {
 	Device string
 	User   ident.ID
 	Rooms  []ident.ID
 }
 
-// Device is a device of this node, as long as it is connected. The zero Device
-// is none.
+// Device refers to a device until it is disconnected. A device that connects later
+// under the same name is a different Device. The zero Device refers to none.
 type Device struct{ device *device }
 
-// Departure is a device that has left a room, whose user counts as in it until
-// [Part.Release].
+// Departure is the leave of a device from a room whose user counts as a member
+// until [Part.Finish].
 type Departure struct {
 	room   *room
 	member *member
 }
 
-// Part returns the part of another node. It makes it if there is none.
+// Part returns the part of the node. It creates the part if there is none.
 func (v *View) Part(node string) *Part {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -48,29 +47,30 @@ func (v *View) Part(node string) *Part {
 	return p
 }
 
-// OwnPart is Part for the node that the view belongs to.
+// OwnPart is [View.Part] for the node that the view belongs to. Its announcer is
+// this node.
 func (v *View) OwnPart(node string) *Part {
 	p := v.Part(node)
-	p.own, p.elsewhere = true, true
+	p.own, p.announcer = true, true
 	return p
 }
 
-// Speak sets whether the part's events have Elsewhere from now on: this node
-// answers for the part's. Its own part is its own to answer for.
-func (p *Part) Speak(elsewhere bool) {
+// SetAnnouncer sets whether this node announces the part's changes to foreign
+// servers, which is Event.Foreign of the events from now on.
+func (p *Part) SetAnnouncer(on bool) {
 	p.view.mu.Lock()
 	defer p.view.mu.Unlock()
-	p.elsewhere = elsewhere
+	p.announcer = on
 }
 
-// Size is the number of devices and of their memberships in rooms together.
+// Size returns the number of devices plus the number of their memberships in rooms.
 func (p *Part) Size() int {
 	p.view.mu.RLock()
 	defer p.view.mu.RUnlock()
 	return len(p.devices) + p.memberships
 }
 
-// Device returns the device with the name.
+// Device returns the part's device with the name, and whether there is one.
 func (p *Part) Device(name string) (Device, bool) {
 	p.view.mu.RLock()
 	defer p.view.mu.RUnlock()
@@ -86,8 +86,7 @@ func (p *Part) In(d Device, room ident.ID) bool {
 	return r != nil && d.device != nil && d.device.room(r) >= 0
 }
 
-// Connect adds a device. It reports false if there is one with the name, of
-// this node or another.
+// Connect adds a device. It reports false if any node has a device with the name.
 func (p *Part) Connect(name string, id ident.ID) bool {
 	v := p.view
 	v.mu.Lock()
@@ -110,19 +109,19 @@ func (p *Part) Connect(name string, id ident.ID) bool {
 	return true
 }
 
-// Disconnect removes a device from its rooms and from the view. It returns the
+// Disconnect removes a device from its rooms and from the view, and returns the
 // rooms.
 func (p *Part) Disconnect(name string) (rooms []ident.ID) {
-	for _, d := range p.Withdraw(name) {
+	for _, d := range p.BeginDisconnect(name) {
 		rooms = append(rooms, d.room.id)
-		p.Release(d)
+		p.Finish(d)
 	}
 	return rooms
 }
 
-// Withdraw is Disconnect of a device whose user counts as in the rooms until
-// they are released.
-func (p *Part) Withdraw(name string) (gone []Departure) {
+// BeginDisconnect is Disconnect, but the user counts as a member of each room until
+// the departure is finished.
+func (p *Part) BeginDisconnect(name string) (departures []Departure) {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -131,11 +130,11 @@ func (p *Part) Withdraw(name string) (gone []Departure) {
 		return nil
 	}
 	for _, r := range d.rooms {
-		gone = append(gone, v.depart(d, r))
+		departures = append(departures, v.beginLeave(d, r))
 	}
 	p.memberships -= len(d.rooms)
-	d.gone = true
-	d.rooms, d.where = nil, nil
+	d.disconnected = true
+	d.rooms, d.roomIndex = nil, nil
 	delete(v.devices, d.name)
 	end := p.devices[len(p.devices)-1]
 	p.devices[d.index], end.index = end, d.index
@@ -146,15 +145,15 @@ func (p *Part) Withdraw(name string) (gone []Departure) {
 	if len(u.devices) == 0 {
 		v.connected--
 	}
-	v.forget(u)
-	return gone
+	v.dropUser(u)
+	return departures
 }
 
-// Room is the departure's room.
+// Room returns the room that the device leaves.
 func (d Departure) Room() ident.ID { return d.room.id }
 
-// Join adds a device to a room. It reports false if it was there, or is not
-// connected.
+// Join adds a device to a room. It reports false if the device is not connected or
+// is already in the room.
 func (p *Part) Join(name string, id ident.ID) bool {
 	v := p.view
 	v.mu.Lock()
@@ -163,15 +162,15 @@ func (p *Part) Join(name string, id ident.ID) bool {
 	return d != nil && v.join(d, v.room(id))
 }
 
-// Place adds a device of this node to a room, as [Presence.Join] does, and calls
-// placed in the room's order. It reports false, and does not call it, if the
-// device is gone.
+// Place adds a device of this node to a room and calls placed in the room's order,
+// as [Presence.Join] does. If the device is disconnected, Place reports false and
+// does not call placed.
 func (p *Part) Place(h Device, id ident.ID, placed func(Placement)) bool {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	d := h.device
-	if d == nil || d.gone {
+	if d == nil || d.disconnected {
 		return false
 	}
 	r := v.room(id)
@@ -179,24 +178,24 @@ func (p *Part) Place(h Device, id ident.ID, placed func(Placement)) bool {
 	f := v.feed(r)
 	at := Placement{OK: true, Users: r.first(v.watch.Shown), Total: len(r.members)}
 	if at.Total > v.watch.Limit && v.watch.Limit >= 0 && v.watch.Event != nil {
-		v.catchUp(f, r, d, fresh, at.Users)
+		v.recordAnswer(f, r, d, fresh, at.Users)
 	}
 	v.push(f, item{call: func() { placed(at) }})
 	return true
 }
 
-// Leave takes a device out of a room. It reports false if it was not there.
+// Leave removes a device from a room. It reports false if the device was not in it.
 func (p *Part) Leave(name string, id ident.ID) bool {
-	d, left := p.Depart(name, id)
+	d, left := p.BeginLeave(name, id)
 	if left {
-		p.Release(d)
+		p.Finish(d)
 	}
 	return left
 }
 
-// Depart is Leave of a device whose user counts as in the room until it is
-// released.
-func (p *Part) Depart(name string, id ident.ID) (_ Departure, left bool) {
+// BeginLeave is Leave, but the user counts as a member of the room until the
+// departure is finished.
+func (p *Part) BeginLeave(name string, id ident.ID) (_ Departure, left bool) {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -210,22 +209,23 @@ func (p *Part) Depart(name string, id ident.ID) (_ Departure, left bool) {
 	}
 	d.exit(i)
 	p.memberships--
-	return v.depart(d, r), true
+	return v.beginLeave(d, r), true
 }
 
-// Release ends a departure.
-func (p *Part) Release(d Departure) {
+// Finish completes a departure: the user is no longer a member unless another
+// device of it is in the room. It must be called once for each departure.
+func (p *Part) Finish(d Departure) {
 	p.view.mu.Lock()
 	defer p.view.mu.Unlock()
 	m := d.member
-	m.leaving--
-	m.user.leaving--
-	p.view.settle(d.room, m, p.elsewhere)
-	p.view.forget(m.user)
+	m.departing--
+	m.user.departing--
+	p.view.dropMember(d.room, m, p.announcer)
+	p.view.dropUser(m.user)
 }
 
-// Entries returns the devices. It is the writer's to call: it takes no lock, so
-// that readers do not wait for it.
+// Entries returns all devices of the part. Only the part's writer may call it: it
+// takes no lock, so that readers do not wait.
 func (p *Part) Entries() []Entry {
 	entries := make([]Entry, len(p.devices))
 	for i, d := range p.devices {
@@ -241,9 +241,9 @@ func (p *Part) Entries() []Entry {
 	return entries
 }
 
-// Replace makes the part what the entries say. What stays is there all the
-// while; others are not kept waiting until all is done. Devices of other nodes
-// are left alone.
+// Replace changes the part step by step until it equals the entries. Devices and
+// memberships in both are never absent in between, and readers may run between the
+// steps. Replace skips entries whose device belongs to another node.
 func (p *Part) Replace(entries []Entry) {
 	type place struct{ device, room string }
 	wanted := make(map[string]ident.ID)
@@ -258,7 +258,7 @@ func (p *Part) Replace(entries []Entry) {
 		}
 	}
 	for _, e := range before {
-		if user, ok := wanted[e.Device]; ok && !user.Equal(e.User) { // a device has one user at a time
+		if user, ok := wanted[e.Device]; ok && !user.Equal(e.User) { // the device is now another user's
 			p.Disconnect(e.Device)
 		}
 	}
@@ -281,7 +281,7 @@ func (p *Part) Replace(entries []Entry) {
 	}
 }
 
-// Drop takes the part out of the view, with all its devices.
+// Drop removes the part and all its devices from the view.
 func (p *Part) Drop() {
 	p.Replace(nil)
 	p.view.mu.Lock()
@@ -289,7 +289,7 @@ func (p *Part) Drop() {
 	delete(p.view.parts, p.node)
 }
 
-// The functions below change the view. They are called with its lock held.
+// The functions below must be called with View.mu held.
 
 // device returns the part's device with the name, or nil.
 func (p *Part) device(name string) *device {
@@ -299,7 +299,7 @@ func (p *Part) device(name string) *device {
 	return nil
 }
 
-// room returns the room, and makes it if there is none.
+// room returns the room; it creates the room if there is none.
 func (v *View) room(id ident.ID) *room {
 	r := v.rooms[id.Key()]
 	if r == nil {
@@ -309,7 +309,7 @@ func (v *View) room(id ident.ID) *room {
 	return r
 }
 
-// join adds a device to a room. It reports false if it was there.
+// join adds a device to a room. It reports false if the device is already in it.
 func (v *View) join(d *device, r *room) bool {
 	if d.room(r) >= 0 {
 		return false
@@ -324,7 +324,7 @@ func (v *View) join(d *device, r *room) bool {
 		if m.index < len(r.shown) || m.index < v.watch.Shown {
 			r.shown = nil
 		}
-		v.changed(r, d.user, true, d.part.elsewhere)
+		v.pushChange(r, d.user, true, d.part.announcer)
 	}
 	m.devices++
 	if d.part.own {
@@ -333,24 +333,25 @@ func (v *View) join(d *device, r *room) bool {
 	return true
 }
 
-// depart takes a device out of the room's count.
-func (v *View) depart(d *device, r *room) Departure {
+// beginLeave moves a device from the member's devices to its departing ones.
+func (v *View) beginLeave(d *device, r *room) Departure {
 	m := r.byUser[d.user]
 	m.devices--
-	m.leaving++
-	d.user.leaving++
+	m.departing++
+	d.user.departing++
 	if d.part.own {
 		f := v.feed(r)
 		f.devices--
-		delete(f.late, d)
-		v.drop(f)
+		delete(f.perDevice, d)
+		v.dropFeed(f)
 	}
 	return Departure{r, m}
 }
 
-// settle takes a user out of the room that nothing holds there any more.
-func (v *View) settle(r *room, m *member, elsewhere bool) {
-	if m.devices+m.leaving > 0 {
+// dropMember removes a member that has no device in the room, present or
+// departing, and the room if it was the last.
+func (v *View) dropMember(r *room, m *member, foreign bool) {
+	if m.devices+m.departing > 0 {
 		return
 	}
 	end := r.members[len(r.members)-1]
@@ -365,18 +366,18 @@ func (v *View) settle(r *room, m *member, elsewhere bool) {
 	if len(r.members) == 0 {
 		delete(v.rooms, r.id.Key())
 	}
-	v.changed(r, m.user, false, elsewhere)
+	v.pushChange(r, m.user, false, foreign)
 }
 
-// forget drops a user who has no device and is in no room.
-func (v *View) forget(u *user) {
-	if len(u.devices) == 0 && u.leaving == 0 {
+// dropUser removes a user that has no device and is in no room.
+func (v *View) dropUser(u *user) {
+	if len(u.devices) == 0 && u.departing == 0 {
 		delete(v.users, u.id.Key())
 	}
 }
 
-// first returns up to limit users of the room. They are shared by all who ask
-// until they change.
+// first returns the first users of the room, at most limit. All callers share the
+// list until it changes; limit must always be Watch.Shown.
 func (r *room) first(limit int) []ident.ID {
 	if r.shown == nil {
 		r.shown = r.users(limit)

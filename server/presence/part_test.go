@@ -30,8 +30,7 @@ func sortedEntries(p *Part) []Entry {
 	return entries
 }
 
-// changes returns the events since it was called last, of parts that the view
-// speaks for.
+// changes returns the events since the last call.
 func changes(v *View, events *[]Event) (out []string) {
 	v.Deliver()
 	for _, e := range *events {
@@ -50,36 +49,36 @@ func TestReplace(t *testing.T) {
 	other.Connect("o1", id("ann"))
 	other.Join("o1", id("r"))
 	p := v.Part("p")
-	p.Speak(true)
+	p.SetAnnouncer(true)
 	p.Replace([]Entry{entry("a1", "ann", "r", "s"), entry("b1", "bob", "r"), entry("c1", "cat", "r"), entry("o1", "thief", "r")})
 	if got, want := changes(v, &events), []string{"ann true s", "bob true r", "cat true r"}; !slices.Equal(got, want) {
-		t.Errorf("first: %q, want %q", got, want)
+		t.Errorf("first state: events %q, want %q", got, want)
 	}
 	if size := p.Size(); size != 7 {
-		t.Errorf("size %d, want 7", size)
+		t.Errorf("Size() = %d, want 7", size)
 	}
 	p.Replace([]Entry{entry("b2", "bob", "r", "s"), entry("c1", "dan", "r"), entry("a1", "ann", "s")})
 	if got, want := changes(v, &events), []string{"bob true s", "cat false r", "dan true r"}; !slices.Equal(got, want) {
-		t.Errorf("then: %q, want %q", got, want)
+		t.Errorf("second state: events %q, want %q", got, want)
 	}
 	if users, total := v.Members("r", 10); total != 3 {
-		t.Errorf("r has %v", users)
+		t.Errorf("room r has users %v, want 3", users)
 	}
 	p.Drop()
 	if got, want := changes(v, &events), []string{"ann false s", "bob false r", "bob false s", "dan false r"}; !slices.Equal(got, want) {
-		t.Errorf("dropped: %q, want %q", got, want)
+		t.Errorf("after Drop: events %q, want %q", got, want)
 	}
 	if v.Nodes() != 1 || !v.In("ann", "r") {
-		t.Errorf("%d nodes, ann in r: %v", v.Nodes(), v.In("ann", "r"))
+		t.Errorf("after Drop: %d nodes, ann in r: %v; want 1, true", v.Nodes(), v.In("ann", "r"))
 	}
 	if len(v.feeds) != 0 {
-		t.Errorf("%d feeds are left", len(v.feeds))
+		t.Errorf("%d feeds left, want none", len(v.feeds))
 	}
 }
 
-// A part that is replaced by what another has become by single steps is the
-// same, and so are the views.
-func TestReplaceFollowsSteps(t *testing.T) {
+// A part changed by Replace equals one changed by single operations, and so do
+// their views.
+func TestReplaceEqualsOperations(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	v, replica := NewView(), NewView()
 	p, copied := v.Part("p"), replica.Part("p")
@@ -102,16 +101,16 @@ func TestReplaceFollowsSteps(t *testing.T) {
 			t.Fatalf("round %d: %v, want %v", round, b, a)
 		}
 		if p.Size() != copied.Size() || !reflect.DeepEqual(v.Rooms(), replica.Rooms()) || !reflect.DeepEqual(v.Users(), replica.Users()) {
-			t.Fatalf("round %d: the views differ", round)
+			t.Fatalf("round %d: the views differ in users or rooms", round)
 		}
 		for _, r := range v.Rooms() {
 			if a, b := v.MemberCount(r.Key()), replica.MemberCount(r.Key()); a != b || a == 0 {
-				t.Fatalf("round %d: %s has %d and %d members", round, r, a, b)
+				t.Fatalf("round %d: room %s has %d and %d members", round, r, a, b)
 			}
 		}
 	}
 	p.Drop()
 	if users, rooms := v.Counts(); users+rooms != 0 {
-		t.Errorf("%d users and %d rooms are left", users, rooms)
+		t.Errorf("%d users and %d rooms left, want none", users, rooms)
 	}
 }

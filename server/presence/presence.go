@@ -1,22 +1,23 @@
-// Package presence knows who is connected and in which rooms, over all nodes of
-// a cluster, and what the members of a room have to be sent about it.
+// Package presence tracks which users are connected and which rooms they are in,
+// across all nodes of a cluster, and produces the join and leave events that room
+// members are sent.
 //
-// A user is connected with devices, each of which is on one node; a device is in
-// rooms; a user is in a room while one of its devices is. Each node writes what
-// its own devices do, and holds a replica of what all have written, its [View].
-// So reading never waits, and is behind by what the cluster needs to deliver a
-// message. A node that dies without a word is dropped from the views of the
-// others.
+// A user is connected with one or more devices. Each device is on one node and in
+// any number of rooms; a user is in a room while at least one of its devices is.
+// Each node writes the entries of its own devices and holds a replica of the
+// entries of all nodes, its [View]. Reads therefore never wait; they lag behind the
+// other nodes by the time the cluster takes to deliver a message. If a node dies,
+// the others drop its entries.
 //
 // # One order
 //
-// What the members of a room are sent follows the replica and nothing else. Each
-// change of a room has one place in the order in which the replica changes: the
-// answer to a join says who is in the room at the place of the join, and the
-// device gets all changes behind it and none before it. So whoever is named to a
-// device, by an answer or by an event, is known to be named when it leaves.
+// Each change of a room has one place in the order in which the view changes, and
+// events follow that order. The answer to a join lists the room's users at the
+// place of the join; the device then gets every later change and no earlier one. So
+// every user that a device has learned of, from an answer or from an event, is
+// reported to it when it leaves.
 //
-// The package does not know what carries a device, nor what a room is for.
+// The package knows neither what transport a device uses nor what a room is for.
 package presence
 
 import (
@@ -25,81 +26,81 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Presence is the view of one node, and its right to write to it. All methods
-// are safe for concurrent use; those that write do not wait for the other
-// nodes, and what one goroutine writes arrives there in its order.
+// Presence is one node's access to the presence of the cluster. All methods are
+// safe for concurrent use. Writes do not wait for other nodes; the writes of one
+// goroutine reach them in order.
 //
-// Implementations: [Memory], and package redispresence. All pass the suite in
-// package presencetest.
+// [Memory] and package redispresence implement it. Both pass the suite in package
+// presencetest.
 type Presence interface {
-	// Connect makes a device of this node a device of the user. A device that is
-	// connected already is left alone.
+	// Connect adds a device of this node and assigns it to the user. It does
+	// nothing if the device is already connected.
 	Connect(device string, user ident.ID)
-	// Disconnect removes a device, and takes it out of its rooms.
+	// Disconnect removes a device from its rooms and from the presence.
 	Disconnect(device string)
-	// Join adds a connected device to a room, when the cluster has put the join
-	// in its order, or cannot do so in time. placed is called then, once, without
-	// locks and possibly before Join returns: after all events of the room that
-	// come before the join have been handled, and before those that come after
-	// it. So it must return soon. Joining again changes nothing, and calls placed
-	// with who is there.
+	// Join adds a connected device to a room, once the cluster has ordered the join
+	// or the time for that is up. It then calls placed once, without locks and
+	// possibly before Join returns: after all events of the room that precede the
+	// join and before all that follow it. placed must return soon. If the device is
+	// already in the room, Join changes nothing and calls placed with the current
+	// users.
 	Join(device string, room ident.ID, placed func(Placement))
-	// Leave takes a device out of a room. The device is out at once; its user may
-	// count as there until the cluster has put the leave in its order, or cannot
-	// do so in time. left is called then, once, without locks and possibly before
-	// Leave returns; it must return soon, and may be nil.
+	// Leave removes a device from a room. The device is out at once; its user may
+	// count as a member until the cluster has ordered the leave or the time for that
+	// is up. Leave then calls left once, without locks and possibly before Leave
+	// returns. left must return soon and may be nil.
 	Leave(device string, room ident.ID, left func())
-	// Sync returns when what was written before has its place in the cluster's
-	// order, or cannot have it in time, and at the end of ctx.
+	// Sync waits until the cluster has ordered all earlier writes, the time for that
+	// is up, or ctx is done.
 	Sync(ctx context.Context)
 
-	// View returns this node's replica of the whole.
+	// View returns this node's replica of the presence.
 	View() *View
-	// Watch sets what is done about changes of rooms. It must be called before the
-	// first write.
+	// Watch sets the receiver of room events. It must be called before the first
+	// write.
 	Watch(Watch)
-	// Ready is closed once the node knows what the other nodes know, or has waited
-	// for it long enough.
+	// Ready is closed once the node has the entries of the other nodes, or has
+	// waited for them long enough.
 	Ready() <-chan struct{}
 
-	// Close withdraws this node's devices from the cluster and waits for what
-	// the implementation has started.
+	// Close removes this node's devices from the cluster and waits for the
+	// goroutines of the implementation.
 	Close() error
 }
 
-// Watch says what is done about the changes of rooms.
+// Watch configures room events.
 type Watch struct {
-	// Event is called for each event, without locks. Those of one room come one
-	// at a time, in the room's order. It must return soon.
+	// Event is called for each event, without locks. Calls for one room are
+	// sequential, in the room's order. It must return soon.
 	Event func(Event)
-	// Limit is the number of users above which the members of a room are sent
-	// nothing. When a room falls to the limit again, its members are sent what
-	// they have missed. Negative: they are never sent anything.
+	// Limit is the number of users above which the members of a room get no events.
+	// When a room shrinks to the limit, its members get the events they missed,
+	// reduced to the difference. Negative: no room has events.
 	Limit int
-	// Shown bounds the users in a [Placement].
+	// Shown is the maximum number of users in a [Placement].
 	Shown int
 }
 
-// Event is something that members of a room are to be sent: a user has come into
-// it, or has left it.
+// Event reports to members of a room that a user has joined or left it.
 type Event struct {
 	Room, User ident.ID
-	Joined     bool
-	// Here: this node's devices in the room are to be sent it, Only these if
-	// there are any, without those in Except.
-	Here         bool
+	Joined     bool // false: the user has left
+	// Local says that devices of this node must get the event: those in Only if it
+	// is not empty, else all in the room except those in Except.
+	Local        bool
 	Only, Except []string
-	// Elsewhere: this node, and no other, is to send it to the members on servers
-	// that have no part in the presence.
-	Elsewhere bool
+	// Foreign says that this node must send the event to the members on foreign
+	// servers, those that take no part in the presence. It is set on one node only.
+	Foreign bool
 }
 
-// Placement is where a join stands in the order of the room.
+// Placement is the result of a join: the users of the room at its place in the
+// room's order.
 type Placement struct {
-	// OK: the device is in the room. It is not if it has been disconnected.
+	// OK is false if the device was disconnected and so did not join.
 	OK bool
-	// Users are up to Watch.Shown users of the room, and Total is their number.
-	// They must not be changed.
+	// Users holds the first users of the room, at most Watch.Shown, and Total is
+	// the number of all. Users is shared and must not be modified.
 	Users []ident.ID
 	Total int
 }

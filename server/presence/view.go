@@ -8,21 +8,21 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// View is who is connected where, as far as one node knows. It is read by all
-// and written, through its parts, by the Presence that it belongs to; its
-// methods are safe for concurrent use and wait for memory only. Users and rooms
-// are named by their keys, see [ident.ID.Key].
+// View is one node's replica of the presence: the devices of all nodes, their users
+// and their rooms. Only the Presence that it belongs to writes to it, through its
+// parts. Its methods are safe for concurrent use and do no I/O. Parameters that name
+// a user or a room are keys, see [ident.ID.Key].
 type View struct {
 	mu        sync.RWMutex
 	parts     map[string]*Part
 	devices   map[string]*device
 	users     map[string]*user
 	rooms     map[string]*room
-	connected int // users who have a device
+	connected int // users with a device
 
 	watch Watch
-	feeds map[string]*feed // of rooms that have events, or devices of this node
-	due   []*feed          // that have events and nobody who delivers them
+	feeds map[string]*feed // by room, see feed
+	due   []*feed          // feeds with items that no goroutine delivers yet
 }
 
 type device struct {
@@ -31,42 +31,44 @@ type device struct {
 	index int // in part.devices
 	user  *user
 	rooms []*room
-	where map[*room]int // in rooms, if there are many
-	gone  bool
+
+	roomIndex    map[*room]int // index in rooms; nil if there are few
+	disconnected bool
 }
 
-// user is kept while it has a device, or counts as a member of a room.
+// user is kept while it has a device or counts as a member of a room.
 type user struct {
-	id      ident.ID
-	devices []*device
-	leaving int // of all its members
+	id        ident.ID
+	devices   []*device
+	departing int // sum over its memberships
 }
 
-// room is the users in a room.
+// room holds the members of a room.
 type room struct {
 	id      ident.ID
 	members []*member
 	byUser  map[*user]*member
-	shown   []ident.ID // the first members' users; nil if they have changed
+	shown   []ident.ID // cache for first; nil if the first members have changed
 }
 
-// member is a user in a room, with the number of devices there. A device that is
-// leaving is out of the room, but its user counts as in it.
+// member is a user in a room. It remains one while it has a device in the room or a
+// departure that is not finished.
 type member struct {
-	user             *user
-	devices, leaving int
-	index            int
+	user      *user
+	devices   int // in the room
+	departing int // departures that are not finished
+	index     int // in room.members
 }
 
-// manyRooms is the number of rooms from which a device looks them up.
+// manyRooms is the number of rooms from which a device keeps an index of them.
 const manyRooms = 32
 
-// room returns the index of the room among the device's, or -1.
+// room returns the index of r in d.rooms, or -1.
 func (d *device) room(r *room) int {
-	if d.where == nil {
+	if d.roomIndex == nil {
 		return slices.Index(d.rooms, r)
 	}
-	if i, ok := d.where[r]; ok {
+	if i, ok := d.roomIndex[r]; ok {
 		return i
 	}
 	return -1
@@ -75,22 +77,22 @@ func (d *device) room(r *room) int {
 func (d *device) enter(r *room) {
 	d.rooms = append(d.rooms, r)
 	switch {
-	case d.where != nil:
-		d.where[r] = len(d.rooms) - 1
+	case d.roomIndex != nil:
+		d.roomIndex[r] = len(d.rooms) - 1
 	case len(d.rooms) == manyRooms:
-		d.where = make(map[*room]int, 2*manyRooms)
+		d.roomIndex = make(map[*room]int, 2*manyRooms)
 		for i, r := range d.rooms {
-			d.where[r] = i
+			d.roomIndex[r] = i
 		}
 	}
 }
 
 func (d *device) exit(i int) {
 	last := len(d.rooms) - 1
-	if d.where != nil {
-		delete(d.where, d.rooms[i])
+	if d.roomIndex != nil {
+		delete(d.roomIndex, d.rooms[i])
 		if i != last {
-			d.where[d.rooms[last]] = i
+			d.roomIndex[d.rooms[last]] = i
 		}
 	}
 	d.rooms[i], d.rooms[last] = d.rooms[last], nil
@@ -105,7 +107,7 @@ func NewView() *View {
 	}
 }
 
-// Watch sets what is done about changes of rooms, see [Presence.Watch].
+// Watch implements [Presence.Watch].
 func (v *View) Watch(w Watch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -113,7 +115,7 @@ func (v *View) Watch(w Watch) {
 	v.watch = w
 }
 
-// Nodes is the number of nodes that have a part in the view.
+// Nodes returns the number of nodes that have a part in the view.
 func (v *View) Nodes() int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -135,7 +137,7 @@ func (v *View) Devices(user string) []string {
 	return names
 }
 
-// User returns the user that a device belongs to.
+// User returns the device's user. It reports false if the device is not connected.
 func (v *View) User(device string) (ident.ID, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -146,7 +148,7 @@ func (v *View) User(device string) (ident.ID, bool) {
 	return d.user.id, true
 }
 
-// Connected reports whether the user has a device.
+// Connected reports whether the user has a connected device.
 func (v *View) Connected(user string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -166,8 +168,8 @@ func (v *View) In(user, room string) bool {
 	return m != nil && m.devices > 0
 }
 
-// Members returns up to limit users of the room, in the order in which they
-// came as long as none has left, and how many there are.
+// Members returns up to limit users of the room and the number of all. They are in
+// the order in which they joined, as long as none has left.
 func (v *View) Members(room string, limit int) (users []ident.ID, total int) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -187,7 +189,7 @@ func (r *room) users(limit int) []ident.ID {
 	return users
 }
 
-// MemberCount is the number of users in the room.
+// MemberCount returns the number of users in the room.
 func (v *View) MemberCount(room string) int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -197,7 +199,7 @@ func (v *View) MemberCount(room string) int {
 	return 0
 }
 
-// RoomCount is the number of rooms that a device is in.
+// RoomCount returns the number of rooms that the device is in.
 func (v *View) RoomCount(device string) int {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -207,7 +209,7 @@ func (v *View) RoomCount(device string) int {
 	return 0
 }
 
-// RoomsOf returns the rooms that the user is in, in no order.
+// RoomsOf returns the rooms that the user is in, in no particular order.
 func (v *View) RoomsOf(user string) []ident.ID {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -228,14 +230,14 @@ func (v *View) RoomsOf(user string) []ident.ID {
 	return ids
 }
 
-// Counts is the number of users who have a device, and of rooms.
+// Counts returns the number of connected users and of rooms.
 func (v *View) Counts() (users, rooms int) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.connected, len(v.rooms)
 }
 
-// Users returns all users who have a device, ordered by key.
+// Users returns all connected users, ordered by key.
 func (v *View) Users() []ident.ID {
 	v.mu.RLock()
 	ids := make([]ident.ID, 0, len(v.users))

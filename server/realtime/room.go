@@ -111,13 +111,13 @@ func (svc *Service) post(e presence.Event) {
 	}
 	room := svc.ns.To(roomName(e.Room.Key()))
 	switch {
-	case !e.Here:
+	case !e.Local:
 	case len(e.Only) > 0:
 		post(svc.ns.To(e.Only...).Local())
 	default:
 		post(room.Except(e.Except...).Local())
 	}
-	if e.Elsewhere {
+	if e.Foreign {
 		post(room.Foreign())
 	}
 }

@@ -55,7 +55,7 @@
 // # Servers without presence
 //
 // Node's servers are sent events by the node whose operation has changed the room
-// (Event.Elsewhere), when it hears itself. For a node that is dropped, or that comes
+// (Event.Foreign), when it hears itself. For a node that is dropped, or that comes
 // back after that, the first by name of the others does it.
 //
 // # What holds when

@@ -105,7 +105,7 @@ func (n *Node) Disconnect(device string) {
 		if _, own := n.part.Device(device); n.closed || !ok || !own {
 			return
 		}
-		gone := n.part.Withdraw(device)
+		gone := n.part.BeginDisconnect(device)
 		for _, d := range gone {
 			n.record(op{n.leaving(user, d.Room()), device, d.Room()})
 		}
@@ -138,7 +138,7 @@ func (n *Node) Leave(device string, room ident.ID, left func()) {
 		o.device, _ = n.part.Device(device)
 		user, _ := n.view.User(device)
 		there := false
-		if o.departure, there = n.part.Depart(device, room); !n.closed && (there || n.order.joining(o.device, room)) {
+		if o.departure, there = n.part.BeginLeave(device, room); !n.closed && (there || n.order.joining(o.device, room)) {
 			n.record(op{n.leaving(user, room), device, room})
 		}
 		n.place(o)

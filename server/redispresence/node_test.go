@@ -165,10 +165,10 @@ func newWitness(b bus, opts Options) *witness {
 		if e.Joined {
 			verb = "joined"
 		}
-		if e.Here {
+		if e.Local {
 			w.events = append(w.events, fmt.Sprint(e.User, " ", verb, " ", e.Room))
 		}
-		if e.Elsewhere {
+		if e.Foreign {
 			w.elsewhere++
 		}
 		slices.Sort(w.events)

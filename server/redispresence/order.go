@@ -108,7 +108,7 @@ func (n *Node) do(o *ownOp) func() {
 		return func() { placed(presence.Placement{}) }
 	}
 	if o.departure != (presence.Departure{}) {
-		n.part.Release(o.departure)
+		n.part.Finish(o.departure)
 	} else if d, ok := n.part.Device(o.name); ok && d == o.device { // it had not been in when it left
 		n.part.Leave(o.name, o.room)
 	}

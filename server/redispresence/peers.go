@@ -84,7 +84,7 @@ func (ps *peers) take(m message, now time.Time) error {
 		ps.nodes[m.from] = p
 		if _, back := ps.silent[m.from]; back {
 			delete(ps.silent, m.from)
-			p.part.Speak(ps.speaks(m.from, nil))
+			p.part.SetAnnouncer(ps.speaks(m.from, nil))
 		}
 		// What has done nothing, or only what comes now, needs no asking.
 		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
@@ -110,7 +110,7 @@ func (ps *peers) take(m message, now time.Time) error {
 		ps.want = append(ps.want, m.from)
 		return nil
 	default:
-		p.part.Speak(ps.speaks(p.name, nil))
+		p.part.SetAnnouncer(ps.speaks(p.name, nil))
 		ps.drop(p)
 		return nil
 	}
@@ -264,7 +264,7 @@ func (ps *peers) state(p *peer, m message, now time.Time) error {
 	}
 	ps.unstage(p)
 	p.part.Replace(entries)
-	p.part.Speak(false)
+	p.part.SetAnnouncer(false)
 	p.seq, p.synced, p.proven = m.seq, true, true
 	p.askAt, p.delay = time.Time{}, ps.times.ask
 	ps.count(p)
@@ -338,7 +338,7 @@ func (ps *peers) tick(now time.Time) {
 	}
 	for name := range silent {
 		p := ps.nodes[name]
-		p.part.Speak(ps.speaks(name, silent))
+		p.part.SetAnnouncer(ps.speaks(name, silent))
 		ps.drop(p)
 		if len(ps.silent) < maxPeers {
 			ps.silent[name] = now

@@ -90,16 +90,16 @@ func TestProperty(t *testing.T) {
 
 func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 	b := newMemoryBus()
-	cast := presencetest.NewCast()
+	rec := presencetest.NewRecorder()
 	type member struct {
-		*presencetest.Audience
+		*presencetest.Node
 		node *witness
 		way  *cuttable
 	}
 	begin := func(i int) *member {
 		way := newCuttable(b)
 		n := &witness{Node: start(Options{}, way)}
-		return &member{cast.Watch(fmt.Sprint("node", i), n, limit), n, way}
+		return &member{rec.Watch(fmt.Sprint("node", i), n, limit), n, way}
 	}
 	var nodes []*member
 	for i := range 3 {
@@ -128,7 +128,7 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 					n.Enter(device, user, room)
 					nodes[j].Exit(fmt.Sprint(user, "d", j), room)
 				case 6:
-					n.Gone(device)
+					n.Remove(device)
 				}
 				time.Sleep(time.Duration(rnd.IntN(800)) * time.Millisecond)
 			}
@@ -138,7 +138,7 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 	time.Sleep(time.Duration(rnd.IntN(3000)) * time.Millisecond)
 	switch fault {
 	case 1:
-		victim.Die()
+		victim.Ignore()
 		victim.node.kill()
 	case 2, 3:
 		victim.way.set(true)
@@ -153,7 +153,7 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 		truth[fmt.Sprint("r", i)] = map[string]bool{}
 	}
 	for _, n := range nodes {
-		n.Truth(truth)
+		n.AddMembers(truth)
 	}
 	for room, users := range truth { // in one that is above the limit nobody is sent anything
 		if len(users) > limit {
@@ -164,9 +164,9 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 		n.CheckRooms(truth)
 	}
 	if limit == 1000 && fault < 2 {
-		cast.Elsewhere(truth)
+		rec.CheckForeign(truth)
 	}
-	for _, w := range cast.Wrong() {
+	for _, w := range rec.Problems() {
 		t.Errorf("fault %d, limit %d: %s", fault, limit, w)
 	}
 	for _, n := range nodes {

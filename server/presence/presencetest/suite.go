@@ -1,5 +1,5 @@
-// Package presencetest is the suite that every implementation of
-// presence.Presence passes.
+// Package presencetest is the test suite for implementations of
+// [presence.Presence].
 package presencetest
 
 import (
@@ -13,33 +13,33 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// Cluster makes the nodes of one cluster for a test. Their views may need a
+// Cluster creates the nodes of one cluster for a test. Their views may take a
 // moment to agree.
 type Cluster interface {
-	// Node adds a node, which the test closes.
+	// Node adds a node. The test closes it.
 	Node(t *testing.T) presence.Presence
 }
 
-// Run runs the suite; start makes an empty cluster for each test.
+// Run runs the suite. It calls start for each test, to get an empty cluster.
 func Run(t *testing.T, start func(t *testing.T) Cluster) {
 	for name, test := range map[string]func(*testing.T, Cluster){
 		"devices of one user":                testDevices,
 		"rooms count users":                  testRooms,
-		"ids keep their form":                testForms,
-		"what is not there":                  testAbsent,
+		"ids keep their JSON form":           testForms,
+		"unknown devices, users and rooms":   testAbsent,
 		"disconnect leaves rooms":            testDisconnect,
 		"nodes see each other":               testNodes,
-		"a new node learns what there is":    testLateNode,
-		"a node that goes takes its devices": testNodeGone,
-		"a user who moves is there":          testMoves,
+		"a new node gets the entries":        testLateNode,
+		"a dead node's devices are removed":  testNodeDead,
+		"a user that moves stays a member":   testMoves,
 		"one order":                          testOneOrder,
-		"many at once":                       testConcurrency,
+		"concurrent operations on two nodes": testConcurrency,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, start(t)) })
 	}
 }
 
-// join and leave return when the operation has its place.
+// join and leave wait until the operation is ordered.
 func join(n presence.Presence, device string, room ident.ID) presence.Placement {
 	placed := make(chan presence.Placement, 1)
 	n.Join(device, room, func(p presence.Placement) { placed <- p })
@@ -52,7 +52,7 @@ func leave(n presence.Presence, device string, room ident.ID) {
 	<-left
 }
 
-// eventually waits until the views agree with cond.
+// eventually waits until cond holds. It fails the test after 10 s.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -60,7 +60,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 			return
 		}
 	}
-	t.Fatalf("never: %s", what)
+	t.Fatalf("timeout waiting for: %s", what)
 }
 
 func testDevices(t *testing.T, c Cluster) {
@@ -68,21 +68,21 @@ func testDevices(t *testing.T, c Cluster) {
 	defer n.Close()
 	n.Connect("d1", id("ann"))
 	n.Connect("d2", id("ann"))
-	n.Connect("d2", id("eve")) // is connected already
+	n.Connect("d2", id("eve")) // no effect: d2 is connected
 	v := n.View()
 	if got := v.Devices("ann"); !slices.Equal(got, []string{"d1", "d2"}) {
-		t.Errorf("ann's devices are %v", got)
+		t.Errorf("ann's devices are %v, want d1 and d2", got)
 	}
 	if u, ok := v.User("d2"); !ok || u.Key() != "ann" {
-		t.Errorf("d2 belongs to %v, %v", u, ok)
+		t.Errorf(`User("d2") = %v, %v; want ann, true`, u, ok)
 	}
 	n.Disconnect("d1")
 	if !v.Connected("ann") {
-		t.Error("ann is gone with one of two devices")
+		t.Error("ann is not connected, want it connected with d2")
 	}
 	n.Disconnect("d2")
 	if users, _ := v.Counts(); users != 0 || v.Connected("ann") || v.Connected("eve") {
-		t.Errorf("%d users are left", users)
+		t.Errorf("%d users left, want none", users)
 	}
 }
 
@@ -104,25 +104,25 @@ func testRooms(t *testing.T, c Cluster) {
 	}
 	n.Watch(presence.Watch{Limit: 1000, Shown: 1000, Event: func(presence.Event) {}})
 	check("ann's first device", join(n, "a1", id("r")), "ann")
-	check("the same again", join(n, "a1", id("r")), "ann")
+	check("a second join", join(n, "a1", id("r")), "ann")
 	check("ann's second device", join(n, "a2", id("r")), "ann")
 	check("bob", join(n, "b1", id("r")), "ann", "bob")
 	if users, total := n.View().Members("r", 1); total != 2 || len(users) != 1 {
-		t.Errorf("%v of %d, want one of two", users, total)
+		t.Errorf("Members with limit 1: %v of %d, want 1 of 2", users, total)
 	}
 	leave(n, "a1", id("r"))
 	leave(n, "a1", id("r"))
 	if !n.View().In("ann", "r") {
-		t.Error("ann is not in the room with the other device")
+		t.Error("ann is not in the room, want it there with a2")
 	}
 	leave(n, "a2", id("r"))
 	if n.View().In("ann", "r") {
-		t.Error("ann is in the room without a device there")
+		t.Error("ann is in the room, but its last device has left")
 	}
 	check("bob again", join(n, "b1", id("r")), "bob")
 	leave(n, "b1", id("r"))
 	if _, rooms := n.View().Counts(); rooms != 0 {
-		t.Error("the empty room is still there")
+		t.Error("the empty room still exists")
 	}
 }
 
@@ -140,7 +140,7 @@ func testForms(t *testing.T, c Cluster) {
 	}
 	join(n, "d", id("7"))
 	if _, rooms := n.View().Counts(); rooms != 1 {
-		t.Error(`7 and "7" are two rooms`)
+		t.Error(`7 and "7" are two rooms, want one`)
 	}
 }
 
@@ -148,13 +148,13 @@ func testAbsent(t *testing.T, c Cluster) {
 	n := c.Node(t)
 	defer n.Close()
 	if at := join(n, "nobody", id("r")); at.OK {
-		t.Error("a device that is not connected could join")
+		t.Error("a device that is not connected joined")
 	}
 	leave(n, "nobody", id("r"))
 	n.Disconnect("nobody")
 	v := n.View()
 	if users, total := v.Members("r", 10); total != 0 || users == nil || len(v.RoomsOf("ann")) != 0 || len(v.Devices("ann")) != 0 {
-		t.Error("there is something where nothing is")
+		t.Error("an unknown room has members, or an unknown user has rooms or devices")
 	}
 }
 
@@ -169,7 +169,7 @@ func testDisconnect(t *testing.T, c Cluster) {
 	n.Disconnect("a1")
 	n.Sync(t.Context())
 	if rooms := n.View().RoomsOf("ann"); len(rooms) != 1 || rooms[0].Key() != "r" {
-		t.Errorf("ann is in %v, want r", rooms)
+		t.Errorf("ann is in %v, want only r", rooms)
 	}
 }
 
@@ -182,13 +182,13 @@ func testNodes(t *testing.T, c Cluster) {
 	eventually(t, "b sees ann in r", func() bool { return b.View().In("ann", "r") })
 	b.Connect("a2", id("ann"))
 	if at := join(b, "a2", id("r")); !at.OK || at.Total != 1 {
-		t.Errorf("ann's device on the other node: %+v", at)
+		t.Errorf("answer to the join of ann's device on b: %+v, want one user", at)
 	}
 	eventually(t, "a sees two devices", func() bool { return len(a.View().Devices("ann")) == 2 })
 	leave(a, "a1", id("r"))
-	eventually(t, "b sees it", func() bool { return b.View().In("ann", "r") })
+	eventually(t, "b still sees ann in r", func() bool { return b.View().In("ann", "r") })
 	b.Disconnect("a2")
-	eventually(t, "a sees the room empty", func() bool { return !a.View().In("ann", "r") && a.View().Connected("ann") })
+	eventually(t, "a sees r empty and ann connected", func() bool { return !a.View().In("ann", "r") && a.View().Connected("ann") })
 }
 
 func testLateNode(t *testing.T, c Cluster) {
@@ -200,88 +200,89 @@ func testLateNode(t *testing.T, c Cluster) {
 	defer b.Close()
 	<-b.Ready()
 	if !b.View().In("ann", "r") {
-		t.Error("the new node is ready, and does not see ann in r")
+		t.Error("the new node is ready but does not see ann in r")
 	}
 }
 
-// testNodeGone: a node's users leave with it, once, but for those who have a
-// device left.
-func testNodeGone(t *testing.T, c Cluster) {
-	cast := NewCast()
-	a, b := cast.Watch("a", c.Node(t), 1000), cast.Watch("b", c.Node(t), 1000)
+// testNodeDead checks that the users of a dead node leave once, except those with a
+// device on another node.
+func testNodeDead(t *testing.T, c Cluster) {
+	rec := NewRecorder()
+	a, b := rec.Watch("a", c.Node(t), 1000), rec.Watch("b", c.Node(t), 1000)
 	defer a.Close()
-	eventually(t, "they know each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
+	eventually(t, "the nodes see each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
 	a.Enter("a1", "ann", "r")
 	a.Enter("w1", "witness", "r")
 	b.Enter("a2", "ann", "r")
 	b.Enter("b1", "bob", "r")
 	eventually(t, "a sees bob", func() bool { return a.View().In("bob", "r") })
-	b.Die()
+	b.Ignore()
 	b.Close()
-	eventually(t, "a sees bob gone and ann still there", func() bool {
+	eventually(t, "a sees bob disconnected and ann in r with one device", func() bool {
 		return !a.View().Connected("bob") && a.View().In("ann", "r") && len(a.View().Devices("ann")) == 1
 	})
-	truth := map[string]map[string]bool{"r": {"ann": true, "witness": true}}
-	eventually(t, "bob's departure is announced", func() bool {
-		a.Check(truth)
-		cast.Elsewhere(truth)
-		return len(cast.Wrong()) == 0
+	want := map[string]map[string]bool{"r": {"ann": true, "witness": true}}
+	eventually(t, "bob's leave is announced", func() bool {
+		a.Check(want)
+		rec.CheckForeign(want)
+		return len(rec.Problems()) == 0
 	})
 }
 
-// testMoves: a user who goes from a device on one node to one on another is there
-// all the while, for everybody.
+// testMoves checks that a user that moves from one node to another, with a new
+// device before the old one leaves, stays a member for all other devices.
 func testMoves(t *testing.T, c Cluster) {
 	const moves = 40
-	cast := NewCast()
-	var nodes []*Audience
+	rec := NewRecorder()
+	var nodes []*Node
 	for i := range 3 {
-		n := cast.Watch(fmt.Sprint("node", i), c.Node(t), 1000)
+		n := rec.Watch(fmt.Sprint("node", i), c.Node(t), 1000)
 		defer n.Close()
 		<-n.Ready()
 		nodes = append(nodes, n)
 	}
 	for i, n := range nodes {
-		eventually(t, "they know each other", func() bool { return n.View().Nodes() == len(nodes) })
+		eventually(t, "the nodes see each other", func() bool { return n.View().Nodes() == len(nodes) })
 		n.Enter(fmt.Sprint("w", i), fmt.Sprint("witness", i), "r")
 	}
 	nodes[0].Enter("d0", "ann", "r")
 	for i := range nodes {
-		eventually(t, "all are there", func() bool { return nodes[i].View().MemberCount("r") == 4 })
+		eventually(t, "all nodes see four members", func() bool { return nodes[i].View().MemberCount("r") == 4 })
 	}
-	before := cast.Events()
+	before := rec.Events()
 	for i := range moves {
 		from, to := nodes[i%3], nodes[(i+1)%3]
 		to.Enter(fmt.Sprint("d", i+1), "ann", "r")
 		if i%2 == 0 {
 			from.Exit(fmt.Sprint("d", i), "r")
 		}
-		from.Gone(fmt.Sprint("d", i))
+		from.Remove(fmt.Sprint("d", i))
 	}
-	nodes[moves%3].Gone(fmt.Sprint("d", moves))
-	truth := map[string]map[string]bool{"r": {"witness0": true, "witness1": true, "witness2": true}}
+	nodes[moves%3].Remove(fmt.Sprint("d", moves))
+	want := map[string]map[string]bool{"r": {"witness0": true, "witness1": true, "witness2": true}}
 	for i := range nodes {
-		eventually(t, "ann is gone", func() bool { nodes[i].Check(truth); return len(cast.Wrong()) == 0 })
+		eventually(t, "ann has left", func() bool { nodes[i].Check(want); return len(rec.Problems()) == 0 })
 	}
-	if got := cast.Events() - before; got != 3 {
-		t.Errorf("%d events, want 3: of three witnesses each is sent that ann has left", got)
+	if got := rec.Events() - before; got != 3 {
+		t.Errorf("%d events, want 3: one leave of ann for each witness", got)
 	}
 }
 
-// testOneOrder: devices join and leave on all nodes at once; what each knows is
-// never contradicted, and true in the end.
+// testOneOrder lets devices join and leave on all nodes concurrently and checks
+// that no event contradicts what a device has learned, and that all of it is true
+// in the end.
 func testOneOrder(t *testing.T, c Cluster) {
 	for _, limit := range []int{1000, 3} {
-		cast := NewCast()
-		var nodes []*Audience
+		rec := NewRecorder()
+		var nodes []*Node
 		for i := range 3 {
-			n := cast.Watch(fmt.Sprint("node", i), c.Node(t), limit)
+			n := rec.Watch(fmt.Sprint("node", i), c.Node(t), limit)
 			defer n.Close()
 			<-n.Ready()
 			nodes = append(nodes, n)
 		}
 		for _, n := range nodes {
-			eventually(t, "they know each other", func() bool { return n.View().Nodes() >= len(nodes) })
+			eventually(t, "the nodes see each other", func() bool { return n.View().Nodes() >= len(nodes) })
 		}
 		room := fmt.Sprint("order", limit)
 		var wg sync.WaitGroup
@@ -294,37 +295,37 @@ func testOneOrder(t *testing.T, c Cluster) {
 						n.Exit(device, room)
 					}
 					if (i+j)%4 == 0 {
-						n.Gone(device)
+						n.Remove(device)
 					}
 				}
 				if i > 2 {
-					n.Gone(device)
+					n.Remove(device)
 				} else {
 					n.Enter(device, user, room)
 				}
 			})
 		}
 		wg.Wait()
-		truth := make(map[string]map[string]bool)
+		want := make(map[string]map[string]bool)
 		for _, n := range nodes {
-			n.Truth(truth)
+			n.AddMembers(want)
 		}
 		for _, n := range nodes {
-			eventually(t, "the views agree", func() bool { return n.View().MemberCount(room) == len(truth[room]) })
+			eventually(t, "the views agree", func() bool { return n.View().MemberCount(room) == len(want[room]) })
 			n.Sync(t.Context())
 		}
-		if wrong := cast.Wrong(); len(wrong) > 0 {
-			t.Errorf("limit %d: %d times wrong: %s", limit, len(wrong), wrong[0])
+		if problems := rec.Problems(); len(problems) > 0 {
+			t.Errorf("limit %d: %d problems, the first: %s", limit, len(problems), problems[0])
 		}
-		eventually(t, "all know all", func() bool {
-			cast.Wrong()
+		eventually(t, "all devices know all members", func() bool {
+			rec.Problems()
 			for _, n := range nodes {
-				n.Check(truth)
+				n.Check(want)
 			}
 			if limit == 1000 {
-				cast.Elsewhere(truth)
+				rec.CheckForeign(want)
 			}
-			return len(cast.Wrong()) == 0
+			return len(rec.Problems()) == 0
 		})
 	}
 }
