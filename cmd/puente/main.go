@@ -1,5 +1,5 @@
 // Command puente is a Socket.IO server with users, rooms, notifications and
-// updates. "puente --help" tells how it is configured.
+// updates. "puente --help" says how it is configured.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -22,15 +23,16 @@ func main() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // or the operator decides
 		tended.Go(func() { tendMemory(ctx) })
 	}
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	tended.Wait()
 	os.Exit(code)
 }
 
-// run is the command; it returns the exit code: 2 for what was not understood.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	cmd, err := config.Parse(args, getenv, stdout)
+// run is the command; it returns the exit code: 2 for what was not understood. environ
+// is what os.Environ returns.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	cmd, err := config.Parse(args, lookup(environ), stdout)
 	switch {
 	case err != nil:
 	case cmd.Action == config.MintToken:
@@ -39,14 +41,30 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			_, err = fmt.Fprintln(stdout, token)
 		}
 	case cmd.Action == config.Serve:
+		cmd.Config.Notes = config.Misspelled(environ)
 		err = server.Run(ctx, cmd.Config, stderr)
 	}
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "puente:", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "puente:", strings.TrimSpace(line))
+	}
 	if errors.Is(err, config.ErrUsage) {
 		return 2
 	}
 	return 1
+}
+
+// lookup returns what os.Getenv would be in the environment.
+func lookup(environ []string) func(name string) string {
+	vars := make(map[string]string, len(environ))
+	for _, pair := range environ {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			if _, twice := vars[name]; !twice { // the first counts, as in os.Getenv
+				vars[name] = value
+			}
+		}
+	}
+	return func(name string) string { return vars[name] }
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,11 +13,13 @@ const (
 	serveUsage = `Puente is a Socket.IO server.
 
 Usage:
-  puente [flags]         run a node
-  puente token [flags]   print a token for development
+  puente [serve] [flags]   run a node
+  puente token [flags]     print a token for development
+  puente version           print the version
+  puente help [command]    print this, or what the command takes
 
 Every flag can be set by the environment variable that its line names. Durations are
-in milliseconds, or written like 30s.
+in milliseconds, or written like 30s, 5m or 1d; sizes in bytes, or written like 64KiB (2^16) or 1MB (10^6).
 
 Flags:
 `
@@ -33,7 +36,8 @@ What a Redis user needs, in the words of ACL SETUSER (PREFIX is REDIS_PREFIX, NS
 Without +role a node does not notice that its Redis has become a replica, and without +pubsub requests to
 other nodes (fetchSockets and the like) fail. Health names what Redis has refused.
 `
-	tokenUsage = `Prints a token for development, signed with JWT_SECRET by HS256.
+	tokenUsage = `Prints a token for development, signed by HS256 with JWT_SECRET. Without one it takes
+the secret that a node in development has made for its run: one of yours, on this machine.
 
 Usage:
   puente token --user ID [flags]
@@ -96,6 +100,12 @@ func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err err
 	wanted := c.flags.BoolP("help", "h", false, "print this and stop")
 	if err := c.flags.Parse(args); err != nil {
 		text, _, _ := strings.Cut(err.Error(), "=") // what follows may be a secret
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) {
+			if meant := nearest(unknown.GetSpecifiedName(), c.flagNames()); meant != "" {
+				text += ": did you mean --" + meant + "?"
+			}
+		}
 		return false, errorf("%s", text)
 	}
 	if *wanted {
@@ -106,18 +116,32 @@ func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err err
 	case c.flags.NArg() == 0:
 		return false, nil
 	case c.flags.NArg() == len(args):
-		return false, errorf("unexpected argument %q: the only command is token", clip(args[0]))
+		return false, errorf("unexpected argument %q", clip(args[0]))
 	default: // it may be a secret
 		return false, errorf("unexpected argument after a flag, whose value would follow a =")
 	}
 }
 
-// resolve stores every setting: by its flag, else its variable, else its default.
+// flagNames returns the names of all flags.
+func (c *commandLine) flagNames() (names []string) {
+	c.flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// portVariable is what platforms set to say where a program shall listen: it is read
+// if HTTP_PORT is not set.
+const portVariable = "PORT"
+
+// resolve stores every setting: by its flag, else its variable, else its default. Its
+// error has all that are wrong.
 func (c *commandLine) resolve(getenv func(string) string) error {
+	var wrong []error
 	for i, s := range c.settings {
 		source, raw := s.name, s.fallback
 		if v := getenv(s.name); v != "" {
 			raw = v
+		} else if v := getenv(portVariable); v != "" && s.name == "HTTP_PORT" {
+			source, raw = portVariable, v
 		}
 		if name := flagName(s.name); c.flags.Changed(name) {
 			source, raw = fmt.Sprintf("%s (--%s)", s.name, name), c.given[i].text
@@ -128,13 +152,23 @@ func (c *commandLine) resolve(getenv func(string) string) error {
 		if raw == "" && s.fallback == "" || s.value.set(raw) {
 			continue
 		}
-		shown := fmt.Sprintf("%q", clip(raw))
-		if s.value.secret {
-			shown = hidden
-		}
-		return errorf("%s=%s: must be %s", source, shown, s.value.allowed)
+		wrong = append(wrong, errorf("%s=%s: must be %s", source, s.value.shown(raw), s.value.allowed))
 	}
-	return nil
+	return errors.Join(wrong...)
+}
+
+// shown returns what a message may show of a text that is not allowed.
+func (v value) shown(text string) string {
+	if v.show != nil {
+		if part := v.show(text); part != "" {
+			return fmt.Sprintf("%q", clip(part))
+		}
+		return hidden
+	}
+	if v.secret || strings.Contains(text, pemMark) { // a key, in whatever place
+		return hidden
+	}
+	return fmt.Sprintf("%q", clip(text))
 }
 
 // isSet reports whether the setting was given, by its flag or its variable.

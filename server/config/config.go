@@ -8,10 +8,14 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +30,10 @@ type Config struct {
 	HTTPPort        int            // HTTP_PORT; 0: a free one
 	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For, -Host and -Proto are believed
 	ShutdownTimeout time.Duration  // SHUTDOWN_TIMEOUT
+	Environment     string         // NODE_ENV
 	Production      bool           // NODE_ENV is production
 	LogLevel        string         // LOG_LEVEL: trace, debug, info, warn or error
+	LogFormat       string         // LOG_FORMAT: json or text; where it is unset, what the environment asks for
 	APIKey          Secret         // API_KEY; unset: no routes for backends
 
 	// The cluster. RedisURL tells which Redis, whatever it was configured by.
@@ -85,11 +91,17 @@ type Config struct {
 
 	JWTSecret         Secret // JWT_SECRET
 	JWTSecretPrevious Secret // JWT_SECRET_PREVIOUS
-	JWTPublicKey      Secret // JWT_PUBLIC_KEY, PEM or a path; see PublicKeyPEM
+	JWTPublicKey      string // JWT_PUBLIC_KEY, PEM or a path; see PublicKeyPEM
 	JWTJWKSURL        Secret // JWT_JWKS_URL; it may hold a password
 	JWTIssuer         string // JWT_ISSUER; empty: any
 	JWTAudience       string // JWT_AUDIENCE; empty: any
-	DevSecret         bool   // no source of keys: a secret is to be made for the run
+	DevSecret         bool   // development without a source of keys: a secret is to be made for the run
+
+	// Notes are warnings that come from outside of the settings, such as those of
+	// [Misspelled]; Warnings returns them too.
+	Notes []string
+
+	contradictions []string
 }
 
 // draft is a Config that is being read, with what RedisURL is made of.
@@ -100,8 +112,18 @@ type draft struct {
 	redisPassword Secret
 }
 
-// validate checks what no setting can tell by itself, and completes c.
-func (c *draft) validate() error {
+// validate checks what no setting can tell by itself, and completes c. given reports
+// whether a setting was given.
+func (c *draft) validate(given func(name string) bool) error {
+	for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"} {
+		switch {
+		case !given(name):
+		case c.RedisURL.IsSet():
+			c.contradict("%s is ignored: REDIS_URL is set, and outweighs it", name)
+		case c.redisHost == "":
+			c.contradict("%s is ignored: REDIS_HOST is not set", name)
+		}
+	}
 	if !c.RedisURL.IsSet() && c.redisHost != "" {
 		u := url.URL{Scheme: "redis", Host: net.JoinHostPort(c.redisHost, strconv.Itoa(c.redisPort))}
 		if c.redisPassword.IsSet() {
@@ -109,29 +131,56 @@ func (c *draft) validate() error {
 		}
 		c.RedisURL = NewSecret(u.String())
 	}
-	hasKey := c.JWTSecret.IsSet() || c.JWTPublicKey.IsSet() || c.JWTJWKSURL.IsSet()
-	c.DevSecret = !hasKey && !c.Production
-	switch {
-	case !hasKey && c.Production:
-		return errorf("JWT_SECRET is not set: NODE_ENV=production needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL")
-	case c.JWTSecretPrevious.IsSet() && !c.JWTSecret.IsSet():
-		return errorf("JWT_SECRET_PREVIOUS=%s: must be set together with JWT_SECRET", hidden)
-	case c.RedisRequired && !c.RedisURL.IsSet():
-		return errorf("REDIS_REQUIRED=true: must be set together with REDIS_HOST or REDIS_URL")
+	if c.JWTSecretPrevious.IsSet() && !c.JWTSecret.IsSet() {
+		c.contradict("JWT_SECRET_PREVIOUS is ignored: JWT_SECRET is not set")
+		c.JWTSecretPrevious = Secret{}
 	}
-	return nil
+	if c.MaxQueueBytes > c.MaxBacklogBytes {
+		c.contradict("WS_MAX_QUEUE_BYTES is more than WS_MAX_BACKLOG_BYTES: clients are disconnected before publishers wait for them")
+	}
+	development := slices.Contains(developments, c.Environment)
+	c.Production = c.Environment == "production"
+	if c.LogFormat == "" {
+		c.LogFormat = "text"
+		if c.Production {
+			c.LogFormat = "json"
+		}
+	}
+	hasKey := c.JWTSecret.IsSet() || c.JWTPublicKey != "" || c.JWTJWKSURL.IsSet()
+	c.DevSecret = !hasKey && development
+	var wrong []error
+	if !hasKey && !development {
+		wrong = append(wrong, errorf("JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL", clip(c.Environment)))
+	}
+	if c.RedisRequired && !c.RedisURL.IsSet() {
+		wrong = append(wrong, errorf("REDIS_REQUIRED=true: must be set together with REDIS_HOST or REDIS_URL"))
+	}
+	return errors.Join(wrong...)
+}
+
+// developments are the values of NODE_ENV that mean development.
+var developments = []string{"", "development", "test"}
+
+func (c *draft) contradict(format string, args ...any) {
+	c.contradictions = append(c.contradictions, fmt.Sprintf(format, args...))
 }
 
 // Warnings returns what is allowed but ought to be known before it matters, a
 // line each.
 func (c Config) Warnings() []string {
-	var lines []string
+	lines := slices.Concat(c.Notes, c.contradictions)
+	if !c.Production && !slices.Contains(developments, c.Environment) {
+		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is none of production, development and test: logs and CORS are those of development", clip(c.Environment)))
+	}
 	if c.Production && len(c.CORSOrigins) == 0 {
 		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect")
 	}
-	for name, secret := range map[string]Secret{"JWT_SECRET": c.JWTSecret, "API_KEY": c.APIKey} {
-		if n := len(secret.Reveal()); n > 0 && n < 32 {
-			lines = append(lines, name+" is shorter than 32 bytes: it may be guessed")
+	for _, s := range []struct {
+		name   string
+		secret Secret
+	}{{"JWT_SECRET", c.JWTSecret}, {"API_KEY", c.APIKey}} {
+		if n := len(s.secret.Reveal()); n > 0 && n < 32 {
+			lines = append(lines, s.name+" is shorter than 32 bytes: it may be guessed")
 		}
 	}
 	return lines
@@ -141,7 +190,7 @@ func (c Config) Warnings() []string {
 // unless it is PEM itself, or nil where it is unset. In PEM that came by an
 // environment variable \n may stand for a line's end.
 func (c Config) PublicKeyPEM() ([]byte, error) {
-	value := c.JWTPublicKey.Reveal()
+	value := c.JWTPublicKey
 	switch {
 	case value == "":
 		return nil, nil
@@ -149,8 +198,12 @@ func (c Config) PublicKeyPEM() ([]byte, error) {
 		return []byte(strings.ReplaceAll(value, `\n`, "\n")), nil
 	}
 	pem, err := os.ReadFile(value)
-	if err != nil { // its text may be a key that was put into the wrong place
-		return nil, errorf("JWT_PUBLIC_KEY=%s: must be a key in PEM or the path of a readable file", hidden)
+	if err != nil {
+		var failed *fs.PathError
+		if errors.As(err, &failed) {
+			err = failed.Err
+		}
+		return nil, errorf("JWT_PUBLIC_KEY=%q: must be a public key in PEM or the path of a file: %v", clip(value), err)
 	}
 	return pem, nil
 }

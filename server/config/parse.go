@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // ErrUsage is what an error about arguments or variables wraps. The text of such an
-// error is one line, which names the variable or flag.
+// error is a line for each thing that is wrong, which names the variable or flag.
 var ErrUsage = errors.New("config: invalid")
 
 // usageError keeps ErrUsage out of the text.
@@ -40,11 +42,12 @@ const (
 // Command is a command line that was understood.
 type Command struct {
 	Action Action
-	Config Config // for MintToken, only JWTSecret, JWTIssuer and JWTAudience are set
+	Config Config // for MintToken, only HTTPPort, JWTSecret, JWTIssuer and JWTAudience are set
 	Token  Token  // for MintToken
 }
 
-// Token is what "puente token" is to sign with Config.JWTSecret, by HS256.
+// Token is what "puente token" is to sign by HS256: with Config.JWTSecret, or if that
+// is not set with the secret that the node at Config.HTTPPort has made for its run.
 type Token struct {
 	User  ident.ID
 	Roles []string
@@ -56,8 +59,14 @@ type Token struct {
 // getenv tells it (os.Getenv, say). Help and version go to stdout, and nothing else
 // is touched. Its errors wrap ErrUsage, but for those of stdout.
 func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command, error) {
-	if len(args) > 0 && args[0] == "token" {
-		return parseToken(args[1:], getenv, stdout)
+	args, command, err := splitCommand(args)
+	switch {
+	case err != nil:
+		return Command{}, err
+	case command == "token":
+		return parseToken(args, getenv, stdout)
+	case command == "version":
+		args = append([]string{"--version"}, args...)
 	}
 	var d draft
 	c := newCommandLine(serveUsage)
@@ -71,15 +80,39 @@ func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command
 		_, err := fmt.Fprintln(stdout, "puente", Version())
 		return Command{Action: Done}, err
 	}
-	if err := c.resolve(getenv); err != nil {
-		return Command{}, err
-	}
-	d.ConnectionsPerAddressSet = c.isSet("WS_MAX_CONNECTIONS_PER_ADDRESS", getenv)
-	d.HandshakesPerAddressSet = c.isSet("WS_MAX_HANDSHAKES_PER_ADDRESS", getenv)
-	if err := d.validate(); err != nil {
+	given := func(name string) bool { return c.isSet(name, getenv) }
+	d.ConnectionsPerAddressSet = given("WS_MAX_CONNECTIONS_PER_ADDRESS")
+	d.HandshakesPerAddressSet = given("WS_MAX_HANDSHAKES_PER_ADDRESS")
+	if err := errors.Join(c.resolve(getenv), d.validate(given)); err != nil {
 		return Command{}, err
 	}
 	return Command{Config: d.Config}, nil
+}
+
+// commands are the words that may follow the command's name.
+var commands = []string{"serve", "token", "version", "help"}
+
+// splitCommand takes the command's word off the arguments. "help" becomes the flag of
+// the command that it is about.
+func splitCommand(args []string) (rest []string, command string, err error) {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return args, "serve", nil
+	}
+	command, rest = args[0], args[1:]
+	if command == "help" {
+		help := []string{"--help"}
+		if len(rest) == 0 {
+			return help, "serve", nil
+		}
+		command, rest = rest[0], help
+	}
+	if slices.Contains(commands, command) && command != "help" {
+		return rest, command, nil
+	}
+	if meant := nearest(command, commands); meant != "" && meant != command {
+		return nil, "", errorf("unknown command %q: did you mean %s?", clip(command), meant)
+	}
+	return nil, "", errorf("unknown command %q: the commands are serve, token, version and help", clip(command))
 }
 
 func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Command, error) {
@@ -88,7 +121,8 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	user := c.flags.String("user", "", "user `id` (required)")
 	c.flags.StringSliceVar(&cmd.Token.Roles, "role", nil, "`role`, such as admin; may be repeated")
 	rooms := c.flags.StringSlice("rooms", nil, "`rooms` that may be joined, such as order-*; none: --rooms= (default: every room)")
-	ttl := c.flags.String("ttl", "1h", "how long it is valid")
+	ttl := c.flags.String("ttl", "1h", "how long it is valid: a `duration` such as 90s or 1d")
+	port := c.flags.String("port", "", "`port` of the node whose secret signs it, if JWT_SECRET is not set (default HTTP_PORT, PORT or 3001)")
 	var d draft
 	var settings []setting
 	for _, s := range d.settings() {
@@ -101,22 +135,30 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	if help, err := c.parse(args, stdout); help || err != nil {
 		return Command{Action: Done}, err
 	}
-	if err := c.resolve(getenv); err != nil {
-		return Command{}, err
-	}
+	wrong := []error{c.resolve(getenv)}
 	cmd.Config = d.Config
 	if lifetime := millis(&cmd.Token.TTL, time.Second, 10*365*24*time.Hour); !lifetime.set(*ttl) {
-		return Command{}, errorf("--ttl=%q: must be %s", clip(*ttl), lifetime.allowed)
+		wrong = append(wrong, errorf("--ttl=%q: must be %s", clip(*ttl), lifetime.allowed))
 	}
 	var err error
-	if cmd.Token.User, err = ident.String(*user); err != nil {
-		return Command{}, errorf("--user=%q: must be %s", clip(*user), ident.Allowed)
+	if !c.flags.Changed("user") {
+		wrong = append(wrong, errorf("--user is required: whom the token is for"))
+	} else if cmd.Token.User, err = ident.String(*user); err != nil {
+		wrong = append(wrong, errorf("--user=%q: must be %s", clip(*user), ident.Allowed))
+	}
+	if !cmd.Config.JWTSecret.IsSet() {
+		if !c.flags.Changed("port") {
+			*port = cmp.Or(getenv("HTTP_PORT"), getenv(portVariable), "3001")
+		}
+		if v := number(&cmd.Config.HTTPPort, 1, 65535); !v.set(*port) {
+			wrong = append(wrong, errorf("--port=%q: must be %s", clip(*port), v.allowed))
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return Command{}, err
 	}
 	if c.flags.Changed("rooms") {
 		cmd.Token.Rooms = append([]string{}, *rooms...)
-	}
-	if !cmd.Config.JWTSecret.IsSet() {
-		return Command{}, errorf("JWT_SECRET is not set: a token needs the secret that the server has")
 	}
 	return cmd, nil
 }

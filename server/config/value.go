@@ -16,23 +16,24 @@ const pemMark = "-----BEGIN "
 
 // value is a kind of setting, bound to where it is stored.
 type value struct {
-	kind    string // its name in --help
-	allowed string // completes "must be …"
-	secret  bool   // it is never shown
+	kind    string              // its name in --help
+	allowed string              // completes "must be …"
+	secret  bool                // it is never shown, unless show shows a part
+	show    func(string) string // what may be shown of a text that is not allowed; nil: see secret
 	// set stores the value if it is allowed. It is not called for an empty text
 	// unless the setting has a default.
 	set func(string) bool
 }
 
 func text(into *string) value {
-	return value{"text", "a text", false, func(s string) bool {
+	return value{kind: "text", allowed: "a text", set: func(s string) bool {
 		*into = s
 		return true
 	}}
 }
 
 func secret(into *Secret) value {
-	return value{"secret", "a text", true, func(s string) bool {
+	return value{kind: "secret", allowed: "a text", secret: true, set: func(s string) bool {
 		*into = NewSecret(s)
 		return true
 	}}
@@ -40,34 +41,60 @@ func secret(into *Secret) value {
 
 // sharedSecret refuses keys: whoever knows a public key could sign with it.
 func sharedSecret(into *Secret) value {
-	return value{"secret", "a shared secret; a key in PEM belongs into JWT_PUBLIC_KEY", true, func(s string) bool {
+	return value{kind: "secret", allowed: "a shared secret; a key in PEM belongs into JWT_PUBLIC_KEY", secret: true, set: func(s string) bool {
 		*into = NewSecret(s)
 		return !strings.Contains(s, pemMark)
 	}}
 }
 
-// environment takes any name, as Node does.
-func environment(production *bool) value {
-	return value{"name", "a name", false, func(s string) bool {
-		*production = s == "production"
-		return true
+// publicKey takes PEM or a path, and refuses a private key: a server that only
+// verifies must not have it.
+func publicKey(into *string) value {
+	return value{kind: "pem|path", allowed: "a public key in PEM or the path of a file", set: func(s string) bool {
+		*into = s
+		return !strings.Contains(s, "PRIVATE KEY")
 	}}
 }
 
 // number is a whole number in any notation of JavaScript's, such as 1e6.
 func number(into *int, least, most int) value {
-	return value{"number", fmt.Sprintf("a whole number from %d to %d", least, most), false, func(s string) bool {
+	return value{kind: "number", allowed: fmt.Sprintf("a whole number from %d to %d", least, most), set: func(s string) bool {
 		n, ok := parseNumber(s)
 		*into = int(n)
 		return ok && n >= float64(least) && n <= float64(most)
 	}}
 }
 
-// millis is a number of milliseconds or a duration as Go writes it.
+// sizeUnits are the units of sizes, of which those with an i are powers of 1024.
+var sizeUnits = []struct {
+	name  string
+	bytes float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
+}
+
+// size is a number of bytes, with a unit or without.
+func size(into *int, least, most int) value {
+	return value{kind: "bytes", allowed: fmt.Sprintf("a size from %d to %d bytes, such as 65536, 64KiB or 1MB", least, most), set: func(s string) bool {
+		unit := 1.0
+		for _, u := range sizeUnits {
+			if rest, ok := strings.CutSuffix(s, u.name); ok {
+				s, unit = strings.TrimSpace(rest), u.bytes
+				break
+			}
+		}
+		n, ok := parseDecimal(s)
+		n *= unit
+		*into = int(n)
+		return ok && n == math.Trunc(n) && n >= float64(least) && n <= float64(most)
+	}}
+}
+
+// millis is a number of milliseconds or a duration as Go writes it, or with days.
 func millis(into *time.Duration, least, most time.Duration) value {
-	allowed := fmt.Sprintf("a whole number of milliseconds from %d to %d, or a duration such as 30s", least.Milliseconds(), most.Milliseconds())
-	return value{"ms", allowed, false, func(s string) bool {
-		d, err := time.ParseDuration(s)
+	allowed := fmt.Sprintf("a whole number of milliseconds from %d to %d, or a duration such as 30s, 5m or 1d", least.Milliseconds(), most.Milliseconds())
+	return value{kind: "ms", allowed: allowed, set: func(s string) bool {
+		d, err := parseDuration(s)
 		if n, ok := parseNumber(s); ok && math.Abs(n) < 1e12 {
 			d, err = time.Duration(n)*time.Millisecond, nil
 		}
@@ -76,16 +103,43 @@ func millis(into *time.Duration, least, most time.Duration) value {
 	}}
 }
 
+// parseDuration is time.ParseDuration with days of 24 hours, which come first.
+func parseDuration(s string) (time.Duration, error) {
+	days, rest, ok := strings.Cut(s, "d")
+	if !ok {
+		return time.ParseDuration(s)
+	}
+	n, valid := parseDecimal(days)
+	if !valid || n < 0 || n > 36500 {
+		return 0, strconv.ErrSyntax
+	}
+	d := time.Duration(n * float64(24*time.Hour))
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err == nil && more < 0 {
+		err = strconv.ErrSyntax
+	}
+	return d + more, err
+}
+
+// parseNumber reads a whole number.
 func parseNumber(s string) (float64, bool) {
+	n, ok := parseDecimal(s)
+	return n, ok && n == math.Trunc(n)
+}
+
+func parseDecimal(s string) (float64, bool) {
 	if strings.Trim(s, "0123456789.eE+-") != "" { // ParseFloat takes hexadecimal, Inf and NaN
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(s, 64)
-	return n, err == nil && n == math.Trunc(n)
+	return n, err == nil
 }
 
 func boolean(into *bool) value {
-	return value{"bool", "true or false", false, func(s string) bool {
+	return value{kind: "bool", allowed: "true or false", set: func(s string) bool {
 		b, err := strconv.ParseBool(strings.ToLower(s))
 		*into = b
 		return err == nil
@@ -95,7 +149,7 @@ func boolean(into *bool) value {
 func oneOf(into *string, options ...string) value {
 	last := len(options) - 1
 	allowed := strings.Join(options[:last], ", ") + " or " + options[last]
-	return value{strings.Join(options, "|"), allowed, false, func(s string) bool {
+	return value{kind: strings.Join(options, "|"), allowed: allowed, set: func(s string) bool {
 		*into = s
 		return slices.Contains(options, s)
 	}}
@@ -104,14 +158,14 @@ func oneOf(into *string, options ...string) value {
 // prefix refuses what would be a pattern in PSUBSCRIBE, where Node's adapter does
 // not escape it.
 func prefix(into *string) value {
-	return value{"text", `a text without blanks, *, ?, [, ] and \`, false, func(s string) bool {
+	return value{kind: "text", allowed: `a text without blanks, *, ?, [, ] and \`, set: func(s string) bool {
 		*into = s
 		return s != "" && !strings.ContainsAny(s, "*?[]\\ \t\r\n")
 	}}
 }
 
 func host(into *string) value {
-	return value{"name", "a host name or an IP address, without a port", false, func(s string) bool {
+	return value{kind: "name", allowed: "a host name or an IP address, without a port", set: func(s string) bool {
 		*into = s
 		if _, err := netip.ParseAddr(s); err == nil {
 			return true
@@ -121,7 +175,7 @@ func host(into *string) value {
 }
 
 func redisURL(into *Secret) value {
-	return value{"url", "a URL such as rediss://user:password@host:6379/0", true, func(s string) bool {
+	return value{kind: "url", allowed: "a URL such as rediss://user:password@host:6379/0", secret: true, set: func(s string) bool {
 		*into = NewSecret(s)
 		u, err := url.Parse(s)
 		if err != nil {
@@ -138,15 +192,31 @@ func redisURL(into *Secret) value {
 }
 
 func webURL(into *Secret) value {
-	return value{"url", "a URL that starts with https:// or http://", true, func(s string) bool {
+	return value{kind: "url", allowed: "a URL that starts with https:// or http://", secret: true, show: withoutPassword, set: func(s string) bool {
 		*into = NewSecret(s)
 		u, err := url.Parse(s)
 		return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 	}}
 }
 
+// withoutPassword returns a URL without what may be secret in it, or "" if it is not
+// clear what that is.
+func withoutPassword(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	if u.User != nil {
+		u.User = url.User("hidden")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "hidden"
+	}
+	return u.String()
+}
+
 func prefixes(into *[]netip.Prefix) value {
-	return value{"list", "IP addresses or networks such as 10.0.0.0/8, separated by commas", false, func(s string) bool {
+	return value{kind: "list", allowed: "IP addresses or networks such as 10.0.0.0/8, separated by commas", set: func(s string) bool {
 		for item := range items(s) {
 			p, err := netip.ParsePrefix(item)
 			if addr, e := netip.ParseAddr(item); e == nil && addr.Zone() == "" {
@@ -163,7 +233,7 @@ func prefixes(into *[]netip.Prefix) value {
 
 // origins stores the origins in the form in which browsers send them, or * alone.
 func origins(into *[]string) value {
-	return value{"list", "origins such as https://example.com, without a path, separated by commas, or *", false, func(s string) bool {
+	return value{kind: "list", allowed: "origins such as https://example.com, without a path, separated by commas, or *", set: func(s string) bool {
 		if s == "*" {
 			*into = []string{"*"}
 			return true

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// nearest returns the one of known that name is probably meant to be, or "".
+func nearest(name string, known []string) string {
+	best, least := "", 1
+	if len(name) >= 8 {
+		least = 2
+	}
+	for _, k := range known {
+		if d := distance(name, k); d <= least && (best == "" || d < least) {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance returns how many letters must be inserted, removed, replaced or swapped
+// with their neighbours to make b of a.
+func distance(a, b string) int {
+	const far = 1000
+	if d := len(a) - len(b); d > 2 || d < -2 {
+		return far
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			change := 1
+			if a[i] == b[j] {
+				change = 0
+			}
+			row[j+1] = min(last[j]+change, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// Misspelled returns a line for each variable of the environment (in the form of
+// os.Environ) that looks like a setting and is none: it begins with WS_ or JWT_, or
+// is a setting's name but for a letter or two. Values are not shown.
+func Misspelled(environ []string) []string {
+	var d draft
+	known := []string{portVariable}
+	var long []string // of a short name too many others are neighbours: APP_KEY of API_KEY, POST of PORT
+	for _, s := range d.settings() {
+		known = append(known, s.name)
+		if len(s.name) >= 8 {
+			long = append(long, s.name)
+		}
+	}
+	var lines []string
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if slices.Contains(known, name) {
+			continue
+		}
+		if meant := nearest(name, long); meant != "" {
+			lines = append(lines, clip(name)+" is not a setting and is ignored: did you mean "+meant+"?")
+		} else if strings.HasPrefix(name, "WS_") || strings.HasPrefix(name, "JWT_") {
+			lines = append(lines, clip(name)+" is not a setting and is ignored: puente --help lists all")
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
