@@ -8,10 +8,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 
 	"github.com/puente-io/puente/server/config"
@@ -21,17 +23,25 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// newLogger logs JSON in production, and for people elsewhere. Tokens, payloads
-// and secrets are given to no logger, nor are URLs and headers, which have them.
+// newLogger logs in the format that LOG_FORMAT asks for. Tokens, payloads and secrets
+// are given to no logger, nor are URLs and headers, which have them; only the token
+// that development begins with is shown.
 func newLogger(cfg config.Config, w io.Writer) zerolog.Logger {
-	if !cfg.Production {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	if cfg.LogFormat == "text" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !hasColors(w, os.Getenv)}
 	}
 	level, err := zerolog.ParseLevel(cfg.LogLevel)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// hasColors reports whether w is a terminal that is to be written to in colours: not
+// if NO_COLOR is set (no-color.org), and not on one that has none.
+func hasColors(w io.Writer, getenv func(string) string) bool {
+	f, ok := w.(*os.File)
+	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && isatty.IsTerminal(f.Fd())
 }
 
 // sampled lets the first lines of each second pass and of the rest one in a
@@ -75,7 +85,11 @@ func audit(l zerolog.Logger) realtime.Audit {
 			of(refusals.Info(), s).Stringer("user", user).Msg("authentication expired")
 		},
 		Disconnected: func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration) {
-			of(connections.Info(), s).Stringer("user", user).Str("reason", string(reason)).Dur("after", after).Msg("disconnected")
+			line := of(connections.Info(), s)
+			if !user.IsZero() {
+				line = line.Stringer("user", user)
+			}
+			line.Str("reason", string(reason)).Stringer("after", after.Round(time.Millisecond)).Msg("disconnected")
 		},
 		Failed: func(s *socketio.Socket, event string, err error) {
 			line, most := failures.Debug, maxText

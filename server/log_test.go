@@ -106,7 +106,7 @@ func TestAudit(t *testing.T) {
 		t.Fatalf("disconnected: %v", gone)
 	}
 	for _, line := range gone {
-		if line["after"] != "*" || line["reason"] == nil || line["socket"] != "*" || line["address"] == nil || line["user"] == nil {
+		if line["after"] != "*" || line["reason"] == nil || line["socket"] != "*" || line["address"] == nil || (line["user"] == nil) != (line["address"] == "203.0.113.4") {
 			t.Errorf("disconnected: %v", line)
 		}
 	}
@@ -179,7 +179,7 @@ func TestLogOfPanics(t *testing.T) {
 func TestComplaints(t *testing.T) {
 	for level, want := range map[string]int{"debug": 3, "info": 2, "error": 2} {
 		out := new(logBuffer)
-		l := errorLog(newLogger(config.Config{LogLevel: level, Production: true}, out))
+		l := errorLog(newLogger(config.Config{LogLevel: level, LogFormat: "json"}, out))
 		l.Printf("http: TLS handshake error from 203.0.113.1:1: %s", strings.Repeat("x", 100_000))
 		for range 1000 { // as long as it lasts
 			l.Printf("http: Accept error: too many open files; retrying in 5ms")
