@@ -23,7 +23,6 @@ import (
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/httpapi"
-	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -44,6 +43,7 @@ const minCloseTime = 100 * time.Millisecond
 type Server struct {
 	cfg      config.Config
 	log      zerolog.Logger
+	out      io.Writer // what log writes to
 	listener net.Listener
 	http     *http.Server
 	io       *socketio.Server
@@ -63,9 +63,10 @@ func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
 }
 
 // New puts a node together and listens, so that its address is known; it serves
-// when Run is called. It logs to log. It does not wait for Redis.
+// when Run is called. It logs to log, which must be safe for concurrent use. It does
+// not wait for Redis.
 func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
-	srv := &Server{cfg: cfg, log: newLogger(cfg, log)}
+	srv := &Server{cfg: cfg, log: newLogger(cfg, log), out: log}
 	defer func() {
 		if err != nil {
 			srv.close(context.Background()) // the error that matters is the first
@@ -139,7 +140,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	srv.http.DisableGeneralOptionsHandler = true // "OPTIONS *" asks whether the node takes traffic, too
 	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))
 	if err != nil {
-		return nil, fmt.Errorf("server: HTTP_HOST, HTTP_PORT: %w", err)
+		return nil, fmt.Errorf("HTTP_HOST, HTTP_PORT: %w", err)
 	}
 	return srv, nil
 }
@@ -160,17 +161,14 @@ func (srv *Server) SocketIO() *socketio.Server { return srv.io }
 func (srv *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.http.Serve(srv.listener) }()
-	srv.log.Info().Stringer("address", srv.Addr()).Str("version", config.Version()).Msg("serving")
-	if srv.cfg.DevSecret {
-		srv.greet()
-	}
+	defer srv.announce()()
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("server: %w", err), srv.close(context.Background()))
 	case <-ctx.Done():
 	}
 	timeout := srv.cfg.ShutdownTimeout
-	srv.log.Info().Dur("within", timeout).Msg("draining")
+	srv.log.Info().Stringer("within", timeout).Msg("draining")
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout*3/4)
 	defer cancel()
 	srv.draining.Store(true)
@@ -215,25 +213,6 @@ func (srv *Server) notReady() string {
 	default: // within two seconds
 		return "starting: not yet known who is on the other nodes"
 	}
-}
-
-// greet prints how to connect in development: with a token of a secret that
-// lives as long as the process.
-func (srv *Server) greet() {
-	token, err := auth.Sign([]byte(srv.cfg.JWTSecret.Reveal()), auth.Grant{
-		UserID: ident.Must(ident.String("demo")), TTL: 24 * time.Hour,
-		Issuer: srv.cfg.JWTIssuer, Audience: srv.cfg.JWTAudience,
-	})
-	if err != nil {
-		srv.log.Error().Err(err).Msg("no development token")
-		return
-	}
-	_, port, _ := net.SplitHostPort(srv.Addr().String())
-	fmt.Fprintf(srv.log, "\nNo JWT_SECRET: a secret was made for this run. A token of the user \"demo\":\n\n  %s\n\n"+
-		"Connect with it (npm install socket.io-client):\n\n"+
-		"  node -e 'const s = require(\"socket.io-client\").io(\"http://localhost:%s\", {auth: {token: \"%s\"}});\n"+
-		"    s.onAny((...a) => console.log(...a)); s.on(\"connect_error\", console.error);\n"+
-		"    s.on(\"connect\", () => s.emit(\"join-room\", \"lobby\", console.log))'\n\n", token, port, token)
 }
 
 func newSecret() string {

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/ident"
+)
+
+// tokenPort is where "puente token" looks for a node if it is not given another.
+const tokenPort = 3001
+
+// url is where a browser on this machine finds the node.
+func (srv *Server) url() string {
+	ap, err := netip.ParseAddrPort(srv.Addr().String())
+	if err != nil {
+		return "http://" + srv.Addr().String()
+	}
+	host := ap.Addr().String()
+	if ap.Addr().IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(int(ap.Port())))
+}
+
+func (srv *Server) port() int {
+	addr, _ := srv.Addr().(*net.TCPAddr)
+	if addr == nil {
+		return 0
+	}
+	return addr.Port
+}
+
+// clusterName says what connects the node with others.
+func clusterName(cfg config.Config) string {
+	if cfg.RedisURL.IsSet() {
+		return "redis"
+	}
+	return "memory"
+}
+
+func authName(cfg config.Config) string {
+	if cfg.AuthRequired {
+		return "required"
+	}
+	return "optional"
+}
+
+// announce logs where and how the node serves. In development it keeps the secret of
+// the run for "puente token", and shows how to connect. It returns a function that
+// ends what it began.
+func (srv *Server) announce() (end func()) {
+	srv.log.Info().Str("url", srv.url()).Stringer("address", srv.Addr()).Str("cluster", clusterName(srv.cfg)).
+		Str("authentication", authName(srv.cfg)).Str("version", config.Version()).Msg("serving")
+	if !srv.cfg.DevSecret {
+		return func() {}
+	}
+	kept := runSecret{srv.cfg.JWTSecret.Reveal(), srv.cfg.JWTIssuer, srv.cfg.JWTAudience}
+	end, err := kept.keep(srv.port())
+	if err != nil {
+		srv.log.Warn().Err(err).Msg("secret of this run not kept: puente token cannot sign with it")
+		end = func() {}
+	}
+	token, err := auth.Sign([]byte(srv.cfg.JWTSecret.Reveal()), auth.Grant{
+		UserID: ident.Must(ident.String("demo")), TTL: 24 * time.Hour,
+		Issuer: srv.cfg.JWTIssuer, Audience: srv.cfg.JWTAudience,
+	})
+	switch {
+	case err != nil:
+		srv.log.Error().Err(err).Msg("no development token")
+	case srv.cfg.LogFormat == "json":
+		srv.log.Info().Str("user", "demo").Str("token", token).Msg("development token")
+	default:
+		fmt.Fprint(srv.out, srv.greeting(token))
+	}
+	return end
+}
+
+// greeting is the first screen in development.
+func (srv *Server) greeting(token string) string {
+	cluster := "in memory, this node alone; REDIS_URL joins nodes"
+	if srv.cfg.RedisURL.IsSet() {
+		cluster = "Redis"
+	}
+	authentication := fmt.Sprintf("optional at first: a connection without a token has %v for it; WS_AUTH_REQUIRED=true refuses it", srv.cfg.AuthTimeout)
+	if srv.cfg.AuthRequired {
+		authentication = "required: a connection without a token is refused"
+	}
+	mint := "puente token --user bob"
+	if srv.port() != tokenPort {
+		mint += " --port " + strconv.Itoa(srv.port())
+	}
+	return fmt.Sprintf(`
+Puente serves at %[1]s
+
+  cluster         %[2]s
+  authentication  %[3]s
+
+JWT_SECRET is not set, so a secret was made for this run. A token of the user "demo":
+
+  %[4]s
+
+Connect with it (npm install socket.io-client):
+
+  node -e 'const s = require("socket.io-client").io("%[1]s", {auth: {token: "%[4]s"}});
+    s.onAny((...a) => console.log(...a)); s.on("connect_error", console.error);
+    s.on("connect", () => s.emit("join-room", "lobby", console.log))'
+
+A token of another user, while this node runs:
+
+  %[5]s
+
+`, srv.url(), cluster, authentication, token, mint)
+}

@@ -1,0 +1,15 @@
+//go:build unix
+
+package server
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// isPrivate reports whether a file is this user's and open to nobody else.
+func isPrivate(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 == 0
+}
