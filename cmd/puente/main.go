@@ -18,7 +18,10 @@ import (
 )
 
 func main() {
+	// A terminal that is closed does not end a node. Settings are read at the start only.
+	signal.Ignore(syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends the process at once
 	var tended sync.WaitGroup
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // or the operator decides
 		tended.Go(func() { tendMemory(ctx) })
