@@ -27,7 +27,7 @@ const (
 	answerTimeout = 10 * time.Second
 	// wsKey is the Sec-WebSocket-Key of every handshake: RFC 6455's own example.
 	wsKey = "dGhlIHNhbXBsZSBub25jZQ=="
-	// maxPending bounds the answers that wait to be looked at, so that a runaway server stops at the socket.
+	// maxPending is the number of unread answers above which a connection is closed.
 	maxPending = 1024
 )
 
@@ -36,8 +36,8 @@ var hiddenHeaders = []string{
 	"Connection", "Content-Length", "Date", "Keep-Alive", "Sec-Websocket-Accept", "Transfer-Encoding", "Upgrade",
 }
 
-// conn is a client connection of a transcript: one request, then, where it was upgraded, WebSocket messages.
-// Its reader renders what arrives and ends with the connection.
+// conn is a client connection of a transcript: one request, then WebSocket messages if it was upgraded.
+// Its reader goroutine renders everything that arrives, and ends with the connection.
 type conn struct {
 	line    string   // of the request
 	head    []string // of the request
@@ -81,21 +81,21 @@ func dial(addr, line string, head []string, body *string) (*conn, error) {
 		b.WriteString(*body)
 	}
 	if b.Len() <= 64<<10 {
-		nc.Write(b.Bytes()) // an error shows as the answer that is missing
-	} else { // a server may answer, or give up, before it has read everything
+		nc.Write(b.Bytes()) // an error shows as a missing answer
+	} else { // the server may answer or close before it has read everything
 		c.joined.Go(func() { nc.Write(b.Bytes()) })
 	}
 	c.joined.Go(c.read)
 	return c, nil
 }
 
-// close cuts the connection and waits for its reader.
+// close closes the connection and waits for its reader.
 func (c *conn) close() {
 	c.net.Close()
 	c.joined.Wait()
 }
 
-// next returns the next answer; ok is false where none came in time.
+// next returns the next answer, or false if none arrives within answerTimeout.
 func (c *conn) next() (answer, bool) {
 	select {
 	case a := <-c.answers:
@@ -105,7 +105,7 @@ func (c *conn) next() (answer, bool) {
 	}
 }
 
-// deliver queues an answer; beyond maxPending the connection is given up.
+// deliver queues an answer. If maxPending are queued already, it closes the connection and returns false.
 func (c *conn) deliver(a answer) bool {
 	select {
 	case c.answers <- a:
@@ -177,7 +177,7 @@ func renderHead(res *http.Response) answer {
 	return append(a, lines...)
 }
 
-// readFrames renders messages until the connection ends or a close frame came, which it echoes.
+// readFrames renders messages until the connection ends or a close frame arrives, which it echoes.
 func (c *conn) readFrames(br *bufio.Reader) {
 	var message []byte
 	var opcode ws.OpCode
@@ -233,7 +233,7 @@ func renderClose(payload []byte) string {
 	return strings.TrimSpace(fmt.Sprintf("< close %d %s", binary.BigEndian.Uint16(payload), show(string(payload[2:]))))
 }
 
-// send does what a step after the request asks for.
+// send performs a step that follows the request.
 func (c *conn) send(op, text string) error {
 	switch op {
 	case ">>":
@@ -263,14 +263,14 @@ func (c *conn) send(op, text string) error {
 		}
 		return c.sendFrame(ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(code), ""))
 	}
-	return fmt.Errorf("no such step: %s %s", op, text)
+	return fmt.Errorf("unknown step: %s %s", op, text)
 }
 
 func (c *conn) sendFrame(op ws.OpCode, payload []byte) error {
 	f := ws.MaskFrameInPlace(ws.NewFrame(op, true, slices.Clone(payload)))
 	err := ws.WriteFrame(c.net, f)
 	if errors.Is(err, net.ErrClosed) {
-		return nil // the server was quicker; what it answered decides
+		return nil // the server closed first; its answer is compared
 	}
 	return err
 }

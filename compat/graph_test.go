@@ -17,21 +17,21 @@ import (
 
 const module = "github.com/puente-io/puente"
 
-// layer says what the packages at a path and below it may import.
+// layer is the rule for the imports of the packages at a path and below it.
 type layer struct {
 	path string
-	// may lists packages of the module; a name that ends in "/..." includes what is below it.
+	// may lists packages of the module; a name that ends in "/..." includes the packages below it.
 	may []string
-	// never lists what the package must not know outside the module: import paths, or parts of them.
+	// never lists forbidden imports from outside the module: import paths, or parts of them.
 	never []string
-	// tests makes the rule hold for the package's tests too.
+	// tests applies the rule to the package's tests too.
 	tests bool
 }
 
-// leaves know nothing of the module, and everybody may know them.
+// leaves import nothing from the module; every package may import them.
 var leaves = []string{"server/ident"}
 
-// layers are the arrows of the architecture. A package obeys the longest path that it is at or below.
+// layers is the architecture. The rule with the longest matching path applies to a package.
 var layers = []layer{
 	{path: "cmd/puente", may: []string{"server", "server/config"}},
 	{path: "cmd/puente-bench", may: []string{"cmd/puente-bench/..."}, tests: true},
@@ -62,7 +62,7 @@ var layers = []layer{
 	{path: "server/config"},
 	{path: "server/ident"},
 
-	// The oracle stays independent of what it judges: no codec, in tests either.
+	// The conformance tests stay independent of the code that they test: they import no codec.
 	{
 		path: "compat/cluster",
 		may: []string{
@@ -72,19 +72,19 @@ var layers = []layer{
 		tests: true,
 	},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
-	// redistest is a redis-server, not how Puente speaks with it.
+	// redistest only starts redis-servers; it contains none of Puente's Redis code.
 	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/redisadapter/redistest"}, tests: true},
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/redisadapter/redistest"}, tests: true},
 }
 
-// goPackage is the package at a path of the module, which is empty for the top, and what it imports.
+// goPackage is a package of the module, by its path below the root ("" for the root), and its imports.
 type goPackage struct {
 	path                 string
 	imports, testImports []string
 }
 
-// TestPackageGraph holds the imports of every package to the arrows of the architecture. It reads the sources itself:
-// go test runs a test again if a file has changed that it has read, and would not if go list had read it.
+// TestPackageGraph checks the imports of every package against layers. It reads the sources itself: go test runs a cached
+// test again only if a file changed that the test itself has read, so running go list would not do.
 func TestPackageGraph(t *testing.T) {
 	packages := readPackages(t, os.DirFS(".."))
 	if len(packages) == 0 {
@@ -100,7 +100,7 @@ func TestPackageGraph(t *testing.T) {
 	}
 }
 
-// TestPackageGraphComplains shows that the check can fail.
+// TestPackageGraphComplains tests that check reports forbidden imports.
 func TestPackageGraphComplains(t *testing.T) {
 	for _, p := range []goPackage{
 		{path: "server/engineio", imports: []string{module + "/server/socketio"}},
@@ -117,11 +117,11 @@ func TestPackageGraphComplains(t *testing.T) {
 		}
 	}
 	if got := len(stale(nil)); got < len(layers) {
-		t.Errorf("%d complaints about rules of a module without packages, want one a rule at least", got)
+		t.Errorf("%d complaints about rules of a module without packages, want at least one per rule", got)
 	}
 }
 
-// TestPackageGraphReads shows which files count: those of tests and of other systems, not those of other programs.
+// TestPackageGraphReads tests that files of tests and of other systems count, and files of other programs do not.
 func TestPackageGraphReads(t *testing.T) {
 	file := func(imports string) *fstest.MapFile {
 		return &fstest.MapFile{Data: []byte("package p\n\nimport " + imports + "\n")}
@@ -146,8 +146,8 @@ func TestPackageGraphReads(t *testing.T) {
 	}
 }
 
-// readPackages returns the packages of the module, and of those nested in it, in the order of their paths. Files count
-// whatever system or build tag they are for.
+// readPackages returns the packages of the module and of the modules nested in it, sorted by path. It ignores build
+// constraints.
 func readPackages(t *testing.T, root fs.FS) (packages []goPackage) {
 	t.Helper()
 	byPath := make(map[string]*goPackage)
@@ -206,7 +206,7 @@ func stale(packages []goPackage) (complaints []string) {
 	}
 	for _, l := range layers {
 		if !exists(l.path + "/...") {
-			complaints = append(complaints, "there is a rule for "+l.path+", which does not exist")
+			complaints = append(complaints, "there is a rule for "+l.path+", which is no package")
 		}
 		for _, pattern := range l.may {
 			if !exists(pattern) {
@@ -222,11 +222,12 @@ func stale(packages []goPackage) (complaints []string) {
 	return complaints
 }
 
+// check returns one line for each import of the package that is not allowed.
 func check(p goPackage) (complaints []string) {
 	self := p.path
 	l, ok := layerOf(self)
 	if !ok {
-		return []string{self + " has no place among the layers"}
+		return []string{self + " has no rule in layers"}
 	}
 	imports := slices.Clone(p.imports)
 	if l.tests {
@@ -244,7 +245,7 @@ func check(p goPackage) (complaints []string) {
 		case ours && !slices.Contains(leaves, inside) && !slices.ContainsFunc(l.may, func(m string) bool { return covers(m, inside) }):
 			complaints = append(complaints, self+" may not import "+inside)
 		case !ours && slices.ContainsFunc(l.never, func(n string) bool { return path == n || !isStandard(path) && strings.Contains(path, n) }):
-			complaints = append(complaints, self+" must not know "+path)
+			complaints = append(complaints, self+" must not import "+path)
 		}
 	}
 	return complaints
@@ -264,13 +265,13 @@ func covers(pattern, path string) bool {
 	return path == base || tree && strings.HasPrefix(path, base+"/")
 }
 
-// isForTests reports whether only tests, and what is for tests itself, may import path: testing and our packages that are
-// named like net/http/httptest.
+// isForTests reports whether only tests, and other packages for tests, may import path: testing, and packages of the module
+// whose names end in "test", like net/http/httptest.
 func isForTests(path string) bool {
 	return path == "testing" || strings.HasPrefix(path, module+"/") && strings.HasSuffix(path, "test")
 }
 
-// isStandard reports whether path is of the standard library, whose first element has no dot.
+// isStandard reports whether path is in the standard library: its first element has no dot.
 func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")

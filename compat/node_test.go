@@ -8,15 +8,15 @@ import (
 	"github.com/puente-io/puente/compat/nodetest"
 )
 
-var update = flag.Bool("update", false, "record the transcripts anew from Node's server")
+var update = flag.Bool("update", false, "record the answers of Node's server in the transcripts")
 
-// TestNode shows that the transcripts are what Node does.
+// TestNode replays the transcripts against Node.
 func TestNode(t *testing.T) {
 	node := startNode(t)
 	replayAll(t, target{start: node.serve})
 }
 
-// nodeServer is one node process that serves every transcript, each on a port of its own.
+// nodeServer is a node process that serves every transcript, each on its own port.
 type nodeServer struct{ *nodetest.Process }
 
 func startNode(t *testing.T) nodeServer {

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// serveSocketIO starts what record/server.js starts, in Go.
+// serveSocketIO starts the socket.io server of record/server.js, in Go.
 func serveSocketIO(t *testing.T, o nodeOptions) string {
 	opts := socketio.Options{Engine: o.engine(t), ConnectTimeout: millis(o.ConnectTimeout)}
 	if o.ServeClient != nil && *o.ServeClient {
@@ -44,7 +44,7 @@ func serveSocketIO(t *testing.T, o nodeOptions) string {
 	})
 }
 
-// clientVersion is the version of the client whose bundle is served.
+// clientVersion returns the version of the client bundle that is served.
 func clientVersion(t *testing.T) string {
 	data, err := os.ReadFile("../node_modules/socket.io/package.json")
 	if err != nil {
@@ -77,7 +77,7 @@ func onlyMembers(_ context.Context, s *socketio.Socket) error {
 	return errors.New("not a member")
 }
 
-// greet gives a namespace the events that README.md lists.
+// greet registers the events that README.md lists.
 func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
 	on := func(name string, f func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error) {
 		h.Handle(name, socketio.HandlerFunc(f))
@@ -91,7 +91,7 @@ func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
 		return nil
 	})
 	on("ask", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-		asking.Go(func() { // the next event need not wait for this one's answer, as on Node
+		asking.Go(func() { // as on Node, the next event does not wait for this one's answer
 			if answer, err := s.EmitWithAck(s.Context(), "question", e.Args()...); err == nil {
 				s.Emit("answer", answer...)
 			}

@@ -30,7 +30,7 @@ func TestPuente(t *testing.T) {
 	}})
 }
 
-// nodeOptions are the options of a transcript, as Node names them. Times are in milliseconds.
+// nodeOptions are the options of a transcript, by Node's names. Times are in milliseconds.
 type nodeOptions struct {
 	PingInterval, PingTimeout, UpgradeTimeout, ConnectTimeout int
 	MaxHTTPBufferSize, HTTPRequestBodyTimeout                 int
@@ -51,7 +51,7 @@ func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 func off(b *bool) bool { return b != nil && !*b }
 
-// engine translates the options of the engine.
+// engine converts the options to those of package engineio.
 func (o nodeOptions) engine(t *testing.T) engineio.Options {
 	e := engineio.Options{
 		PingInterval:      millis(o.PingInterval),
@@ -74,7 +74,7 @@ func (o nodeOptions) engine(t *testing.T) engineio.Options {
 	if o.Refuse != nil {
 		e.AllowRequest = func(*http.Request) error {
 			if *o.Refuse == "" {
-				return context.Canceled // any error that is not meant for the client
+				return context.Canceled // any error that is not a Refusal
 			}
 			return &engineio.Refusal{Message: *o.Refuse}
 		}
@@ -144,7 +144,7 @@ func serveEngine(t *testing.T, o nodeOptions) string {
 	return serve(t, "/engine.io/", engine, engine.Close)
 }
 
-// serve starts an HTTP server that knows one path, and stops both with the test.
+// serve starts an HTTP server with one path, and stops it and the handler when the test ends.
 func serve(t *testing.T, path string, h http.Handler, stop func(context.Context) error) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, path) {
@@ -157,7 +157,7 @@ func serve(t *testing.T, path string, h http.Handler, stop func(context.Context)
 		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 		defer cancel()
 		if err := stop(ctx); err != nil {
-			t.Errorf("the server does not stop: %v", err)
+			t.Errorf("stopping the server: %v", err)
 		}
 		srv.Close()
 	})

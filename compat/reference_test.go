@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// reference is what the transcripts are recorded from, as the contract names it.
+// reference lists the packages that the transcripts are recorded from, as the contract names them.
 var reference = map[string]string{
 	"socket.io": "4.8.4", "engine.io": "6.6.13", "socket.io-parser": "4.2.7", "ws": "8.23.0",
 }
 
-// TestReference checks that package-lock.json pins the reference, that the server uses no other copy of it, and that the
-// lock works with any registry.
+// TestReference checks that package-lock.json pins the reference versions, that socket.io uses no other copies of them, and
+// that the lock names no registry.
 func TestReference(t *testing.T) {
 	data, err := os.ReadFile("../package-lock.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(data), `"resolved"`) {
-		t.Error("the lock names a registry")
+		t.Error("package-lock.json names a registry")
 	}
 	var lock struct {
 		Packages map[string]struct{ Version string }
@@ -45,7 +45,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestDriftVersions runs the version check of "make drift" with an npm that knows a newer engine.io, and with one that does not.
+// TestDriftVersions runs the version check of "make drift" against a fake npm, with and without a newer engine.io.
 func TestDriftVersions(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is missing")

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// target starts the server that a transcript asks for and returns its host:port.
+// target is a kind of server to replay transcripts against. start returns the server's host:port.
 type target struct {
 	start   func(t *testing.T, kind, options string) string
-	differs bool // whether the answers marked `!` apply
+	differs bool // the answers marked `!` apply
 }
 
-// replayAll replays every transcript against the target, each in a subtest named after its file.
+// replayAll replays every transcript against the target, each in a subtest with the name of its file.
 func replayAll(t *testing.T, to target) {
 	paths, err := filepath.Glob("transcripts/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -58,7 +58,7 @@ type session struct {
 	record bool
 }
 
-// replay does the client's part of a transcript and compares the server's, or records it.
+// replay sends the client's steps of a transcript, and compares the server's answers or records them.
 func replay(tr *transcript, addr string, differs bool, slowness time.Duration, record bool) error {
 	s := &session{addr: addr, conns: map[string]*conn{}, ids: captures{}, record: record}
 	defer func() {
@@ -154,16 +154,16 @@ func (s *session) expect(e *expectation, differs bool) error {
 	for _, w := range want {
 		i := slices.IndexFunc(left, func(a answer) bool { return s.ids.matches(w, a) })
 		if i < 0 {
-			return fmt.Errorf("answer of %s\nexpected\n%sgot\n%s", strings.Join(e.conns, "|"), indent(want), indent(s.named(got)))
+			return fmt.Errorf("answer on %s\nexpected\n%sgot\n%s", strings.Join(e.conns, "|"), indent(want), indent(s.named(got)))
 		}
 		left = slices.Delete(left, i, i+1)
 	}
 	return nil
 }
 
-// pollOn polls again while a poll has brought fewer packets than Node's did, and returns what all of them brought:
-// Node answers a post when it has handled it, a server with goroutines may do so before, and so the same packets may
-// come with fewer or more polls (Engine.IO protocol 4, Payload).
+// pollOn polls again while the answer has fewer packets than Node's, and returns all packets as one answer. Node answers
+// a POST after handling it; Puente may answer it before, so the same packets may be spread over more polls, which
+// Engine.IO protocol 4 allows (Payload).
 func (s *session) pollOn(name string, want, got answer) answer {
 	c := s.conns[name]
 	if !strings.HasPrefix(c.line, "GET ") || !strings.Contains(c.line, "&sid=") {
@@ -186,7 +186,7 @@ func (s *session) pollOn(name string, want, got answer) answer {
 	return got
 }
 
-// recordSeparator is what a transcript shows between the packets of a payload.
+// recordSeparator stands in a transcript between the packets of a payload.
 const recordSeparator = `\x1e`
 
 func packets(line string) int { return strings.Count(line, recordSeparator) + 1 }
@@ -199,7 +199,7 @@ func (s *session) named(got []answer) []answer {
 	return named
 }
 
-// unexpected reports an answer that nobody expected.
+// unexpected returns an error if a connection has an answer that the transcript does not expect.
 func (s *session) unexpected() error {
 	for name := range s.conns {
 		if err := s.unexpectedOn(name); err != nil {
@@ -217,7 +217,7 @@ func (s *session) unexpectedOn(name string) error {
 	select {
 	case a := <-c.answers:
 		if a[0] != "< eof" {
-			return fmt.Errorf("%s got an answer that was not expected\n%s", name, indent([]answer{a}))
+			return fmt.Errorf("unexpected answer on %s\n%s", name, indent([]answer{a}))
 		}
 	default:
 	}

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// The number of cases that the published suites have.
+// The number of cases in the published suites.
 const (
 	engineCases = 25
 	socketCases = 32
 )
 
-// TestCases holds CASES.md to the transcripts: every case of the published suites is in one, and where it says.
+// TestCases checks that CASES.md names every case of the published suites, and the transcript that contains it.
 func TestCases(t *testing.T) {
 	table, err := os.ReadFile("CASES.md")
 	if err != nil {
@@ -57,7 +57,7 @@ func TestCases(t *testing.T) {
 	}
 	for _, name := range names {
 		if want[name] != got[name] {
-			t.Errorf("%s: CASES.md says %q, the transcripts %q", name, want[name], got[name])
+			t.Errorf("%s: in %q according to CASES.md, found in %q", name, want[name], got[name])
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxShownBody is the longest body, in bytes, that a transcript shows rather than hashes.
+// maxShownBody is the size in bytes above which a transcript shows a body's hash instead.
 const maxShownBody = 4096
 
 var (
@@ -21,7 +21,7 @@ var (
 	escapeRef  = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 )
 
-// show renders text for a transcript: long runs of one character shortened, control bytes and invalid UTF-8 escaped.
+// show renders text for a transcript: it shortens runs of one character, and escapes control bytes and invalid UTF-8.
 func show(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -45,7 +45,7 @@ func show(s string) string {
 	return b.String()
 }
 
-// showBody is show, with a hash in place of what would be too long to read.
+// showBody is show, or a hash if the result is longer than maxShownBody.
 func showBody(s string) string {
 	if shown := show(s); len(shown) <= maxShownBody {
 		return shown
@@ -53,10 +53,10 @@ func showBody(s string) string {
 	return fmt.Sprintf("{sha256 %x, %d bytes}", sha256.Sum256([]byte(s)), len(s))
 }
 
-// captures are the session ids of one replay, by the names that a transcript gives them.
+// captures are the session ids of one replay, by their names in the transcript.
 type captures map[string]string
 
-// expand makes of a transcript's text what goes on the wire.
+// expand converts a transcript's text to the bytes that are sent.
 func (c captures) expand(s string) (string, error) {
 	var missing error
 	s = captureRef.ReplaceAllStringFunc(s, func(name string) string {
@@ -77,7 +77,7 @@ func (c captures) expand(s string) (string, error) {
 	return s, missing
 }
 
-// matches reports whether got is the expected answer, and if so keeps the ids that it captured.
+// matches reports whether got is the expected answer; if so, it stores the ids that the answer captures.
 func (c captures) matches(want, got answer) bool {
 	if len(want) != len(got) {
 		return false
@@ -91,7 +91,7 @@ func (c captures) matches(want, got answer) bool {
 	for name, id := range next {
 		for other, same := range next {
 			if name != other && id == same {
-				return false // two sessions, one id
+				return false // two sessions have one id
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (c captures) matchLine(want, got string) bool {
 	return true
 }
 
-// record names the ids that got brings, and returns it with every known id replaced by its name.
+// record names the new ids in got, and returns it with every known id replaced by its name.
 func (c captures) record(got answer) answer {
 	for _, line := range got {
 		for _, m := range sessionID.FindAllStringSubmatch(line, -1) {

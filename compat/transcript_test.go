@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// transcript is one parsed file of transcripts/. Its items, written one after the other, are the file.
+// transcript is a parsed file of transcripts/. Its items in order make up the file.
 type transcript struct {
 	kind    string // "socket.io" or "engine.io"
-	options string // JSON, as Node names the options
+	options string // JSON, by Node's names
 	cases   []string
 	items   []item
 	pauses  bool
 }
 
-// item is a stretch of a transcript: lines to keep as they are, and at most one thing to do.
+// item is a part of a transcript: lines to keep unchanged, and at most one step.
 type item struct {
 	line   int // of the first line, from 1
 	raw    []string
@@ -26,25 +26,24 @@ type item struct {
 	pause  time.Duration
 }
 
-// send is one thing the client does on a connection.
+// send is a step of the client on a connection.
 type send struct {
 	conn string
-	op   string   // ">" request or control, ">>" text, ">b" binary, ">x" bytes as they are
-	text string   // what follows op
+	op   string   // ">" request or control, ">>" text, ">b" binary, ">x" raw bytes
+	text string   // the rest of the line
 	head []string // header lines of a request
 	body *string  // of a request
 }
 
-// expectation is one answer of one connection, or one answer each of several in any order.
+// expectation is the next answer on one connection, or one answer on each of several, in any order.
 type expectation struct {
 	conns   []string
 	answers []answer
-	// instead is what Puente answers where it differs from Node for a stated reason.
 	differs bool
-	instead []answer
+	instead []answer // Puente's answers, if differs
 }
 
-// answer is a rendered answer, one element a line: "< 200", "< Content-Type: text/html", "<< ok".
+// answer is a rendered answer, one element per line: "< 200", "< Content-Type: text/html", "<< ok".
 type answer []string
 
 var (
@@ -121,12 +120,12 @@ func (t *transcript) parseLine(n int, line string, because *bool) error {
 		t.pauses = true
 		keep(item{pause: d})
 	default:
-		return fmt.Errorf("not a line of a transcript: %q", line)
+		return fmt.Errorf("unknown line: %q", line)
 	}
 	return nil
 }
 
-// openRequest returns the request of conn that the line before belongs to, if it still takes lines.
+// openRequest returns the request of conn at the end of t, if further lines may belong to it.
 func (t *transcript) openRequest(conn string) *send {
 	if len(t.items) == 0 {
 		return nil
@@ -138,7 +137,7 @@ func (t *transcript) openRequest(conn string) *send {
 	return s
 }
 
-// parseAnswer adds a line to the answer above it, where it continues one, or starts another.
+// parseAnswer adds a line to the answer above it if the line continues that answer, else it starts a new one.
 func (t *transcript) parseAnswer(n int, conn, op, text string) {
 	rendered := strings.TrimSuffix(op+" "+text, " ")
 	conns := strings.Split(conn, "|")
@@ -168,7 +167,7 @@ func (t *transcript) parseAnswer(n int, conn, op, text string) {
 // parseInstead adds a line of Puente's own answer to the expectation before it.
 func (t *transcript) parseInstead(line, conn, op, text string, because bool) error {
 	if !because {
-		return fmt.Errorf("a difference needs its reason on the line before: %q", line)
+		return fmt.Errorf("a difference needs a line \"because\" before it: %q", line)
 	}
 	t.items = append(t.items, item{raw: []string{line}})
 	for i := len(t.items) - 1; i >= 0; i-- {
@@ -201,7 +200,7 @@ func continues(a answer, op, text string) bool {
 	return op == "!" && strings.Contains(text, ": ") || op == "!!" && !strings.HasPrefix(a[len(a)-1], "<<")
 }
 
-// write puts t back into its file, with the answers that e.answers now hold.
+// write writes t to path, with the recorded answers.
 func (t *transcript) write(path string) error {
 	var b strings.Builder
 	for _, it := range t.items {

@@ -12,9 +12,9 @@ import (
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
-const patience = 20 * time.Second
+const waitTimeout = 20 * time.Second
 
-// doer is a server, or an emitter.
+// doer is a server or an emitter that runs commands.
 type doer interface {
 	do(t *testing.T, c command) string
 }
@@ -31,9 +31,9 @@ func (p nodePeer) do(t *testing.T, c command) string {
 	return p.node.do(t, c)
 }
 
-// pair is two servers of one cluster with their clients: what from does must be
-// seen at to. Clients: f1 at from in "r"; t1 at to in "r" and "q"; t2 at to in
-// "s"; c1 at to in "r" of the namespace /chat.
+// pair is two servers of one cluster and their clients. The tests run commands
+// on from and check their effects on to. The clients are f1 on from in room "r";
+// t1 on to in "r" and "q"; t2 on to in "s"; c1 on to in "r" of namespace /chat.
 type pair struct {
 	t        *testing.T
 	node     *node
@@ -42,7 +42,7 @@ type pair struct {
 	emitter  bool // from is the emitter
 	sharded  bool
 	toName   string
-	ids      map[string]string // of clients
+	ids      map[string]string // socket ids by client
 }
 
 func TestClassic(t *testing.T) {
@@ -132,7 +132,7 @@ func run(t *testing.T, adapter string, opts redisadapter.Options) {
 	}
 }
 
-// settle waits until the servers know of each other and reach the rooms.
+// settle waits until the servers see each other and from reaches every room.
 func (p *pair) settle() {
 	p.t.Helper()
 	nodes := "1"
@@ -151,15 +151,15 @@ func (p *pair) settle() {
 	}
 }
 
-// emit has from emit an event, with a name of the test's own.
+// emit makes from emit an event with the name of the test.
 func (p *pair) emit(c command) {
 	p.t.Helper()
 	c.Do, c.Event = "emit", p.t.Name()
 	p.from.do(p.t, c)
 }
 
-// got checks the arguments of all events of the test's name that a client has got
-// when it has as many as are wanted, and the marker that is sent after them.
+// got checks the arguments of the test's events at a client. It waits for as many
+// events as are wanted, and for a marker that is sent after them.
 func (p *pair) got(client string, want ...string) {
 	p.t.Helper()
 	end := p.t.Name() + " end"
@@ -190,7 +190,7 @@ func equal(a, b string) bool {
 	return json.Unmarshal([]byte(a), &va) == nil && json.Unmarshal([]byte(b), &vb) == nil && reflect.DeepEqual(va, vb)
 }
 
-// sorted returns the elements of a JSON array in the order of their texts.
+// sorted returns a JSON array with its elements sorted by their JSON text.
 func sorted(t *testing.T, array string) string {
 	t.Helper()
 	var list []any
@@ -216,9 +216,9 @@ func raw(args ...string) []json.RawMessage {
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package cluster tests clusters in which Puente and Node's socket.io, with the
-// official adapters and the official emitter, are nodes side by side. The table
-// of what is tested is in ../CLUSTER.md. Both kinds of servers do the same, and
-// all clients are the official one.
+// Package cluster tests clusters that mix Puente nodes with Node's socket.io,
+// its official Redis adapters and the official emitter. ../CLUSTER.md lists
+// what is tested. Both kinds of server have the same behaviour, and all clients
+// are the official one.
 package cluster

@@ -8,15 +8,15 @@ import (
 // features are the rows of the table in ../CLUSTER.md.
 var features = []struct {
 	name    string
-	emitter bool // the emitter has it
-	classic bool // only the classic adapter has it
+	emitter bool // the emitter supports it
+	classic bool // only the classic adapter supports it
 	test    func(p *pair)
 }{
 	{"broadcast to all", true, false, func(p *pair) {
 		p.emit(command{Args: raw(`"a"`, `1`, `null`)})
 		p.got("t1", `["a",1,null]`)
 		p.got("t2", `["a",1,null]`)
-		if !p.emitter { // the publisher's own clients get it once
+		if !p.emitter { // from's own clients get it once
 			p.got("f1", `["a",1,null]`)
 		}
 	}},
@@ -44,7 +44,7 @@ var features = []struct {
 	{"flags", true, false, func(p *pair) {
 		for i, flags := range [][]string{{"volatile"}, {"uncompressed"}, {"volatile", "uncompressed"}} {
 			p.emit(command{Rooms: []string{"r"}, Flags: flags})
-			// One after the other: the second of two may be lost where it is volatile.
+			// One at a time: a volatile event may be lost if another is being sent.
 			p.node.do(p.t, command{Do: "got", Name: "t1", Event: p.t.Name(), N: i + 1})
 		}
 		p.got("t1", `[]`, `[]`, `[]`)
@@ -69,7 +69,7 @@ var features = []struct {
 		for i := range blobs {
 			blobs[i] = fmt.Sprintf(`{"$bin":"%02x"}`, i)
 		}
-		p.emit(command{Rooms: []string{"q"}, Args: raw(blobs...)}) // where Node has no client, which would be disconnected
+		p.emit(command{Rooms: []string{"q"}, Args: raw(blobs...)}) // Node has no client in q: it would be disconnected
 		p.emit(command{Rooms: []string{"q"}, Args: raw(blobs[:10]...)})
 		p.got("t1", "["+joined(blobs[:10])+"]")
 	}},
@@ -104,7 +104,7 @@ var features = []struct {
 		p.same(`[{"bin":{"$bin":"01ff"},"from":"t1"}]`, answers)
 		p.same(`[]`, p.from.do(p.t, command{Do: "emitWithAck", Rooms: []string{"nobody"}, Event: "ask", Timeout: 20000}))
 	}},
-	{"acknowledgements that do not come", false, false, func(p *pair) {
+	{"acknowledgements that time out", false, false, func(p *pair) {
 		p.same(`{"timeout":true,"answers":[]}`, p.from.do(p.t, command{Do: "emitWithAck", Rooms: []string{"q"}, Event: "silent", Timeout: 500}))
 	}},
 	{"fetchSockets", false, false, func(p *pair) {

@@ -15,7 +15,7 @@ func startNode(t *testing.T) *node {
 	return &node{nodetest.Start(t, "../..", "peer.mjs", "@socket.io/redis-adapter")}
 }
 
-// command is one line to peer.mjs, which says what the fields mean.
+// command is a line to peer.mjs, which defines the fields.
 type command struct {
 	Do      string            `json:"do"`
 	Server  string            `json:"server,omitempty"`
@@ -36,7 +36,7 @@ type command struct {
 	Timeout int               `json:"timeout,omitempty"` // ms
 }
 
-// do has a command done and returns the JSON of its result.
+// do runs a command in peer.mjs and returns its result as JSON.
 func (n *node) do(t *testing.T, c command) string {
 	t.Helper()
 	text := n.Ask(t, c)

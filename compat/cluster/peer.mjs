@@ -1,8 +1,8 @@
-// Node's side of the mixed clusters: servers with the official adapters, the
-// official emitter, and the clients that are connected to Node and to Puente.
+// The Node side of the mixed clusters: servers with the official adapters, the
+// official emitter, and the clients of Node and Puente servers.
 //
-// Each line on the standard input is a command {do, ...}; each gets one line as
-// an answer, {result} or {error}, in order. Binary values are {"$bin": hex}.
+// Each line on standard input is a command {do, ...} and is answered, in order,
+// with a line {result} or {error}. Binary values are {"$bin": hex}.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
@@ -14,7 +14,7 @@ import { io as connect } from "socket.io-client";
 const servers = {};
 const emitters = {};
 const clients = {};
-const patience = 20_000;
+const waitTimeout = 20_000;
 
 const unpack = (v) => {
   if (Array.isArray(v)) return v.map(unpack);
@@ -51,7 +51,7 @@ function serve(io, name) {
       socket.data.of = socket.handshake.auth.name;
       socket.on("join", (rooms, done) => (socket.join(rooms), done()));
       socket.on("leave", (room, done) => (socket.leave(room), done()));
-      // What the migration guide has a server add where the user is known.
+      // The two lines that the migration guide adds to a Node server.
       socket.on("iam", (userId, done) => {
         socket.join(`user:${userId}`);
         socket.data.userId = userId;
@@ -65,7 +65,7 @@ function serve(io, name) {
   }
 }
 
-// select is what an operation is done to: a server's namespace or an emitter.
+// select returns the target of an operation: a server's namespace or an emitter.
 function select(c) {
   let to = (servers[c.server] ?? emitters[c.server]).of(c.nsp || "/");
   if (c.rooms?.length) to = to.to(c.rooms);
@@ -75,8 +75,8 @@ function select(c) {
 }
 
 async function until(what, cond) {
-  for (const end = Date.now() + patience; !cond(); await new Promise((r) => setTimeout(r, 5))) {
-    if (Date.now() > end) throw new Error(`still not: ${what()}`);
+  for (const end = Date.now() + waitTimeout; !cond(); await new Promise((r) => setTimeout(r, 5))) {
+    if (Date.now() > end) throw new Error(`timed out: ${what()}`);
   }
 }
 
@@ -116,17 +116,17 @@ const commands = {
     });
     clients[name] = c;
     await new Promise((done, fail) => (c.on("connect", done), c.on("connect_error", fail)));
-    if (rooms) await c.timeout(patience).emitWithAck("join", rooms);
+    if (rooms) await c.timeout(waitTimeout).emitWithAck("join", rooms);
     return c.id;
   },
-  // got waits until a client has n events with the name, and returns them.
+  // got waits until a client has n events of that name, and returns all of them.
   async got({ name, event, n = 0 }) {
     const list = () => clients[name].got.filter((e) => e[0] === event);
     await until(() => `${name} has ${n} times ${event}: ${JSON.stringify(list())}`, () => list().length >= n);
     return list().map((e) => pack(e.slice(1)));
   },
   has: ({ name, event }) => clients[name].got.some((e) => e[0] === event),
-  ask: ({ name, event, args }) => clients[name].timeout(patience).emitWithAck(event, ...(args ?? [])),
+  ask: ({ name, event, args }) => clients[name].timeout(waitTimeout).emitWithAck(event, ...(args ?? [])),
   gone: ({ name }) => until(() => `${name} is disconnected`, () => !clients[name].connected),
   notes: async ({ server, nsp, n }) => {
     const { received } = servers[server].of(nsp || "/");
@@ -134,7 +134,7 @@ const commands = {
     return received;
   },
 
-  // write sends messages past the client's encoder: texts of packets and attachments.
+  // write sends encoded packets and attachments, without the client's encoder.
   write: ({ name, args }) => unpack(args).forEach((message) => clients[name].io.engine.write(message)),
   emit: (c) => void select(c).emit(c.event, ...unpack(c.args ?? [])),
   emitWithAck: async (c) => {

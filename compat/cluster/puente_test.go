@@ -17,7 +17,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// puente is a Puente server that does what the servers of peer.mjs do.
+// puente is a Puente server with the behaviour of the servers in peer.mjs.
 type puente struct {
 	io  *socketio.Server
 	url string
@@ -41,7 +41,7 @@ func startPuente(t *testing.T, name string, opts redisadapter.Options) *puente {
 	listener := httptest.NewServer(p.io)
 	p.url = listener.URL
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 		defer cancel()
 		if err := p.io.Close(ctx); err != nil {
 			t.Errorf("Close: %v", err)
@@ -86,17 +86,17 @@ func (p *puente) serve(ns *socketio.Namespace, name string) {
 	})
 }
 
-// without returns the rooms in order, but for one.
+// without returns the rooms, sorted, except own.
 func without(rooms []string, own string) []string {
 	rooms = slices.DeleteFunc(slices.Clone(rooms), func(r string) bool { return r == own })
 	slices.Sort(rooms)
 	return rooms
 }
 
-// do does what the command of the same name in peer.mjs does.
+// do runs a command as peer.mjs does.
 func (p *puente) do(t *testing.T, c command) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	ns := p.io.Namespace(cmpOr(c.NSP, "/"))
 	to := ns.To(c.Rooms...).Except(c.Except...)
@@ -163,7 +163,7 @@ func (p *puente) do(t *testing.T, c command) string {
 		slices.Sort(rooms)
 		result = rooms
 	case "notes":
-		eventually(t, "the notes", func() bool {
+		eventually(t, "the notes arrive", func() bool {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return len(p.notes) >= c.N
@@ -199,8 +199,8 @@ func texts(t *testing.T, args []json.RawMessage) []string {
 	return list
 }
 
-// unpacked makes arguments of JSON in which binary values are {"$bin": hex}. What
-// has none stays the text that it is.
+// unpacked decodes JSON arguments in which binary values are {"$bin": hex}.
+// Arguments without binary values remain JSON text.
 func unpacked(t *testing.T, args []json.RawMessage) []any {
 	list := make([]any, len(args))
 	for i, a := range args {
@@ -235,7 +235,7 @@ func unpack(v any) any {
 	return v
 }
 
-// packed is the reverse of unpacked.
+// packed is the inverse of unpacked.
 func packed(values []any) string {
 	list := make([]any, len(values))
 	for i, v := range values {

@@ -17,7 +17,8 @@ import (
 
 const secret = "the secret of the tests: 32 bytes"
 
-// startServer starts a node of Puente as the command runs it.
+// startServer starts a Puente node as the command does; env is names and values
+// in turn.
 func startServer(t *testing.T, env ...string) (srv *server.Server, url string) {
 	t.Helper()
 	vars := map[string]string{
@@ -58,15 +59,15 @@ func userToken(t *testing.T, user string) string {
 	return text
 }
 
-// fleet is nodes of Puente beside servers on Node, in the middle of a migration.
-// ann is on the first node of Puente and asks for all.
+// fleet is a cluster in the middle of a migration, with Puente nodes and Node
+// servers. The client ann, on the first Puente node, publishes for the tests.
 type fleet struct {
 	t    *testing.T
 	node *node
 }
 
-// ask sends an event of a client's, which must be answered with success within
-// bounds.
+// ask sends an event from a client. It fails the test unless the answer is a
+// success and arrives within 5 s.
 func (f fleet) ask(client, event, arg string) (answer struct{ Success, Delivered bool }) {
 	f.t.Helper()
 	before := time.Now()
@@ -80,13 +81,13 @@ func (f fleet) ask(client, event, arg string) (answer struct{ Success, Delivered
 	return answer
 }
 
-// delivered publishes a notification of ann's and returns what is said of it.
+// delivered publishes a notification from ann and returns the answer's delivered.
 func (f fleet) delivered(user, title string) bool {
 	f.t.Helper()
 	return f.ask("ann", "publish-notification", fmt.Sprintf(`{"targetUserId":%q,"type":"INFO","title":%q}`, user, title)).Delivered
 }
 
-// event waits for an event at a client, with a field of its argument.
+// event waits until a client has an event whose argument has the field's value.
 func (f fleet) event(client, event, field, value string) {
 	f.t.Helper()
 	eventually(f.t, fmt.Sprintf("%s has %s %s", client, event, value), func() bool { return f.count(client, event, field, value) > 0 })
@@ -107,8 +108,8 @@ func (f fleet) count(client, event, field, value string) (n int) {
 	return n
 }
 
-// The service in a fleet of both kinds, with what the migration guide has Node's
-// servers do: users there are reached and found, and rooms are one.
+// In a mixed cluster whose Node servers follow the migration guide, users on
+// either kind are found and reached, and rooms span both kinds.
 func TestService(t *testing.T) {
 	for _, tc := range []struct{ name, puente, node string }{
 		{"classic", "classic", "classic"},
@@ -144,7 +145,7 @@ func TestService(t *testing.T) {
 			client("vic", victimURL, "vic")
 			defer f.node.do(t, command{Do: "stop", Names: []string{"ann", "bob", "nora", "both new", "both old", "vic", "old"}})
 
-			// Where a user is does not matter.
+			// Notifications reach users on every server.
 			for _, user := range []string{"bob", "nora", "both", "vic"} {
 				eventually(t, user+" is found", func() bool { return f.delivered(user, "are you there") })
 			}
@@ -188,11 +189,12 @@ func TestService(t *testing.T) {
 				f.event(c, "update", "type", "from Node")
 			}
 			if n := f.count("both new", "update", "roomId", "r") + f.count("both old", "update", "roomId", "r"); n != 0 {
-				t.Errorf("who is not in the room got %d updates", n)
+				t.Errorf("clients outside the room got %d updates", n)
 			}
 
-			// An attachment that is named in three places arrives in three, wherever
-			// the member is; named in more than clients take it goes nowhere.
+			// An attachment with three placeholders arrives in all three places, on
+			// every server; with more placeholders than clients accept, the event is
+			// refused.
 			write := func(n int, typ string) {
 				places := strings.TrimSuffix(strings.Repeat(`{"_placeholder":true,"num":0},`, n), ",")
 				packet := fmt.Sprintf(`51-["publish-update",{"roomId":"r","type":%q,"payload":[%s]}]`, typ, places)
@@ -212,7 +214,7 @@ func TestService(t *testing.T) {
 				t.Errorf("the publisher got %s", text)
 			}
 
-			// Members on Node are sent who comes and goes, once for each user.
+			// Members on Node receive each join and leave once per user.
 			client("cat 1", firstURL, "cat")
 			client("cat 2", secondURL, "cat")
 			for _, c := range []string{"cat 1", "cat 2"} {
@@ -233,7 +235,7 @@ func TestService(t *testing.T) {
 			}
 			f.node.do(t, command{Do: "stop", Names: []string{"cat 1", "cat 2"}})
 
-			// A user is disconnected everywhere.
+			// DisconnectUser disconnects a user on every server.
 			if _, err := first.Service().DisconnectUser(t.Context(), ident.Must(ident.String("both")), "enough"); err != nil {
 				t.Error(err)
 			}
@@ -246,17 +248,17 @@ func TestService(t *testing.T) {
 				eventually(t, user+" is gone", func() bool { return !f.delivered(user, "x") })
 			}
 
-			// A server that hangs, is killed while it is asked, and is dead.
+			// A Node server hangs, is killed during a request, and is dead.
 			victim.Pause()
 			if f.delivered("vic", "x") {
 				t.Error("delivered by a server that hangs")
 			}
-			time.AfterFunc(50*time.Millisecond, victim.Kill) // an answer is waited for longer
+			time.AfterFunc(50*time.Millisecond, victim.Kill) // the node waits longer for an answer
 			if f.delivered("vic", "x") {
 				t.Error("delivered by a server that was killed")
 			}
 			if f.delivered("vic", "x") || !f.delivered("bob", "after") {
-				t.Error("after the end of a server vic is there, or bob is not")
+				t.Error("after the server's end vic is connected, or bob is not")
 			}
 			f.event("bob", "notification", "title", "after")
 		})

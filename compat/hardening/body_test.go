@@ -12,8 +12,8 @@ import (
 
 const mb = 1 << 20
 
-// CVE-2020-36048: a body of 200 MB is neither swallowed nor kept, whether its
-// length is announced or not, and ends its session alone.
+// CVE-2020-36048: of a body of 200 MB, chunked or with a Content-Length, the
+// server reads and allocates a fraction, and ends only the sender's session.
 func TestHugeBodies(t *testing.T) {
 	n := start(t)
 	other := n.session()
@@ -27,9 +27,9 @@ func TestHugeBodies(t *testing.T) {
 			var status string
 			got := allocated(func() { sent, status = n.flood(path, chunked, 200*mb) })
 			t.Logf("%.20s, chunked %v: %d bytes sent, %d allocated, %q", path, chunked, sent, got, status)
-			// What the kernel holds counts as sent.
+			// Bytes in kernel buffers count as sent.
 			if sent > 20*mb {
-				t.Errorf("%s, chunked %v: %d bytes were taken", path, chunked, sent)
+				t.Errorf("%s, chunked %v: %d bytes were accepted", path, chunked, sent)
 			}
 			if got > 8*mb {
 				t.Errorf("%s, chunked %v: %d bytes were allocated", path, chunked, got)
@@ -48,8 +48,8 @@ func TestHugeBodies(t *testing.T) {
 	n.lives(other)
 }
 
-// flood sends a body until the server closes the connection, and returns how
-// much of it went and the status, "" where a reset overtook it.
+// flood sends a body until the server closes the connection. It returns the
+// bytes sent and the status, which is "" if a reset arrived before the response.
 func (n *node) flood(path string, chunked bool, size int) (sent int, status string) {
 	conn := n.dial()
 	length := fmt.Sprintf("Content-Length: %d", size)
@@ -79,8 +79,7 @@ func (n *node) flood(path string, chunked bool, size int) (sent int, status stri
 	return sent, <-answered
 }
 
-// A body without a length is never cut off and passed on as if it were whole:
-// neither one over the limit, nor one that breaks off.
+// A chunked body that is too large, or that breaks off, is not delivered in part.
 func TestChunkedBodies(t *testing.T) {
 	n := start(t, "WS_MAX_HTTP_BUFFER_SIZE=1000")
 	member := n.user("ana", "r")
@@ -112,7 +111,7 @@ func TestChunkedBodies(t *testing.T) {
 	if status := post("/api/ws/updates", update(1000), true); status != "200" {
 		t.Errorf("at the limit: %s", status)
 	}
-	// Only the whole one has arrived.
+	// Only the complete body was published.
 	if got := member.until(`42["update"`); !strings.Contains(got, `"payload":"`+payload(1000)+`"`) {
 		t.Errorf("got %.100s", got)
 	}
@@ -125,7 +124,7 @@ func TestChunkedBodies(t *testing.T) {
 	member.without(`42["update"`)
 }
 
-// A compressed body is not inflated: 20 MB of it cost what they weigh.
+// A gzip body of 20 MB is not inflated: it costs only its compressed size.
 func TestCompressedBodies(t *testing.T) {
 	n := start(t)
 	var bomb bytes.Buffer
@@ -135,7 +134,7 @@ func TestCompressedBodies(t *testing.T) {
 	}
 	w.Close()
 	if bomb.Len() > 100_000 {
-		t.Fatalf("the bomb weighs %d bytes", bomb.Len())
+		t.Fatalf("the bomb has %d bytes", bomb.Len())
 	}
 	for _, path := range []string{n.session(), "/api/ws/updates"} {
 		got := allocated(func() {
@@ -151,8 +150,8 @@ func TestCompressedBodies(t *testing.T) {
 	n.user("ana").alive()
 }
 
-// permessage-deflate is not agreed to, so that there is no message to inflate; a
-// frame that claims to be compressed is a violation.
+// The server never negotiates permessage-deflate, and closes a connection that
+// sends a compressed frame.
 func TestCompressionIsNotNegotiated(t *testing.T) {
 	n := start(t)
 	conn := n.dial()

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A thousand WebSockets and upgrades of one session, reset before they are
-// answered, and at other moments of their handshake.
+// A thousand WebSocket handshakes, half of them upgrades of one session, are
+// reset at different points of the handshake.
 func TestResetsDuringUpgrade(t *testing.T) {
 	n := start(t)
 	bystander := n.user("bystander")
@@ -25,10 +25,10 @@ func TestResetsDuringUpgrade(t *testing.T) {
 		request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, upgradeLines)
 		conn := n.dial()
 		switch i % 5 {
-		case 0: // in the middle of the head
+		case 0: // in the middle of the headers
 			request = request[:len(request)/2]
-		case 1: // at its end, the answer unread
-		case 2, 3: // with a frame that breaks off
+		case 1: // after the headers, without reading the response
+		case 2, 3: // with an incomplete frame
 			request += "\x81\x86\x00\x00\x00\x002pr"
 		case 4: // with a probe
 			request += "\x81\x86\x00\x00\x00\x002probe"
@@ -37,16 +37,15 @@ func TestResetsDuringUpgrade(t *testing.T) {
 		conn.SetLinger(0)
 		conn.Close()
 	}
-	n.lives(session) // none of the probes has taken it
+	n.lives(session) // no probe has upgraded it
 	n.do("POST", session, strings.NewReader("1"))
 	bystander.alive()
 	check()
 }
 
-// Connections that are opened and left: with nothing sent, in the middle of a
-// head, of a body, of a frame, before CONNECT. Others are served beside them,
-// and nothing is left when they go. How long each may stay is tested in package
-// server, under a clock of its own.
+// Connections stop after nothing, part of a header, a body or a frame, or before
+// CONNECT. Meanwhile other clients are served, and no session or goroutine is
+// left when they close. Package server tests their deadlines, on a fake clock.
 func TestHalfOpenConnections(t *testing.T) {
 	n := start(t)
 	bystander := n.user("bystander")
@@ -63,7 +62,7 @@ func TestHalfOpenConnections(t *testing.T) {
 		}[i%9])
 		conns = append(conns, conn)
 	}
-	eventually(t, "the WebSockets are there", func() bool { return n.SocketIO().Engine().Count() == 1+4*270/9 })
+	eventually(t, "the WebSockets are open", func() bool { return n.SocketIO().Engine().Count() == 1+4*270/9 })
 	bystander.alive()
 	n.user("next").conn.Close()
 	for _, conn := range conns {
@@ -73,19 +72,19 @@ func TestHalfOpenConnections(t *testing.T) {
 	check()
 }
 
-// A client that stops reading is disconnected, and members of the same room get
-// everything, in order.
+// A client that stops reading is disconnected, and other members of its room
+// receive everything, in order.
 func TestStopsReading(t *testing.T) {
 	n := start(t, "WS_SLOW_TIMEOUT=1000")
 	publisher, good := n.user("publisher", "other"), n.user("good", "r")
 	slow := n.user("slow", "r")
 	slow.conn.(*net.TCPConn).SetReadBuffer(4096)
-	if total := publisher.members("r"); total != 3 { // with the publisher
+	if total := publisher.members("r"); total != 3 { // including the publisher
 		t.Fatalf("%d members", total)
 	}
 	check := n.unchangedBut(3)
 	payload := strings.Repeat("x", 64<<10)
-	const most = 2000 // 128 MB, far beyond every bound
+	const most = 2000 // 128 MB, far above every bound
 	var left []string
 	sent := 0
 	for ; sent < most && n.IsConnected("slow"); sent++ {
@@ -104,7 +103,7 @@ func TestStopsReading(t *testing.T) {
 	}
 	t.Logf("disconnected after %d updates", sent)
 	if sent == most {
-		t.Error("the queue has no bound")
+		t.Error("the queue is not bounded")
 	}
 	if len(left) == 0 {
 		left = append(left, good.until(`42["user-left"`))
@@ -126,20 +125,20 @@ func (c *client) members(room string) (total int) {
 	return total
 }
 
-// IsConnected reports whether the user has a device.
+// IsConnected reports whether the user has a connected device.
 func (n *node) IsConnected(user string) bool { return n.Service().IsUserConnected(user) }
 
-// A server is restarted on its port, and all its clients come back at once.
-// They try again as clients do; each must get in and be served.
+// A server is restarted on its port, and all its clients reconnect at once. They
+// retry until they are connected, and each must receive what is broadcast then.
 func TestAllReconnectAtOnce(t *testing.T) {
 	clients := 2000
 	if testing.Short() {
 		clients = 200
 	}
-	// A port that is not one of those from which outgoing connections get theirs:
-	// clients that find nobody there could be connected to themselves.
+	// The port must not be an ephemeral one: while nothing listens there, a client
+	// could connect to itself.
 	port := fmt.Sprint("HTTP_PORT=", 10_000+rand.IntN(20_000))
-	n := start(t, port, "SHUTDOWN_TIMEOUT=4000") // in which that many can be closed
+	n := start(t, port, "SHUTDOWN_TIMEOUT=4000") // long enough to close that many
 	addr, token := n.addr, n.token("ana")
 	back := make(chan struct{})
 	var in, again atomic.Int64
@@ -179,7 +178,7 @@ func TestAllReconnectAtOnce(t *testing.T) {
 	}
 	eventually(t, "all are in", func() bool { return in.Load() == int64(clients) })
 	n.stop()
-	close(back) // the first attempts find nobody
+	close(back) // the first attempts fail
 	n = start(t, port)
 	eventually(t, "all are back", func() bool {
 		return again.Load() == int64(clients) && n.Service().Stats().ActiveConnections == int64(clients)
@@ -193,7 +192,7 @@ func TestAllReconnectAtOnce(t *testing.T) {
 	}
 }
 
-// admitted connects and authenticates.
+// admitted connects and waits until the client is authenticated.
 func admitted(addr, token string) (*client, error) {
 	c, err := connect(addr)
 	if err != nil {

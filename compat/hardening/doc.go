@@ -1,5 +1,4 @@
-// Package hardening holds the tests of what has broken servers of this kind:
-// advisories, and what users of other servers report most. Each drives a whole
-// server from outside. HARDENING.md, one directory up, says which test answers
-// for which claim.
+// Package hardening tests a whole server, from outside, against what has broken
+// other servers of this kind: published advisories, and what their users report
+// most. ../HARDENING.md maps claims to tests.
 package hardening

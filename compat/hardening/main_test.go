@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	jwtSecret = "the secret of the tokens, long enough"
 	apiKey    = "the key of the backends, long enough"
-	// wait bounds what must come. No right result depends on it.
+	// wait bounds every wait. No correct result depends on its value.
 	wait = 20 * time.Second
 )
 
@@ -38,7 +38,7 @@ type node struct {
 	stop func()
 }
 
-// start runs a server; settings are "NAME=value".
+// start starts a server; settings are "NAME=value".
 func start(t testing.TB, settings ...string) *node {
 	t.Helper()
 	vars := map[string]string{
@@ -124,7 +124,7 @@ func (n *node) session() string {
 	return polling + "&sid=" + sid
 }
 
-// lives fails the test unless the session still takes packets.
+// lives fails the test unless the session still accepts packets.
 func (n *node) lives(session string) {
 	n.t.Helper()
 	n.do("POST", session, strings.NewReader("40"))
@@ -133,7 +133,7 @@ func (n *node) lives(session string) {
 	}
 }
 
-// client is a WebSocket connection whose packets are read when asked for.
+// client is a WebSocket connection. It reads only in calls of its methods.
 type client struct {
 	t    testing.TB
 	conn net.Conn
@@ -141,7 +141,8 @@ type client struct {
 	asks int
 }
 
-// connect is open without a test, for use in many goroutines.
+// connect opens a WebSocket. Unlike open it needs no test, so any goroutine may
+// call it.
 func connect(addr string) (*client, error) { return connectTo(addr, webSocket) }
 
 func connectTo(addr, path string) (*client, error) {
@@ -158,7 +159,7 @@ func connectTo(addr, path string) (*client, error) {
 	return &client{conn: conn, r: buffered}, nil
 }
 
-// open connects the transport alone.
+// open opens a WebSocket without CONNECT.
 func (n *node) open() *client {
 	n.t.Helper()
 	c, err := connect(n.addr)
@@ -173,7 +174,7 @@ func (n *node) open() *client {
 	return c
 }
 
-// user connects a device of the user that is in the rooms.
+// user connects a device of the user and joins the rooms.
 func (n *node) user(name string, rooms ...string) *client {
 	n.t.Helper()
 	c := n.open()
@@ -218,7 +219,7 @@ func (c *client) packet() (string, error) {
 	return string(data), err
 }
 
-// read is packet that answers pings.
+// read returns the next packet that is not a ping; it answers pings.
 func (c *client) read() (string, error) {
 	for {
 		p, err := c.packet()
@@ -266,7 +267,7 @@ func (c *client) alive() {
 	}
 }
 
-// without fails the test where a packet with the prefix has been sent.
+// without fails the test if the client was sent a packet with the prefix.
 func (c *client) without(prefix string) {
 	c.t.Helper()
 	c.send(`42["ping"]`)
@@ -298,17 +299,17 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(wait); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 	}
 }
 
-// unchanged returns a function that waits until the server has no more
-// sessions and the process no more goroutines than there were. What the server
-// starts with its first session is not counted.
+// unchanged returns a function that waits until the server has no more sessions,
+// and the process no more goroutines, than now. Goroutines that the server starts
+// with its first session do not count.
 func (n *node) unchanged() (check func()) { return n.unchangedBut(0) }
 
-// unchangedBut is unchanged where sessions are open already.
+// unchangedBut is unchanged for a server with open sessions.
 func (n *node) unchangedBut(open int) (check func()) {
 	n.t.Helper()
 	n.open().conn.Close()
@@ -330,8 +331,8 @@ func (n *node) unchangedBut(open int) (check func()) {
 	}
 }
 
-// goroutines counts them, without the workers that engineio keeps for the next
-// message; that these end with the server is what goleak checks.
+// goroutines counts goroutines, without idle workers of engineio; goleak checks
+// that these end with the server.
 func goroutines() (count int, stacks string) {
 	b := make([]byte, 16*mb)
 	stacks = string(b[:runtime.Stack(b, true)])
@@ -343,7 +344,8 @@ func goroutines() (count int, stacks string) {
 	return count, stacks
 }
 
-// allocated returns how many bytes f has allocated, server and test together.
+// allocated returns the bytes that the process allocates during f, server and
+// test together.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -1,5 +1,5 @@
-// Sends WebSocket messages over the limit with the official client of ws and says how each connection ended. A line of
-// JSON {url, size, times} on stdin is answered with the close codes and how often each came.
+// Sends WebSocket messages over the limit with the client of the npm package ws. It answers each line of JSON
+// {url, size, times} on stdin with the close codes that it received, and how often.
 import { createInterface } from "node:readline";
 import WebSocket from "ws";
 

@@ -11,8 +11,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// CVE-2023-31125: names of JavaScript's prototype, and none, are no transports,
-// neither for a request nor for an upgrade.
+// CVE-2023-31125: names of JavaScript's prototype, and an empty name, are refused
+// as transports, for requests and upgrades.
 func TestTransportNames(t *testing.T) {
 	n := start(t)
 	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
@@ -31,14 +31,15 @@ func TestTransportNames(t *testing.T) {
 	n.user("ana").alive()
 }
 
-// Packets with nothing after their head, at which other servers' processes end.
+// Packets with nothing after their header, which make other servers crash, do
+// not affect other clients.
 func TestTruncatedPackets(t *testing.T) {
 	n := start(t)
 	bystander := n.user("bystander")
 	for _, p := range []string{"42", "421", "4212", "43", "431", "430", "43123456789", "451-", "4510-", "45", "461-", "461-1", "40", "41", "44", "4", "47", "42/", "42/,", "42/,1", "40/", "43/,1"} {
 		c := n.user("ana")
 		if c.send(p) == nil {
-			c.send(`42["ping"]`) // where the connection lives on it is still in order
+			c.send(`42["ping"]`) // the connection may be open still
 		}
 		c.conn.Close()
 		c = n.open() // and before CONNECT
@@ -53,9 +54,9 @@ func TestTruncatedPackets(t *testing.T) {
 	}
 }
 
-// CVE-2020-36049: digits are read in linear time. Two million are a matter of
-// milliseconds then; read in quadratic time they take an hour, and the client's
-// patience of seconds is over, on the slowest machine as well.
+// CVE-2020-36049: digits are parsed in linear time. Two million take milliseconds;
+// in quadratic time they would take an hour, so the client's timeout of seconds
+// tells both apart on any machine.
 func TestDigitsInLinearTime(t *testing.T) {
 	const digits = 2_000_000
 	n := start(t, fmt.Sprint("WS_MAX_HTTP_BUFFER_SIZE=", digits+100))
@@ -83,9 +84,9 @@ func TestDigitsInLinearTime(t *testing.T) {
 	n.user("ana").alive()
 }
 
-// Node's process ends when a payload nested 5,000 deep is sent on. Here it is an
-// error of the event, wherever it stands, up to 512 levels it is passed through,
-// and the connection lives.
+// A payload nested 5,000 deep crashes Node when it is forwarded. Here up to 512
+// levels are forwarded; deeper, the event is invalid, in whichever position the
+// argument is, and the connection stays open.
 func TestDeepNesting(t *testing.T) {
 	n := start(t, "WS_MAX_ANONYMOUS_BYTES=0")
 	member := n.user("member", "r")
@@ -119,7 +120,7 @@ func TestDeepNesting(t *testing.T) {
 					}
 				}
 			}
-			c.send(`43123[` + deep + `]`) // an acknowledgement that nobody waits for
+			c.send(`43123[` + deep + `]`) // an unsolicited acknowledgement
 			c.alive()
 			if !strings.HasPrefix(deep, "{") {
 				continue
@@ -138,7 +139,7 @@ func TestDeepNesting(t *testing.T) {
 			stranger.conn.Close()
 		}
 	}
-	// What is no JSON ends the connection, as on Node, and costs no more than that.
+	// Invalid JSON ends the connection, as on Node, without large allocations.
 	for _, unit := range []string{"[", `{"a":`, `[1,`, `{"a":1,"b":[`} {
 		c, frame := n.user("ana"), clientFrame(ws.OpText, true, `42["ping",`+strings.Repeat(unit, 900_000/len(unit)))
 		grown := allocated(func() {
@@ -153,8 +154,8 @@ func TestDeepNesting(t *testing.T) {
 	member.alive()
 }
 
-// What JSON can say and few programs hold passes through unchanged, byte for
-// byte; what is no JSON ends the connection.
+// Valid but unusual JSON passes through unchanged, byte for byte; invalid JSON
+// ends the connection.
 func TestUnusualJSON(t *testing.T) {
 	n := start(t)
 	member := n.user("member", "r")
@@ -175,14 +176,14 @@ func TestUnusualJSON(t *testing.T) {
 		c.send(`42["publish-update",{"roomId":"r","type":"x","payload":` + payload + `}]`)
 		c.ends()
 	}
-	// Duplicate keys of the event itself: whichever counts, there is one answer.
+	// Duplicate keys in the event itself: there is one answer, whichever key counts.
 	if a := c.ask(`"publish-update",{"roomId":"nowhere","roomId":"r","type":1,"type":"x"}`); !strings.Contains(a, `"success":`) {
 		t.Errorf("answer %s", a)
 	}
 	member.alive()
 }
 
-// CVE-2022-2421: placeholders that stand for no attachment.
+// CVE-2022-2421: a placeholder that refers to no attachment ends the connection.
 func TestPlaceholders(t *testing.T) {
 	n := start(t)
 	member := n.user("member", "r")
@@ -201,7 +202,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 	member.without(`42["update"`)
 
-	// One inside another: the outer is the attachment, as on Node.
+	// A placeholder inside another: the outer one is replaced, as on Node.
 	c := n.user("ana", "r")
 	c.send(`452-["publish-update",{"roomId":"r","type":"x","payload":[{"_placeholder":true,"num":1,"x":{"_placeholder":true,"num":0}},2]}]`)
 	c.conn.Write(append(binaryFrame("zero"), binaryFrame("one")...))
@@ -217,7 +218,7 @@ func binaryFrame(data string) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(ws.NewBinaryFrame([]byte(data))))
 }
 
-// CVE-2026-48802: pongs that nobody asked for start no heartbeats.
+// CVE-2026-48802: unsolicited pongs start no additional heartbeats.
 func TestUnsolicitedPongs(t *testing.T) {
 	const interval = 100 * time.Millisecond
 	n := start(t, fmt.Sprintf("WS_PING_INTERVAL=%d", interval.Milliseconds()), "WS_PING_TIMEOUT=60000")

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The process itself: SIGTERM closes its clients and ends it with exit code 0
-// within SHUTDOWN_TIMEOUT.
+// SIGTERM makes the process close its clients and exit with code 0 within
+// SHUTDOWN_TIMEOUT.
 func TestSIGTERM(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "puente")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/puente-io/puente/cmd/puente").CombinedOutput(); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/puente-io/puente/compat/nodetest"
 )
 
-// CVE-2026-69185: a packet that announces no attachments is refused, whatever
-// binary messages follow it, and costs no memory.
+// CVE-2026-69185: a binary packet that announces no attachments is refused, and
+// the binary messages after it are not buffered.
 func TestZeroAttachments(t *testing.T) {
 	n := start(t)
 	member := n.user("member", "r")
@@ -28,12 +28,12 @@ func TestZeroAttachments(t *testing.T) {
 			c.send(packet)
 			for range 150 {
 				if _, err := c.conn.Write(attachment); err != nil {
-					break // the server is through with us
+					break // the server has closed the connection
 				}
 			}
 			c.ends()
 		})
-		if grown > 10*mb { // of 15 that were sent
+		if grown > 10*mb { // 15 MB were sent
 			t.Errorf("%.30s: %d bytes were allocated", packet, grown)
 		}
 		s := n.session()
@@ -51,14 +51,14 @@ func TestZeroAttachments(t *testing.T) {
 	member.alive()
 }
 
-// CVE-2026-48809: the size of a payload is checked before it is in memory, in
-// each way in which one comes.
+// CVE-2026-48809: the size of a payload is checked before it is read into memory,
+// in every form that a payload can have.
 func TestPayloadSize(t *testing.T) {
 	n := start(t, "WS_MAX_HTTP_BUFFER_SIZE=100000")
 	bystander := n.user("bystander")
 	const announced = 1 << 30
 
-	// A body that announces more is refused before it comes.
+	// A body with a larger Content-Length is refused before it is sent.
 	c := n.dial()
 	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n4", n.session(), announced)
 	grown := allocated(func() {
@@ -67,9 +67,9 @@ func TestPayloadSize(t *testing.T) {
 		}
 	})
 	if grown > mb {
-		t.Errorf("a body that was announced: %d bytes were allocated", grown)
+		t.Errorf("a body with a Content-Length: %d bytes were allocated", grown)
 	}
-	// One that announces nothing is refused when it gets there.
+	// A chunked body is refused when it reaches the limit.
 	var sent int
 	var status string
 	session := n.session()
@@ -89,7 +89,7 @@ func TestPayloadSize(t *testing.T) {
 	} {
 		for _, upgrading := range []bool{false, true} {
 			c := n.open()
-			if upgrading { // the WebSocket is only tried yet
+			if upgrading { // the session has not been upgraded yet
 				c = n.probe()
 			}
 			grown := allocated(func() {
@@ -108,8 +108,8 @@ func TestPayloadSize(t *testing.T) {
 	bystander.alive()
 }
 
-// The official client of ws, which learns of a reset by a write that fails, reads
-// 1009 whenever its message is too large, however much.
+// The client of the npm package ws receives close code 1009 for a message of any
+// size over the limit. It would report another code if a write failed first.
 func TestTooLargeForWS(t *testing.T) {
 	n := start(t)
 	client := nodetest.Start(t, "../..", "oversized.mjs", "ws")
@@ -125,8 +125,8 @@ func clientFrame(op ws.OpCode, fin bool, payload string) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))
 }
 
-// probe opens a WebSocket for the upgrade of a new polling session, and stops
-// before it is the session's.
+// probe opens a WebSocket to upgrade a new polling session, and stops before the
+// upgrade packet.
 func (n *node) probe() *client {
 	n.t.Helper()
 	c, err := connectTo(n.addr, strings.Replace(n.session(), "polling", "websocket", 1))
@@ -159,7 +159,7 @@ func (c *client) closeCode() int {
 	}
 }
 
-// firstLine reads the status line of an answer.
+// firstLine returns the status line of a response.
 func firstLine(conn net.Conn) string {
 	line, _ := bufio.NewReader(conn).ReadString('\n')
 	return line

@@ -13,8 +13,8 @@ import (
 
 var reference = regexp.MustCompile("`([a-z0-9/-]+)\\.(Test\\w+)`")
 
-// TestTable holds HARDENING.md to the sources: every row names tests, all of
-// which exist; and every test here is named.
+// TestTable checks that every row of HARDENING.md names tests, that these exist,
+// and that a row names each test of this package.
 func TestTable(t *testing.T) {
 	text, err := os.ReadFile("../HARDENING.md")
 	if err != nil {
@@ -56,7 +56,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// testsOf returns the tests in the directory's sources.
+// testsOf returns the names of the tests in a directory.
 func testsOf(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))

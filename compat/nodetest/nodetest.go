@@ -1,5 +1,5 @@
-// Package nodetest runs a script on Node for tests, and talks with it: each line
-// of JSON that it is written is answered with a line.
+// Package nodetest runs a Node script for tests. The script answers each line
+// of JSON on its standard input with a line on its standard output.
 package nodetest
 
 import (
@@ -15,20 +15,20 @@ import (
 	"testing"
 )
 
-// Process is a script that runs until the test ends. Its methods are safe for
-// concurrent use, but for Pause and Kill.
+// Process is a running script, which ends with the test. Ask is safe for
+// concurrent use; Pause and Kill are not.
 type Process struct {
 	cmd    *exec.Cmd
 	killed bool
 
-	mu  sync.Mutex // held from a question to its answer
+	mu  sync.Mutex // held while a question waits for its answer
 	in  io.Writer
 	out *bufio.Reader
 }
 
-// Start starts a script, whose path is relative to the folder of the test as is
-// that of the repository, root. It skips the test where there is no Node, or
-// where the package is not installed that the script needs.
+// Start starts a script. script and root, the root of the repository, are paths
+// relative to the directory of the test; needs is an npm package that the script
+// imports. Start skips the test if Node or that package is not installed.
 func Start(t *testing.T, root, script, needs string) *Process {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, "node_modules", needs)); err != nil {
@@ -57,7 +57,8 @@ func Start(t *testing.T, root, script, needs string) *Process {
 	return p
 }
 
-// Ask writes a question as a line of JSON and returns the line of the answer.
+// Ask writes a question as a line of JSON and returns the line that the script
+// answers. An error is fatal for the test.
 func (p *Process) Ask(t *testing.T, question any) string {
 	t.Helper()
 	p.mu.Lock()
@@ -76,10 +77,10 @@ func (p *Process) Ask(t *testing.T, question any) string {
 	return strings.TrimSpace(answer)
 }
 
-// Pause stops the process without ending it.
+// Pause suspends the process with SIGSTOP.
 func (p *Process) Pause() { p.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Kill ends it as kill -9 does, without a word to anyone.
+// Kill ends the process with SIGKILL.
 func (p *Process) Kill() {
 	p.killed = true
 	p.cmd.Process.Kill()

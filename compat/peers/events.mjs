@@ -1,5 +1,5 @@
-// The documented events on a socket.io Server, for the Node and the Bun peer. It imports nothing, so that each
-// peer's own packages serve it.
+// The documented events on a socket.io Server, for the Node and the Bun peer. It imports nothing, so that each peer
+// uses its own packages.
 
 const number = (name, fallback) => Number(process.env[name] ?? fallback);
 
@@ -30,7 +30,7 @@ const idOf = (arg) => (arg !== null && typeof arg === "object" ? arg.roomId : ar
 /**
  * Serves the events.
  * @param io the socket.io Server
- * @param verify (token) => claims, throwing where the token is not valid
+ * @param verify (token) => claims; throws if the token is not valid
  */
 export function attach(io, verify) {
   const limit = new RateLimit(number("WS_RATE_LIMIT", 100), number("WS_RATE_WINDOW", 60000));
@@ -69,12 +69,12 @@ export function attach(io, verify) {
 
   io.on("connection", (socket) => {
     const user = socket.data.user;
-    const joined = new Map(); // room -> id as it was sent
+    const joined = new Map(); // room -> id as the client sent it
     users.set(user, (users.get(user) ?? 0) + 1);
     socket.join(`user:${user}`);
     socket.emit("authenticated", { success: true, userId: user, socketId: socket.id, timestamp: now() });
 
-    // on answers an event by its ack, or by the reply event where the client passed none.
+    // on handles an event, and answers with its ack, or with the reply event if the client passed none.
     const on = (name, reply, handle) =>
       socket.on(name, (arg, ack) => {
         let value;

@@ -1,7 +1,7 @@
-// Tells whether Node's server has moved: compares the versions in package-lock.json with npm's newest, and records the
-// transcripts again, with the newest packages where there are newer ones. It exits with 1 if anything differs, after
-// printing what; the transcripts then hold the new record, so that "git diff" shows it and "git checkout" undoes it.
-// With --versions it compares the versions only.
+// Checks whether Node's server has changed: compares the versions in package-lock.json with npm's newest, and records the
+// transcripts again, with the newest packages if there are newer ones. If anything differs, it prints the differences and
+// exits with 1; the transcripts then contain the new recording, which "git checkout" undoes. With --versions it only
+// compares versions.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const transcripts = join(root, "compat/transcripts");
 
-// The server and what it is made of. The copies in node_modules itself are the ones that socket.io uses.
+// socket.io and the packages that it consists of, which it loads from the top level of node_modules.
 const packages = ["socket.io", "engine.io", "engine.io-parser", "socket.io-parser", "socket.io-adapter", "ws"];
 
 function versions() {
@@ -23,7 +23,7 @@ function versions() {
   }));
 }
 
-// install puts the newest versions into a folder of their own, so that neither the lock nor node_modules changes.
+// install installs the newest versions in a temporary directory, so that neither the lock file nor node_modules changes.
 function install(list) {
   const folder = mkdtempSync(join(tmpdir(), "puente-drift-"));
   const newest = Object.fromEntries(list.map(({ name, newest }) => [name, newest]));
@@ -35,7 +35,7 @@ function install(list) {
 
 const read = () => new Map(readdirSync(transcripts).map((file) => [file, readFileSync(join(transcripts, file), "utf8")]));
 
-// record lets Node's server answer every transcript again and returns the names of those that changed.
+// record records every transcript again from Node's server and returns the names of those that changed.
 function record(reference) {
   const before = read();
   execFileSync("go", ["test", "-count=1", "-run", "^TestNode$", "./compat", "-update"], {
@@ -60,11 +60,11 @@ if (!process.argv.includes("--versions")) {
     if (moved) rmSync(folder, { recursive: true });
   }
   if (changed.length > 0) {
-    console.log(`\nNode answers otherwise in ${changed.join(", ")}:`);
+    console.log(`\nNode's answers differ in ${changed.join(", ")}:`);
     execFileSync("git", ["--no-pager", "diff", "--", "compat/transcripts"], { cwd: root, stdio: "inherit" });
   } else {
-    console.log("\nNode answers every transcript as it was recorded.");
+    console.log("\nNode's answers match every transcript.");
   }
 }
-if (moved) console.log("\nThe lock is behind: pin the new versions in package.json, npm install, and decide about each difference.");
+if (moved) console.log("\npackage-lock.json is outdated: pin the new versions in package.json, run npm install, and decide about each difference.");
 process.exitCode = moved || changed.length > 0 ? 1 : 0;

@@ -1,16 +1,16 @@
-// The reference server of the transcripts: Node's socket.io (or engine.io alone) with the behaviour that
-// ../README.md lists. One process serves every transcript: a line of JSON {kind, options} on stdin starts a server
-// on a free port of 127.0.0.1, the answer on stdout is its port. It ends when stdin does.
+// The reference server of the transcripts: Node's socket.io, or engine.io alone, with the behaviour that ../README.md
+// lists. One process serves every transcript: each line of JSON {kind, options} on stdin starts a server on a free
+// port of 127.0.0.1, which is printed on stdout. The process ends with stdin.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 
-// drift.mjs names a folder with other versions of the packages than the lock's.
+// drift.mjs sets this to a directory with other versions of the packages than package-lock.json pins.
 const modules = process.env.REFERENCE_MODULES;
 const require = createRequire(modules ? join(modules, "package.json") : import.meta.url);
 const { Server } = require("socket.io");
-// engine.io is socket.io's own copy, so that both kinds of transcript come from the same engine.
+// Use socket.io's own copy of engine.io, so that both kinds of transcript test the same engine.
 const engine = createRequire(require.resolve("socket.io"))("engine.io");
 
 function engineServer(httpServer, options) {

@@ -1,4 +1,4 @@
-// socket.io on Bun, with the engine that its authors wrote for Bun's own WebSocket server.
+// socket.io on Bun, with the engine of the same authors for Bun's WebSocket server.
 import { Server as Engine } from "@socket.io/bun-engine";
 import jwt from "jsonwebtoken";
 import { Server } from "socket.io";

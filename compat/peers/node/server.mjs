@@ -1,4 +1,4 @@
-// socket.io on Node, with its default WebSocket engine (ws), and the classic Redis adapter where REDIS_URL is set.
+// socket.io on Node, with its default WebSocket engine (ws), and the classic Redis adapter if REDIS_URL is set.
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import jwt from "jsonwebtoken";

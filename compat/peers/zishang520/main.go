@@ -1,4 +1,4 @@
-// Command zishang520 serves the events of ../events.mjs with github.com/zishang520/socket.io/v2, for the benchmark.
+// Command zishang520 serves the events of ../events.mjs with github.com/zishang520/socket.io/v2, for benchmarks.
 package main
 
 import (

@@ -7,7 +7,7 @@ import (
 	"github.com/zishang520/socket.io/v2/socket"
 )
 
-// service holds what the events share: who is in which room, with how many sockets.
+// service is the state that the events share: the users of each room, with their number of sockets.
 type service struct {
 	io          *socket.Server
 	limit       *rateLimit
@@ -55,11 +55,11 @@ func refuse(code, message string) failure {
 
 func (s *service) connected(c *socket.Socket) {
 	user := c.Data().(string)
-	joined := sync.Map{} // room -> id as it was sent
+	joined := sync.Map{} // room -> id as the client sent it
 	c.Join(socket.Room("user:" + user))
 	c.Emit("authenticated", success{Success: true, UserID: user, SocketID: string(c.Id()), Timestamp: now()})
 
-	// on answers an event by its ack, or by the reply event where the client passed none.
+	// on handles an event, and answers with its ack, or with the reply event if the client passed none.
 	on := func(name, reply string, handle func(arg any) any) {
 		c.On(name, func(args ...any) {
 			var ack socket.Ack
