@@ -45,18 +45,14 @@ func parse(v socketio.Value, into any) error {
 }
 
 // DecodeObject decodes an argument that must be an object into what into points
-// to, a struct: the members that its tags name exactly, of a repeated name the
-// last. Others, which may be many, are passed over, and a [socketio.Value] is not
+// to, a struct: the members that its fields' tags name exactly, of a repeated name
+// the last. Others, which may be many, are passed over, and a [socketio.Value] is not
 // looked into. Its errors are [*Error]: of a field that has the wrong type they say
 // what is allowed.
 func DecodeObject(v socketio.Value, into any) error {
 	object := reflect.ValueOf(into).Elem()
-	known, wrong := fieldsOf(object.Type()), ""
-	ok := v.Members(func(name string, member socketio.Value) {
-		i, is := known[name]
-		if !is {
-			return
-		}
+	names, wrong := namesOf(object.Type()), ""
+	ok := v.Pick(names, func(i int, member socketio.Value) {
 		var err error
 		switch field := object.Field(i).Addr().Interface().(type) {
 		case *socketio.Value:
@@ -65,8 +61,8 @@ func DecodeObject(v socketio.Value, into any) error {
 			err = member.Decode(field)
 		}
 		if err != nil && wrong == "" {
-			wrong = name
-		} else if err == nil && wrong == name {
+			wrong = names[i]
+		} else if err == nil && wrong == names[i] {
 			wrong = ""
 		}
 	})
@@ -79,20 +75,20 @@ func DecodeObject(v socketio.Value, into any) error {
 	return nil
 }
 
-// fieldsOf returns which field of a struct has which name in JSON.
-func fieldsOf(t reflect.Type) map[string]int {
+// namesOf returns the names in JSON of a struct's fields, which all have one.
+func namesOf(t reflect.Type) []string {
 	if known, ok := structs.Load(t); ok {
-		return known.(map[string]int)
+		return known.([]string)
 	}
-	known := make(map[string]int)
-	for i := range t.NumField() {
-		known[jsonName(t.Field(i))] = i
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = jsonName(t.Field(i))
 	}
-	structs.Store(t, known)
-	return known
+	structs.Store(t, names)
+	return names
 }
 
-// structs has what fieldsOf has found, by type.
+// structs has what namesOf has found, by type.
 var structs sync.Map
 
 // check checks a struct by the rules in its tags and tells of the first field

@@ -36,9 +36,10 @@ type updateFields struct {
 // is not looked into.
 func ParseUpdate(v socketio.Value) (*Update, error) {
 	u, payload := new(Update), socketio.Value{}
-	wrong := ""
-	object := v.Members(func(name string, member socketio.Value) {
+	names, wrong := [...]string{"roomId", "type", "payload"}, ""
+	object := v.Pick(names[:], func(i int, member socketio.Value) {
 		var err error
+		name := names[i]
 		switch name {
 		case "roomId":
 			u.RoomID, err = ident.Parse(member.JSON)

@@ -41,6 +41,15 @@ func (v Value) Members(yield func(name string, member Value)) bool {
 	})
 }
 
+// Pick is Members of those members alone whose name is one of some names, of which
+// yield gets the index, and which costs little for others, however many there are.
+// An empty name is none, and names must not have characters that JSON must escape.
+func (v Value) Pick(names []string, yield func(i int, member Value)) bool {
+	return packet.Pick(v.JSON, names, func(i int, text []byte) {
+		yield(i, Value{JSON: text, Attachments: v.Attachments})
+	})
+}
+
 // IsNull reports whether the value is null or missing.
 func (v Value) IsNull() bool { return len(v.JSON) == 0 || string(v.JSON) == "null" }
 

@@ -2,6 +2,7 @@ package packet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 )
 
@@ -345,52 +346,17 @@ func Element(list []byte, n int) ([]byte, bool) {
 }
 
 // Trim returns a value without the white space around it: what [Element] returns
-// of a list that is known to have one value, at no cost.
-func Trim(value []byte) []byte { return slices.Clip(bytes.Trim(value, " \t\r\n")) }
-
-// Members calls yield for each member of a JSON object: its name, and the text
-// of its value, which shares memory with object. It reports false, perhaps after
-// some calls, if object is not one valid object.
-func Members(object []byte, yield func(name string, value []byte)) bool {
-	s := scanner{b: object, maxDepth: DefaultMaxDepth}
-	i := space(object, 0)
-	if s.at(i) != '{' {
-		return false
+// of a list that is known to have one value, at little cost.
+func Trim(value []byte) []byte {
+	value = value[space(value, 0):]
+	n := len(value)
+	for n >= 8 && blank(binary.LittleEndian.Uint64(value[n-8:])) {
+		n -= 8
 	}
-	s.depth = 1
-	i = space(object, i+1)
-	if s.at(i) == '}' {
-		return space(object, i+1) == len(object)
+	for n > 0 && class[value[n-1]]&isSpace != 0 {
+		n--
 	}
-	var buf []byte
-	for {
-		key := space(object, i)
-		if s.at(key) != '"' {
-			return false
-		}
-		if i = str(object, key); i < 0 {
-			return false
-		}
-		var name []byte
-		name, buf = unquote(object[key:i], buf)
-		if i = space(object, i); s.at(i) != ':' {
-			return false
-		}
-		from := space(object, i+1)
-		if i = s.value(from); i < 0 {
-			return false
-		}
-		yield(view(name), slices.Clip(object[from:i]))
-		i = space(object, i)
-		switch s.at(i) {
-		case ',':
-			i++
-		case '}':
-			return space(object, i+1) == len(object)
-		default:
-			return false
-		}
-	}
+	return value[:n:n]
 }
 
 // Scalar returns where the string, number or literal that begins at json[i] ends.

@@ -47,3 +47,23 @@ func BenchmarkHostileText(b *testing.B) {
 		})
 	}
 }
+
+// What passing over the members of an object costs of whom one is wanted.
+func BenchmarkPick(b *testing.B) {
+	for _, name := range []string{"escapedKeys", "escapedPlaceholderKeys", "keys"} {
+		msg := hostileTexts(950_000)[name]
+		object := msg[len(`2["x",`) : len(msg)-1]
+		b.Run(name+"/Members", func(b *testing.B) {
+			b.SetBytes(int64(len(object)))
+			for b.Loop() {
+				Members(object, func(string, []byte) {})
+			}
+		})
+		b.Run(name+"/Pick", func(b *testing.B) {
+			b.SetBytes(int64(len(object)))
+			for b.Loop() {
+				Pick(object, []string{"roomId", "type"}, func(int, []byte) {})
+			}
+		})
+	}
+}

@@ -87,8 +87,14 @@ func space(b []byte, i int) int {
 
 func spaces(b []byte, i int) int {
 	for i < len(b) {
-		for i+8 <= len(b) && blank(binary.LittleEndian.Uint64(b[i:])) {
-			i += 8
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			if !blank(w) {
+				break
+			}
+			// A run of the same, as it nearly always is, costs a comparison.
+			for i += 8; i+16 <= len(b) && binary.LittleEndian.Uint64(b[i:]) == w && binary.LittleEndian.Uint64(b[i+8:]) == w; i += 16 {
+			}
 		}
 		if i == len(b) || class[b[i]]&isSpace == 0 {
 			return i
