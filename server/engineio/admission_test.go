@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
 func TestMaxSessions(t *testing.T) {
@@ -291,7 +292,7 @@ func TestLimitCounts(t *testing.T) {
 		}, LimitCounts{MessageBytes: 1}},
 		{"fragments", Options{}, func(e *endpoint) {
 			c, _ := e.dial(t, false)
-			c.WriteRaw([]byte("\x01\x81\x00\x00\x00\x004" + strings.Repeat("\x00\x81\x00\x00\x00\x00x", maxFragments)))
+			c.WriteRaw([]byte("\x01\x81\x00\x00\x00\x004" + strings.Repeat("\x00\x81\x00\x00\x00\x00x", wsframe.MaxFragments)))
 			c.End()
 		}, LimitCounts{Fragments: 1}},
 		{"packets", Options{}, func(e *endpoint) {

@@ -27,23 +27,6 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-func BenchmarkFrameReader(b *testing.B) {
-	var in []byte
-	for range 100 {
-		in = append(in, clientFrame(ws.OpText, true, `42["publish-update",{"roomId":"order-123","type":"X","payload":{"n":1}}]`)...)
-	}
-	buf := make([]byte, len(in))
-	r := &frameReader{limit: 1e6}
-	b.SetBytes(int64(len(in)))
-	b.ReportAllocs()
-	for b.Loop() {
-		copy(buf, in)
-		if err := r.feed(buf, func(ws.OpCode, []byte) bool { return true }); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkQueue(b *testing.B) {
 	var q queue
 	f := TextFrame([]byte("some text"))

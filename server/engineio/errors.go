@@ -27,9 +27,7 @@ var (
 	errBody        = errors.New("engineio: body incomplete")
 	errDirection   = errors.New("engineio: invalid heartbeat direction")
 	errContentType = errors.New("engineio: binary body in protocol 4")
-	errNotText     = errors.New("engineio: text message is not valid UTF-8")
-	errTooLarge    = errors.New("engineio: message too large")
-	errFragments   = errors.New("engineio: too many fragments")
+	errTooLarge    = errors.New("engineio: body too large")
 )
 
 // ErrorCode is the code of a refused request, as the client reads it.

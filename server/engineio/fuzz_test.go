@@ -197,26 +197,3 @@ func FuzzRequestBlock(f *testing.F) {
 		}
 	})
 }
-
-// FuzzParseClose: a status that we take is one that may be sent, and goes round.
-func FuzzParseClose(f *testing.F) {
-	for _, s := range []string{"", "\x03", "\x03\xe8bye", "\x03\xed", "\x0b\xb8\xff", "\xff\xff"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		code, v := parseClose(payload)
-		if v != nil {
-			if v.code != closeProtocol && v.code != closeNotUTF8 {
-				t.Errorf("%q: closed with %d", payload, v.code)
-			}
-			return
-		}
-		if len(payload) > 2 && !utf8.Valid(payload[2:]) || code != closeNormal && (code < 1000 || code > 4999 || code >= 1004 && code <= 1006 || code == 1015) {
-			t.Errorf("%q: accepted with %d", payload, code)
-		}
-		frame := appendClose(nil, code)
-		if again, v := parseClose(frame[2:]); v != nil || again != code {
-			t.Errorf("%d became %d, %v", code, again, v)
-		}
-	})
-}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
 // ServeHTTP handles all requests of the endpoint: handshakes, polls, posts,
@@ -232,7 +234,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 		return
 	}
 	if query("transport") != "websocket" {
-		c.writeDirect(appendClose(nil, closeNormal))
+		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
 		c.drop()
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
@@ -61,9 +62,9 @@ func (c *limitCounters) ended(reason Reason, err error) {
 	case reason == ReasonSlowConsumer:
 		c.queue.Add(1)
 	case err == nil:
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.Is(err, wsframe.ErrTooLarge):
 		c.message.Add(1)
-	case errors.Is(err, errFragments):
+	case errors.Is(err, wsframe.ErrFragments):
 		c.fragments.Add(1)
 	case errors.Is(err, packet.ErrTooMany):
 		c.packets.Add(1)

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
@@ -227,6 +229,13 @@ func accepting(sessions chan<- *recorder) func(*Session, *http.Request) Handler 
 		return r
 	}
 }
+
+// clientFrame is a masked frame as the framing library compiles it.
+func clientFrame(op ws.OpCode, fin bool, payload string) []byte {
+	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))
+}
+
+func join(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
 
 // acceptFuncs gives all sessions the same handler.
 func acceptFuncs(h Handler) func(*Session, *http.Request) Handler {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
@@ -366,7 +367,7 @@ func (s *Session) CloseWithReason(reason Reason, err error) {
 	s.decongest()
 	s.waitIn(s.server.lingers)
 	if s.ws != nil {
-		s.ws.sayGoodbye(closeNormal)
+		s.ws.sayGoodbye(wsframe.CloseNormal)
 	}
 	s.mu.Unlock()
 	s.scheduleFlush()
@@ -375,12 +376,12 @@ func (s *Session) CloseWithReason(reason Reason, err error) {
 
 // close ends the session at once; what is queued is lost.
 func (s *Session) close(reason Reason, err error) {
-	s.finish(reason, err, closeFrame, closeNormal)
+	s.finish(reason, err, closeFrame, wsframe.CloseNormal)
 }
 
 // finish ends the session at once. A waiting poll is answered with last, a
 // WebSocket is closed with the code.
-func (s *Session) finish(reason Reason, err error, last Frame, code closeCode) {
+func (s *Session) finish(reason Reason, err error, last Frame, code wsframe.CloseCode) {
 	s.mu.Lock()
 	was := s.state
 	if was == stateClosed {
@@ -437,4 +438,6 @@ func (s *Session) receive(p packet.Packet) bool {
 }
 
 // closedByClient ends the session at the client's wish.
-func (s *Session) closedByClient() { s.finish(ReasonTransportClose, nil, noopFrame, closeNormal) }
+func (s *Session) closedByClient() {
+	s.finish(ReasonTransportClose, nil, noopFrame, wsframe.CloseNormal)
+}

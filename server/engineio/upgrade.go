@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
@@ -39,11 +40,11 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	}
 	s.mu.Unlock()
 	if !ok { // says so, and waits for the client to have read it
-		c.writeDirect(appendClose(nil, closeNormal))
+		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
 		c.closeWrite()
 	}
 	if !srv.serve(c, early) {
-		c.writeDirect(appendClose(nil, closeNormal))
+		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
 		c.close()
 	}
 }
@@ -67,7 +68,7 @@ func (c *websocketConn) handleProbe(p packet.Packet) bool {
 	case p.Type == packet.Upgrade && c.bind():
 		return true
 	}
-	return c.retreat(closeNormal)
+	return c.retreat(wsframe.CloseNormal)
 }
 
 // bind makes the connection the session's transport.
@@ -83,7 +84,7 @@ func (c *websocketConn) bind() bool {
 	s.took(0)
 	s.polling.retire()
 	if s.state == stateClosing {
-		c.sayGoodbye(closeNormal)
+		c.sayGoodbye(wsframe.CloseNormal)
 	}
 	s.mu.Unlock()
 	s.scheduleFlush()
@@ -92,7 +93,7 @@ func (c *websocketConn) bind() bool {
 
 // abandon ends an upgrade that did not succeed; the session stays with polling.
 // It reports false if that had happened already.
-func (c *websocketConn) abandon(code closeCode) (mine bool) {
+func (c *websocketConn) abandon(code wsframe.CloseCode) (mine bool) {
 	s := c.session
 	s.mu.Lock()
 	mine = s.probe == c
@@ -103,14 +104,14 @@ func (c *websocketConn) abandon(code closeCode) (mine bool) {
 	}
 	s.mu.Unlock()
 	if mine {
-		c.writeDirect(appendClose(nil, code))
+		c.writeDirect(wsframe.AppendClose(nil, code))
 	}
 	return mine
 }
 
 // retreat is abandon by the goroutine that reads, which goes on if that reports
 // true, as after lastWords.
-func (c *websocketConn) retreat(code closeCode) (more bool) {
+func (c *websocketConn) retreat(code wsframe.CloseCode) (more bool) {
 	if !c.abandon(code) {
 		return false
 	}
@@ -131,6 +132,6 @@ func (c *websocketConn) timedOut() {
 
 // giveUp is abandon from outside of the reading goroutine.
 func (c *websocketConn) giveUp() {
-	c.abandon(closeNormal)
+	c.abandon(wsframe.CloseNormal)
 	c.shutdown()
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
@@ -26,25 +27,26 @@ type websocketConn struct {
 	socket  socket
 
 	// Owned by the goroutine that reads.
-	reader  frameReader
+	reader  wsframe.Reader
 	probing bool // is not the session's transport yet
 	thrown  int  // bytes that came when nothing counted any more
 	full    bool // as many as are read
 	ignored int  // bytes of messages that came while the session was closing
+	over    bool // nothing more is to be read
 
 	// Guarded by Session.mu.
-	timer   *time.Timer // ends a probe that takes too long, and later the linger time
-	control []byte      // control frames, which overtake messages
-	goodbye closeCode   // status of the close frame
-	leaving bool        // a close frame is due once the queue is empty
-	left    bool        // the close frame is on its way
-	deaf    bool        // what the client still sends is thrown away; the reader sets it
-	blocked bool        // the client does not take what is being written
-	rest    []byte      // of what it did not take
-	large   Frame       // what is being written, or rest is of, if it is a frame by itself
-	copied  int         // the size of a copy that rest is of
-	broken  bool        // nothing can be written any more
-	unacked int         // what the kernel still had to send when it was last asked
+	timer   *time.Timer       // ends a probe that takes too long, and later the linger time
+	control []byte            // control frames, which overtake messages
+	goodbye wsframe.CloseCode // status of the close frame
+	leaving bool              // a close frame is due once the queue is empty
+	left    bool              // the close frame is on its way
+	deaf    bool              // what the client still sends is thrown away; the reader sets it
+	blocked bool              // the client does not take what is being written
+	rest    []byte            // of what it did not take
+	large   Frame             // what is being written, or rest is of, if it is a frame by itself
+	copied  int               // the size of a copy that rest is of
+	broken  bool              // nothing can be written any more
+	unacked int               // what the kernel still had to send when it was last asked
 
 	wrote int // bytes, since next looked; owned by the goroutine that writes
 }
@@ -110,7 +112,7 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	if err != nil {
 		return nil, nil, err
 	}
-	c = &websocketConn{conn: conn, reader: frameReader{limit: srv.opts.MaxHTTPBufferSize}}
+	c = &websocketConn{conn: conn}
 	srv.adopt(c)
 	return c, early, nil
 }
@@ -121,7 +123,6 @@ func (srv *Server) serve(c *websocketConn, early []byte) bool {
 	if !srv.enter() {
 		return false
 	}
-	c.reader.session = c.session
 	more, task := c.feed(early)
 	srv.do(task)
 	switch {
@@ -213,19 +214,22 @@ func (c *websocketConn) feed(b []byte) (more bool, task Task) {
 	}
 	s := c.session
 	s.reading.Lock()
-	more = true
-	err := c.reader.feed(b, func(op ws.OpCode, p []byte) bool {
-		more = c.handleFrame(op, p)
-		return more
-	})
+	wrong := c.reader.Feed(b, c)
 	task = s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
-	if err != nil && !c.deaf {
-		var v violation
-		errors.As(err, &v)
-		more = c.fail(v)
+	if wrong != nil && !c.deaf {
+		return c.fail(wrong), task
 	}
-	return more, task
+	return !c.over, task
+}
+
+// AdmitsMessage implements [wsframe.Sink].
+func (c *websocketConn) AdmitsMessage(bytes int64) bool { return c.session.admits(bytes) }
+
+// HandleFrame implements [wsframe.Sink].
+func (c *websocketConn) HandleFrame(op ws.OpCode, p []byte) bool {
+	c.over = !c.handleFrame(op, p)
+	return !c.over
 }
 
 func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
@@ -234,13 +238,13 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 	}
 	switch op {
 	case ws.OpClose:
-		code, err := parseClose(p)
+		code, err := wsframe.ParseClose(p)
 		if err != nil {
-			return c.fail(*err)
+			return c.fail(err)
 		}
 		return c.closedByPeer(code)
 	case ws.OpPing:
-		c.sendControl(appendControl(nil, ws.OpPong, p))
+		c.sendControl(wsframe.AppendControl(nil, ws.OpPong, p))
 		return true
 	case ws.OpPong:
 		return true
@@ -252,7 +256,7 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 			if c.probing {
 				return c.handleProbe(packet.Packet{})
 			}
-			c.lastWords(ReasonParseError, err, closeNormal)
+			c.lastWords(ReasonParseError, err, wsframe.CloseNormal)
 			return true
 		}
 	}
@@ -272,10 +276,10 @@ func (c *websocketConn) unheard(size int) {
 	s := c.session
 	c.ignored += size + 1
 	s.mu.Lock()
-	over := s.state == stateClosed || c.left && c.ignored > c.reader.limit
+	over := s.state == stateClosed || c.left && c.ignored > s.server.opts.MaxHTTPBufferSize
 	s.mu.Unlock()
 	if over {
-		c.lastWords(ReasonTransportClose, nil, closeNormal)
+		c.lastWords(ReasonTransportClose, nil, wsframe.CloseNormal)
 	}
 }
 
@@ -304,8 +308,8 @@ func (c *websocketConn) sendControl(frame []byte) {
 }
 
 // sayGoodbye has one close frame sent after what is queued. Session.mu is held.
-func (c *websocketConn) sayGoodbye(code closeCode) {
-	if c.goodbye == closeNormal {
+func (c *websocketConn) sayGoodbye(code wsframe.CloseCode) {
+	if c.goodbye == wsframe.CloseNormal {
 		c.goodbye = code
 	}
 	c.leaving = !c.left
@@ -313,25 +317,25 @@ func (c *websocketConn) sayGoodbye(code closeCode) {
 
 // closedByPeer answers the client's close frame, or takes it as the answer to
 // ours, and reports whether to go on reading, as fail does.
-func (c *websocketConn) closedByPeer(code closeCode) bool {
+func (c *websocketConn) closedByPeer(code wsframe.CloseCode) bool {
 	if c.probing {
 		return c.retreat(code)
 	}
 	return !c.lastWords(ReasonTransportClose, nil, code)
 }
 
-func (c *websocketConn) fail(v violation) bool {
+func (c *websocketConn) fail(v *wsframe.Violation) bool {
 	if c.probing {
-		return c.retreat(v.code)
+		return c.retreat(v.Code)
 	}
-	c.lastWords(ReasonTransportError, v.error, v.code)
+	c.lastWords(ReasonTransportError, v, v.Code)
 	return true
 }
 
 // lastWords closes the session where only a close frame is left to be said, and
 // reports whether it had been already. The connection is read on until the
 // client ends it or the linger time does, but for what comes beyond maxThrown.
-func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (said bool) {
+func (c *websocketConn) lastWords(reason Reason, err error, code wsframe.CloseCode) (said bool) {
 	s := c.session
 	s.mu.Lock()
 	c.deaf = true
@@ -347,13 +351,13 @@ func (c *websocketConn) lastWords(reason Reason, err error, code closeCode) (sai
 // gone tells the session that the connection has ended.
 func (c *websocketConn) gone(reason Reason, err error) {
 	if c.probing {
-		c.abandon(closeNormal)
+		c.abandon(wsframe.CloseNormal)
 		return
 	}
 	c.session.mu.Lock()
 	c.broken = true
 	c.session.mu.Unlock()
-	c.session.finish(reason, err, closeFrame, closeNormal)
+	c.session.finish(reason, err, closeFrame, wsframe.CloseNormal)
 }
 
 // hangUp ends a connection whose session is closed: with the close frame where
@@ -472,7 +476,7 @@ func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
 	}
 	if c.leaving && s.queue.empty() && cap(buf)-len(buf) > 8 {
 		c.leaving, c.left = false, true
-		buf = appendClose(buf, c.goodbye)
+		buf = wsframe.AppendClose(buf, c.goodbye)
 		s.server.linger(c)
 	}
 	if len(buf) == 0 {
