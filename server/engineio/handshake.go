@@ -235,7 +235,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 	}
 	if query("transport") != "websocket" {
 		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
-		c.drop()
+		c.link.Close()
 		return
 	}
 	s := srv.newSession(r, query, p)

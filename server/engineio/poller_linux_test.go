@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,25 +18,11 @@ import (
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 )
 
-// counts tells how many slots have a connection, and how many workers wait.
-func (p *poller) counts() (taken, idle int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.workers.mu.Lock()
-	defer p.workers.mu.Unlock()
-	return len(p.slots) - len(p.free), p.workers.idle
-}
-
-// slot is where the session's connection is, or will be in a moment.
-func (p *poller) slot(t *testing.T, s *Session) (slot int32) {
-	t.Helper()
-	eventually(t, "the connection is in the poller", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		slot = int32(slices.IndexFunc(p.slots, func(c *websocketConn) bool { return c != nil && c.session == s }))
-		return slot >= 0
-	})
-	return slot
+// idleWorkers is how many workers wait for the next task.
+func (srv *Server) idleWorkers() int {
+	srv.workers.mu.Lock()
+	defer srv.workers.mu.Unlock()
+	return srv.workers.idle
 }
 
 // serveMessages starts a server whose sessions' messages go to handle.
@@ -54,38 +39,6 @@ func serveMessages(t *testing.T, handle func(s *Session, data []byte, binary boo
 		hs.Close()
 	})
 	return e
-}
-
-// A slot has a new owner. What epoll had told of the old one, data or the end,
-// is nothing to him.
-func TestPollerSlotIsReused(t *testing.T) {
-	e := serve(t, Options{})
-	old, r := e.dial(t, false)
-	p := e.poller()
-	slot := p.slot(t, r.session)
-	old.Break()
-	r.reason(t)
-	eventually(t, "the slot is free", func() bool { taken, _ := p.counts(); return taken == 0 })
-	stale := []unix.EpollEvent{{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR, Fd: slot}}
-	p.handle(stale, new(batch)) // while nobody has it
-
-	c, r := e.dial(t, false)
-	if got := p.slot(t, r.session); got != slot {
-		t.Fatalf("slot %d, want %d again", got, slot)
-	}
-	for i := range 100 {
-		p.handle(stale, new(batch))
-		c.SendText(fmt.Sprint(i))
-		if got := c.Text(); got != fmt.Sprint(i) {
-			t.Fatalf("got %q, want %d", got, i)
-		}
-		if got := r.message(t); got != fmt.Sprint(i) {
-			t.Fatalf("the handler got %q, want %d", got, i)
-		}
-	}
-	if !r.session.Open() {
-		t.Error("the session has ended with its predecessor")
-	}
 }
 
 // Connections come, say who they are, and go, so that descriptors and slots are
@@ -118,13 +71,7 @@ func TestPollerDescriptorsAreReused(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "all are gone", func() bool { taken, _ := e.poller().counts(); return e.Count() == 0 && taken == 0 })
-	p := e.poller()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.slots) > rounds*clients/2 {
-		t.Errorf("%d slots for %d connections at a time", len(p.slots), clients)
-	}
+	eventually(t, "all are gone", func() bool { return e.Count() == 0 && e.poller().Count() == 0 })
 }
 
 // There is a worker for the next connection, however many wait in a handler;
@@ -157,15 +104,15 @@ func TestPollerWorkersGrow(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}
-	eventually(t, "workers wait", func() bool { _, idle := e.poller().counts(); return idle > 0 })
-	if _, idle := e.poller().counts(); idle > maxIdleWorkers {
+	eventually(t, "workers wait", func() bool { return e.idleWorkers() > 0 })
+	if idle := e.idleWorkers(); idle > maxIdleWorkers {
 		t.Errorf("%d workers are kept, want %d at most", idle, maxIdleWorkers)
 	}
 }
 
 // A connection ends in every way while its worker is in the handler and more has
-// come: the session ends once, nothing is delivered after that, and the slot is
-// free again.
+// come: the session ends once, nothing is delivered after that, and the poller
+// forgets the connection.
 func TestPollerEndsInFlight(t *testing.T) {
 	for name, end := range map[string]func(s *Session, conn net.Conn){
 		"reset":               func(_ *Session, conn net.Conn) { conn.(*net.TCPConn).SetLinger(0); conn.Close() },
@@ -205,7 +152,7 @@ func TestPollerEndsInFlight(t *testing.T) {
 			close(release)
 			conn.Close() // or a session that was closed here would wait for the client
 			eventually(t, "the session is gone", func() bool { return e.Count() == 0 && closes.Load() == 1 })
-			eventually(t, "the slot is free", func() bool { taken, _ := e.poller().counts(); return taken == 0 })
+			eventually(t, "the poller has forgotten it", func() bool { return e.poller().Count() == 0 })
 			shut(t, e.Server)
 			if closes.Load() != 1 || after.Load() != 0 {
 				t.Errorf("ended %d times, %d messages afterwards", closes.Load(), after.Load())
@@ -230,20 +177,10 @@ func TestPollerCloseJoins(t *testing.T) {
 	if err := e.Close(gone); !errors.Is(err, context.Canceled) {
 		t.Errorf("Close while a handler runs: %v", err)
 	}
-	p := e.poller()
-	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		t.Error("the poller is closed while a handler runs")
-	}
 	close(release)
 	shut(t, e.Server)
-	if taken, idle := p.counts(); taken != 0 || idle != 0 {
+	if taken, idle := e.poller().Count(), e.idleWorkers(); taken != 0 || idle != 0 {
 		t.Errorf("%d connections and %d workers are left", taken, idle)
-	}
-	if err := p.add(new(websocketConn)); !errors.Is(err, ErrClosed) {
-		t.Errorf("add on a closed poller: %v", err)
 	}
 }
 

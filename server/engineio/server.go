@@ -4,8 +4,9 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/puente-io/puente/server/engineio/internal/netpoll"
 )
 
 // Server holds the sessions of one Engine.IO endpoint. It is an [http.Handler]
@@ -23,11 +24,7 @@ type Server struct {
 	limits    limitCounters
 
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
-	pollers    struct {
-		made atomic.Pointer[poller] // for the first WebSocket; nil if there can be none
-		sync.Mutex
-		ended bool // none is made any more
-	}
+	lazyPoller lazyPoller
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
@@ -45,6 +42,7 @@ func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
 	srv.admission.init(&srv.opts)
 	srv.flusher, srv.backlog, srv.workers = newFlusher(srv.spawn), newBacklog(&srv.opts), newWorkers()
+	srv.lazyPoller.run = srv.workers.do
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
 	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
@@ -116,23 +114,9 @@ func (srv *Server) spawn(f func()) bool {
 	return true
 }
 
-// poller returns the poller, or nil if there is none: then a WebSocket has a
-// goroutine that reads. It is asked for again, since what was missing may have
-// been a descriptor.
-func (srv *Server) poller() *poller {
-	p := srv.pollers.made.Load()
-	if p != nil {
-		return p
-	}
-	srv.pollers.Lock()
-	defer srv.pollers.Unlock()
-	if p = srv.pollers.made.Load(); p == nil && !srv.pollers.ended {
-		if p, _ = newPoller(srv.workers); p != nil {
-			srv.pollers.made.Store(p)
-		}
-	}
-	return p
-}
+// poller returns the poller, or nil if there is none: then a goroutine reads each
+// WebSocket.
+func (srv *Server) poller() *netpoll.Poller { return srv.lazyPoller.get() }
 
 // enter counts a WebSocket for which Close waits. It reports false on a closed
 // server.
@@ -153,9 +137,9 @@ func (srv *Server) do(t Task) {
 	}
 }
 
-// write has a connection written to: here, or elsewhere where it may block.
+// write writes to a connection: here, or on another goroutine if it may block.
 func (srv *Server) write(c *websocketConn) {
-	if c.conn == nil {
+	if _, blocks := c.link.(*streamLink); !blocks {
 		c.write()
 		return
 	}
@@ -209,12 +193,7 @@ func (srv *Server) Close(ctx context.Context) error {
 		}
 		srv.backlog.busy.Wait()
 		srv.goroutines.Wait()
-		srv.pollers.Lock()
-		srv.pollers.ended = true
-		srv.pollers.Unlock()
-		if p := srv.pollers.made.Load(); p != nil {
-			p.close()
-		}
+		srv.lazyPoller.close()
 		srv.workers.close()
 		close(done)
 	}()

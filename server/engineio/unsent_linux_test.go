@@ -18,10 +18,11 @@ func TestWebSocketUnsentLimit(t *testing.T) {
 	addr := serveHTTP(t, srv, nil)
 	c := engineiotest.Dial(t, "http://"+addr+"/engine.io/", engineiotest.Options{})
 	r := <-sessions
-	fd := r.session.ws.socket.fd
-	if n, err := unix.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); err != nil || n != maxUnsent {
-		t.Errorf("%d, %v", n, err)
-	}
+	r.session.ws.socket.Control(func(fd int) {
+		if n, err := unix.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); err != nil || n != maxUnsent {
+			t.Errorf("%d, %v", n, err)
+		}
+	})
 	c.SendText("x")
 	r.message(t)
 }

@@ -8,3 +8,5 @@ import "net"
 const limitsUnsent = false
 
 func limitUnsent(net.Conn, int) {}
+
+func setUnsent(int, int) {}

@@ -41,7 +41,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	s.mu.Unlock()
 	if !ok { // says so, and waits for the client to have read it
 		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
-		c.closeWrite()
+		c.link.CloseWrite()
 	}
 	if !srv.serve(c, early) {
 		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
@@ -120,7 +120,7 @@ func (c *websocketConn) retreat(code wsframe.CloseCode) (more bool) {
 	c.deaf = true
 	s.server.linger(c)
 	s.mu.Unlock()
-	c.closeWrite()
+	c.link.CloseWrite()
 	return true
 }
 
@@ -133,5 +133,5 @@ func (c *websocketConn) timedOut() {
 // giveUp is abandon from outside of the reading goroutine.
 func (c *websocketConn) giveUp() {
 	c.abandon(wsframe.CloseNormal)
-	c.shutdown()
+	c.link.Shutdown()
 }

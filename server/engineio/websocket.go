@@ -2,37 +2,33 @@ package engineio
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
 
+	"github.com/puente-io/puente/server/engineio/internal/netpoll"
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
-// websocketConn is the WebSocket transport of one session: the poller has it
-// read, and whoever flushes the session writes. Until an upgrade is complete it
-// is not the session's transport yet, and answers only the probe.
+// websocketConn is the WebSocket transport of one session: its link reads, and
+// whoever flushes the session writes. Until an upgrade is complete it is not the
+// session's transport yet, and answers only the probe.
 type websocketConn struct {
 	session *Session
-	conn    net.Conn // nil where it is the poller's:
-	socket  socket
+	link    link
+	socket  netpoll.Conn // the link, if it is the poller's
 
 	// Owned by the goroutine that reads.
 	reader  wsframe.Reader
-	probing bool // is not the session's transport yet
-	thrown  int  // bytes that came when nothing counted any more
-	full    bool // as many as are read
-	ignored int  // bytes of messages that came while the session was closing
-	over    bool // nothing more is to be read
+	probing bool         // is not the session's transport yet
+	thrown  int          // bytes that came when nothing counted any more
+	next    netpoll.Next // how to go on reading
+	ignored int          // bytes of messages that came while the session was closing
 
 	// Guarded by Session.mu.
 	timer   *time.Timer       // ends a probe that takes too long, and later the linger time
@@ -48,7 +44,7 @@ type websocketConn struct {
 	broken  bool              // nothing can be written any more
 	unacked int               // what the kernel still had to send when it was last asked
 
-	wrote int // bytes, since next looked; owned by the goroutine that writes
+	wrote int // bytes, since nextChunk looked; owned by the goroutine that writes
 }
 
 const (
@@ -81,7 +77,7 @@ func (srv *Server) linger(c *websocketConn) {
 	if srv.closing {
 		d = hurry
 	}
-	c.timer = time.AfterFunc(d, c.shutdown)
+	c.timer = time.AfterFunc(d, c.link.Shutdown)
 	srv.lingering[c] = struct{}{}
 }
 
@@ -112,46 +108,39 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	if err != nil {
 		return nil, nil, err
 	}
-	c = &websocketConn{conn: conn}
-	srv.adopt(c)
+	c = new(websocketConn)
+	c.link = srv.newLink(conn, c)
 	return c, early, nil
 }
 
-// serve has the connection read until it ends, beginning with what has been
-// read already. It reports false, and does nothing, on a closed server.
+// serve starts reading from the connection, and first handles what has been read
+// already. It reports false, and does nothing, on a closed server.
 func (srv *Server) serve(c *websocketConn, early []byte) bool {
 	if !srv.enter() {
 		return false
 	}
-	more, task := c.feed(early)
-	srv.do(task)
-	switch {
-	case !more:
-		c.ended(errEnded)
-	case c.conn == nil:
-		if err := srv.poller().add(c); err != nil {
-			c.ended(err)
+	if len(early) > 0 {
+		next, then := c.HandleRead(early)
+		srv.do(then)
+		if next == netpoll.Stop {
+			c.HandleEnd(nil)
+			return true
 		}
-	case !srv.spawn(func() { c.ended(c.read()) }):
-		c.ended(ErrClosed)
+	}
+	if err := c.link.Start(); err != nil {
+		c.HandleEnd(err)
 	}
 	return true
 }
 
-// errEnded tells that nothing more is to be read, for a reason that has been
-// dealt with.
-var errEnded = errors.New("engineio: ended")
-
-// ended closes a connection of which nothing more is to be read.
-func (c *websocketConn) ended(err error) {
+// HandleEnd implements [netpoll.Handler]: it frees a connection of which nothing
+// more will be read.
+func (c *websocketConn) HandleEnd(err error) {
 	reason := ReasonTransportError
-	if err == errEnded || err == io.EOF {
-		reason, err = ReasonTransportClose, nil
+	if err == nil {
+		reason = ReasonTransportClose
 	}
 	c.gone(reason, err)
-	if c.conn == nil {
-		c.session.server.poller().remove(c)
-	}
 	c.close()
 	c.session.server.goroutines.Done()
 }
@@ -167,60 +156,26 @@ func (c *websocketConn) close() {
 	}
 	c.session.mu.Unlock()
 	c.session.server.forget(c)
-	c.drop()
+	c.link.Close()
 }
 
-// drop ends the connection without a word.
-func (c *websocketConn) drop() {
-	if c.conn != nil {
-		c.conn.Close()
-		return
-	}
-	c.socket.close()
-}
-
-// read reads from a connection that is not the poller's, such as TLS, until it
-// ends, with a small buffer of its own.
-func (c *websocketConn) read() error {
-	buf := make([]byte, 2048)
-	for {
-		n, err := c.conn.Read(buf)
-		if n > 0 {
-			more, task := c.feed(buf[:n])
-			c.session.server.do(task)
-			if !more {
-				return errEnded
-			}
-			if c.full { // the linger time ends it
-				time.Sleep(hurry)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// feed handles what was read. more tells whether to go on reading, task what
-// there is to do when the reading has been let go of.
-func (c *websocketConn) feed(b []byte) (more bool, task Task) {
-	if len(b) == 0 {
-		return true, nil
-	}
+// HandleRead implements [netpoll.Handler].
+func (c *websocketConn) HandleRead(b []byte) (netpoll.Next, Task) {
 	if c.deaf {
-		c.thrown += len(b)
-		c.full = c.thrown >= maxThrown
-		return true, nil
+		if c.thrown += len(b); c.thrown >= maxThrown {
+			c.next = netpoll.Pause // until the linger time or the client ends it
+		}
+		return c.next, nil
 	}
 	s := c.session
 	s.reading.Lock()
 	wrong := c.reader.Feed(b, c)
-	task = s.handler.HandleReadEnd(s)
+	then := s.handler.HandleReadEnd(s)
 	s.reading.Unlock()
-	if wrong != nil && !c.deaf {
-		return c.fail(wrong), task
+	if wrong != nil && !c.deaf && !c.fail(wrong) {
+		c.next = netpoll.Stop
 	}
-	return !c.over, task
+	return c.next, then
 }
 
 // AdmitsMessage implements [wsframe.Sink].
@@ -228,8 +183,11 @@ func (c *websocketConn) AdmitsMessage(bytes int64) bool { return c.session.admit
 
 // HandleFrame implements [wsframe.Sink].
 func (c *websocketConn) HandleFrame(op ws.OpCode, p []byte) bool {
-	c.over = !c.handleFrame(op, p)
-	return !c.over
+	more := c.handleFrame(op, p)
+	if !more {
+		c.next = netpoll.Stop
+	}
+	return more
 }
 
 func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
@@ -301,7 +259,7 @@ func (c *websocketConn) sendControl(frame []byte) {
 	s.mu.Unlock()
 	if slow {
 		s.close(ReasonSlowConsumer, errControl)
-		c.shutdown()
+		c.link.Shutdown()
 		return
 	}
 	s.scheduleFlush()
@@ -342,7 +300,7 @@ func (c *websocketConn) lastWords(reason Reason, err error, code wsframe.CloseCo
 	said = c.left && !s.writing
 	s.mu.Unlock()
 	if said {
-		c.closeWrite()
+		c.link.CloseWrite()
 	}
 	s.finish(reason, err, closeFrame, code)
 	return said
@@ -373,20 +331,10 @@ func (c *websocketConn) hangUp() {
 	s.mu.Unlock()
 	switch {
 	case stuck:
-		c.shutdown()
+		c.link.Shutdown()
 	case start:
 		s.server.write(c)
 	}
-}
-
-// shutdown makes the reading goroutine see the end, whatever it is doing, and
-// does not wait for it.
-func (c *websocketConn) shutdown() {
-	if c.conn == nil {
-		c.socket.shutdown(syscall.SHUT_RDWR)
-		return
-	}
-	c.conn.Close()
 }
 
 // chunks are buffers in which frames are packed for one write.
@@ -400,14 +348,14 @@ func (c *websocketConn) write() {
 	buf := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(buf)
 	for range turn {
-		b, last := c.next(buf[:0])
+		b, last := c.nextChunk(buf[:0])
 		if b == nil {
 			if last {
-				c.closeWrite()
+				c.link.CloseWrite()
 			}
 			return
 		}
-		rest, err := c.writeSome(b)
+		rest, err := c.link.Write(b)
 		c.wrote += len(b) - len(rest)
 		switch {
 		case err != nil:
@@ -440,9 +388,9 @@ func (c *websocketConn) writeLater() {
 	s.server.flusher.wake()
 }
 
-// next packs what is to be written now, or ends the writing; last tells that
+// nextChunk packs what is to be written now, or ends the writing; last tells that
 // nothing will be written after it.
-func (c *websocketConn) next(buf []byte) (b []byte, last bool) {
+func (c *websocketConn) nextChunk(buf []byte) (b []byte, last bool) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -516,19 +464,6 @@ func (c *websocketConn) forgetRest() {
 	}
 }
 
-// closeWrite tells the client that nothing follows.
-func (c *websocketConn) closeWrite() {
-	if c.conn == nil {
-		c.socket.shutdown(syscall.SHUT_WR)
-		return
-	}
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-		return
-	}
-	c.shutdown()
-}
-
 func (c *websocketConn) writeFailed(err error) {
 	s := c.session
 	s.mu.Lock()
@@ -540,7 +475,7 @@ func (c *websocketConn) writeFailed(err error) {
 	// goroutine this may be.
 	end := func() {
 		s.close(ReasonTransportError, err)
-		c.shutdown()
+		c.link.Shutdown()
 	}
 	if !s.server.spawn(end) {
 		end()
@@ -565,14 +500,14 @@ func (c *websocketConn) block(rest []byte, copied int) {
 		c.forgetRest()
 	}
 	s.mu.Unlock()
-	if closed || s.server.poller().await(c, true) != nil {
-		c.shutdown()
+	if closed || c.link.AwaitWritable(true) != nil {
+		c.link.Shutdown()
 	}
 }
 
-// unblock goes on with what block has left. The poller calls it, whether or not
-// something is left.
-func (c *websocketConn) unblock() {
+// HandleWritable implements [netpoll.Handler]: it goes on with what block has left,
+// if anything.
+func (c *websocketConn) HandleWritable() {
 	s := c.session
 	s.mu.Lock()
 	blocked := c.blocked
@@ -583,34 +518,8 @@ func (c *websocketConn) unblock() {
 	if !blocked {
 		return
 	}
-	s.server.poller().await(c, false) // first, or it would undo that of the next block
+	c.link.AwaitWritable(false) // first, or it would undo that of the next block
 	c.writeLater()
-}
-
-// writeSome writes. A socket does not wait; what it did not take comes back.
-func (c *websocketConn) writeSome(b []byte) (rest []byte, err error) {
-	if c.conn == nil {
-		return c.socket.write(b)
-	}
-	return nil, c.writeConn(b)
-}
-
-// writeConn writes to a connection that cannot be asked whether it would block.
-func (c *websocketConn) writeConn(b []byte) error {
-	t := time.AfterFunc(patience, c.stalled)
-	defer t.Stop()
-	for {
-		piece := b[:min(len(b), pieceSize)]
-		if _, err := c.conn.Write(piece); err != nil {
-			return err
-		}
-		if b = b[len(piece):]; len(b) == 0 {
-			return nil
-		}
-		c.session.mu.Lock()
-		c.session.took(len(piece))
-		c.session.mu.Unlock()
-	}
 }
 
 // stalled is called if a write takes long.
@@ -625,17 +534,35 @@ func (c *websocketConn) stalled() {
 	closed := s.state == stateClosed
 	s.mu.Unlock()
 	if closed {
-		c.shutdown()
+		c.link.Shutdown()
 	}
 }
 
-// writeDirect writes before the connection is the session's transport.
+// writeDirect writes before the connection is the session's transport, when its
+// buffers are empty.
 func (c *websocketConn) writeDirect(b []byte) {
-	if c.conn == nil {
-		c.socket.write(b) // into buffers that are empty
+	stream, ok := c.link.(*streamLink)
+	if !ok {
+		c.link.Write(b)
 		return
 	}
-	c.conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	c.conn.Write(b)
-	c.conn.SetWriteDeadline(time.Time{})
+	stream.conn.SetWriteDeadline(time.Now().Add(lingerTime))
+	stream.conn.Write(b)
+	stream.conn.SetWriteDeadline(time.Time{})
+}
+
+// drained reports whether the client's kernel has taken something since the last
+// call, even if there is not room enough for the next write: that comes only when
+// much has been taken. Session.mu is held.
+func (c *websocketConn) drained() bool {
+	if !c.blocked {
+		return false
+	}
+	left, ok := c.link.Unacked()
+	if !ok {
+		return false
+	}
+	fewer := left < c.unacked
+	c.unacked = left
+	return fewer
 }

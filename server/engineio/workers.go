@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Task is work that a handler has.
-type Task interface{ Run() }
+// Task is work that a [Handler] has.
+type Task = interface{ Run() }
 
 // workers run tasks, begun in the order in which they come. Each has a
 // goroutine of its own for as long as it takes, so that no task waits for
