@@ -8,8 +8,8 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// BenchmarkState is the state of 10,000 devices in three rooms each, on both
-// sides.
+// BenchmarkState encodes and applies the state of 10,000 devices in three rooms
+// each.
 func BenchmarkState(b *testing.B) {
 	part := presence.NewView().Part("x")
 	for i := range 10_000 {
@@ -21,7 +21,7 @@ func BenchmarkState(b *testing.B) {
 	}
 	box := newOutbox("x", newChannels("p"), 0)
 	box.seq = 40_000
-	b.Run("tell", func(b *testing.B) {
+	b.Run("encode", func(b *testing.B) {
 		bytes := 0
 		for b.Loop() {
 			bytes = 0
@@ -32,7 +32,7 @@ func BenchmarkState(b *testing.B) {
 		b.ReportMetric(float64(bytes)/10_000, "B/device")
 	})
 	frames := box.state(nil, part, new(order), "c")
-	b.Run("take", func(b *testing.B) {
+	b.Run("apply", func(b *testing.B) {
 		now := time.Now()
 		for b.Loop() {
 			ps := newPeers("y", presence.NewView(), newTimes(time.Second), 1<<20, now)
@@ -52,7 +52,8 @@ func BenchmarkState(b *testing.B) {
 	})
 }
 
-// BenchmarkDelta is one device that comes, joins a room and goes, on both sides.
+// BenchmarkDelta publishes and applies the operations of a device that connects,
+// joins a room, leaves it and disconnects.
 func BenchmarkDelta(b *testing.B) {
 	now := time.Now()
 	ps := newPeers("y", presence.NewView(), newTimes(time.Second), 1<<20, now)

@@ -11,35 +11,36 @@ import (
 
 // bus carries frames between nodes.
 type bus interface {
-	// publish sends the frames, in order. After an error some may have arrived.
+	// publish sends the frames in order. After an error some may have arrived.
 	publish(ctx context.Context, frames []frame) error
-	// receive subscribes to the channels, calls up when it has, and take for
-	// each message, until ctx ends, the subscription breaks, or nothing comes
-	// for the time idle. It returns why it ended.
+	// receive subscribes to the channels. It calls up when they are subscribed, then
+	// take for each message, until ctx is done, the subscription breaks or no message
+	// arrives for the idle time. It returns why it ended.
 	receive(ctx context.Context, channels []string, idle time.Duration, up func(), take func(channel, payload string)) error
 }
 
-// redisBus is pub/sub of Redis.
+// redisBus implements bus with Redis pub/sub.
 type redisBus struct {
-	client redis.UniversalClient
-	home   *home // of a Redis Cluster, else nil
+	client  redis.UniversalClient
+	primary *primary // nil unless client is of a Redis Cluster
 }
 
 func newRedisBus(client redis.UniversalClient, channel string, t times) redisBus {
 	b := redisBus{client: client}
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		b.home = newHome(cluster, channel, t)
+		b.primary = newPrimary(cluster, channel, t)
 	}
 	return b
 }
 
-// publish waits for Redis' answers: what is published next comes after.
+// publish waits for the replies of Redis, so that frames of the next call are
+// ordered after these.
 func (b redisBus) publish(ctx context.Context, frames []frame) error {
 	target := b.client
-	if b.home != nil {
-		server, err := b.home.server(ctx)
+	if b.primary != nil {
+		server, err := b.primary.server(ctx)
 		if err != nil {
-			b.home.published(ctx, err)
+			b.primary.published(ctx, err)
 			return err
 		}
 		target = server
@@ -49,8 +50,8 @@ func (b redisBus) publish(ctx context.Context, frames []frame) error {
 		pipe.Publish(ctx, f.channel, f.payload)
 	}
 	cmds, err := pipe.Exec(ctx)
-	if b.home != nil {
-		b.home.published(ctx, err)
+	if b.primary != nil {
+		b.primary.published(ctx, err)
 	}
 	for i, cmd := range cmds {
 		if redislink.IsDenied(cmd.Err()) {
@@ -60,12 +61,13 @@ func (b redisBus) publish(ctx context.Context, frames []frame) error {
 	return err
 }
 
+// errIdle ends a subscription on which Redis has reported no error.
 const errIdle = redislink.ErrSilent
 
 func (b redisBus) receive(ctx context.Context, names []string, idle time.Duration, up func(), take func(channel, payload string)) error {
 	client := b.client
-	if b.home != nil {
-		server, err := b.home.server(ctx)
+	if b.primary != nil {
+		server, err := b.primary.server(ctx)
 		if err != nil {
 			return err
 		}
@@ -77,7 +79,8 @@ func (b redisBus) receive(ctx context.Context, names []string, idle time.Duratio
 	defer stop()
 	confirmed := 0
 	for {
-		// A timeout may have cut a message in two: the connection is given up.
+		// A timeout may interrupt a message halfway, so the connection is not used
+		// after one.
 		m, err := sub.ReceiveTimeout(ctx, idle)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -93,7 +96,7 @@ func (b redisBus) receive(ctx context.Context, names []string, idle time.Duratio
 			if confirmed++; confirmed == len(names) {
 				up()
 			}
-			if confirmed > len(names) { // the library has reconnected by itself
+			if confirmed > len(names) { // go-redis has reconnected, so messages may be lost
 				return errIdle
 			}
 		case *redis.Message:

@@ -1,107 +1,112 @@
-// Package redispresence is the presence of a cluster whose nodes reach each
-// other through Redis: [presence.Presence] over pub/sub.
+// Package redispresence implements [presence.Presence] for a cluster whose nodes
+// reach each other through Redis pub/sub.
 //
 //	node, err := redispresence.New(redispresence.Options{Redis: client})
 //
-// # What nodes send each other
+// # Protocol
 //
-// Each node numbers the operations of its own devices from 1 and publishes them
-// in that order. The others repeat them in their replica, the node's part of
-// their view:
+// Each node numbers the operations of its own devices from 1 and publishes them in
+// order. The other nodes apply them to the node's part of their view. Channels:
 //
-//	prefix-presence#          all nodes: delta, beat, bye
-//	prefix-presence#node#     one node: want, and the state that it has asked for
+//	prefix-presence#          to all nodes: delta, beat, bye, a state that several requested
+//	prefix-presence#node#     to one node: request, and the state that it has requested
 //
-//	x → all   delta  operations 8, 9 and 10
-//	x → all   beat   I am there, at 10          once in an interval
-//	y → x     want   I am not: I have seen 7    found by a delta or a beat
-//	x → y     state  all that is true at 10, in chunks; no delta comes between
-//	y → all   beat   I have just subscribed: who is there?
-//	x → all   bye    I leave
+// Messages:
 //
-// A node that starts is at 0, so that nobody needs to ask; one that subscribes
-// again, after Redis was away, finds by the beats whose state it has missed
-// something of. If several want a state within a quarter of an interval it goes to
-// all at once.
+//	x → all   delta    operations 8, 9 and 10
+//	x → all   beat     heartbeat: x is at 10; once an interval
+//	y → x     request  send your state: y is behind, as a delta or a beat has shown
+//	x → y     state    everything that holds at 10, in chunks; no delta comes between them
+//	y → all   beat     with the hello flag: y has just subscribed, all nodes send a beat
+//	x → all   bye      x leaves
 //
-// There are no keys in Redis. Nothing in it can be lost by a flush, be left over
-// by a node that was killed, be evicted, or expire in the wrong moment, and a
-// Redis that is full takes messages still. The price is that each node holds all.
+// A node that starts is at 0, so that the others need not request its state. A node
+// that subscribes again after Redis was away sees from the beats which nodes' states
+// it must request. If several nodes request a state within a quarter of an
+// interval, one message to all answers them.
+//
+// The nodes store nothing in Redis. So no entry is lost by a flush or an eviction,
+// left over by a killed node, or expired at the wrong moment, and a Redis that is
+// out of memory still delivers messages. The price is that each node holds the
+// entries of all.
 //
 // # One order
 //
-// Redis hands what is published on a channel to all subscribers in one order, and
-// the publisher is one of them. A node does not do its own joins when they are
-// written, but when it hears itself: then all that came before, on any node, is in
-// its view. Leaves are done at once, but the user counts as there until the node
-// hears itself. So all nodes see each room change in the same order, and since
-// events follow the view, no two of them contradict each other:
+// Redis delivers the messages of a channel to all subscribers in the same order,
+// and the publisher is one of them: it receives the echo of its own messages. A node
+// applies its own join not when it is called but when the echo arrives. By then
+// everything that precedes the join, on any node, is in the node's view. A leave is
+// applied at once, but the user counts as a member until the echo arrives. So all
+// nodes see the changes of a room in the same order, and since events follow the
+// view, no two events contradict each other:
 //
 //	y → all   join of ann's second device
-//	x → all   leave of the first              nobody sends that ann has left
+//	x → all   leave of her first              no node reports that ann has left
 //
-// A join is answered when it has its place. So whoever joins after that, on any
-// node, finds it there.
+// The answer to a join is sent when the join is ordered. So every later join, on any
+// node, finds the user there.
 //
-// An operation that has not come back within half an interval is done all the
-// same; while Redis is known to be away, each is done at once. Then two nodes may
-// see changes in two orders, but what each of them sends its own devices
-// is still what it knows, and the same in the end.
+// An operation without an echo is applied after half an interval; while Redis is
+// known to be away, each is applied at once. Two nodes may then see changes in
+// different orders. What a node sends its own devices still follows its view, and
+// the views agree in the end.
 //
-// A node that has subscribed again may have missed changes. Until it has caught up
-// with every node that it knows, for half an interval at most, its operations wait,
-// and its health is degraded: a user who has moved meanwhile does not come and go.
+// A node that has subscribed again may have missed changes. Its operations wait,
+// for half an interval at most, until it has caught up with every node that it
+// knows. Meanwhile its health is degraded. So a user that moved while Redis was away
+// is not reported as having left and joined.
 //
-// # Servers without presence
+// # Foreign servers
 //
-// Node's servers are sent events by the node whose operation has changed the room
-// (Event.Foreign), when it hears itself. For a node that is dropped, or that comes
-// back after that, the first by name of the others does it.
+// Node's servers take no part in the presence. The node whose operation changed the
+// room sends them the event (Event.Foreign) when the operation is ordered. For a node
+// that was dropped, or that returned after being dropped, the first of the other
+// nodes by name sends it.
 //
-// # What holds when
+// # Timing
 //
-// A node sees its own devices at once, and those of others behind by the time of
-// a message; a change that was lost is made up for within two intervals, as the
-// difference between what a node knows and what is.
+// A node sees changes of its own devices at once and changes of others after the
+// delay of a message. A lost message is made up for within two intervals: devices
+// are then sent the difference.
 //
-// A node that is not heard for 6 intervals is dropped, and its users leave; one that
-// leaves by Close is at once. A node that hears nobody, not even itself, does not
-// blame the others: it keeps what it knows for 10 intervals and then drops all of
-// it, since what it publishes cannot reach them either. When they are back their
-// users join.
+// A node that is silent for 6 intervals is dropped, and its users leave; a node that
+// calls Close is dropped at once. A node that receives nothing, not even its own
+// messages, cannot judge the others: it keeps their entries for 10 intervals and
+// then drops all of them, since its own messages do not arrive either. When the
+// nodes return, their users join again.
 //
-// A node that starts is ready when it knows what the nodes know that it has heard of
-// in the first quarter of an interval; after two intervals, or without Redis, it is
-// in any case. Joins that wait for it are answered with all who are there.
+// A new node is ready when it has the state of all nodes that it has heard in the
+// first quarter of an interval; after two intervals, or if Redis fails, it is ready
+// in any case. Joins that wait for Ready are answered with all users.
 //
 // # Without Redis
 //
-// Writing never waits for Redis. What is not sent yet is bounded: if it grows
-// longer than the state, the state is sent instead. While Redis is away a node
-// tries with one small message, four times in an interval.
+// Writes never wait for Redis. The queue of operations is bounded: if it outgrows the
+// state, the state is sent instead. While Redis is away, a node probes it with one
+// small message, four times an interval.
 //
-// What comes on the channels is checked, and ignored and counted if it is no
-// message or cannot follow; the devices and nodes that are held are bounded. A
-// part holds only what its own node has said. But whoever may publish to the
-// Redis may speak for any node: keep strangers out of it.
+// Received messages are checked. Those that are malformed or out of sequence are
+// ignored and counted, and the numbers of nodes and devices held are bounded. A
+// node's messages can change only the node's own part. But anyone who may publish to
+// the Redis can impersonate any node, so restrict access to it.
 //
 // # Redis Cluster
 //
-// All nodes publish at the master of the channel's slot, since one server makes one
-// order; Redis Cluster passes messages on to the subscribers of its other servers.
-// If that master stays away for one and a half intervals, the nodes publish and
-// subscribe at another one, and try the first again after 10 intervals. While nodes
-// change over, two of them may see changes in two orders.
+// One order needs one server: all nodes publish and subscribe at the master of the
+// channel's slot, and Redis Cluster forwards messages to the subscribers of its
+// other servers. If that master is away for one and a half intervals, the nodes
+// switch to another one and try the first again after 10 intervals. During a switch
+// two nodes may see changes in different orders.
 //
-// # Goroutines
+// # Goroutines and locks
 //
-//	send      publishes the outbox; ends last but for those that it ends
+//	send      publishes the outbox; on Close it ends the other two
 //	receive   holds the subscription
-//	apply     owns the peers: what comes, and what time brings
+//	apply     owns the peers; applies received messages and runs timers
 //
-// Events are handled by whoever has changed the view, without locks: by apply, or by
-// the caller of a method while nothing comes back.
+// Events are handled without locks by the goroutine that changed the view: by apply,
+// or by the caller of a method if operations need no echo.
 //
-// Node.mu guards the node's own part, its outbox and its order together. The view's
-// lock is taken under it; nothing else is called under either.
+// Node.mu guards the node's own part, the outbox and the order. The view's lock is
+// taken under it; nothing else is called under either.
 package redispresence

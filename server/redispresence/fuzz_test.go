@@ -8,7 +8,7 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// script is bytes that are read as choices.
+// script is a fuzz input, read as a sequence of choices.
 type script []byte
 
 func (s *script) next(n int) int {
@@ -20,9 +20,9 @@ func (s *script) next(n int) int {
 	return int(b) % n
 }
 
-// FuzzPeers plays messages of two nodes that say what they please, in any order:
-// what is held of them stays within the bound and is counted right, and when they
-// have gone nothing is left.
+// FuzzPeers applies arbitrary messages of two nodes in arbitrary order. It checks
+// that the entries held stay within the bound and are counted correctly, and that
+// nothing is left when the nodes leave.
 func FuzzPeers(f *testing.F) {
 	f.Add([]byte{0, 1, 1, 0, 0, 2, 0, 0, 0, 1, 1, 0})
 	f.Add([]byte{1, 2, 5, 0, 2, 1, 0, 1, 0, 1, 2, 5, 1, 2, 1, 1, 1, 1})
@@ -43,7 +43,7 @@ func FuzzPeers(f *testing.F) {
 			if b := pack(m.ops).message(m.kind, m.from, m.seq, m.index, m.count); b != nil {
 				var err error
 				if m, err = decode(b); err != nil {
-					continue // decode keeps what is impossible from us
+					continue // such a message does not reach peers
 				}
 			}
 			ps.take(m, now)
@@ -56,13 +56,13 @@ func FuzzPeers(f *testing.F) {
 				held += p.part.Size() + p.entries
 			}
 			if held != ps.held || ps.held > 2*most {
-				t.Fatalf("%d are held, %d are counted", held, ps.held)
+				t.Fatalf("%d entries held, %d counted, at most %d allowed", held, ps.held, 2*most)
 			}
 		}
 		ps.take(message{from: "a", kind: bye}, now)
 		ps.take(message{from: "b", kind: bye}, now)
 		if users, rooms := view.Counts(); users+rooms+ps.held+len(ps.nodes)+view.Nodes() != 0 {
-			t.Fatalf("%d users, %d rooms, %d entries of %d nodes are left", users, rooms, ps.held, view.Nodes())
+			t.Fatalf("%d users, %d rooms, %d entries of %d nodes left", users, rooms, ps.held, view.Nodes())
 		}
 	})
 }

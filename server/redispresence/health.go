@@ -7,37 +7,38 @@ import (
 	"github.com/puente-io/puente/server/redislink"
 )
 
-// Health says whether the node is part of its cluster.
+// Health reports whether the node is connected to its cluster.
 type Health struct {
-	// Degraded: it is not, wholly. It knows its own devices; what it knows of
-	// others may be old.
+	// Degraded says that it is not, or not fully: the entries of other nodes may be
+	// outdated. Those of the node's own devices are not.
 	Degraded bool
-	// Reason says why, in words that anybody may read (no address, no user, no
-	// password), Since since when; both are zero where it is not degraded.
+	// Reason says why, in words that may be public: no address, user or password.
+	// It is empty if the node is not degraded.
 	Reason string
-	Since  time.Time
+	// Since is when the node became degraded. It is zero if it is not.
+	Since time.Time
 }
 
 const (
 	reasonConnecting = "connecting to Redis"
-	reasonAway       = "Redis is away"
-	reasonSilent     = "Redis does not deliver"
+	reasonAway       = "not subscribed to Redis"
+	reasonSilent     = "Redis does not deliver messages"
 	reasonBehind     = "catching up with the other nodes"
 )
 
-// health is what makes a node degraded: a connection that fails, at once, and
-// not hearing itself, which finds all other faults after a while.
+// health derives the node's Health. A failed connection degrades it at once; a
+// missing echo, which reveals every other fault, after times.echoTimeout.
 type health struct {
 	changed func(Health)
 
 	mu         sync.Mutex
 	now        Health
 	publishing error // of the last attempt
-	receiving  error // why the subscription is not there; nil also before the first attempt has ended
+	receiving  error // why there is no subscription; nil also before the first attempt has ended
 	subscribed bool
-	hearing    bool
-	behind     bool // messages of other nodes have been missed, and are not made up for yet
-	ever       bool // has been well
+	echoing    bool
+	behind     bool // messages of other nodes were missed and are not made up for yet
+	wasHealthy bool // at least once
 }
 
 func newHealth(changed func(Health)) *health {
@@ -53,7 +54,8 @@ func (h *health) get() Health {
 	return h.now
 }
 
-// set changes what the health is made of.
+// set calls change under the lock, derives the health again and calls changed if it
+// differs.
 func (h *health) set(change func(*health)) {
 	h.mu.Lock()
 	before := h.now
@@ -66,7 +68,7 @@ func (h *health) set(change func(*health)) {
 		reason = redislink.Reason(h.receiving)
 	case !h.subscribed:
 		reason = reasonAway
-	case !h.hearing:
+	case !h.echoing:
 		reason = reasonSilent
 	case h.behind:
 		reason = reasonBehind
@@ -74,8 +76,8 @@ func (h *health) set(change func(*health)) {
 	switch {
 	case reason == "":
 		h.now = Health{}
-		h.ever = true
-	case !h.ever && h.publishing == nil && h.receiving == nil:
+		h.wasHealthy = true
+	case !h.wasHealthy && h.publishing == nil && h.receiving == nil:
 		h.now.Reason = reasonConnecting
 	case !before.Degraded:
 		h.now = Health{Degraded: true, Reason: reason, Since: time.Now()}

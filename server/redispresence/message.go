@@ -9,41 +9,41 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// A message is one MessagePack array of seven elements:
+// A message is a MessagePack array of seven elements:
 //
 //	version   1
-//	from      the node that sends it, a string
-//	kind      beat, delta, state, want, bye
-//	seq       how many operations the node has done since it started
-//	index     beat: 1 asks all for a beat; state: which chunk this is
-//	count     state: how many chunks there are
-//	ops       delta: the last operations up to seq; state: part of what is true at seq
+//	from      the sending node's name, a string
+//	kind      beat, delta, state, request or bye
+//	seq       the number of the node's operations since it started
+//	index     beat: 1 is the hello flag; state: the index of the chunk
+//	count     state: the number of chunks
+//	ops       delta: the last operations up to seq; state: a chunk of the state at seq
 //
-// Operations stand one after the other in one array: a code, the device, and for
-// all but disconnect the user or the room, as the JSON text by which clients know
-// it ("42" with its quotes is not 42). nil for a device means the one before.
+// ops is one flat array of operations: a code, the device and, except for
+// disconnect, the user or the room, in the JSON form that clients use ("42" with
+// quotes differs from 42). A nil device repeats the previous one.
 const version = 1
 
 type kind uint8
 
 const (
-	beat  kind = iota // the node is alive and at seq
-	delta             // operations
-	state             // all that is true of the node's devices, in chunks
-	want              // the node asks the owner of the channel for its state
-	bye               // the node leaves
+	beat    kind = iota // heartbeat: the node is alive and at seq
+	delta               // operations
+	state               // the node's devices and their rooms, in chunks
+	request             // asks the owner of the channel for its state
+	bye                 // the node leaves
 	kinds
 )
 
 type code uint8
 
 const (
-	connect   code = iota // the device is the user's
-	join                  // it is in the room, and its user was before
-	joinFirst             // the same, and its user was not, as far as the node knew
-	leave
-	leaveLast // its user has no other, as far as the node knew
-	disconnect
+	connect    code = iota // the device connects for the user
+	join                   // the device joins the room
+	joinFirst              // the same; the sender saw no other device of the user there
+	leave                  // the device leaves the room
+	leaveLast              // the same; the sender saw no other device of the user there
+	disconnect             // the device disconnects
 	codes
 )
 
@@ -62,38 +62,38 @@ type message struct {
 	ops          []op
 }
 
-// places reports whether all operations up to seq have been published when the
-// message is heard.
-func (m *message) places() bool {
+// confirms reports whether the message proves that all operations up to seq have
+// been published before it.
+func (m *message) confirms() bool {
 	return m.kind == beat || m.kind == delta || m.kind == state && m.index == m.count-1
 }
 
-// Bounds of what is sent and read.
+// Bounds of messages.
 const (
-	frameBytes    = 64 << 10       // after which a message is full
-	maxFrameBytes = 2 * frameBytes // that is decoded
-	maxNodeName   = 64
-	maxDeviceName = 256
-	maxIndex      = 1 << 20
+	frameBytes    = 64 << 10       // size at which a sent message is full
+	maxFrameBytes = 2 * frameBytes // size up to which a message is decoded
+	maxNodeName   = 64             // bytes
+	maxDeviceName = 256            // bytes
+	maxIndex      = 1 << 20        // chunks of a state
 )
 
 var (
-	errVersion = errors.New("of another version")
-	errBounds  = errors.New("out of bounds")
+	errVersion = errors.New("unknown version")
+	errBounds  = errors.New("value out of bounds")
 )
 
-// frame is an encoded message and where it goes.
+// frame is an encoded message and its channel.
 type frame struct {
 	channel string
 	payload []byte
 }
 
-// packer encodes operations.
+// packer encodes operations into one message.
 type packer struct {
 	body     []byte
-	elements uint32
+	elements uint32 // of the array
 	ops      int
-	last     string // device
+	last     string // the last operation's device
 }
 
 func (p *packer) add(o op) {
@@ -115,7 +115,7 @@ func (p *packer) add(o op) {
 
 func (p *packer) full() bool { return len(p.body) >= frameBytes-maxNodeName-64 }
 
-// message returns the message with the operations so far, and begins anew.
+// message returns a message with the operations added so far and resets the packer.
 func (p *packer) message(k kind, from string, seq, index, count uint64) []byte {
 	b := make([]byte, 0, len(p.body)+len(from)+48)
 	b = msgp.AppendArrayHeader(b, 7)
@@ -131,12 +131,12 @@ func (p *packer) message(k kind, from string, seq, index, count uint64) []byte {
 	return b
 }
 
-// encode encodes a message without operations.
+// encode returns a message without operations.
 func encode(k kind, from string, seq, index uint64) []byte {
 	return new(packer).message(k, from, seq, index, 0)
 }
 
-// decode reads what came on a channel, which may be anything.
+// decode decodes a message. b may be anything.
 func decode(b []byte) (m message, err error) {
 	defer func() {
 		if err != nil {
@@ -176,7 +176,8 @@ func decode(b []byte) (m message, err error) {
 	return m, nil
 }
 
-// isNodeName reports whether s may name a node: it is part of a channel's name.
+// isNodeName reports whether s may be a node's name, which is part of a channel name:
+// printable ASCII without spaces and #.
 func isNodeName(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' || c == '#' {
@@ -186,7 +187,7 @@ func isNodeName(s string) bool {
 	return s != "" && len(s) <= maxNodeName
 }
 
-// reader reads MessagePack until the first error.
+// reader reads MessagePack. After the first error all methods return zero values.
 type reader struct {
 	b   []byte
 	err error

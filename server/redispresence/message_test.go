@@ -55,20 +55,20 @@ func TestMessageGolden(t *testing.T) {
 	}
 }
 
-// What is cut off anywhere is malformed, and never more than that.
+// A truncated message is malformed and does not panic.
 func TestMessageTruncated(t *testing.T) {
 	whole := pack(ops()).message(delta, "node", 8, 0, 0)
 	for i := range whole {
 		if _, err := decode(whole[:i]); err == nil {
-			t.Errorf("%d of %d bytes are a message", i, len(whole))
+			t.Errorf("the first %d of %d bytes were decoded", i, len(whole))
 		}
 	}
 	if _, err := decode(append(whole, 0)); err == nil {
-		t.Error("a byte too many is a message")
+		t.Error("a message with an extra byte was decoded")
 	}
 }
 
-// A device in very many rooms does not make a message longer than is read.
+// A device in very many rooms does not make a message larger than maxFrameBytes.
 func TestStateIsCutIntoChunks(t *testing.T) {
 	p := presence.NewView().Part("node")
 	p.Connect("d", id("ann"))
@@ -86,7 +86,7 @@ func TestStateIsCutIntoChunks(t *testing.T) {
 		total += len(m.ops)
 	}
 	if total != 5001 || len(frames) < 20 {
-		t.Errorf("%d operations in %d chunks", total, len(frames))
+		t.Errorf("%d operations in %d chunks, want 5001 in at least 20", total, len(frames))
 	}
 }
 
@@ -104,10 +104,10 @@ func FuzzDecode(f *testing.F) {
 		again := pack(m.ops).message(m.kind, m.from, m.seq, m.index, m.count)
 		m2, err := decode(again)
 		if err != nil || !reflect.DeepEqual(m, m2) {
-			t.Fatalf("%+v became %+v, %v", m, m2, err)
+			t.Fatalf("%+v decodes as %+v, %v after encoding", m, m2, err)
 		}
 		if !bytes.Equal(again, pack(m2.ops).message(m2.kind, m2.from, m2.seq, m2.index, m2.count)) {
-			t.Fatal("encoded in two ways")
+			t.Fatal("two encodings of one message differ")
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// Node is the presence of one node. It implements [presence.Presence].
+// Node implements [presence.Presence] for one node of a cluster.
 type Node struct {
 	opts     Options
 	times    times
@@ -21,7 +21,7 @@ type Node struct {
 	health   *health
 	stats    stats
 
-	mu     sync.Mutex // guards part's writing and all below
+	mu     sync.Mutex // guards writes to part and the fields below, up to closed
 	part   *presence.Part
 	outbox outbox
 	order  order
@@ -29,7 +29,7 @@ type Node struct {
 
 	ready     chan struct{} // closed by setReady
 	readyOnce sync.Once
-	wake      chan struct{} // has an element when the outbox has something new
+	wake      chan struct{} // signals that the outbox has changed
 	incoming  chan event
 	stopping  chan struct{} // closed by Close
 	cancel    context.CancelFunc
@@ -38,18 +38,17 @@ type Node struct {
 
 var _ presence.Presence = (*Node)(nil)
 
-// event is what comes from the subscription: a message, or its beginning or end.
+// event is an event of the subscription: a message, or its start or its end.
 type event struct {
-	channel, payload string
-	up               bool
-	err              error
+	channel, payload string // of a message
+	up               bool   // the subscription has started
+	err              error  // why it has ended
 }
 
-// errNoRedis: Options.Redis is required.
-var errNoRedis = errors.New("redispresence: no Redis client")
+var errNoRedis = errors.New("redispresence: Options.Redis is nil")
 
-// New joins the cluster. It does not wait for Redis: while that is away the node
-// is alone.
+// New returns a Node and joins the cluster in the background. It does not wait for
+// Redis. It fails only if opts.Redis is nil.
 func New(opts Options) (*Node, error) {
 	if opts.Redis == nil {
 		return nil, errNoRedis
@@ -85,8 +84,8 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 func (n *Node) setReady() { n.readyOnce.Do(func() { close(n.ready) }) }
 
-// Health returns the present health. A new node is degraded until it has heard
-// itself through Redis.
+// Health returns the current health. A new node is degraded until the first echo of
+// its messages arrives from Redis.
 func (n *Node) Health() Health { return n.health.get() }
 
 // Connect implements [presence.Presence].
@@ -105,12 +104,12 @@ func (n *Node) Disconnect(device string) {
 		if _, own := n.part.Device(device); n.closed || !ok || !own {
 			return
 		}
-		gone := n.part.BeginDisconnect(device)
-		for _, d := range gone {
-			n.record(op{n.leaving(user, d.Room()), device, d.Room()})
+		departures := n.part.BeginDisconnect(device)
+		for _, d := range departures {
+			n.record(op{n.leaveCode(user, d.Room()), device, d.Room()})
 		}
 		n.record(op{code: disconnect, device: device})
-		for _, d := range gone {
+		for _, d := range departures {
 			n.place(ownOp{code: leave, departure: d})
 		}
 	})
@@ -137,9 +136,9 @@ func (n *Node) Leave(device string, room ident.ID, left func()) {
 		o := ownOp{code: leave, name: device, room: room, left: left}
 		o.device, _ = n.part.Device(device)
 		user, _ := n.view.User(device)
-		there := false
-		if o.departure, there = n.part.BeginLeave(device, room); !n.closed && (there || n.order.joining(o.device, room)) {
-			n.record(op{n.leaving(user, room), device, room})
+		left := false
+		if o.departure, left = n.part.BeginLeave(device, room); !n.closed && (left || n.order.joining(o.device, room)) {
+			n.record(op{n.leaveCode(user, room), device, room})
 		}
 		n.place(o)
 	})
@@ -155,16 +154,16 @@ func (n *Node) Sync(ctx context.Context) {
 	}
 }
 
-// leaving is how the others know whether the user has left, of those versions
-// that go by it.
-func (n *Node) leaving(user, room ident.ID) code {
+// leaveCode returns the code of a leave: leaveLast if the user has no other device
+// in the room. Only older versions of this package distinguish the two.
+func (n *Node) leaveCode(user, room ident.ID) code {
 	if n.view.In(user.Key(), room.Key()) {
 		return leave
 	}
 	return leaveLast
 }
 
-// record takes note of an operation. n.mu is held.
+// record adds an operation to the outbox. n.mu must be held.
 func (n *Node) record(o op) {
 	n.outbox.record(o, n.part)
 	n.signal()
@@ -177,7 +176,7 @@ func (n *Node) signal() {
 	}
 }
 
-// post changes the outbox.
+// post changes the outbox and wakes send.
 func (n *Node) post(change func(*outbox)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -185,15 +184,15 @@ func (n *Node) post(change func(*outbox)) {
 	n.signal()
 }
 
-// Close leaves the cluster: the others drop this node's devices at once. It
-// waits for all goroutines, and where Redis does not answer for an interval and
-// the client's timeouts.
+// Close leaves the cluster. The other nodes drop this node's devices at once. Close
+// waits for all goroutines: if Redis does not answer, for an interval plus the
+// client's timeouts.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	closed := n.closed
 	n.closed = true
 	n.mu.Unlock()
-	n.alone()
+	n.echoLost()
 	n.setReady()
 	if !closed {
 		close(n.stopping)

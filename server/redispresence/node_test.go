@@ -16,17 +16,17 @@ import (
 	"github.com/puente-io/puente/server/redislink"
 )
 
-// The tests in this file run in fake time over a bus in memory that can be taken
-// away and that loses what it is told to lose.
+// The tests in this file run in fake time over a bus in memory that can fail and
+// lose messages.
 
 var errDown = errors.New("the bus is down")
 
 type memoryBus struct {
 	mu    sync.Mutex
 	down  bool
-	block bool // publish does not return before its context ends
+	block bool // publish blocks until its context is done
 	subs  map[*memorySub]bool
-	lose  func(to string, m message) bool // to a subscriber, named by its node's channel
+	lose  func(to string, m message) bool // reports whether to lose m; to is the channel of the subscriber's node
 	sent  []sent
 }
 
@@ -60,7 +60,7 @@ func (b *memoryBus) publish(ctx context.Context, frames []frame) error {
 	return nil
 }
 
-// inject publishes anything.
+// inject publishes a payload, which may be malformed.
 func (b *memoryBus) inject(channel, payload string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -119,7 +119,7 @@ func (b *memoryBus) receive(ctx context.Context, names []string, idle time.Durat
 	}
 }
 
-func (b *memoryBus) set(down bool) {
+func (b *memoryBus) setDown(down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.down = down
@@ -131,7 +131,7 @@ func (b *memoryBus) set(down bool) {
 	}
 }
 
-func (b *memoryBus) losing(lose func(to string, m message) bool) {
+func (b *memoryBus) setLose(lose func(to string, m message) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lose = lose
@@ -148,12 +148,12 @@ func (b *memoryBus) count(k kind) (n int) {
 	return n
 }
 
-// witness is a node that notes its events.
+// witness is a node that records its events.
 type witness struct {
 	*Node
-	mu        sync.Mutex
-	events    []string
-	elsewhere int // events
+	mu      sync.Mutex
+	events  []string
+	foreign int // events for foreign servers
 }
 
 func newWitness(b bus, opts Options) *witness {
@@ -169,14 +169,14 @@ func newWitness(b bus, opts Options) *witness {
 			w.events = append(w.events, fmt.Sprint(e.User, " ", verb, " ", e.Room))
 		}
 		if e.Foreign {
-			w.elsewhere++
+			w.foreign++
 		}
 		slices.Sort(w.events)
 	}})
 	return w
 }
 
-// wants checks the events since it was called last.
+// wants checks the events recorded since the last call.
 func (w *witness) wants(t *testing.T, when string, events ...string) {
 	t.Helper()
 	w.mu.Lock()
@@ -187,7 +187,7 @@ func (w *witness) wants(t *testing.T, when string, events ...string) {
 	w.events = nil
 }
 
-// has is wants that does not forget.
+// has is wants without resetting the record.
 func (w *witness) has(t *testing.T, events ...string) {
 	t.Helper()
 	w.mu.Lock()
@@ -200,10 +200,10 @@ func (w *witness) has(t *testing.T, events ...string) {
 func (w *witness) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.events, w.elsewhere = nil, 0
+	w.events, w.foreign = nil, 0
 }
 
-// kill ends a node as kill -9 does.
+// kill ends a node without bye, as kill -9 does.
 func (w *witness) kill() {
 	w.cancel()
 	w.Close()
@@ -211,7 +211,7 @@ func (w *witness) kill() {
 
 func id(s string) ident.ID { return ident.Must(ident.String(s)) }
 
-// enter connects a device and lets it join rooms.
+// enter connects a device and joins it to rooms.
 func enter(n presence.Presence, device, user string, rooms ...string) {
 	n.Connect(device, id(user))
 	for _, r := range rooms {
@@ -221,7 +221,7 @@ func enter(n presence.Presence, device, user string, rooms ...string) {
 
 func settle() { time.Sleep(100 * time.Millisecond); synctest.Wait() }
 
-// ready waits until each node knows the others.
+// ready waits until the nodes see each other.
 func ready(nodes ...*witness) {
 	for _, n := range nodes {
 		<-n.Ready()
@@ -265,13 +265,13 @@ func TestKilledNodeIsGoneWithin10s(t *testing.T) {
 			wantIn(t, n, "after", "ann", "s", false)
 			wantIn(t, n, "after", "ann", "r", true)
 			if n.View().Nodes() != 2 || n.Health().Degraded {
-				t.Errorf("%d nodes, health %+v; want 2, well", n.View().Nodes(), n.Health())
+				t.Errorf("%d nodes, health %+v; want 2, not degraded", n.View().Nodes(), n.Health())
 			}
 		}
 		x.wants(t, "after", "bob left r")
 		z.wants(t, "after", "ann left s", "bob left r")
-		if got := x.elsewhere + z.elsewhere; got != 2 || x.elsewhere*z.elsewhere != 0 {
-			t.Errorf("two users have left: %d and %d events elsewhere", x.elsewhere, z.elsewhere)
+		if got := x.foreign + z.foreign; got != 2 || x.foreign*z.foreign != 0 {
+			t.Errorf("%d and %d events for foreign servers, want 2 on one node", x.foreign, z.foreign)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -298,7 +298,7 @@ func TestBusAwayAndBack(t *testing.T) {
 				x.forget()
 				y.forget()
 				since := time.Now()
-				b.set(true)
+				b.setDown(true)
 				settle()
 				if h := x.Health(); !h.Degraded || h.Reason != redislink.Reason(errDown) || h.Since.Sub(since) > time.Second {
 					t.Errorf("health is %+v", h)
@@ -319,7 +319,7 @@ func TestBusAwayAndBack(t *testing.T) {
 				} else {
 					y.wants(t, "away", "ann left r", "bob left r", "dan joined r")
 				}
-				b.set(false)
+				b.setDown(false)
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
 				wantIn(t, x, "back", "bob", "r", false)
@@ -341,13 +341,13 @@ func TestBusAwayAndBack(t *testing.T) {
 	}
 }
 
-// A node that has subscribed again does not act upon a view that misses something:
-// until it knows what the others have done meanwhile it is degraded, and leaves wait.
+// A node that has subscribed again is degraded, and its operations wait, until it has
+// the changes that it missed.
 func TestCatchesUpFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newMemoryBus()
-		way := newCuttable(b)
-		x, y := newWitness(way, Options{}), newWitness(b, Options{})
+		link := newCuttable(b)
+		x, y := newWitness(link, Options{}), newWitness(b, Options{})
 		defer x.Close()
 		defer y.Close()
 		ready(x, y)
@@ -355,21 +355,21 @@ func TestCatchesUpFirst(t *testing.T) {
 		enter(x, "a1", "ann", "r")
 		settle()
 		x.forget()
-		way.set(true)
+		link.setCut(true)
 		settle()
 		enter(y, "a2", "ann", "r") // x misses it
 		time.Sleep(time.Second)
-		b.losing(func(to string, m message) bool { return strings.Contains(to, x.name) && m.from == y.name })
-		way.set(false)
+		b.setLose(func(to string, m message) bool { return strings.Contains(to, x.name) && m.from == y.name })
+		link.setCut(false)
 		time.Sleep(400 * time.Millisecond)
 		synctest.Wait()
 		if h := x.Health(); !h.Degraded || h.Reason != reasonBehind {
-			t.Errorf("before it has heard the other node: health is %+v", h)
+			t.Errorf("before a message of the other node: health is %+v", h)
 		}
 		x.Leave("a1", id("r"), nil)
 		settle()
-		b.losing(nil)
-		y.Connect("c1", id("cat")) // by which x sees that it has missed something
+		b.setLose(nil)
+		y.Connect("c1", id("cat")) // reveals to x that it has missed a message
 		settle()
 		wantIn(t, x, "caught up", "ann", "r", true)
 		x.wants(t, "caught up")
@@ -392,18 +392,18 @@ func TestBusBlocks(t *testing.T) {
 			enter(x, fmt.Sprint("d", i), "ann", "r")
 		}
 		if took := time.Since(before); took != 0 {
-			t.Errorf("writing waited %v", took)
+			t.Errorf("writes took %v, want 0", took)
 		}
 		x.Node.mu.Lock()
 		pending := len(x.outbox.pending)
 		x.Node.mu.Unlock()
 		if pending > 6*maxPending {
-			t.Errorf("%d operations wait", pending)
+			t.Errorf("%d operations pending, want at most %d", pending, 6*maxPending)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if !x.Health().Degraded {
-			t.Error("not degraded")
+			t.Error("x is not degraded")
 		}
 		b.mu.Lock()
 		b.block = false
@@ -426,7 +426,7 @@ func TestBusBlocks(t *testing.T) {
 }
 
 func TestLostMessagesAreMadeUpFor(t *testing.T) {
-	for _, lost := range []kind{beat, delta, state, want} {
+	for _, lost := range []kind{beat, delta, state, request} {
 		t.Run(fmt.Sprint("kind ", lost), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newMemoryBus()
@@ -438,15 +438,15 @@ func TestLostMessagesAreMadeUpFor(t *testing.T) {
 				enter(y, "w1", "witness", "r")
 				settle()
 				y.forget()
-				b.losing(func(to string, m message) bool {
+				b.setLose(func(to string, m message) bool {
 					return to == y.channels.node(y.name) && (m.kind == lost || m.kind == delta) ||
-						lost == want && m.kind == want
+						lost == request && m.kind == request
 				})
 				enter(x, "a1", "ann", "r")
 				x.Disconnect("b1")
 				settle()
 				time.Sleep(3 * time.Second)
-				b.losing(nil)
+				b.setLose(nil)
 				time.Sleep(3 * time.Second)
 				synctest.Wait()
 				wantIn(t, y, "later", "ann", "r", true)
@@ -457,7 +457,8 @@ func TestLostMessagesAreMadeUpFor(t *testing.T) {
 	}
 }
 
-// A cluster at rest asks nobody for anything, also after all have been away.
+// Nodes send no state unless one is missing: not in an idle cluster, nor after Redis
+// was away.
 func TestNoStatesWithoutNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newMemoryBus()
@@ -475,13 +476,13 @@ func TestNoStatesWithoutNeed(t *testing.T) {
 		if got := len(nodes[0].View().Devices("ann")); got != 5 || b.count(state) != 0 {
 			t.Errorf("%d devices with %d states, want 5 with 0", got, b.count(state))
 		}
-		b.set(true)
+		b.setDown(true)
 		time.Sleep(4 * time.Second)
-		b.set(false)
+		b.setDown(false)
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		if got := len(nodes[0].View().Devices("ann")); got != 5 || b.count(state) != 0 {
-			t.Errorf("back: %d devices with %d states, want 5 with 0", got, b.count(state))
+			t.Errorf("after Redis was away: %d devices with %d states, want 5 with 0", got, b.count(state))
 		}
 		late := newWitness(b, Options{})
 		defer late.Close()
@@ -492,7 +493,7 @@ func TestNoStatesWithoutNeed(t *testing.T) {
 		b.mu.Lock()
 		for _, m := range b.sent {
 			if m.kind == state && m.channel != late.channels.node(late.name) {
-				t.Errorf("a state went to %s", m.channel)
+				t.Errorf("a state was sent to %s, want only the late node", m.channel)
 			}
 		}
 		b.mu.Unlock()
@@ -510,14 +511,15 @@ func TestNoStatesWithoutNeed(t *testing.T) {
 				t.Errorf("%d devices, want 5", got)
 			}
 		}
-		// Each tells one by itself and soon all of the rest, not ten by ten.
+		// Each node answers one request alone and the others soon with one state for
+		// all, not each of the ten.
 		if got := b.count(state) - 5; got > 4*5 {
-			t.Errorf("ten nodes together took %d states", got)
+			t.Errorf("%d states for ten new nodes, want at most %d", got, 4*5)
 		}
 	})
 }
 
-// What nodes do with one user in the same instant has one order, the same on all.
+// Concurrent operations for one user on several nodes have the same order on all.
 func TestSameInstant(t *testing.T) {
 	three := func(t *testing.T, test func(b *memoryBus, x, y, z *witness)) {
 		synctest.Test(t, func(t *testing.T) {
@@ -540,7 +542,7 @@ func TestSameInstant(t *testing.T) {
 			settle()
 			time.Sleep(3 * time.Second)
 			synctest.Wait()
-			said := x.elsewhere + y.elsewhere + z.elsewhere
+			foreign := x.foreign + y.foreign + z.foreign
 			x.mu.Lock()
 			same := slices.Clone(x.events)
 			x.mu.Unlock()
@@ -548,13 +550,13 @@ func TestSameInstant(t *testing.T) {
 				wantIn(t, n, "after", "ann", "r", x.View().In("ann", "r"))
 				n.wants(t, "after", same...)
 			}
-			if said != len(same) {
-				t.Errorf("%d events elsewhere, %d here", said, len(same))
+			if foreign != len(same) {
+				t.Errorf("%d events for foreign servers, %d for local devices", foreign, len(same))
 			}
 			t.Log(same)
 		})
 	}
-	t.Run("both come", func(t *testing.T) {
+	t.Run("both join", func(t *testing.T) {
 		three(t, func(b *memoryBus, x, y, z *witness) {
 			enter(y, "b1", "bob", "r")
 			enter(z, "b2", "bob", "r")
@@ -582,7 +584,7 @@ func TestSameInstant(t *testing.T) {
 			x.has(t, "ann left r")
 		})
 	})
-	t.Run("one comes before the other leaves", func(t *testing.T) {
+	t.Run("one joins before the other leaves", func(t *testing.T) {
 		three(t, func(b *memoryBus, x, y, z *witness) {
 			y.Connect("a2", id("ann"))
 			settle()
@@ -594,7 +596,7 @@ func TestSameInstant(t *testing.T) {
 			x.has(t)
 		})
 	})
-	t.Run("one comes as the other leaves", func(t *testing.T) {
+	t.Run("one joins as the other leaves", func(t *testing.T) {
 		three(t, func(b *memoryBus, x, y, z *witness) {
 			y.Connect("a2", id("ann"))
 			settle()
@@ -602,7 +604,7 @@ func TestSameInstant(t *testing.T) {
 			x.Leave("a1", id("r"), nil)
 			settle()
 			if !z.View().In("ann", "r") {
-				t.Error("ann is not there")
+				t.Error("ann is not in r")
 			}
 		})
 	})
@@ -630,7 +632,7 @@ func TestHostileMessages(t *testing.T) {
 		for _, payload := range []string{
 			"", "x", "{}", "\xdd\xff\xff\xff\xff", "\x97\x01\xa1x\xff", string(theft), string(flood), string(orphan),
 			string(encode(kinds, "k", 1, 0)), string(encode(beat, "", 1, 0)), string(encode(beat, "a#b", 1, 0)),
-			string(make([]byte, 2*maxFrameBytes)), string(encode(beat, "ghost", 1<<63, 1)), string(encode(want, "ghost", 0, 0)),
+			string(make([]byte, 2*maxFrameBytes)), string(encode(beat, "ghost", 1<<63, 1)), string(encode(request, "ghost", 0, 0)),
 			string(encode(bye, "nobody", 0, 0)), string(encode(state, "short", 1, 0)),
 		} {
 			b.inject(all, payload)
@@ -643,29 +645,30 @@ func TestHostileMessages(t *testing.T) {
 		for _, n := range []*witness{x, y} {
 			wantIn(t, n, "after", "ann", "r", true)
 			if nodes := n.View().Nodes(); nodes > maxPeers+1 {
-				t.Errorf("%d nodes", nodes)
+				t.Errorf("%d nodes, want at most %d", nodes, maxPeers+1)
 			}
 			if n.View().Connected("u") {
-				t.Error("more entries than allowed")
+				t.Error("a node has accepted more entries than MaxEntries")
 			}
 			if got := n.Stats().Malformed; got < 10 {
-				t.Errorf("%d malformed messages counted", got)
+				t.Errorf("%d malformed messages counted, want at least 10", got)
 			}
 		}
-		before := x.Stats().Asked
+		before := x.Stats().Requested
 		for range 300 {
 			b.inject(all, string(encode(beat, "ghost", 1<<63, 0)))
 			time.Sleep(100 * time.Millisecond)
 		}
-		// A question every 8 s in the end, however often what is missed is named;
-		// some are to the others, who fall silent.
-		if asked := x.Stats().Asked - before; asked < 3 || asked > 30 {
-			t.Errorf("asked %d times", asked)
+		// The backoff ends at one request every 8 s, however often beats show that the
+		// state is missing. Some requests go to the other injected nodes, until they are
+		// dropped.
+		if requested := x.Stats().Requested - before; requested < 3 || requested > 30 {
+			t.Errorf("%d requests, want 3 to 30", requested)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if got := x.View().Nodes(); got != 2 {
-			t.Errorf("%d nodes are left, want 2", got)
+			t.Errorf("%d nodes left, want 2", got)
 		}
 		enter(y, "b1", "bob", "r")
 		settle()
@@ -673,7 +676,7 @@ func TestHostileMessages(t *testing.T) {
 	})
 }
 
-// A process that was stopped does not take the others for dead when it goes on.
+// A process that was suspended does not drop its peers when it resumes.
 func TestSleep(t *testing.T) {
 	now := time.Now()
 	v := presence.NewView()
@@ -684,6 +687,6 @@ func TestSleep(t *testing.T) {
 	now = now.Add(time.Minute)
 	ps.tick(now)
 	if len(ps.nodes) != 1 {
-		t.Error("the peer was dropped before it could be heard")
+		t.Error("the peer was dropped before its messages were read")
 	}
 }

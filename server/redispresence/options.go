@@ -8,35 +8,34 @@ import (
 
 // Options configures a [Node]. Only Redis is required.
 type Options struct {
-	// Redis is how to reach Redis: one server, Sentinel or a Redis Cluster. It
-	// is not closed by the Node, which uses up to two of its connections; it
-	// should have timeouts of a second or two, speak RESP2 and repeat no
-	// command by itself. Required.
+	// Redis is a client of one server, of Sentinel or of a Redis Cluster. The Node
+	// uses up to two of its connections and does not close it. The client should have
+	// timeouts of one or two seconds, speak RESP2 and not retry commands. Required.
 	Redis redis.UniversalClient
-	// Prefix is the start of the channels' names. Default: "socket.io".
+	// Prefix is the prefix of the channel names. Default: "socket.io".
 	Prefix string
-	// Interval is how often a node says that it is there. All times follow
-	// from it: a join waits for its place for half of one, a node is degraded that
-	// does not hear itself for 3 intervals, a node is gone that is not heard for 6,
-	// and all others are after 10 without Redis. All nodes of a cluster should have the same. Default: 1 s.
+	// Interval is the time between two heartbeats of a node. The other times are
+	// multiples of it: an operation waits at most half an interval to be ordered, a
+	// node is degraded after 3 without an echo, a silent node is dropped after 6, and
+	// all others after 10 without Redis. All nodes of a cluster should have the same
+	// Interval. Default: 1 s.
 	Interval time.Duration
-	// MaxEntries bounds the devices and their memberships in rooms, counted
-	// together, that are held of all other nodes; what is more is ignored, and
-	// counted as malformed. Default: 8,388,608.
+	// MaxEntries is the maximum number of devices plus memberships in rooms held of
+	// all other nodes together. A message that exceeds it is ignored and counted as
+	// malformed. Default: 8,388,608.
 	MaxEntries int
 	// Hooks observe the node.
 	Hooks Hooks
 }
 
-// Hooks are functions that are told what happens; those that are nil are not.
-// They are called without locks and must return soon.
+// Hooks are optional callbacks. They are called without locks and must return soon.
 type Hooks struct {
-	// Health: the health has changed.
+	// Health is called when the health has changed.
 	Health func(Health)
-	// Failed: Redis could not be reached, or has refused something.
+	// Failed is called when Redis cannot be reached or refuses a command.
 	Failed func(error)
-	// Malformed: what came on a channel is no message, or cannot follow on what
-	// came before, and is ignored.
+	// Malformed is called when a message is ignored because it is malformed, out of
+	// sequence or exceeds a bound.
 	Malformed func(channel string, err error)
 }
 
@@ -53,23 +52,24 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// times are the time limits that follow from the interval.
+// times holds the durations derived from the interval.
 type times struct {
-	interval time.Duration
-	deaf     time.Duration // not hearing oneself, after which Redis is away
-	dead     time.Duration // not hearing a node, after which it is gone
-	away     time.Duration // not hearing oneself, after which all others are gone
-	place    time.Duration // for an operation to come back, after which it is not waited for
-	ask      time.Duration // between the first two questions for a state
-	lastAsk  time.Duration // between two of many
-	retry    time.Duration // between two attempts to reach Redis
-	publish  time.Duration // for one pipeline
-	remember time.Duration // a node that was silent, in case that it comes back
+	interval        time.Duration
+	echoTimeout     time.Duration // without an echo, after which Redis counts as away
+	peerTimeout     time.Duration // without a message of a peer, after which it is dropped
+	isolatedTimeout time.Duration // without an echo, after which all peers are dropped
+	orderTimeout    time.Duration // after which an operation without an echo is applied
+	requestMin      time.Duration // between the first two requests for a state
+	requestMax      time.Duration // between later ones, with exponential backoff
+	retry           time.Duration // between two attempts to reach Redis
+	publishTimeout  time.Duration // of one pipeline
+	rememberSilent  time.Duration // how long a peer dropped for silence is recognized when it returns
 }
 
 func newTimes(interval time.Duration) times {
 	return times{
-		interval: interval, deaf: 3 * interval, dead: 6 * interval, away: 10 * interval, place: interval / 2,
-		ask: interval / 2, lastAsk: 8 * interval, retry: interval / 4, publish: 2 * interval, remember: 3600 * interval,
+		interval: interval, echoTimeout: 3 * interval, peerTimeout: 6 * interval, isolatedTimeout: 10 * interval,
+		orderTimeout: interval / 2, requestMin: interval / 2, requestMax: 8 * interval, retry: interval / 4,
+		publishTimeout: 2 * interval, rememberSilent: 3600 * interval,
 	}
 }

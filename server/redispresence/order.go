@@ -7,31 +7,32 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// order is the operations of this node that wait for their place in the order of
-// the cluster. Redis hands what is published to all nodes in one order, the
-// publisher included. So an operation has its place when this node hears it: what
-// it has heard of others by then comes before, on every node. Node.mu guards it.
+// order holds the node's own operations that are not yet ordered. Redis delivers
+// messages to all nodes in the same order, the publisher included. So an operation is
+// ordered when its echo arrives: everything this node has received by then precedes
+// it, on every node. Node.mu guards order.
 type order struct {
-	live   bool   // what is published comes back
-	behind bool   // what others have published is missing, and is waited for
-	heard  uint64 // the last operation that has come back
-	ops    []ownOp
+	echoing bool   // echoes arrive
+	behind  bool   // messages of other nodes are missing, and operations wait for them
+	echoed  uint64 // the last operation whose echo has arrived
+	ops     []ownOp
 }
 
-// ownOp is a join, or a leave, or nothing but a call of left.
+// ownOp is a join, a leave, or only a call of left.
 type ownOp struct {
-	seq       uint64 // of the outbox
+	seq       uint64 // the number of operations in the outbox that must be echoed
 	at        time.Time
 	code      code
-	name      string // of the device
+	name      string // the device's name
 	device    presence.Device
 	room      ident.ID
-	departure presence.Departure // of a leave that has begun
+	departure presence.Departure // of a leave; zero if the device was not in the room
 	placed    func(presence.Placement)
 	left      func()
 }
 
-// joining reports whether the device is to be in the room when all has its place.
+// joining reports whether the device will be in the room, by the last operation that
+// waits. It is false if no operation for the two waits.
 func (o *order) joining(d presence.Device, room ident.ID) (is bool) {
 	for i := range o.ops {
 		if w := &o.ops[i]; w.device == d && w.room.Equal(room) && d != (presence.Device{}) {
@@ -41,8 +42,8 @@ func (o *order) joining(d presence.Device, room ident.ID) (is bool) {
 	return is
 }
 
-// joins returns what waits for its place by device, for the state that is told:
-// the rooms in which its entry is to be beside those that the view has.
+// joins returns the rooms that devices are about to join, by device name. The state
+// that is sent includes them besides those in the view.
 func (o *order) joins() map[string][]ident.ID {
 	rooms := make(map[string][]ident.ID)
 	for i := range o.ops {
@@ -54,27 +55,27 @@ func (o *order) joins() map[string][]ident.ID {
 	return rooms
 }
 
-// place has an operation wait for its place, which is behind all that has been
-// recorded. n.mu is held, by a function that is called by write.
+// place appends an operation, which is ordered after everything recorded so far. It
+// must be called from a function passed to write.
 func (n *Node) place(o ownOp) {
 	o.seq, o.at = n.outbox.seq, time.Now()
 	n.order.ops = append(n.order.ops, o)
 }
 
-// waits reports whether an operation waits for its place.
-func (o *order) waits(w *ownOp) bool { return o.live && (o.behind || w.seq > o.heard) }
+// waits reports whether an operation is still to be ordered.
+func (o *order) waits(w *ownOp) bool { return o.echoing && (o.behind || w.seq > o.echoed) }
 
-// write calls f, which changes the part, the outbox or the order. Then it does
-// the operations that have their place, or have waited too long for it, and what
-// follows from them: all, if nothing comes back; none, while the view misses
-// something.
+// write calls f, which may change the part, the outbox and the order, with n.mu held.
+// It then applies the operations that are ordered or have waited too long, and
+// delivers the events: all operations if no echoes arrive, none while the node is
+// behind.
 func (n *Node) write(f func()) {
 	n.mu.Lock()
 	f()
 	done := 0
 	for i := range n.order.ops {
 		o := &n.order.ops[i]
-		if n.order.waits(o) && !n.closed && time.Since(o.at) <= n.times.place {
+		if n.order.waits(o) && !n.closed && time.Since(o.at) <= n.times.orderTimeout {
 			break
 		}
 		done++
@@ -97,8 +98,8 @@ func (n *Node) write(f func()) {
 	}
 }
 
-// do does an operation in the view. What it returns is to be called without
-// locks. n.mu is held.
+// do applies an operation to the view. The caller must call the returned function,
+// if any, without locks. n.mu must be held.
 func (n *Node) do(o *ownOp) func() {
 	if o.code == join {
 		if !n.closed && n.part.Place(o.device, o.room, o.placed) {
@@ -109,23 +110,23 @@ func (n *Node) do(o *ownOp) func() {
 	}
 	if o.departure != (presence.Departure{}) {
 		n.part.Finish(o.departure)
-	} else if d, ok := n.part.Device(o.name); ok && d == o.device { // it had not been in when it left
+	} else if d, ok := n.part.Device(o.name); ok && d == o.device { // the join may have been applied since Leave
 		n.part.Leave(o.name, o.room)
 	}
 	return o.left
 }
 
-// heard notes that the node has heard itself, and up to which operation.
-func (n *Node) heard(seq uint64) {
+// echoed records an echo that confirms all operations up to seq.
+func (n *Node) echoed(seq uint64) {
 	n.write(func() {
-		n.order.live = !n.closed
-		n.order.heard = max(n.order.heard, seq)
+		n.order.echoing = !n.closed
+		n.order.echoed = max(n.order.echoed, seq)
 	})
 }
 
-// await makes operations wait, or no longer, although this node has heard them:
-// the view misses something of the others that came before.
-func (n *Node) await(is bool) {
+// setBehind sets whether operations wait although their echo has arrived, because
+// the view lacks messages of other nodes that precede them.
+func (n *Node) setBehind(is bool) {
 	n.mu.Lock()
 	same := n.order.behind == is
 	n.mu.Unlock()
@@ -134,8 +135,8 @@ func (n *Node) await(is bool) {
 	}
 }
 
-// alone notes that what is published does not come back, for now.
-func (n *Node) alone() { n.write(func() { n.order.live = false }) }
+// echoLost records that echoes do not arrive at present.
+func (n *Node) echoLost() { n.write(func() { n.order.echoing = false }) }
 
-// overdue does the operations that have waited too long.
-func (n *Node) overdue() { n.write(func() {}) }
+// runOverdue applies the operations that have waited too long.
+func (n *Node) runOverdue() { n.write(func() {}) }

@@ -8,36 +8,36 @@ import (
 	"github.com/puente-io/puente/server/presence"
 )
 
-// maxPending is after how many operations that wait for Redis the node's state
-// is sent instead, unless it is longer.
+// maxPending is the number of pending operations above which the state is sent
+// instead, unless the state is larger.
 const maxPending = 8192
 
-// outbox is what the node has to tell. It is guarded by Node.mu, as is the
-// node's part of the view: what is taken is true of one moment.
+// outbox holds what the node has to publish. Node.mu guards it together with the
+// node's part of the view, so that what take returns is consistent.
 type outbox struct {
 	self     string
 	channels channels
 
-	seq     uint64
-	pending []op
-	whole   bool            // what was pending is lost: all need the state
-	wants   map[string]bool // nodes that want the state
-	asks    map[string]bool // nodes whose state this one wants
-	hello   bool            // the others are to tell that they are there
-	beat    bool
+	seq          uint64 // the number of operations since the start
+	pending      []op
+	allNeedState bool            // pending operations were lost
+	requesters   map[string]bool // nodes that have requested this node's state
+	requests     map[string]bool // nodes whose state this node requests
+	hello        bool            // the next beat asks all nodes for a beat
+	beat         bool            // a beat is due
 
-	pause time.Duration // between two states that were asked for
-	told  time.Time     // when the last was
+	pause     time.Duration // between two requested states
+	lastState time.Time     // when the last requested state was taken
 }
 
 func newOutbox(self string, c channels, pause time.Duration) outbox {
-	return outbox{self: self, channels: c, pause: pause, wants: make(map[string]bool), asks: make(map[string]bool)}
+	return outbox{self: self, channels: c, pause: pause, requesters: make(map[string]bool), requests: make(map[string]bool)}
 }
 
-// record notes an operation.
+// record numbers an operation and adds it to the pending ones.
 func (b *outbox) record(o op, part *presence.Part) {
 	b.seq++
-	if b.whole {
+	if b.allNeedState {
 		return
 	}
 	if len(b.pending) >= maxPending && len(b.pending) > part.Size() {
@@ -47,48 +47,50 @@ func (b *outbox) record(o op, part *presence.Part) {
 	b.pending = append(b.pending, o)
 }
 
-// lose makes all nodes get the state instead of what is, or was, pending.
+// lose discards the pending operations and makes the next take return the state for
+// all nodes.
 func (b *outbox) lose() {
 	b.pending = nil
-	b.whole = true
+	b.allNeedState = true
 }
 
-// take returns all there is to tell, in order, as the frames to publish.
-// lossy reports whether the others miss something if they do not arrive. States
-// that are asked for wait where one has just been told: many ask together.
+// take empties the outbox and returns its contents as frames to publish in order.
+// lossy reports whether they include operations or a state for all, so that lose must
+// be called if they do not arrive. Requested states stay in the outbox if the last
+// one was taken less than pause ago: requests come in bursts.
 func (b *outbox) take(part *presence.Part, waiting *order) (frames []frame, lossy bool) {
-	if b.whole {
+	if b.allNeedState {
 		frames = b.state(frames, part, waiting, b.channels.all)
-		clear(b.wants)
+		clear(b.requesters)
 	} else {
 		frames = b.deltas(frames)
 	}
 	lossy = len(frames) > 0
-	b.pending, b.whole = nil, false
-	if now := time.Now(); len(b.wants) > 0 && now.Sub(b.told) >= b.pause {
-		channel := b.channels.all // one for all: those who have it do not decode it
-		if len(b.wants) == 1 {
-			for node := range b.wants {
+	b.pending, b.allNeedState = nil, false
+	if now := time.Now(); len(b.requesters) > 0 && now.Sub(b.lastState) >= b.pause {
+		channel := b.channels.all // one state for all requesters; other nodes skip it
+		if len(b.requesters) == 1 {
+			for node := range b.requesters {
 				channel = b.channels.node(node)
 			}
 		}
 		frames = b.state(frames, part, waiting, channel)
-		b.told = now
-		clear(b.wants)
+		b.lastState = now
+		clear(b.requesters)
 	}
-	for _, node := range slices.Sorted(maps.Keys(b.asks)) {
-		frames = append(frames, frame{b.channels.node(node), encode(want, b.self, b.seq, 0)})
+	for _, node := range slices.Sorted(maps.Keys(b.requests)) {
+		frames = append(frames, frame{b.channels.node(node), encode(request, b.self, b.seq, 0)})
 	}
-	clear(b.asks)
+	clear(b.requests)
 	if b.hello || b.beat {
-		frames = append(frames, b.alive())
+		frames = append(frames, b.beatFrame())
 	}
 	b.hello, b.beat = false, false
 	return frames, lossy
 }
 
-// alive is the message that the node is there.
-func (b *outbox) alive() frame {
+// beatFrame returns a heartbeat.
+func (b *outbox) beatFrame() frame {
 	hello := uint64(0)
 	if b.hello {
 		hello = 1
@@ -96,6 +98,7 @@ func (b *outbox) alive() frame {
 	return frame{b.channels.all, encode(beat, b.self, b.seq, hello)}
 }
 
+// deltas appends the pending operations.
 func (b *outbox) deltas(frames []frame) []frame {
 	var p packer
 	seq := b.seq - uint64(len(b.pending))
@@ -115,9 +118,9 @@ func (b *outbox) deltas(frames []frame) []frame {
 	return frames
 }
 
-// state appends the state of this moment, with what waits for its place: it has
-// been numbered. Its chunks are numbered, of as many as
-// there are; nothing of the node's comes between them.
+// state appends the current state, in chunks. It includes the joins that wait to be
+// ordered, since they are numbered already. The chunks must be published without
+// other operations between them.
 func (b *outbox) state(frames []frame, part *presence.Part, waiting *order, channel string) []frame {
 	var p packer
 	var full []packer

@@ -11,64 +11,64 @@ import (
 const maxPeers = 1024
 
 var (
-	errCrowded = errors.New("redispresence: message ignored: more nodes or devices than are held")
-	errOrder   = errors.New("redispresence: message ignored: not what can follow")
+	errTooMany  = errors.New("redispresence: message ignored: too many nodes or devices")
+	errSequence = errors.New("redispresence: message ignored: out of sequence")
 )
 
-// peers is what this node holds of the others. It belongs to one goroutine.
+// peers tracks the other nodes. It must be used by one goroutine only.
 type peers struct {
 	self       string
 	view       *presence.View
 	times      times
 	maxEntries int
 
-	nodes  map[string]*peer
-	held   int       // entries of all peers, staged ones included
-	heard  time.Time // this node by itself, last
-	never  bool      // heard so far
-	ticked time.Time
-	began  time.Time
-	since  time.Time            // this node hears itself on its present subscription; zero: not yet
-	behind time.Time            // since when something that the others have published may be missing; zero: nothing is
-	silent map[string]time.Time // nodes that were dropped because they were silent
+	nodes     map[string]*peer
+	held      int       // devices and memberships of all peers, staged ones included
+	lastEcho  time.Time // start time if there was none
+	noEcho    bool      // no echo has arrived yet
+	ticked    time.Time
+	began     time.Time
+	firstEcho time.Time            // on the current subscription; zero: none yet
+	behind    time.Time            // since when messages of peers may be missing; zero: none are
+	silent    map[string]time.Time // nodes dropped for silence, by the time of the drop
 
-	// What a call leaves behind for the caller to pass on.
-	asks  []string
-	want  []string // nodes that want this one's state
-	hello bool     // a node wants to know who is there
+	// Results of take and tick, which the caller must pass on and reset.
+	requests   []string // nodes whose state must be requested
+	requesters []string // nodes that have requested this node's state
+	hello      bool     // a node has asked for a beat
 }
 
 // peer is another node.
 type peer struct {
-	name   string
-	part   *presence.Part
-	heard  time.Time
-	seq    uint64 // what the part is true of, if synced
-	synced bool
-	proven bool // synced by something that came on the present subscription
+	name     string
+	part     *presence.Part
+	heard    time.Time // when its last message arrived
+	seq      uint64    // the operation up to which part is complete, if synced
+	synced   bool
+	verified bool // shown to be synced by a message on the current subscription
 
-	askAt time.Time     // when to ask for the state (again)
-	delay time.Duration // until asking once more
-	held  int
+	requestAt    time.Time     // when its state may be requested again
+	requestDelay time.Duration // until the request after that
+	held         int           // size of part as counted in peers.held
 
-	staged    map[string]*presence.Entry // chunks of a state that has begun
+	staged    map[string]*presence.Entry // a state whose chunks are incomplete
 	stagedSeq uint64
-	chunks    uint64
-	entries   int // staged
+	chunks    uint64 // received so far
+	entries   int    // staged devices and memberships
 }
 
 func newPeers(self string, view *presence.View, t times, maxEntries int, now time.Time) *peers {
 	return &peers{
 		self: self, view: view, times: t, maxEntries: maxEntries,
-		nodes: make(map[string]*peer), silent: make(map[string]time.Time), heard: now, never: true, ticked: now, began: now, behind: now,
+		nodes: make(map[string]*peer), silent: make(map[string]time.Time), lastEcho: now, noEcho: true, ticked: now, began: now, behind: now,
 	}
 }
 
-// take applies a message. Its error says why it was ignored.
+// take applies a message. If it returns an error, the message was ignored.
 func (ps *peers) take(m message, now time.Time) error {
 	if m.from == ps.self {
 		if m.kind == beat {
-			ps.hear(now)
+			ps.echo(now)
 		}
 		return nil
 	}
@@ -78,15 +78,15 @@ func (ps *peers) take(m message, now time.Time) error {
 			return nil
 		}
 		if len(ps.nodes) >= maxPeers {
-			return errCrowded
+			return errTooMany
 		}
-		p = &peer{name: m.from, part: ps.view.Part(m.from), delay: ps.times.ask}
+		p = &peer{name: m.from, part: ps.view.Part(m.from), requestDelay: ps.times.requestMin}
 		ps.nodes[m.from] = p
 		if _, back := ps.silent[m.from]; back {
 			delete(ps.silent, m.from)
-			p.part.SetAnnouncer(ps.speaks(m.from, nil))
+			p.part.SetAnnouncer(ps.isAnnouncer(m.from, nil))
 		}
-		// What has done nothing, or only what comes now, needs no asking.
+		// A node without operations, or with none before this message, is complete.
 		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
 		if !p.synced {
 			ps.fallBehind(now)
@@ -97,59 +97,58 @@ func (ps *peers) take(m message, now time.Time) error {
 	case beat:
 		ps.hello = ps.hello || m.index == 1
 		if !p.synced || p.seq < m.seq {
-			ps.miss(p, now)
+			ps.markStale(p, now)
 		} else {
-			p.proven = true
+			p.verified = true
 		}
 		return nil
 	case delta:
 		return ps.delta(p, m, now)
 	case state:
 		return ps.state(p, m, now)
-	case want:
-		ps.want = append(ps.want, m.from)
+	case request:
+		ps.requesters = append(ps.requesters, m.from)
 		return nil
 	default:
-		p.part.SetAnnouncer(ps.speaks(p.name, nil))
+		p.part.SetAnnouncer(ps.isAnnouncer(p.name, nil))
 		ps.drop(p)
 		return nil
 	}
 }
 
-// hear notes that this node hears itself: Redis is there, both ways. Where it
-// was not, nobody could be heard, and the others get their time anew.
-func (ps *peers) hear(now time.Time) {
-	if now.Sub(ps.heard) > ps.times.deaf {
+// echo records that an echo has arrived, so Redis works in both directions. After a
+// time without echoes no peer could be heard, so their timeouts start again.
+func (ps *peers) echo(now time.Time) {
+	if now.Sub(ps.lastEcho) > ps.times.echoTimeout {
 		for _, p := range ps.nodes {
 			p.heard = now
 		}
 	}
-	if ps.since.IsZero() || now.Sub(ps.heard) > ps.times.deaf {
-		ps.since = now
+	if ps.firstEcho.IsZero() || now.Sub(ps.lastEcho) > ps.times.echoTimeout {
+		ps.firstEcho = now
 	}
-	ps.heard, ps.never = now, false
+	ps.lastEcho, ps.noEcho = now, false
 }
 
-// subscribed notes that a subscription has begun: what was published before may
-// have been missed.
+// subscribed records a new subscription. Messages published before may have been
+// missed.
 func (ps *peers) subscribed(now time.Time) {
-	ps.since, ps.behind = time.Time{}, now
+	ps.firstEcho, ps.behind = time.Time{}, now
 	for _, p := range ps.nodes {
-		p.proven = false
+		p.verified = false
 	}
 }
 
-// caughtUp reports whether nothing is missed of what the other nodes have
-// published.
+// caughtUp reports whether no message of the peers is missing.
 func (ps *peers) caughtUp(now time.Time) bool {
 	if ps.behind.IsZero() {
 		return true
 	}
-	if ps.since.IsZero() || now.Sub(ps.since) < ps.times.interval/4 { // for the others to say that they are there
+	if ps.firstEcho.IsZero() || now.Sub(ps.firstEcho) < ps.times.interval/4 { // peers have this long to answer hello
 		return false
 	}
 	for _, p := range ps.nodes {
-		if !p.synced || !p.proven {
+		if !p.synced || !p.verified {
 			return false
 		}
 	}
@@ -157,59 +156,61 @@ func (ps *peers) caughtUp(now time.Time) bool {
 	return true
 }
 
-// waits reports whether this node's operations wait until it has caught up. They do
-// not for long: a node of which more is missing than is held never does.
-func (ps *peers) waits(now time.Time) bool {
-	return !ps.caughtUp(now) && now.Sub(ps.behind) < ps.times.place
+// mustWait reports whether this node's operations wait until it has caught up. That
+// is limited in time, because a node never catches up with a peer that exceeds the
+// bounds.
+func (ps *peers) mustWait(now time.Time) bool {
+	return !ps.caughtUp(now) && now.Sub(ps.behind) < ps.times.orderTimeout
 }
 
-// fallBehind notes that something is missing.
+// fallBehind records that messages of a peer are missing.
 func (ps *peers) fallBehind(now time.Time) {
 	if ps.behind.IsZero() {
 		ps.behind = now
 	}
 }
 
-// hears reports whether this node has heard itself lately.
-func (ps *peers) hears(now time.Time) bool {
-	return !ps.never && now.Sub(ps.heard) <= ps.times.deaf
+// echoing reports whether the last echo is recent enough.
+func (ps *peers) echoing(now time.Time) bool {
+	return !ps.noEcho && now.Sub(ps.lastEcho) <= ps.times.echoTimeout
 }
 
-// miss notes that the part does not follow its node, and asks for the state; as
-// seldom as it is in vain.
-func (ps *peers) miss(p *peer, now time.Time) {
+// markStale records that operations of the peer are missing and requests its state,
+// with exponential backoff.
+func (ps *peers) markStale(p *peer, now time.Time) {
 	p.synced = false
 	ps.fallBehind(now)
 	ps.unstage(p)
-	if now.Before(p.askAt) {
+	if now.Before(p.requestAt) {
 		return
 	}
-	ps.asks = append(ps.asks, p.name)
-	p.askAt = now.Add(p.delay)
-	p.delay = min(2*p.delay, ps.times.lastAsk)
+	ps.requests = append(ps.requests, p.name)
+	p.requestAt = now.Add(p.requestDelay)
+	p.requestDelay = min(2*p.requestDelay, ps.times.requestMax)
 }
 
+// delta applies operations.
 func (ps *peers) delta(p *peer, m message, now time.Time) error {
 	if p.synced && m.seq <= p.seq {
 		return nil
 	}
 	if !p.synced || p.seq != m.seq-uint64(len(m.ops)) {
-		ps.miss(p, now)
+		ps.markStale(p, now)
 		return nil
 	}
 	if ps.held+len(m.ops) > ps.maxEntries {
-		ps.miss(p, now)
-		return errCrowded
+		ps.markStale(p, now)
+		return errTooMany
 	}
 	for _, o := range m.ops {
 		apply(p.part, o)
 	}
-	p.seq, p.proven = m.seq, true
+	p.seq, p.verified = m.seq, true
 	ps.count(p)
 	return nil
 }
 
-// apply does one operation.
+// apply applies one operation to a part.
 func apply(part *presence.Part, o op) {
 	switch o.code {
 	case connect:
@@ -223,22 +224,22 @@ func apply(part *presence.Part, o op) {
 	}
 }
 
-// state takes a chunk of a node's state, and with the last one the state.
+// state stages a chunk of the peer's state. The last chunk replaces the part.
 func (ps *peers) state(p *peer, m message, now time.Time) error {
 	if p.synced && m.seq <= p.seq {
-		return nil // others have asked for it
+		return nil // requested by others, or no newer than the part
 	}
 	if m.index == 0 {
 		ps.unstage(p)
 		p.staged, p.stagedSeq = make(map[string]*presence.Entry), m.seq
 	}
 	if p.staged == nil || m.index != p.chunks || m.seq != p.stagedSeq {
-		ps.miss(p, now)
+		ps.markStale(p, now)
 		return nil
 	}
 	if ps.held+len(m.ops) > ps.maxEntries {
-		ps.miss(p, now)
-		return errCrowded
+		ps.markStale(p, now)
+		return errTooMany
 	}
 	p.chunks++
 	p.entries += len(m.ops)
@@ -251,8 +252,8 @@ func (ps *peers) state(p *peer, m message, now time.Time) error {
 		case o.code == join && e != nil:
 			e.Rooms = append(e.Rooms, o.id)
 		default:
-			ps.miss(p, now)
-			return errOrder
+			ps.markStale(p, now)
+			return errSequence
 		}
 	}
 	if p.chunks < m.count {
@@ -265,23 +266,26 @@ func (ps *peers) state(p *peer, m message, now time.Time) error {
 	ps.unstage(p)
 	p.part.Replace(entries)
 	p.part.SetAnnouncer(false)
-	p.seq, p.synced, p.proven = m.seq, true, true
-	p.askAt, p.delay = time.Time{}, ps.times.ask
+	p.seq, p.synced, p.verified = m.seq, true, true
+	p.requestAt, p.requestDelay = time.Time{}, ps.times.requestMin
 	ps.count(p)
 	return nil
 }
 
+// unstage discards an incomplete state.
 func (ps *peers) unstage(p *peer) {
 	ps.held -= p.entries
 	p.staged, p.chunks, p.entries = nil, 0, 0
 }
 
+// count updates held after a change of the part.
 func (ps *peers) count(p *peer) {
 	size := p.part.Size()
 	ps.held += size - p.held
 	p.held = size
 }
 
+// drop removes the peer and its devices.
 func (ps *peers) drop(p *peer) {
 	ps.unstage(p)
 	ps.held -= p.held
@@ -289,39 +293,38 @@ func (ps *peers) drop(p *peer) {
 	p.part.Drop()
 }
 
-// speaks reports whether this node, and no other, answers for a node that cannot
-// do so itself: the first by name of those that are there.
-func (ps *peers) speaks(name string, gone map[string]bool) bool {
+// isAnnouncer reports whether this node announces the changes of a node that cannot
+// do so itself: the first node by name does, except name and those in dropped.
+func (ps *peers) isAnnouncer(name string, dropped map[string]bool) bool {
 	for other := range ps.nodes {
-		if other < ps.self && other != name && !gone[other] {
+		if other < ps.self && other != name && !dropped[other] {
 			return false
 		}
 	}
 	return true
 }
 
-// complete reports whether the node knows what the others know, or has waited
-// long enough.
+// complete reports whether the node has the states of its peers or has waited long
+// enough.
 func (ps *peers) complete(now time.Time) bool {
 	if now.Sub(ps.began) > 2*ps.times.interval {
 		return true
 	}
-	return ps.hears(now) && ps.caughtUp(now)
+	return ps.echoing(now) && ps.caughtUp(now)
 }
 
-// tick does what time brings: it drops nodes that are silent, and asks again. It
-// is to be called once in an interval.
+// tick drops silent peers and repeats requests. It must be called once an interval.
 func (ps *peers) tick(now time.Time) {
-	late := now.Sub(ps.ticked) > ps.times.deaf
+	late := now.Sub(ps.ticked) > ps.times.echoTimeout
 	ps.ticked = now
-	if late { // it was this process that slept: what the others said is not read yet
-		ps.heard = now
+	if late { // this process was suspended and has not read the messages of its peers yet
+		ps.lastEcho = now
 		for _, p := range ps.nodes {
 			p.heard = now
 		}
 	}
-	away := now.Sub(ps.heard)
-	if away > ps.times.away { // what is published reaches nobody else either
+	away := now.Sub(ps.lastEcho)
+	if away > ps.times.isolatedTimeout { // this node's messages do not reach the peers either
 		for _, p := range ps.nodes {
 			ps.drop(p)
 		}
@@ -330,22 +333,22 @@ func (ps *peers) tick(now time.Time) {
 	silent := make(map[string]bool)
 	for _, p := range ps.nodes {
 		switch {
-		case away <= ps.times.deaf && now.Sub(p.heard) > ps.times.dead:
+		case away <= ps.times.echoTimeout && now.Sub(p.heard) > ps.times.peerTimeout:
 			silent[p.name] = true
 		case !p.synced:
-			ps.miss(p, now)
+			ps.markStale(p, now)
 		}
 	}
 	for name := range silent {
 		p := ps.nodes[name]
-		p.part.SetAnnouncer(ps.speaks(name, silent))
+		p.part.SetAnnouncer(ps.isAnnouncer(name, silent))
 		ps.drop(p)
 		if len(ps.silent) < maxPeers {
 			ps.silent[name] = now
 		}
 	}
 	for name, since := range ps.silent {
-		if now.Sub(since) > ps.times.remember {
+		if now.Sub(since) > ps.times.rememberSilent {
 			delete(ps.silent, name)
 		}
 	}

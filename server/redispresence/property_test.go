@@ -12,11 +12,11 @@ import (
 	"github.com/puente-io/puente/server/presence/presencetest"
 )
 
-// cuttable is one node's way to a bus, which can be cut.
+// cuttable is one node's link to a bus, which can be cut.
 type cuttable struct {
 	bus
 	mu  sync.Mutex
-	cut chan struct{} // closed while it is cut
+	cut chan struct{} // closed while the link is cut
 }
 
 func newCuttable(b bus) *cuttable { return &cuttable{bus: b, cut: make(chan struct{})} }
@@ -27,7 +27,7 @@ func (c *cuttable) state() chan struct{} {
 	return c.cut
 }
 
-func (c *cuttable) set(cut bool) {
+func (c *cuttable) setCut(cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cut {
@@ -70,9 +70,9 @@ func (c *cuttable) receive(ctx context.Context, names []string, idle time.Durati
 	return errDown
 }
 
-// Whatever users do on three nodes, and whatever happens to a node meanwhile, no
-// device is sent what contradicts what it knows, and in the end all know who is
-// there: no ghosts, nobody missing, nobody announced twice.
+// TestProperty lets users act at random on three nodes while one node may be killed
+// or lose Redis. No event contradicts what a device has learned, and in the end all
+// devices know exactly the users that are in their rooms.
 func TestProperty(t *testing.T) {
 	rounds := 150
 	if testing.Short() {
@@ -94,12 +94,12 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 	type member struct {
 		*presencetest.Node
 		node *witness
-		way  *cuttable
+		link *cuttable
 	}
 	begin := func(i int) *member {
-		way := newCuttable(b)
-		n := &witness{Node: start(Options{}, way)}
-		return &member{rec.Watch(fmt.Sprint("node", i), n, limit), n, way}
+		link := newCuttable(b)
+		n := &witness{Node: start(Options{}, link)}
+		return &member{rec.Watch(fmt.Sprint("node", i), n, limit), n, link}
 	}
 	var nodes []*member
 	for i := range 3 {
@@ -123,7 +123,7 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 					n.Enter(device, user, room)
 				case 3:
 					n.Exit(device, room)
-				case 4, 5: // it moves
+				case 4, 5: // the user moves
 					j := (i + 1) % 3
 					n.Enter(device, user, room)
 					nodes[j].Exit(fmt.Sprint(user, "d", j), room)
@@ -141,33 +141,33 @@ func propertyRound(t *testing.T, rnd *rand.Rand, limit int) {
 		victim.Ignore()
 		victim.node.kill()
 	case 2, 3:
-		victim.way.set(true)
+		victim.link.setCut(true)
 		time.Sleep(time.Duration(fault-2)*12*time.Second + time.Duration(rnd.IntN(4000))*time.Millisecond)
-		victim.way.set(false)
+		victim.link.setCut(false)
 	}
 	wg.Wait()
 	time.Sleep(20 * time.Second)
 	synctest.Wait()
-	truth := make(map[string]map[string]bool)
+	want := make(map[string]map[string]bool)
 	for i := range rooms {
-		truth[fmt.Sprint("r", i)] = map[string]bool{}
+		want[fmt.Sprint("r", i)] = map[string]bool{}
 	}
 	for _, n := range nodes {
-		n.AddMembers(truth)
+		n.AddMembers(want)
 	}
-	for room, users := range truth { // in one that is above the limit nobody is sent anything
+	for room, users := range want { // rooms above the limit have no events
 		if len(users) > limit {
-			delete(truth, room)
+			delete(want, room)
 		}
 	}
 	for _, n := range nodes {
-		n.CheckRooms(truth)
+		n.CheckRooms(want)
 	}
 	if limit == 1000 && fault < 2 {
-		rec.CheckForeign(truth)
+		rec.CheckForeign(want)
 	}
-	for _, w := range rec.Problems() {
-		t.Errorf("fault %d, limit %d: %s", fault, limit, w)
+	for _, p := range rec.Problems() {
+		t.Errorf("fault %d, limit %d: %s", fault, limit, p)
 	}
 	for _, n := range nodes {
 		n.Close()

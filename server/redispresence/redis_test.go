@@ -16,20 +16,20 @@ import (
 	"github.com/puente-io/puente/server/redislink"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// timeout bounds the wait for a condition.
+const timeout = 30 * time.Second
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if cond() {
 			return
 		}
 	}
-	t.Fatalf("never: %s", what)
+	t.Fatalf("timeout waiting for: %s", what)
 }
 
-// client is a client as the options want it.
+// client returns a client as Options.Redis requires it.
 func client(t testing.TB, r *redistest.Server) redis.UniversalClient {
 	c := redis.NewClient(&redis.Options{
 		Addr: r.Addr(), Protocol: 2, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
@@ -48,8 +48,7 @@ func do(t testing.TB, r *redistest.Server, args ...any) {
 
 var prefixes atomic.Int64
 
-// interval is short, so that the tests are; and long enough for a slow machine
-// to be in time.
+// interval is short for fast tests, and long enough for a slow machine.
 const interval = 250 * time.Millisecond
 
 func node(t testing.TB, r *redistest.Server) *witness {
@@ -79,10 +78,10 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-func wellAll(t *testing.T, nodes ...*witness) {
+func allHealthy(t *testing.T, nodes ...*witness) {
 	t.Helper()
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " is well and sees all"), func() bool {
+		eventually(t, fmt.Sprint("node ", i, " is healthy and sees all nodes"), func() bool {
 			return !n.Health().Degraded && n.View().Nodes() == len(nodes)
 		})
 	}
@@ -93,7 +92,7 @@ func TestRedisFaults(t *testing.T) {
 		name  string
 		fault func(r *redistest.Server)
 		heal  func(r *redistest.Server)
-		away  bool // the nodes notice
+		away  bool // the nodes become degraded
 	}{
 		{"killed and restarted", (*redistest.Server).Kill, (*redistest.Server).Up, true},
 		{"paused", (*redistest.Server).Pause, (*redistest.Server).Resume, true},
@@ -109,7 +108,7 @@ func TestRedisFaults(t *testing.T) {
 			t.Parallel()
 			r := redistest.Start(t)
 			x, y := node(t, r), node(t, r)
-			wellAll(t, x, y)
+			allHealthy(t, x, y)
 			enter(x, "a1", "ann", "r")
 			enter(y, "b1", "bob", "r")
 			eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
@@ -123,13 +122,13 @@ func TestRedisFaults(t *testing.T) {
 			enter(x, "c1", "cat", "r")
 			y.Disconnect("b1")
 			if took := time.Since(before); took > interval {
-				t.Errorf("writing waited %v", took)
+				t.Errorf("writes took %v", took)
 			}
 			tc.heal(r)
-			eventually(t, "x sees bob gone", func() bool { return !x.View().In("bob", "r") })
+			eventually(t, "x sees that bob has left", func() bool { return !x.View().In("bob", "r") })
 			eventually(t, "y sees cat", func() bool { return y.View().In("cat", "r") })
-			wellAll(t, x, y)
-			t.Logf("back after %v", time.Since(before).Round(10*time.Millisecond))
+			allHealthy(t, x, y)
+			t.Logf("healthy after %v", time.Since(before).Round(10*time.Millisecond))
 		})
 	}
 }
@@ -139,17 +138,17 @@ func TestRedisComesLater(t *testing.T) {
 	x, y := node(t, r), node(t, r)
 	enter(x, "a1", "ann", "r")
 	wantIn(t, x, "alone", "ann", "r", true)
-	eventually(t, "x says why", func() bool { return strings.Contains(x.Health().Reason, "connection refused") })
+	eventually(t, "x's health has the reason", func() bool { return strings.Contains(x.Health().Reason, "connection refused") })
 	r.Up()
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 }
 
-// A password that is changed away and back: what is refused is like Redis away.
+// While a changed password makes Redis refuse commands, nodes act as if it were away.
 func TestRedisRefuses(t *testing.T) {
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	do(t, r, "CONFIG", "SET", "requirepass", "secret")
 	admin := redis.NewClient(&redis.Options{Addr: r.Addr(), Password: "secret", MaxRetries: -1})
 	defer admin.Close()
@@ -163,33 +162,33 @@ func TestRedisRefuses(t *testing.T) {
 	if err := admin.ConfigSet(t.Context(), "requirepass", "").Err(); err != nil {
 		t.Fatal(err)
 	}
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 }
 
 func TestKilledOnRedis(t *testing.T) {
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	enter(x, "w1", "witness", "r")
 	enter(y, "b1", "bob", "r")
 	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
 	x.forget()
 	y.kill()
-	eventually(t, "bob is gone", func() bool { return !x.View().Connected("bob") })
-	eventually(t, "it is announced", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.events) > 0 })
+	eventually(t, "bob is disconnected", func() bool { return !x.View().Connected("bob") })
+	eventually(t, "bob's leave is announced", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.events) > 0 })
 	x.wants(t, "after", "bob left r")
 }
 
 func TestForeignMessagesOnRedis(t *testing.T) {
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	for _, payload := range []string{"", "hello", `{"uid":"x"}`, strings.Repeat("x", 1<<20), "\x97\x01\xa1x\x01"} {
 		do(t, r, "PUBLISH", "p-presence#", payload)
 		do(t, r, "PUBLISH", x.channels.node(x.name), payload)
 	}
-	eventually(t, "all are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
+	eventually(t, "all malformed messages are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
 	enter(y, "b1", "bob", "r")
 	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
 }
@@ -200,10 +199,10 @@ func TestLargeState(t *testing.T) {
 	for i := range 10_000 {
 		enter(x, fmt.Sprint("device-of-a-user-", i), fmt.Sprint("user", i%5000), "all", fmt.Sprint("room", i%100))
 	}
-	wellAll(t, x)
+	allHealthy(t, x)
 	y := node(t, r)
-	wellAll(t, x, y)
-	eventually(t, "the late node knows all", func() bool {
+	allHealthy(t, x, y)
+	eventually(t, "the late node has all entries", func() bool {
 		users, rooms := y.View().Counts()
 		_, total := y.View().Members("all", 1)
 		return users == 5000 && rooms == 101 && total == 5000
@@ -224,7 +223,7 @@ func TestRedisCluster(t *testing.T) {
 		t.Cleanup(func() { n.Close(); c.Close() })
 		nodes = append(nodes, n)
 	}
-	wellAll(t, nodes...)
+	allHealthy(t, nodes...)
 	for i, n := range nodes {
 		enter(n, fmt.Sprint("d", i), "ann", "r")
 	}
@@ -232,34 +231,35 @@ func TestRedisCluster(t *testing.T) {
 		eventually(t, fmt.Sprint("node ", i, " sees all"), func() bool { return len(n.View().Devices("ann")) == 3 })
 	}
 
-	// The master that carries presence dies. The others do instead.
+	// The master of the presence channel dies. The nodes use another one.
 	for _, n := range nodes {
 		n.forget()
 	}
 	servers[redislink.Slot("p-presence#")*len(servers)/16384].Kill()
 	eventually(t, "a node is degraded", func() bool { return nodes[0].Health().Degraded })
-	wellAll(t, nodes...)
+	allHealthy(t, nodes...)
 	enter(nodes[0], "d9", "bob", "r")
 	for i, n := range nodes {
 		eventually(t, fmt.Sprint("node ", i, " sees bob"), func() bool { return n.View().In("bob", "r") })
 	}
-	time.Sleep(10 * interval) // a node that is not heard is gone after 6
+	time.Sleep(10 * interval) // a silent node is dropped after 6
 	for _, n := range nodes {
 		if n.View().Nodes() != len(nodes) {
-			t.Errorf("%d nodes", n.View().Nodes())
+			t.Errorf("%d nodes, want %d", n.View().Nodes(), len(nodes))
 		}
 		n.mu.Lock()
 		for _, e := range n.events {
 			if strings.Contains(e, "left") {
-				t.Errorf("event %q", e)
+				t.Errorf("event %q, want no leaves", e)
 			}
 		}
 		n.mu.Unlock()
 	}
 }
 
-// A user that may publish and subscribe on the channels of presence is enough; what
-// else Redis refuses is named, and is not the end of the node.
+// A Redis user needs only the rights to publish and subscribe on the presence
+// channels. If one is withdrawn, health names it, and the node recovers when it is
+// given back.
 func TestNeededRightsAreEnough(t *testing.T) {
 	r := redistest.Start(t)
 	do(t, r, "ACL", "SETUSER", "node", "on", ">secret", "&p-presence#*", "+publish", "+subscribe")
@@ -272,18 +272,18 @@ func TestNeededRightsAreEnough(t *testing.T) {
 		return w
 	}
 	x, y := as(), as()
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 	enter(x, "a1", "ann", "r")
 	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 	do(t, r, "ACL", "SETUSER", "node", "-publish")
-	eventually(t, "x says why", func() bool {
+	eventually(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run PUBLISH on p-presence#")
 	})
 	do(t, r, "ACL", "SETUSER", "node", "+publish", "-subscribe")
 	do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
-	eventually(t, "x says why", func() bool {
+	eventually(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run SUBSCRIBE on p-presence#")
 	})
 	do(t, r, "ACL", "SETUSER", "node", "+subscribe")
-	wellAll(t, x, y)
+	allHealthy(t, x, y)
 }

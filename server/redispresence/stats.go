@@ -2,19 +2,19 @@ package redispresence
 
 import "sync/atomic"
 
-// Stats counts messages since the start.
+// Stats counts messages since the node was created.
 type Stats struct {
-	Published uint64 // that Redis has taken
-	Received  uint64 // that came on the node's channels, its own included
-	Malformed uint64 // that came and were ignored
-	Asked     uint64 // states of other nodes that were asked for
+	Published uint64 // accepted by Redis
+	Received  uint64 // decoded, the node's own included
+	Malformed uint64 // received and ignored
+	Requested uint64 // requests for the state of another node
 }
 
-type stats struct{ published, received, malformed, asked atomic.Uint64 }
+type stats struct{ published, received, malformed, requested atomic.Uint64 }
 
 // Stats returns the counters.
 func (n *Node) Stats() Stats {
-	return Stats{n.stats.published.Load(), n.stats.received.Load(), n.stats.malformed.Load(), n.stats.asked.Load()}
+	return Stats{n.stats.published.Load(), n.stats.received.Load(), n.stats.malformed.Load(), n.stats.requested.Load()}
 }
 
 func (n *Node) malformed(channel string, err error) {
@@ -25,7 +25,7 @@ func (n *Node) malformed(channel string, err error) {
 }
 
 func (n *Node) failed(err error) {
-	n.setReady() // there is nobody to wait for
+	n.setReady() // without Redis there is no node to wait for
 	if f := n.opts.Hooks.Failed; f != nil {
 		f(err)
 	}
