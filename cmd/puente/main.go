@@ -20,8 +20,7 @@ import (
 func main() {
 	// A terminal that is closed does not end a node. Settings are read at the start only.
 	signal.Ignore(syscall.SIGHUP)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second signal ends the process at once
+	ctx, stop := untilSignal()
 	var tended sync.WaitGroup
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // or the operator decides
 		tended.Go(func() { tendMemory(ctx) })
@@ -30,6 +29,24 @@ func main() {
 	stop()
 	tended.Wait()
 	os.Exit(code)
+}
+
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM, or by stop.
+// After that a signal ends the process at once, as it does by default. The handler is
+// removed before the context ends, so that no second signal is lost in between.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		stop()
+	}()
+	return ctx, stop
 }
 
 // run is the command; it returns the exit code: 2 for what was not understood. environ
