@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -81,6 +83,15 @@ func (srv *Server) announce() (end func()) {
 	return end
 }
 
+// command is how this program was called, so that what it shows can be pasted; puente
+// if it is a part of another.
+func command() string {
+	if base := filepath.Base(os.Args[0]); base == "puente" || base == "puente.exe" {
+		return os.Args[0]
+	}
+	return "puente"
+}
+
 // greeting is the first screen in development.
 func (srv *Server) greeting(token string) string {
 	cluster := "in memory, this node alone; REDIS_URL joins nodes"
@@ -91,7 +102,7 @@ func (srv *Server) greeting(token string) string {
 	if srv.cfg.AuthRequired {
 		authentication = "required: a connection without a token is refused"
 	}
-	mint := "puente token --user bob"
+	mint := command() + " token --user bob"
 	if srv.port() != tokenPort {
 		mint += " --port " + strconv.Itoa(srv.port())
 	}
