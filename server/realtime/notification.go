@@ -2,8 +2,10 @@ package realtime
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/socketio"
@@ -12,17 +14,17 @@ import (
 // Notification is a message for one user.
 type Notification struct {
 	// TargetUserID names the user.
-	TargetUserID ident.ID `json:"targetUserId" validate:"id"`
+	TargetUserID ident.ID `json:"targetUserId"`
 	// Type is INFO, SUCCESS, ERROR, ALERT or WARNING.
-	Type string `json:"type" validate:"oneof=INFO SUCCESS ERROR ALERT WARNING"`
+	Type string `json:"type"`
 	// Title has 1 to 100 characters, counted as Unicode code points.
-	Title string `json:"title" validate:"min=1,max=100"`
+	Title string `json:"title"`
 	// Message has up to 500 characters.
-	Message string `json:"message" validate:"max=500"`
+	Message string `json:"message"`
 	// Payload is nil, or a value that is encoded as a JSON object.
-	Payload any `json:"payload" validate:"-"`
+	Payload any `json:"payload"`
 	// Priority is low, normal or high. Default: normal.
-	Priority string `json:"priority" validate:"oneof=low normal high"`
+	Priority string `json:"priority"`
 	// From is the publishing user, the zero ID for a backend.
 	From ident.ID `json:"-"`
 }
@@ -31,31 +33,29 @@ type Notification struct {
 // {targetUserId, type, title, message?, payload?, priority?}; userId stands for
 // targetUserId. Errors are [*Error].
 func ParseNotification(v socketio.Value) (*Notification, error) {
-	in := struct {
-		UserID       ident.ID       `json:"userId"`
-		TargetUserID ident.ID       `json:"targetUserId" validate:"id"`
-		Type         string         `json:"type" validate:"oneof=INFO SUCCESS ERROR ALERT WARNING"`
-		Title        string         `json:"title" validate:"min=1,max=100"`
-		Message      string         `json:"message" validate:"max=500"`
-		Payload      socketio.Value `json:"payload" validate:"object"`
-		Priority     string         `json:"priority" validate:"oneof=low normal high"`
-	}{}
+	var in notificationFields
 	if err := DecodeObject(v, &in); err != nil {
 		return nil, err
 	}
 	if in.TargetUserID.IsZero() {
 		in.TargetUserID = in.UserID
 	}
-	if in.Priority == "" {
-		in.Priority = "normal"
-	}
-	if err := check(&in); err != nil {
-		return nil, err
-	}
-	return &Notification{
+	n := &Notification{
 		TargetUserID: in.TargetUserID, Type: in.Type, Title: in.Title, Message: in.Message,
 		Payload: in.Payload, Priority: in.Priority,
-	}, nil
+	}
+	return n.checked()
+}
+
+// notificationFields are the fields of a notification, with what each may be, for errors.
+type notificationFields struct {
+	UserID       ident.ID       `json:"userId"`
+	TargetUserID ident.ID       `json:"targetUserId"`
+	Type         string         `json:"type" allowed:"one of INFO, SUCCESS, ERROR, ALERT, WARNING"`
+	Title        string         `json:"title" allowed:"a string of 1 to 100 characters"`
+	Message      string         `json:"message" allowed:"a string of up to 500 characters"`
+	Payload      socketio.Value `json:"payload" allowed:"an object"`
+	Priority     string         `json:"priority" allowed:"one of low, normal, high"`
 }
 
 // PublishNotification sends the notification to every device of its user, on
@@ -102,14 +102,34 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 	done()
 }
 
-// checked returns the notification with its defaults, if it is valid.
+// checked returns the notification with its defaults, and an error about its first
+// field that is not valid. Of payloads only a [socketio.Value] is checked: what another
+// becomes, its encoder knows.
 func (n *Notification) checked() (*Notification, error) {
 	if n.Priority == "" {
 		c := *n
 		c.Priority = "normal"
 		n = &c
 	}
-	return n, check(n)
+	wrong := ""
+	payload, isValue := n.Payload.(socketio.Value)
+	switch {
+	case n.TargetUserID.IsZero():
+		wrong = "targetUserId"
+	case !slices.Contains([]string{"INFO", "SUCCESS", "ERROR", "ALERT", "WARNING"}, n.Type):
+		wrong = "type"
+	case n.Title == "" || utf8.RuneCountInString(n.Title) > 100:
+		wrong = "title"
+	case utf8.RuneCountInString(n.Message) > 500:
+		wrong = "message"
+	case isValue && !isObject(payload):
+		wrong = "payload"
+	case !slices.Contains([]string{"low", "normal", "high"}, n.Priority):
+		wrong = "priority"
+	default:
+		return n, nil
+	}
+	return nil, notAllowed[notificationFields](wrong)
 }
 
 // notificationEvent is the argument of the event notification. It encodes

@@ -1,14 +1,12 @@
 package realtime
 
 import (
-	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-playground/validator/v10"
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/socketio"
@@ -35,20 +33,11 @@ func ParseRoom(v socketio.Value) (ident.ID, error) {
 	return id, nil
 }
 
-// parse decodes an argument into a struct and checks it by the rules in the
-// struct's tags.
-func parse(v socketio.Value, into any) error {
-	if err := DecodeObject(v, into); err != nil {
-		return err
-	}
-	return check(into)
-}
-
 // DecodeObject decodes an argument that must be an object into what into points
 // to, a struct: the members that its fields' tags name exactly, of a repeated name
 // the last. Others, which may be many, are passed over, and a [socketio.Value] is not
 // looked into. Its errors are [*Error]: of a field that has the wrong type they say
-// what is allowed.
+// what its tag `allowed` says, and without one what an id may be.
 func DecodeObject(v socketio.Value, into any) error {
 	object := reflect.ValueOf(into).Elem()
 	names, wrong := namesOf(object.Type()), ""
@@ -91,46 +80,10 @@ func namesOf(t reflect.Type) []string {
 // structs has what namesOf has found, by type.
 var structs sync.Map
 
-// check checks a struct by the rules in its tags and tells of the first field
-// that breaks one.
-func check(v any) error {
-	err := rules().Struct(v)
-	var failed validator.ValidationErrors
-	if errors.As(err, &failed) {
-		return Invalid(failed[0].Field(), allowed(reflect.TypeOf(v).Elem(), failed[0].Field()))
-	}
-	return err
-}
-
 // notAllowed is the error of a field of the struct T.
 func notAllowed[T any](field string) error {
 	return Invalid(field, allowed(reflect.TypeFor[T](), field))
 }
-
-// rules is the validator, made once: it caches what it learns of types.
-var rules = sync.OnceValue(func() *validator.Validate {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(jsonName)
-	register := func(tag string, ok func(reflect.Value) bool) {
-		if err := v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return ok(f.Field()) }, true); err != nil {
-			panic(err) // the tag's name is wrong, which is a mistake in this file
-		}
-	}
-	register("name", func(f reflect.Value) bool { return isName(f.String()) })
-	register("object", func(f reflect.Value) bool { return f.Bool() })
-	register("id", func(f reflect.Value) bool { return f.Bool() })
-	// Both are structs, which the validator would walk into: it gets what there
-	// is to know of them instead.
-	v.RegisterCustomTypeFunc(func(f reflect.Value) any {
-		id, _ := f.Interface().(ident.ID)
-		return !id.IsZero()
-	}, ident.ID{})
-	v.RegisterCustomTypeFunc(func(f reflect.Value) any {
-		val, _ := f.Interface().(socketio.Value)
-		return val.IsNull() || val.JSON[0] == '{' && !val.IsBinary()
-	}, socketio.Value{})
-	return v
-})
 
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -144,39 +97,36 @@ func isName(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxNameLength && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// allowed says what the rule of a struct's field allows.
-func allowed(t reflect.Type, field string) string {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if jsonName(f) != field {
-			continue
-		}
-		rule := f.Tag.Get("validate")
-		switch {
-		case strings.HasPrefix(rule, "oneof="):
-			return "one of " + strings.ReplaceAll(strings.TrimPrefix(rule, "oneof="), " ", ", ")
-		case rule == "name":
-			return "a string of 1 to 256 characters without control characters"
-		case rule == "object":
-			return "an object"
-		case rule == "min=1,max=100":
-			return "a string of 1 to 100 characters"
-		case rule == "max=500":
-			return "a string of up to 500 characters"
+// isObject reports whether v is an object without binary in it, or null.
+func isObject(v socketio.Value) bool {
+	return v.IsNull() || v.JSON[0] == '{' && !v.IsBinary()
+}
+
+// allowed returns what a field of the struct may be, for an error about it: its tag, or what an id may be.
+func allowed(t reflect.Type, name string) string {
+	if i := slices.Index(namesOf(t), name); i >= 0 {
+		if words, ok := t.Field(i).Tag.Lookup("allowed"); ok {
+			return words
 		}
 	}
 	return ident.Allowed
 }
 
+// eventFields are the fields of an event of a backend's own.
+type eventFields struct {
+	Event string         `json:"event" allowed:"a string of 1 to 256 characters without control characters"`
+	Data  socketio.Value `json:"data"`
+}
+
 // ParseEvent decodes and checks {event, data}, with which a backend sends an
 // event of its own.
 func ParseEvent(v socketio.Value) (event string, data socketio.Value, err error) {
-	in := struct {
-		Event string         `json:"event" validate:"name"`
-		Data  socketio.Value `json:"data"`
-	}{}
-	if err := parse(v, &in); err != nil {
+	var in eventFields
+	if err := DecodeObject(v, &in); err != nil {
 		return "", data, err
+	}
+	if !isName(in.Event) {
+		return "", data, notAllowed[eventFields]("event")
 	}
 	return in.Event, in.Data, nil
 }

@@ -23,11 +23,10 @@ type Update struct {
 	From ident.ID
 }
 
-// updateFields are the fields of an update, with the rules by which errors tell
-// what is allowed.
+// updateFields are the fields of an update, with what each may be, for errors.
 type updateFields struct {
-	RoomID  ident.ID       `json:"roomId" validate:"id"`
-	Type    string         `json:"type" validate:"name"`
+	RoomID  ident.ID       `json:"roomId"`
+	Type    string         `json:"type" allowed:"a string of 1 to 256 characters without control characters"`
 	Payload socketio.Value `json:"payload"`
 }
 
@@ -67,9 +66,8 @@ func ParseUpdate(v socketio.Value) (*Update, error) {
 	return u, nil
 }
 
-// check checks by hand what check does by reflection: there is an update for
-// each that passes through, and it is checked twice, since who parses one is
-// not who publishes it.
+// check returns an error about the first field that is not valid. It runs when an
+// update is parsed and when it is published, which need not be the same program.
 func (u *Update) check() error {
 	switch {
 	case u.RoomID.IsZero():
