@@ -16,7 +16,7 @@ run: build ## build, and serve in memory with a token to connect with
 build: bin/puente ## build bin/puente with the browser's client in it
 
 bin/puente: $(DIST)/VERSION FORCE
-	go build -buildvcs=auto -o $@ ./cmd/puente
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags='-s -w' -o $@ ./cmd/puente
 
 test: system-packages node-packages build ## everything: Go tests with -race, fuzz seeds, JavaScript suite
 	@bash .ci/test
