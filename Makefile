@@ -31,9 +31,9 @@ fmt: ## format the Go code
 	gofmt -w cmd handlers server compat clienttests
 
 lint: ## vet, gofmt and staticcheck
-	go vet ./...
+	go vet work # every module of go.work
 	@test -z "$$(gofmt -l cmd handlers server compat clienttests | tee /dev/stderr)"
-	go run $(STATICCHECK) -checks inherit,-SA1019,-ST1013 ./... # tests read whole frames of their own servers
+	go run $(STATICCHECK) -checks inherit,-SA1019,-ST1013 work # tests read whole frames of their own servers
 
 bench: build bin/puente-bench ## Puente against Node, Bun and zishang520, at most 30 minutes; writes clienttests/bench/RESULTS.md
 	bin/puente-bench compare -out clienttests/bench
