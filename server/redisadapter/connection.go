@@ -68,7 +68,8 @@ func (c command) text() string {
 // error, another takes its place.
 type connection struct {
 	sub     *subscriber
-	address string // "" where there is only one
+	ctx     context.Context // ends with the subscriber; one connection is dialed in it
+	address string          // "" where there is only one
 	pubsub  *redis.PubSub
 	wake    chan struct{}
 	failed  chan error   // by the reader
@@ -97,8 +98,9 @@ type pubsubber interface {
 }
 
 func newConnection(s *subscriber, address string, client pubsubber, before <-chan struct{}) *connection {
+	ctx := redislink.Once(s.ctx)
 	return &connection{
-		sub: s, address: address, pubsub: client.Subscribe(s.ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
+		sub: s, ctx: ctx, address: address, pubsub: client.Subscribe(ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
 		inbound: newInbound(s.cluster.opts.ReceiveBytes), before: before, delivered: make(chan struct{}),
 		retired: make(chan error, 1), settled: make(chan struct{}),
 		changes: make(map[target]struct{}), active: make(map[target]bool), leaving: make(map[target]int),
@@ -158,7 +160,7 @@ func (c *connection) serve() error {
 	defer c.inbound.close() // when the reader has ended; what it has read is delivered still
 	var reader sync.WaitGroup
 	defer reader.Wait()
-	ctx, cancel := context.WithCancel(c.sub.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()         // ends a reader that waits for room
 	defer c.pubsub.Close() // ends one that waits for Redis
 	ticker := time.NewTicker(lookEvery)
@@ -252,7 +254,7 @@ func (c *connection) apply() error {
 	} {
 		for part := range c.parts(step.kind, step.names) {
 			c.expect(command{kind: step.kind, off: step.off, names: slices.Clone(part)})
-			if err := step.do(c.sub.ctx, part...); err != nil {
+			if err := step.do(c.ctx, part...); err != nil {
 				return err
 			}
 		}
@@ -262,7 +264,7 @@ func (c *connection) apply() error {
 
 func (c *connection) ping() error {
 	c.expect(command{ping: true})
-	return c.pubsub.Ping(c.sub.ctx)
+	return c.pubsub.Ping(c.ctx)
 }
 
 // expect notes a command before it is sent.

@@ -31,9 +31,25 @@ type managed struct{}
 // Managed returns a context for connections that Cut leaves to their owner.
 func Managed(ctx context.Context) context.Context { return context.WithValue(ctx, managed{}, true) }
 
+// once is the key of contexts in which one connection is dialed.
+type once struct{}
+
+// Once returns a context of which one connection is dialed. go-redis makes a
+// subscription's connection again by itself when it breaks, whether its owner goes on
+// with it or not; Redis would count the owner twice for a while.
+func Once(ctx context.Context) context.Context {
+	return context.WithValue(ctx, once{}, new(atomic.Bool))
+}
+
+// errEnded is the error of a connection that is not made again.
+const errEnded = Problem("Redis has closed the connection")
+
 // Track returns a dial function whose connections Cut knows.
 func (l *Links) Track(dial Dial) Dial {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dialed, ok := ctx.Value(once{}).(*atomic.Bool); ok && dialed.Swap(true) {
+			return nil, errEnded
+		}
 		epoch := l.epoch.Load()
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
