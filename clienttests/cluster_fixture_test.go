@@ -34,6 +34,8 @@ type clusterNode struct {
 	url  string
 	stop func() // as SIGTERM does; it must end well
 	kill func() // as kill -9 does; nil in this process
+
+	signal func(os.Signal) // nil in this process
 }
 
 func configure(t testing.TB, env ...string) config.Config {
@@ -134,7 +136,13 @@ func startProcess(t testing.TB, env ...string) *clusterNode {
 	if err != nil {
 		t.Fatalf("the node says no address: %v", err)
 	}
-	return &clusterNode{t: t, url: strings.TrimSpace(line), stop: stop, kill: kill}
+	signal := func(s os.Signal) {
+		t.Helper()
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &clusterNode{t: t, url: strings.TrimSpace(line), stop: stop, kill: kill, signal: signal}
 }
 
 // token signs a token of the user.
@@ -217,9 +225,11 @@ func (n *clusterNode) users() int {
 	return int(count)
 }
 
+// degraded reports whether the node is cut off now, whatever it has missed before.
 func (n *clusterNode) degraded() bool {
 	_, body := n.get("/readyz")
-	return body["degraded"] != nil
+	d, _ := body["degraded"].(map[string]any)
+	return d != nil && d["connected"] != true
 }
 
 // cluster starts nodes and waits until they know of each other.

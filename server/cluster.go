@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +22,7 @@ type cluster struct {
 	adapter  adapter.Factory
 	presence presence.Presence
 	degraded func() realtime.Degradation
-	losses   func() int64 // how often messages of other nodes were lost; nil: never
+	gaps     func() realtime.Gaps // nil: none
 	close    func() error
 }
 
@@ -52,12 +53,16 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 		adapter:  nodes.Factory(),
 		presence: users,
 		degraded: func() realtime.Degradation {
-			if h := nodes.Health(); h.Degraded {
-				return realtime.Degradation(h)
+			h := nodes.Health()
+			if p := users.Health(); p.Degraded && (!h.Degraded || h.Connected) {
+				return realtime.Degradation{Degraded: true, Reason: p.Reason, Since: p.Since}
 			}
-			return realtime.Degradation(users.Health())
+			return realtime.Degradation(h)
 		},
-		losses: func() int64 { return int64(nodes.Stats().CutOff) },
+		gaps: func() realtime.Gaps {
+			s := nodes.Stats()
+			return realtime.Gaps{All: int64(s.Gaps), Buffers: int64(s.CutOff)}
+		},
 		// Presence first: its last word is that the users have gone.
 		close: func() error { return errors.Join(users.Close(), nodes.Close()) },
 	}, nil
@@ -65,17 +70,25 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 
 // adapterHooks logs what a cluster does to messages, and when it comes and goes.
 func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
-	drops, foreign, failures := sampled(log), sampled(log), sampled(log)
+	var cut atomic.Bool // off from the cluster, as the log has it
+	cut.Store(true)
+	drops, foreign, failures, gaps := sampled(log), sampled(log), sampled(log), sampled(log)
 	return redisadapter.Hooks{
 		Failed: func(err error) { failures.Warn().Err(err).Msg("Redis trouble") },
 		Dropped: func(n int, err error) {
 			drops.Warn().Int("messages", n).Err(err).Msg("messages have not reached the other nodes")
 		},
-		CutOff: func() { log.Error().Msg("messages of other nodes lost: Redis has cut the subscription off") },
+		Gap: func(err error) {
+			gaps.Error().Err(err).Msg("subscription interrupted: messages of other nodes may be lost")
+		},
 		Malformed: func(channel string, err error) {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},
-		Health: func(h redisadapter.Health) { logHealth(log, "messages", h.Degraded, h.Reason) },
+		Health: func(h redisadapter.Health) {
+			if now := h.Degraded && !h.Connected; cut.Swap(now) != now || now {
+				logHealth(log, "messages", now, h.Reason)
+			}
+		},
 	}
 }
 

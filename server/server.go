@@ -117,7 +117,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		RateWindow:      cfg.RateWindow,
 		PresenceMax:     orNegative(cfg.PresenceMax),
 		Degraded:        srv.cluster.degraded,
-		ClusterLosses:   srv.cluster.losses,
+		ClusterGaps:     srv.cluster.gaps,
 		ClusterRequired: cfg.RedisRequired,
 		Audit:           audit(srv.log),
 

@@ -74,9 +74,12 @@ func startCluster() (_ *cluster, err error) {
 	return c, nil
 }
 
-// degraded reports whether a node is.
-func (c *cluster) degraded() bool {
-	return slices.ContainsFunc(c.nodes, func(n *node) bool { return n.Service().HealthCheck().Degraded != nil })
+// degraded reports whether a node is cut off now, whatever it has missed before.
+func (c *cluster) degraded() bool { return slices.ContainsFunc(c.nodes, (*node).degraded) }
+
+func (n *node) degraded() bool {
+	d := n.Service().HealthCheck().Degraded
+	return d != nil && !d.Connected
 }
 
 // newRedis chooses the port.

@@ -138,7 +138,7 @@ func drains(b *round) {
 		clients = append(clients, b.connectTo(n, users[i]))
 		clients[i].ask("join-room", room)
 	}
-	if !eventually(func() bool { return n.Service().HealthCheck().Degraded == nil }) {
+	if !eventually(func() bool { return !n.degraded() }) {
 		b.Fatalf("the third node is not connected")
 	}
 	b.together(room, publishers+1, witness)

@@ -76,6 +76,12 @@ func TestHealthOfADegradedNode(t *testing.T) {
 	degraded := func() realtime.Degradation {
 		return realtime.Degradation{Degraded: true, Reason: "redis: connection refused", Since: since}
 	}
+	connected := func() realtime.Degradation {
+		return realtime.Degradation{Degraded: true, Connected: true, Reason: "messages may be lost", Since: since}
+	}
+	if h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = connected, true }).HealthCheck(); !h.Healthy || h.Degraded == nil || !h.Degraded.Connected {
+		t.Errorf("a node that is connected: %+v", h)
+	}
 	for _, required := range []bool{false, true} {
 		h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = degraded, required }).HealthCheck()
 		if h.Degraded == nil || h.Degraded.Reason != "redis: connection refused" || !h.Degraded.Since.Equal(since) {

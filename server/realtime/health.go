@@ -3,11 +3,12 @@ package realtime
 import "time"
 
 // Degradation says that a node serves its own clients only, since the cluster
-// is away.
+// is away, or did so a moment ago.
 type Degradation struct {
-	Degraded bool
-	Reason   string
-	Since    time.Time
+	Degraded  bool
+	Connected bool // the node reaches the cluster; what Reason says is past, or elsewhere
+	Reason    string
+	Since     time.Time
 }
 
 // Health is the service's health.
@@ -27,10 +28,13 @@ type Health struct {
 type Degraded struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
+	// Connected: the node reaches the cluster; what Reason says is past, or elsewhere.
+	Connected bool `json:"connected,omitzero"`
 }
 
 // HealthCheck returns the health of this moment. A cluster that is away makes
-// the node degraded, and unhealthy only where [Options.ClusterRequired] says so.
+// the node degraded, and unhealthy only if [Options.ClusterRequired] says so and the
+// node is not connected.
 func (svc *Service) HealthCheck() Health {
 	users, rooms := svc.presence.View().Counts()
 	now := time.Now()
@@ -39,8 +43,8 @@ func (svc *Service) HealthCheck() Health {
 		return h
 	}
 	if d := svc.opts.Degraded(); d.Degraded {
-		h.Degraded = &Degraded{Reason: d.Reason, Since: d.Since}
-		if svc.opts.ClusterRequired {
+		h.Degraded = &Degraded{Reason: d.Reason, Since: d.Since, Connected: d.Connected}
+		if svc.opts.ClusterRequired && !d.Connected {
 			h.Healthy, h.Reason = false, d.Reason
 		}
 	}

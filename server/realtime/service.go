@@ -56,10 +56,10 @@ type Options struct {
 	PresenceMax int
 	// Degraded tells whether the cluster is away. Default: it never is.
 	Degraded func() Degradation
-	// ClusterLosses is how often messages of other nodes were lost because this one
-	// took them too slowly. Default: they never are.
-	ClusterLosses func() int64
-	// ClusterRequired makes a degraded node unhealthy.
+	// ClusterGaps counts when messages of other nodes may have been lost. Default:
+	// never.
+	ClusterGaps func() Gaps
+	// ClusterRequired makes a degraded node unhealthy, unless it is connected.
 	ClusterRequired bool
 	// Audit observes. Functions that are nil are not called.
 	Audit Audit

@@ -54,11 +54,18 @@ type LimitCounts struct {
 	RoomsPerSocket int64 `json:"roomsPerSocket"`
 	// AuthTimeouts: sockets that did not authenticate in time.
 	AuthTimeouts int64 `json:"authTimeouts"`
-	// ClusterBuffers: subscriptions that Redis has cut off because its buffer for
-	// this node ran over. Messages of other nodes are lost then.
+	// ClusterGaps and ClusterBuffers are [Gaps].
+	ClusterGaps    int64 `json:"clusterGaps"`
 	ClusterBuffers int64 `json:"clusterBuffers"`
 	// ClusterDrops is [Service.ClusterDrops].
 	ClusterDrops int64 `json:"clusterDrops"`
+}
+
+// Gaps counts how often the node's subscription was interrupted since it started.
+// Messages of other nodes may be lost then.
+type Gaps struct {
+	All     int64
+	Buffers int64 // those of All in which Redis' buffer for this node ran over
 }
 
 // Stats returns the statistics of this moment.
@@ -68,9 +75,9 @@ func (svc *Service) Stats() Stats {
 	// The disconnections first, so that no difference is ever negative.
 	disconnections := c.disconnections.Load()
 	connections := c.connections.Load()
-	losses := int64(0)
-	if f := svc.opts.ClusterLosses; f != nil {
-		losses = f()
+	var gaps Gaps
+	if f := svc.opts.ClusterGaps; f != nil {
+		gaps = f()
 	}
 	return Stats{
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
@@ -80,7 +87,7 @@ func (svc *Service) Stats() Stats {
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
 			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
-			ClusterBuffers: losses, ClusterDrops: svc.ClusterDrops(),
+			ClusterGaps: gaps.All, ClusterBuffers: gaps.Buffers, ClusterDrops: svc.ClusterDrops(),
 		},
 	}
 }

@@ -18,7 +18,7 @@ func TestNeededRightsWithRedisCluster(t *testing.T) {
 			cluster.Redis.Username, cluster.Redis.Password = "node", "secret"
 			p := startTwo(t, cluster)
 			adaptertest.Eventually(t, "both are well", func() bool {
-				return !p.clusters[0].Health().Degraded && !p.clusters[1].Health().Degraded
+				return p.well()
 			})
 			adaptertest.Eventually(t, "broadcasts arrive", func() bool { p.broadcast(t); return p.socket.Len() > 0 })
 		})

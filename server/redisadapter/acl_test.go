@@ -62,7 +62,7 @@ func TestNeededRightsAreEnough(t *testing.T) {
 		}
 		p := startTwo(t, opts)
 		adaptertest.Eventually(t, "both are well", func() bool {
-			return !p.clusters[0].Health().Degraded && !p.clusters[1].Health().Degraded
+			return p.well()
 		})
 		adaptertest.Eventually(t, "broadcasts arrive", func() bool { p.broadcast(t); return p.socket.Len() > 0 })
 		time.Sleep(3 * time.Second) // in which connections that are silent are pinged
@@ -125,7 +125,7 @@ func TestRefusalsAreNamed(t *testing.T) {
 				setRules(server, right)
 				adaptertest.Eventually(t, "all is well", func() bool {
 					p.broadcast(t)
-					return !p.clusters[0].Health().Degraded && !p.clusters[1].Health().Degraded && p.socket.Len() > 0
+					return p.well() && p.socket.Len() > 0
 				})
 			})
 		}

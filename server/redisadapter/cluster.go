@@ -38,13 +38,15 @@ type Stats struct {
 	Published, Dropped uint64 // messages that Redis has taken, and has not
 	Received           uint64 // messages of other nodes that concern this one
 	Malformed          uint64 // what came and is not a message
-	// CutOff is how often Redis has ended a subscription of this node because what
-	// waited there for the node became too much (client-output-buffer-limit pubsub).
-	// How many messages of other nodes have been lost each time is not known.
+	// Gaps is how often a subscription of this node has ended before another took its
+	// place, so that messages of other nodes may have been lost; how many is not known.
+	Gaps uint64
+	// CutOff is how many of the gaps came because this node took messages too slowly:
+	// what waited for it at Redis became too much (client-output-buffer-limit pubsub).
 	CutOff uint64
 }
 
-type stats struct{ published, dropped, received, malformed, cutOff atomic.Uint64 }
+type stats struct{ published, dropped, received, malformed, gaps, cutOff atomic.Uint64 }
 
 // New returns the connection of a server to its cluster. It does not wait for
 // Redis; the error is one of the options.
@@ -135,7 +137,7 @@ func (c *Cluster) Client() redis.UniversalClient { return c.client }
 // Stats returns the counters.
 func (c *Cluster) Stats() Stats {
 	s := &c.stats
-	return Stats{s.published.Load(), s.dropped.Load(), s.received.Load(), s.malformed.Load(), s.cutOff.Load()}
+	return Stats{s.published.Load(), s.dropped.Load(), s.received.Load(), s.malformed.Load(), s.gaps.Load(), s.cutOff.Load()}
 }
 
 // Close leaves the cluster. It sends what has been accepted, where Redis takes

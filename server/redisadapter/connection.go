@@ -84,6 +84,9 @@ type connection struct {
 	retired   chan error      // has an element if another connection takes the place of this one
 	settled   chan struct{}   // closed when a retired connection has brought what was under way
 
+	overlapped bool      // retired, and read until its successor has subscribed; guarded by sub.mu
+	slotGapAt  time.Time // of the reader: when Redis Cluster last took a subscription away
+
 	mu      sync.Mutex
 	changes map[target]struct{}
 	active  map[target]bool // subscribed; true once that is confirmed
@@ -150,10 +153,11 @@ func (c *connection) targets() []target {
 func (c *connection) run() {
 	err := c.serve()
 	c.pubsub.Close()
-	if c.cutOff(err) {
-		c.sub.cluster.lost()
-	}
+	gap := c.gap(err)
 	c.sub.fail(c, err)
+	if gap != nil {
+		c.sub.cluster.gap(gap)
+	}
 }
 
 func (c *connection) serve() error {
@@ -471,6 +475,7 @@ func (c *connection) handle(ctx context.Context, m any) error {
 		case asked:
 			c.left(t)
 		default:
+			c.slotGap(t)
 			c.forget([]target{t})
 			c.sub.moved([]target{t})
 		}

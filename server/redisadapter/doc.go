@@ -24,9 +24,10 @@
 // connection to it is away is lost for the nodes concerned, never repeated, and
 // counted where it was published.
 //
-// Redis cuts off a subscriber that is too far behind (client-output-buffer-limit,
-// 32 MB by default); a node that this happens to connects again, has lost what
-// was published meanwhile, counts that and says so in its health.
+// A node whose subscription ends in any other way than by its own plan (the
+// connection breaks, Redis is silent or cuts off a subscriber that is too far behind)
+// connects again, counts a gap, since messages of others may be lost, and says so in
+// its health for 30 s.
 //
 // With Redis Cluster and the sharded protocol each shard is away by itself: it has a
 // connection, a queue, and a state in health, which names it by one of its slots. A

@@ -139,6 +139,11 @@ func TestPlannedFailoverLosesNothing(t *testing.T) {
 			if lost := back.lost(t, socket); len(lost) > 0 {
 				t.Errorf("%d accepted messages back are lost: %v", len(lost), lost)
 			}
+			for i, c := range p.clusters {
+				if n := c.Stats().Gaps; n > 0 {
+					t.Errorf("node %d counts %d gaps", i, n)
+				}
+			}
 			if there.refused > there.sent/2 {
 				t.Errorf("%d of %d messages were refused", there.refused, there.sent)
 			}

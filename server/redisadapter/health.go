@@ -11,6 +11,9 @@ import (
 type Health struct {
 	// Degraded: it is not, wholly. It serves its own sockets.
 	Degraded bool
+	// Connected: the node publishes and receives; what Reason says is past (messages
+	// of other nodes may have been lost), or not known to be its own trouble.
+	Connected bool
 	// Reason says why, in words that anybody may read (no address, no user, no
 	// password), Since since when; both are zero where it is not degraded.
 	Reason string
@@ -43,7 +46,8 @@ type health struct {
 
 	mu       sync.Mutex
 	reasons  map[source]string // of what is not well
-	lost     time.Time         // when Redis last cut the subscription off
+	gapWhy   string            // of the last gap, "" if there is none to be shown
+	gapAt    time.Time         // since when it is shown
 	since    time.Time
 	reported Health // what changed was called with
 }
@@ -72,13 +76,13 @@ func (h *health) locked() Health {
 			first, reason = s, r
 		}
 	}
-	if reason == "" && !h.lost.IsZero() && time.Since(h.lost) < lossShown {
-		reason = errCutOff.Error()
+	switch {
+	case reason != "":
+		return Health{Degraded: true, Reason: reason, Since: h.since}
+	case h.gapWhy != "" && time.Since(h.gapAt) < gapShown:
+		return Health{Degraded: true, Connected: true, Reason: gapReason + h.gapWhy, Since: h.since}
 	}
-	if reason == "" {
-		return Health{}
-	}
-	return Health{Degraded: true, Reason: reason, Since: h.since}
+	return Health{}
 }
 
 // received notes that all subscriptions are there, of all shards, or refused.
@@ -112,8 +116,11 @@ func (h *health) set(s source, err error) {
 	})
 }
 
-// cutOff notes that Redis has cut the subscription off.
-func (h *health) cutOff() { h.update(func() { h.lost = time.Now() }) }
+// gap notes that messages of other nodes may be lost.
+func (h *health) gap(why error) {
+	reason := redislink.Reason(why)
+	h.update(func() { h.gapAt, h.gapWhy = time.Now(), reason })
+}
 
 // refresh notes what has changed by time alone.
 func (h *health) refresh() { h.update(func() {}) }
@@ -122,6 +129,12 @@ func (h *health) update(change func()) {
 	h.mu.Lock()
 	before := h.reported
 	change()
+	switch {
+	case len(h.reasons) > 0 || before.Degraded && !before.Connected:
+		h.gapAt = time.Now() // shown from when this is over
+	case time.Since(h.gapAt) >= gapShown:
+		h.gapWhy = ""
+	}
 	after := h.locked()
 	if after.Degraded && !before.Degraded {
 		h.since = time.Now()

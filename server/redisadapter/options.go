@@ -98,9 +98,9 @@ type Options struct {
 type Hooks struct {
 	// Dropped: n messages have been given up. A drop is told of once per batch.
 	Dropped func(n int, err error)
-	// CutOff: Redis has ended a subscription because this node takes messages too
-	// slowly, and messages of other nodes are lost.
-	CutOff func()
+	// Gap: a subscription has ended before another took its place, and messages of
+	// other nodes may be lost; the error says why it has ended, see Stats.Gaps.
+	Gap func(err error)
 	// Malformed: what came on a channel is not a message, and is ignored.
 	Malformed func(channel string, err error)
 	// Failed: Redis could not be reached, or refused something; the error has all

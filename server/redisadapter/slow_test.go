@@ -53,7 +53,7 @@ func TestReadingGoesOnWhileMembersAreSlow(t *testing.T) {
 		}
 		adaptertest.Eventually(t, "the slow node is there", func() bool {
 			count, err := p.nodes[0].Adapter.ServerCount(t.Context())
-			return err == nil && count == 3 && !cluster.Health().Degraded
+			return err == nil && count == 3 && well(cluster)
 		})
 		watched.AwaitRoom(t.Context(), "r")
 		adaptertest.Eventually(t, "the slow node is busy", func() bool {
@@ -86,7 +86,7 @@ func TestReadingGoesOnWhileMembersAreSlow(t *testing.T) {
 			before := cluster.Stats()
 			server.Do("CLIENT", "KILL", "TYPE", "pubsub")
 			adaptertest.Eventually(t, fmt.Sprint("the slow node is back ", i), subscribers(3))
-			adaptertest.Eventually(t, "the room is subscribed to again", func() bool { return !cluster.Health().Degraded })
+			adaptertest.Eventually(t, "the room is subscribed to again", func() bool { return well(cluster) })
 			if after := cluster.Stats(); after.Malformed != before.Malformed {
 				t.Errorf("malformed messages: %+v", after)
 			}

@@ -379,6 +379,7 @@ func (s *subscriber) move(why error, overlap bool) {
 	s.mu.Lock()
 	for address, c := range s.conns {
 		c.retire(why, overlap)
+		c.overlapped = overlap
 		delete(s.conns, address)
 		s.ended[address] = c.delivered
 		if overlap {
