@@ -2,6 +2,7 @@ package redisadapter
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -113,10 +114,13 @@ func (c *Cluster) moved() {
 	c.links.Cut(redislink.ErrMoving)
 }
 
-// cut gives up all connections, since they lead to the wrong server.
+// cut gives up all connections, since they lead to the wrong server, or those that
+// are subscribed, since Redis has cut them off.
 func (c *Cluster) cut(why error) {
 	c.sub.move(why, false)
-	c.links.Cut(why)
+	if !errors.Is(why, errCutOff) {
+		c.links.Cut(why)
+	}
 }
 
 // Factory returns what makes the adapters of a server's namespaces. A Cluster

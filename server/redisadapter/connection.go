@@ -40,6 +40,7 @@ type command struct {
 	off   bool
 	names []string
 	ping  bool
+	asked []chan struct{} // of a ping: closed when it has been answered
 }
 
 func (c command) targets() []target {
@@ -48,6 +49,13 @@ func (c command) targets() []target {
 		list[i] = target{c.kind, name}
 	}
 	return list
+}
+
+// done notes that the command has been answered.
+func (c command) done() {
+	for _, answered := range c.asked {
+		close(answered)
+	}
 }
 
 // text is the command's name.
@@ -91,6 +99,7 @@ type connection struct {
 	changes map[target]struct{}
 	active  map[target]bool // subscribed; true once that is confirmed
 	leaving map[target]int  // unsubscribed, not confirmed yet
+	asked   []chan struct{} // by ask, for the next ping
 	sent    []command       // that have not been answered
 	denied  []target        // that Redis has refused to subscribe
 }
@@ -117,6 +126,10 @@ func (c *connection) change(targets []target) {
 	for _, t := range targets {
 		c.changes[t] = struct{}{}
 	}
+	c.signal()
+}
+
+func (c *connection) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -193,6 +206,9 @@ func (c *connection) serve() error {
 			if err := c.apply(); err != nil {
 				return err
 			}
+			if err := c.pingAsked(); err != nil {
+				return err
+			}
 			if !reading {
 				reading = true
 				reader.Go(func() { c.read(ctx) })
@@ -209,7 +225,7 @@ func (c *connection) serve() error {
 			if silent++; silent >= silentLooks {
 				return redislink.ErrSilent
 			}
-			if err := c.ping(); err != nil {
+			if err := c.ping(nil); err != nil {
 				return err
 			}
 		}
@@ -266,9 +282,32 @@ func (c *connection) apply() error {
 	return nil
 }
 
-func (c *connection) ping() error {
-	c.expect(command{ping: true})
+func (c *connection) ping(asked []chan struct{}) error {
+	c.expect(command{ping: true, asked: asked})
 	return c.pubsub.Ping(c.ctx)
+}
+
+// ask sends a PING, soon, and returns what is closed when Redis has answered it:
+// whatever else Redis had sent before has been read then. It is never closed if the
+// connection ends first.
+func (c *connection) ask() <-chan struct{} {
+	answered := make(chan struct{})
+	c.mu.Lock()
+	c.asked = append(c.asked, answered)
+	c.mu.Unlock()
+	c.signal()
+	return answered
+}
+
+func (c *connection) pingAsked() error {
+	c.mu.Lock()
+	asked := c.asked
+	c.asked = nil
+	c.mu.Unlock()
+	if len(asked) == 0 {
+		return nil
+	}
+	return c.ping(asked)
 }
 
 // expect notes a command before it is sent.
@@ -299,6 +338,7 @@ func (c *connection) answered(t target, off, ping bool) bool {
 		cmd.names = slices.Delete(cmd.names, i, i+1)
 	}
 	if len(cmd.names) == 0 {
+		cmd.done()
 		c.sent = c.sent[1:]
 	}
 	return true
@@ -314,6 +354,7 @@ func (c *connection) refused(err error) {
 	}
 	cmd := c.sent[0]
 	c.sent = c.sent[1:]
+	cmd.done()
 	if !cmd.ping && !cmd.off {
 		for _, t := range cmd.targets() {
 			delete(c.active, t)

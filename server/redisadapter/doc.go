@@ -51,6 +51,12 @@
 // now. Twice a second each node publishes to its own channel and waits for the
 // echo.
 //
+// What Redis says and what this node believes may differ for a moment, since a node
+// that is short of CPU reads late. That publishing and subscribing connections lead to
+// different servers, or that an echo does not come back, is certain only when the
+// subscribed connection has answered a PING that was sent after (doubt); nothing is
+// cut before.
+//
 // What cannot be found out: two masters that are both where they should be, because
 // the network has fallen apart. A node that the Sentinels of its side tell of no
 // other master goes on with the one that it has.

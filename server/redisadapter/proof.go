@@ -30,6 +30,8 @@ const (
 // without the right to that is believed.
 type proof struct {
 	probe *probe
+	on    *connection // that had the node's own channel when the proof was asked for
+	echo  uint64      // number of the message to the own channel, 0 if there is none
 
 	numSub *redis.MapStringIntCmd
 	own    *redis.IntCmd
@@ -48,7 +50,15 @@ type probe struct {
 	nodes               int  // that have been seen at the right place
 
 	sent    uint64 // number of the last message to the own channel
-	missing int    // looks at which its echo had not come
+	awaited echo   // one that is to come back
+	astray  doubt  // Redis does not know of the subscription where this node publishes
+	unheard doubt  // awaited has not come back
+}
+
+// echo is a message of this node to itself.
+type echo struct {
+	n  uint64      // its number; 0 is none
+	on *connection // that is to bring it
 }
 
 // echoMark begins the messages that a node sends to itself.
@@ -71,9 +81,11 @@ func echoNumber(payload string) (n uint64, ok bool) {
 func (p *probe) ask(ctx context.Context, pipe redis.Pipeliner, echo bool) proof {
 	a := proof{probe: p}
 	p.counted, p.ownChannel, p.sharded = p.sub.own()
+	a.on, _ = p.sub.holder(p.ownChannel)
 	if p.ownChannel != "" {
 		if echo || p.noNumSub {
 			p.sent++
+			a.echo = p.sent
 			if p.sharded {
 				a.own = pipe.SPublish(ctx, p.ownChannel, echoPayload(p.sent))
 			} else {
@@ -96,15 +108,17 @@ func (p *probe) ask(ctx context.Context, pipe redis.Pipeliner, echo bool) proof 
 
 // place is what a proof has found out.
 type place struct {
-	err   error // the connection does not lead to the master, or has failed
-	own   bool  // this node subscribes there
-	nodes int   // how many subscribe there, -1 if that is not known
+	err   error       // the connection does not lead to the master, or has failed
+	own   bool        // this node subscribes there
+	nodes int         // how many subscribe there, -1 if that is not known
+	on    *connection // that had the node's own channel before
+	echo  uint64      // number of the message to the own channel that Redis has taken, 0 if there is none
 }
 
 // read returns what the proof found out.
 func (a proof) read() place {
 	p := a.probe
-	at := place{own: p.ownChannel == "", nodes: -1}
+	at := place{own: p.ownChannel == "", nodes: -1, on: a.on}
 	if a.role != nil {
 		role, err := a.role.Slice()
 		switch {
@@ -125,6 +139,9 @@ func (a proof) read() place {
 			return at
 		}
 		at.own = at.own || n > 0 || err != nil
+		if err == nil {
+			at.echo = a.echo
+		}
 	}
 	if a.numSub != nil {
 		counts, err := a.numSub.Result()
@@ -145,18 +162,11 @@ func (a proof) read() place {
 // judge decides whether what was published in front of a proof reached the place
 // where all nodes subscribe.
 func (p *probe) judge(at place, epoch uint64) error {
-	subscribed, wanted := p.sub.subscribed(p.ownChannel)
-	at.own = at.own || !wanted // the namespace has been closed meanwhile
+	err := p.know(&at, epoch)
 	switch {
-	case at.err != nil:
-		return at.err
-	case epoch != p.links.Epoch():
-		return errMoving
-	case !at.own && subscribed:
-		return p.sub.divided()
-	case !at.own && at.nodes >= 0 && at.nodes < p.nodes-1:
-		return errNotThere // nor do the others
-	case !at.own && at.nodes < 0:
+	case err != nil:
+		return err
+	case !at.own && (at.nodes < 0 || at.nodes < p.nodes-1): // nor do the others
 		return errNotThere
 	}
 	if at.own && at.nodes >= 0 {
@@ -168,15 +178,10 @@ func (p *probe) judge(at place, epoch uint64) error {
 // settled decides whether publishing may begin after the connections were made
 // again: this node subscribes there, and so do the others, unless time is up.
 func (p *probe) settled(at place, epoch uint64, patient bool) error {
-	subscribed, wanted := p.sub.subscribed(p.ownChannel)
-	at.own = at.own || !wanted
+	err := p.know(&at, epoch)
 	switch {
-	case at.err != nil:
-		return at.err
-	case epoch != p.links.Epoch():
-		return errMoving
-	case !at.own && subscribed:
-		return p.sub.divided()
+	case err != nil:
+		return err
 	case !at.own:
 		return errNotThere
 	case patient && at.nodes >= 0 && at.nodes < p.nodes:
@@ -188,17 +193,42 @@ func (p *probe) settled(at place, epoch uint64, patient bool) error {
 	return nil
 }
 
-// look is to be called every lookEvery, with a proof that has an echo: it returns
-// an error if earlier echoes have not come back.
-func (p *probe) look(before uint64) error {
-	subscribed, _ := p.sub.subscribed(p.ownChannel)
-	if before == 0 || !subscribed || p.sub.echoed(before) {
-		p.missing = 0
-		return nil
+// know returns what is wrong for certain with the connections. If nothing is, own of
+// the place says whether this node subscribes there, or need not, since the namespace
+// has been closed meanwhile.
+func (p *probe) know(at *place, epoch uint64) error {
+	now, wanted := p.sub.holder(p.ownChannel)
+	at.own = at.own || !wanted
+	switch {
+	case at.err != nil:
+		return at.err
+	case epoch != p.links.Epoch():
+		return errMoving
+	case at.own || now == nil || now != at.on: // what subscribed after the proof says nothing of the proof
+		p.astray = doubt{}
+	case now.behind():
+		return errCutOff
+	case p.astray.justified(now):
+		return errDivided
+	default:
+		p.astray.raise(now)
 	}
-	if p.missing++; p.missing < silentLooks-1 {
-		return nil
+	return nil
+}
+
+// hear is to be called every lookEvery, with a proof that has an echo: it returns
+// an error if it is certain that an earlier echo does not come back.
+func (p *probe) hear(at place) error {
+	now, _ := p.sub.holder(p.ownChannel)
+	unheard := p.unheard.justified(now) // before the echo is looked for, which comes before this
+	switch {
+	case p.awaited.n == 0 || p.awaited.on == nil || p.awaited.on != now || p.sub.echoed(p.awaited.n):
+		p.awaited, p.unheard = echo{at.echo, at.on}, doubt{}
+	case unheard:
+		p.awaited, p.unheard = echo{}, doubt{}
+		return errNoEcho
+	default:
+		p.unheard.raise(now)
 	}
-	p.missing = 0
-	return errNoEcho
+	return nil
 }

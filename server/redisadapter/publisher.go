@@ -214,6 +214,8 @@ func (p *publisher) run(ctx context.Context) {
 		case <-p.wake:
 		case <-looks.C:
 			look = true
+		case <-p.doubted():
+			look = true
 		case err := <-p.scouted:
 			p.follow(ctx, nil, err)
 			continue
@@ -245,6 +247,14 @@ func (p *publisher) run(ctx context.Context) {
 	}
 }
 
+// doubted is closed when a doubt about where the connections lead can be settled.
+func (p *publisher) doubted() <-chan struct{} {
+	if p.probe == nil {
+		return nil
+	}
+	return p.probe.astray.answered
+}
+
 func batchLen(queue []outgoing) int {
 	n, bytes := 0, 0
 	for n < len(queue) && n < batchMessages && (n == 0 || bytes+queue[n].size() <= batchBytes) {
@@ -268,10 +278,8 @@ func (p *publisher) look() error {
 	if err != nil {
 		return err
 	}
-	return cmp.Or(p.probe.judge(at, epoch), p.echo())
+	return cmp.Or(p.probe.judge(at, epoch), p.probe.hear(at))
 }
-
-func (p *publisher) echo() error { return p.probe.look(p.probe.sent - 1) }
 
 // prove asks for a proof alone.
 func (p *publisher) prove(ctx context.Context, echo bool) (place, uint64, error) {
@@ -322,8 +330,10 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 	if err != nil && !redislink.IsAnswer(err) {
 		away = err
 	}
+	var at place
 	if p.probe != nil && away == nil {
-		away = p.probe.judge(a.read(), epoch)
+		at = a.read()
+		away = p.probe.judge(at, epoch)
 	}
 	failed, denied := 0, error(nil)
 	for i, o := range batch {
@@ -347,7 +357,7 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 	}
 	p.refused(denied)
 	if away == nil && look && p.probe != nil {
-		away = p.echo()
+		away = p.probe.hear(at)
 	}
 	return away
 }

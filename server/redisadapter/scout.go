@@ -41,7 +41,7 @@ func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
 	o := *opts
 	client := redis.NewClient(&o)
 	defer client.Close()
-	for range 2 { // once more without what the user has no right to
+	for range 3 { // once more without what the user has no right to, and once more to be certain
 		epoch := p.links.Epoch()
 		pipe := client.Pipeline()
 		a := p.ask(ctx, pipe, false)
@@ -56,7 +56,17 @@ func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
 		if p.noNumSub && !denied {
 			continue
 		}
-		return p.judge(at, epoch)
+		err := p.judge(at, epoch)
+		if p.astray.of == nil || err != nil && !errors.Is(err, errNotThere) {
+			return err
+		}
+		select {
+		case <-p.astray.answered:
+		case <-time.After(scoutEvery):
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	return nil
 }

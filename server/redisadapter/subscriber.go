@@ -394,19 +394,6 @@ func (s *subscriber) move(why error, overlap bool) {
 	s.cluster.health.set(source{side: receiving}, why)
 }
 
-// divided is what is wrong if Redis does not know of this node's subscription: it
-// is at another server, or Redis has cut it off and that is not read yet.
-func (s *subscriber) divided() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.conns {
-		if c.behind() {
-			return errCutOff
-		}
-	}
-	return errDivided
-}
-
 // own returns the channels by which a publisher finds out where its connection
 // leads: one that all nodes have subscribed to, and one that is this node's alone.
 // Both are "" while no namespace is open.
@@ -421,9 +408,10 @@ func (s *subscriber) own() (counted, own string, sharded bool) {
 	return counted, n.own.name, sharded
 }
 
-// subscribed reports whether the connection for a node's own channel believes that
-// it is subscribed, and whether the channel is wanted at all, and not refused.
-func (s *subscriber) subscribed(own string) (subscribed, wanted bool) {
+// holder returns the connection that has the subscription to a node's own channel
+// confirmed, nil if none has, and whether the channel is wanted at all, and not
+// refused.
+func (s *subscriber) holder(own string) (c *connection, wanted bool) {
 	kind := channelTarget
 	if s.cluster.opts.Mode == Sharded {
 		kind = shardTarget
@@ -432,7 +420,13 @@ func (s *subscriber) subscribed(own string) (subscribed, wanted bool) {
 	defer s.mu.Unlock()
 	t := target{kind, own}
 	rt := s.routes[t]
-	return rt != nil && rt.confirmed, rt != nil && s.refused[t] == nil
+	if rt == nil {
+		return nil, false
+	}
+	if rt.confirmed {
+		c = s.conns[rt.address]
+	}
+	return c, s.refused[t] == nil
 }
 
 // enter and leave note the namespaces that are open.
