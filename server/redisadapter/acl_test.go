@@ -2,7 +2,9 @@ package redisadapter_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -130,6 +132,108 @@ func TestRefusalsAreNamed(t *testing.T) {
 			})
 		}
 	})
+}
+
+// reasons are what health has said.
+type reasons struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *reasons) note(h redisadapter.Health) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, h.Reason)
+}
+
+func (r *reasons) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.list)
+}
+
+// A node that may not publish any more says so as long as that is so, whether it
+// publishes or not, and cuts no connection; and it is well when it may again.
+func TestRightToPublishIsWithdrawn(t *testing.T) {
+	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		server.Up()
+		r := rights[strings.TrimPrefix(t.Name(), "TestRightToPublishIsWithdrawn/")]
+		var said reasons
+		opts.Hooks.Health = said.note
+		opts = as(t, server, opts, channels(opts.Prefix)+" "+r.needed+" "+r.used)
+		p := startTwo(t, opts)
+		p.works(t, "the start")
+		client := server.Client()
+		defer client.Close()
+		connections := func() string {
+			list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for line := range strings.Lines(list) {
+				ids = append(ids, strings.Fields(line)[0])
+			}
+			slices.Sort(ids)
+			return strings.Join(ids, " ")
+		}
+		for range 2 {
+			before, began := connections(), len(said.all())
+			command := strings.Fields(r.needed)[0][1:] // publish or spublish
+			setRules(server, "-"+command)
+			denied := func() bool {
+				return slices.ContainsFunc(p.clusters[:], func(c *redisadapter.Cluster) bool {
+					return !strings.HasPrefix(c.Health().Reason, "NOPERM: the Redis user may not run "+strings.ToUpper(command)+" on ")
+				})
+			}
+			adaptertest.Eventually(t, "both say so while they are idle", func() bool { return !denied() })
+			for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				if err := p.says(t, "r", "x"); err == nil {
+					t.Fatal("a message was accepted")
+				}
+				if denied() {
+					t.Fatalf("health says %+v and %+v", p.clusters[0].Health(), p.clusters[1].Health())
+				}
+			}
+			for _, reason := range said.all()[began:] {
+				if !strings.HasPrefix(reason, "NOPERM") {
+					t.Errorf("health said %q", reason)
+				}
+			}
+			if after := connections(); after != before {
+				t.Errorf("the subscribed connections were %s, and are %s", before, after)
+			}
+			setRules(server, "+"+command)
+			adaptertest.Eventually(t, "both are well while they are idle", func() bool { return p.well() })
+			p.works(t, "the return of the right")
+		}
+	})
+}
+
+// The first reason stays while nothing changes.
+func TestReasonStays(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("CONFIG", "SET", "requirepass", "secret")
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said reasons
+			opts.Hooks.Health = said.note
+			opts.URL = strings.Replace(server.URL(), "//", "//:wrong@", 1)
+			c := start(t, opts)
+			n := adaptertest.Start(t, c.Factory(), "/")
+			n.Connect("s", "r")
+			adaptertest.Eventually(t, "health says why", func() bool { return strings.HasPrefix(c.Health().Reason, "WRONGPASS") })
+			began := len(said.all())
+			for range 30 { // in which connections are tried, and seen through the address
+				n.Adapter.Broadcast(t.Context(), event(`["e"]`), roomR, adapter.Flags{})
+				time.Sleep(100 * time.Millisecond)
+			}
+			if list := said.all()[began:]; len(list) > 0 || !strings.HasPrefix(c.Health().Reason, "WRONGPASS") {
+				t.Errorf("then health said %q", list)
+			}
+		})
+	}
 }
 
 func TestReasonOfHealth(t *testing.T) {

@@ -27,6 +27,7 @@ type Cluster struct {
 	fresh  *redis.Options
 	pub    *publishers
 	sub    *subscriber
+	shards shardNames
 	health health
 	stats  stats
 

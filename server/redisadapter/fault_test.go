@@ -41,10 +41,15 @@ type two struct {
 	sent     int
 }
 
-func startTwo(t *testing.T, opts redisadapter.Options) *two {
+// startTwo starts them, with options that may differ.
+func startTwo(t *testing.T, opts redisadapter.Options, each ...func(i int, o *redisadapter.Options)) *two {
 	p := new(two)
 	for i := range p.nodes {
-		p.clusters[i] = start(t, opts)
+		o := opts
+		for _, change := range each {
+			change(i, &o)
+		}
+		p.clusters[i] = start(t, o)
 		p.nodes[i] = adaptertest.Start(t, p.clusters[i].Factory(), "/")
 	}
 	p.socket = p.nodes[1].Connect("s", "r")

@@ -24,12 +24,15 @@ type Health struct {
 // subscribed.
 func (c *Cluster) Health() Health { return c.health.get() }
 
-// side is one of the directions that can fail.
+// side is one of the things that a node needs. Each has a state of its own, which the
+// last answer about it decides, and nothing else. The first that is not well is shown.
 type side uint8
 
 const (
-	publishing side = iota
-	receiving
+	publishing   side = iota // a connection that publishes
+	mayPublish               // the right to it
+	receiving                // a connection that is subscribed
+	maySubscribe             // the right to it
 )
 
 // source is a direction, of one shard of a Redis Cluster by its address; the
@@ -39,7 +42,7 @@ type source struct {
 	shard string
 }
 
-// health is the state of both directions.
+// health is the state of all that the node needs.
 type health struct {
 	changed func(Health)
 	failed  func(error)
@@ -69,7 +72,7 @@ func (h *health) locked() Health {
 	var first source
 	reason := ""
 	for s, r := range h.reasons {
-		if r == string(errNotThere) && h.reasons[source{receiving, s.shard}] != "" && s.side == publishing {
+		if r == string(errNotThere) && s.side == publishing && h.reasons[source{receiving, s.shard}]+h.reasons[source{side: maySubscribe}] != "" {
 			continue // the other side knows why
 		}
 		if reason == "" || s.side < first.side || s.side == first.side && s.shard < first.shard {
@@ -98,7 +101,8 @@ func (h *health) received(refused error) {
 	for _, s := range shards {
 		h.set(s, nil)
 	}
-	h.set(source{side: receiving}, refused)
+	h.set(source{side: receiving}, nil)
+	h.set(source{side: maySubscribe}, refused)
 }
 
 // set notes the state of a source: what is wrong with it, or nil.

@@ -108,11 +108,12 @@ func (p *probe) ask(ctx context.Context, pipe redis.Pipeliner, echo bool) proof 
 
 // place is what a proof has found out.
 type place struct {
-	err   error       // the connection does not lead to the master, or has failed
-	own   bool        // this node subscribes there
-	nodes int         // how many subscribe there, -1 if that is not known
-	on    *connection // that had the node's own channel before
-	echo  uint64      // number of the message to the own channel that Redis has taken, 0 if there is none
+	err    error       // the connection does not lead to the master, or has failed
+	own    bool        // this node subscribes there
+	nodes  int         // how many subscribe there, -1 if that is not known
+	on     *connection // that had the node's own channel before
+	echo   uint64      // number of the message to the own channel that Redis has taken, 0 if there is none
+	denied error       // why Redis has refused that message
 }
 
 // read returns what the proof found out.
@@ -141,6 +142,8 @@ func (a proof) read() place {
 		at.own = at.own || n > 0 || err != nil
 		if err == nil {
 			at.echo = a.echo
+		} else {
+			at.denied = &redislink.Denied{Command: strings.ToUpper(a.own.Name()), Channel: p.ownChannel, Err: err}
 		}
 	}
 	if a.numSub != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,15 +78,16 @@ type publisher struct {
 	stop context.CancelFunc // ends waiting between attempts
 
 	// Of the goroutine.
-	refusedAt time.Time // the last message that Redis refused
-	cutAt     time.Time
-	failures  int    // which master of a Redis Cluster publishes to all
-	epoch     uint64 // of the links, when publishing began or settled
+	denied   error     // the first message that Redis refused, if the right to publish is in doubt
+	deniedAt time.Time // the last one
+	cutAt    time.Time
+	failures int    // which master of a Redis Cluster publishes to all
+	epoch    uint64 // of the links, when publishing began or settled
 }
 
-// refusedFor is how long health speaks of a message that Redis refused, if it
-// takes others.
-const refusedFor = 5 * time.Second
+// deniedFor is how long health speaks of a message that Redis refused because of its
+// channel, if it takes others.
+const deniedFor = 5 * time.Second
 
 // newPublisher starts a publisher, of one shard if shard is not "": then channel
 // is one of the shard's.
@@ -268,9 +270,9 @@ func batchLen(queue []outgoing) int {
 // back, while there is nothing to publish.
 func (p *publisher) look() error {
 	if p.probe == nil {
+		p.rights(nil, false)
 		return nil
 	}
-	p.refused(nil)
 	if p.probe.links.Epoch() != p.epoch {
 		return errMoving
 	}
@@ -278,6 +280,7 @@ func (p *publisher) look() error {
 	if err != nil {
 		return err
 	}
+	p.rights(at.denied, at.echo != 0)
 	return cmp.Or(p.probe.judge(at, epoch), p.probe.hear(at))
 }
 
@@ -289,10 +292,21 @@ func (p *publisher) prove(ctx context.Context, echo bool) (place, uint64, error)
 	if pipe.Len() == 0 {
 		return place{own: true, nodes: -1}, epoch, nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !redislink.IsAnswer(err) {
+	if _, err := exec(ctx, pipe); err != nil {
 		return place{}, epoch, err
 	}
 	return a.read(), epoch, nil
+}
+
+// exec runs a pipeline. Its error is that of the whole: the connection has failed, or
+// Redis has refused it (WRONGPASS), which is the error of no command. What Redis has
+// answered to a command is the command's.
+func exec(ctx context.Context, pipe redis.Pipeliner) ([]redis.Cmder, error) {
+	cmds, err := pipe.Exec(ctx)
+	if redislink.IsAnswer(err) && slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		err = nil
+	}
+	return cmds, err
 }
 
 // send publishes a batch, counts, and answers those that wait. It returns ErrAway
@@ -321,14 +335,10 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 	if p.probe != nil {
 		a = p.probe.ask(ctx, pipe, look)
 	}
-	cmds, err := pipe.Exec(ctx)
+	cmds, away := exec(ctx, pipe)
 	if len(cmds) < len(batch) {
-		p.lost(batch, err)
-		return err
-	}
-	var away error
-	if err != nil && !redislink.IsAnswer(err) {
-		away = err
+		p.lost(batch, away)
+		return away
 	}
 	var at place
 	if p.probe != nil && away == nil {
@@ -355,7 +365,7 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 	if failed > 0 {
 		p.cluster.dropped(failed, unavailable(cmp.Or(away, denied)))
 	}
-	p.refused(denied)
+	p.rights(cmp.Or(denied, at.denied), at.echo != 0)
 	if away == nil && look && p.probe != nil {
 		away = p.probe.hear(at)
 	}
@@ -364,12 +374,11 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 
 func away(err error) error { return fmt.Errorf("%w: %w", adapter.ErrAway, err) }
 
-// report sets the health of the publisher, or of its shard.
-func (p *publisher) report(err error) {
-	if err != nil && p.shard != "" {
-		err = &redislink.ShardError{Slot: redislink.Slot(p.channel), Err: err}
-	}
-	p.cluster.health.set(source{publishing, p.shard}, err)
+// report sets the health of the publisher's connection, or of its shard's.
+func (p *publisher) report(err error) { p.reportOf(publishing, err) }
+
+func (p *publisher) reportOf(s side, err error) {
+	p.cluster.health.set(source{s, p.shard}, p.cluster.shards.name(p.shard, p.channel, err))
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", adapter.ErrUnavailable, err) }
@@ -422,15 +431,19 @@ func publicError(err error) error {
 	return away(err)
 }
 
-// refused sets the health if Redis refuses messages, or has not for a while.
-func (p *publisher) refused(err error) {
+// rights sets the health by what Redis has said of the right to publish: denied if it
+// has refused a message, taken if it has taken one of this node to itself.
+func (p *publisher) rights(denied error, taken bool) {
 	switch {
-	case err != nil:
-		p.refusedAt = time.Now()
-		p.report(err)
-	case !p.refusedAt.IsZero() && time.Since(p.refusedAt) > refusedFor:
-		p.refusedAt = time.Time{}
-		p.report(nil)
+	case denied != nil:
+		p.deniedAt = time.Now()
+		if p.denied == nil { // the first is named, as long as others follow
+			p.denied = denied
+			p.reportOf(mayPublish, denied)
+		}
+	case p.denied != nil && (taken && redislink.IsCommandDenied(p.denied) || time.Since(p.deniedAt) > deniedFor):
+		p.denied = nil
+		p.reportOf(mayPublish, nil)
 	}
 }
 

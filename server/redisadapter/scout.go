@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/puente-io/puente/server/redislink"
 )
 
 // scoutEvery is how often a connection is made to see where the address leads.
@@ -48,7 +46,7 @@ func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
 		if a.numSub == nil && a.own == nil {
 			return nil
 		}
-		if _, err := pipe.Exec(ctx); err != nil && !redislink.IsAnswer(err) {
+		if _, err := exec(ctx, pipe); err != nil {
 			return err
 		}
 		denied := p.noNumSub

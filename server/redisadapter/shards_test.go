@@ -62,7 +62,8 @@ func (p *two) heard(room, text string) bool {
 // A shard that is dead takes its own rooms with it, and no others.
 func TestDeadShard(t *testing.T) {
 	servers, opts := sharded(t)
-	p := startTwo(t, opts)
+	var said [2]reasons
+	p := startTwo(t, opts, func(i int, o *redisadapter.Options) { o.Hooks.Health = said[i].note })
 	rooms := roomsOf(3)
 	for _, list := range rooms {
 		p.socket.Join(list...)
@@ -97,6 +98,17 @@ func TestDeadShard(t *testing.T) {
 			if shard != dead {
 				adaptertest.Eventually(t, room+" is heard", func() bool { return p.heard(room, "99") })
 			}
+		}
+	}
+	for i := range said {
+		names := make(map[string]bool)
+		for _, reason := range said[i].all() {
+			if slot, _, ok := strings.Cut(reason, ":"); ok && strings.HasPrefix(slot, "shard of slot ") {
+				names[slot] = true
+			}
+		}
+		if len(names) != 1 {
+			t.Errorf("node %d names the dead shard %v", i, names)
 		}
 	}
 	p.socket.Join("late") // on whatever shard

@@ -225,6 +225,7 @@ func (s *subscriber) run() {
 		if wait := s.place(changed); wait > 0 {
 			timer.Reset(wait)
 		}
+		s.settle() // what was refused may not be wanted any more
 	}
 }
 
@@ -351,7 +352,7 @@ func (s *subscriber) fail(c *connection, err error, targets ...target) {
 	}
 	if address != "" {
 		if len(targets) > 0 {
-			err = &redislink.ShardError{Slot: redislink.Slot(targets[0].name), Err: err}
+			err = s.cluster.shards.name(address, targets[0].name, err)
 		}
 		s.cluster.health.set(source{side: receiving}, nil)
 	}
@@ -506,13 +507,15 @@ func (s *subscriber) refuse(targets []target, err error) {
 // settle sets the health if all that is wanted is there, or has been refused.
 func (s *subscriber) settle() {
 	s.mu.Lock()
-	settled := s.confirmed+len(s.refused) == len(s.routes)
+	settled := len(s.routes) > 0 && s.confirmed+len(s.refused) == len(s.routes)
 	var refused error
 	if settled {
 		clear(s.away)
-		for _, err := range s.refused {
-			refused = err
-			break
+		var first target
+		for t, err := range s.refused { // the same as long as it is refused
+			if refused == nil || t.name < first.name {
+				first, refused = t, err
+			}
 		}
 	}
 	s.mu.Unlock()

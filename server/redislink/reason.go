@@ -39,6 +39,11 @@ func (d *Denied) Unwrap() error { return d.Err }
 // it is there, and answers.
 func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
+// IsCommandDenied reports whether Redis refused a command whatever its channels are.
+func IsCommandDenied(err error) bool {
+	return IsDenied(err) && deniedCommand.MatchString(err.Error())
+}
+
 // IsAnswer reports whether err is an answer of Redis to a command.
 func IsAnswer(err error) bool {
 	var answer redis.Error
