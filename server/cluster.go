@@ -38,6 +38,13 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 	redis.SetLogger(redisLog{sampled(log)}) // of the whole process, which a node is
 	// A client that has been told of its join misses nothing.
 	opts := redisadapter.Options{JoinWait: joinWait, URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log), KeepRedisLog: true}
+	var view atomic.Pointer[presence.View] // which comes after the adapter
+	opts.Peers = func() int {
+		if v := view.Load(); v != nil {
+			return v.Nodes() - 1
+		}
+		return 0
+	}
 	if cfg.RedisAdapter == "sharded" {
 		opts.Mode = redisadapter.Sharded
 	}
@@ -49,6 +56,7 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, nodes.Close())
 	}
+	view.Store(users.View())
 	return &cluster{
 		adapter:  nodes.Factory(),
 		presence: users,

@@ -59,7 +59,10 @@
 //
 // What cannot be found out: two masters that are both where they should be, because
 // the network has fallen apart. A node that the Sentinels of its side tell of no
-// other master goes on with the one that it has.
+// other master goes on with the one that it has. Nor, without Sentinels, which of two
+// masters is right if the address leads some nodes to the one and some to the other:
+// each serves its own. A node that sees none of the others where it is, though it did
+// and Options.Peers still knows of them, says so in its health.
 //
 // # Without Redis
 //

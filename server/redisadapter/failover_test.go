@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,6 +203,16 @@ func startPointer(t *testing.T, to string) *pointer {
 	return p
 }
 
+// cut ends all connections.
+func (p *pointer) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Close()
+	}
+	clear(p.conns)
+}
+
 func (p *pointer) point(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -287,4 +298,83 @@ func TestMasterBecomesReplica(t *testing.T) {
 		server.Do("REPLICAOF", "NO", "ONE")
 		p.works(t, "the return of the master")
 	})
+}
+
+// A replica is promoted, but the master is not demoted, and the address of one node
+// alone leads to the new one. Without Sentinel nobody can know who is right. The two
+// nodes that have lost each other say so, without a break, until they are together
+// again or know that the other is gone; they serve, and refuse nothing in the end.
+func TestOneNodeIsRepointed(t *testing.T) {
+	for name, cut := range map[string]bool{"its connections are cut": true, "none is cut": false} {
+		t.Run(name, func(t *testing.T) {
+			eachMode(t, func(t *testing.T, _ *redistest.Server, opts redisadapter.Options) {
+				t.Parallel()
+				master, replica := redistest.Start(t, "--repl-diskless-sync-delay", "0"), redistest.Start(t)
+				replica.Follow(master)
+				pointers := [2]*pointer{startPointer(t, master.Addr()), startPointer(t, master.Addr())}
+				var peers atomic.Int64
+				peers.Store(1)
+				opts.Peers = func() int { return int(peers.Load()) }
+				var mu sync.Mutex
+				var said []redisadapter.Health
+				p := startTwo(t, opts, func(i int, o *redisadapter.Options) {
+					o.URL = "redis://" + pointers[i].Addr().String()
+					if i == 0 {
+						o.Hooks.Health = func(h redisadapter.Health) {
+							mu.Lock()
+							defer mu.Unlock()
+							said = append(said, h)
+						}
+					}
+				})
+				alone := func(h redisadapter.Health) bool {
+					return h.Connected && strings.HasPrefix(h.Reason, "no other node is at this Redis server")
+				}
+				both := func() bool { return alone(p.clusters[0].Health()) && alone(p.clusters[1].Health()) }
+				for range 2 {
+					p.works(t, "the start")
+					time.Sleep(time.Second) // in which the nodes look who is there
+					mu.Lock()
+					said = nil
+					mu.Unlock()
+					replica.Do("REPLICAOF", "NO", "ONE")
+					pointers[0].point(replica.Addr())
+					if cut {
+						pointers[0].cut()
+					}
+					adaptertest.Eventually(t, "both say that they are alone", both)
+					mu.Lock()
+					waited := false
+					for _, h := range said { // what breaks first may mend before the node sees where it is
+						if waited && (!h.Degraded || !alone(h) && h.Connected) {
+							t.Errorf("before that health said %+v", h)
+						}
+						waited = waited || strings.HasPrefix(h.Reason, "the other nodes have not followed")
+					}
+					if !waited {
+						t.Errorf("the node did not wait for the other: %+v", said)
+					}
+					mu.Unlock()
+					for range 20 {
+						if err := p.says(t, "r", "x"); err != nil {
+							t.Errorf("a message was refused: %v", err)
+						}
+						if !both() {
+							t.Fatalf("health says %+v and %+v", p.clusters[0].Health(), p.clusters[1].Health())
+						}
+						time.Sleep(50 * time.Millisecond)
+					}
+					peers.Store(0)
+					adaptertest.Eventually(t, "both are well when they know of nobody", func() bool {
+						return p.well() && !alone(p.clusters[0].Health()) && !alone(p.clusters[1].Health())
+					})
+					peers.Store(1)
+					pointers[0].point(master.Addr())
+					pointers[0].cut()
+					replica.Follow(master)
+				}
+				p.works(t, "the return")
+			})
+		})
+	}
 }

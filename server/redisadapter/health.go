@@ -33,6 +33,7 @@ const (
 	mayPublish               // the right to it
 	receiving                // a connection that is subscribed
 	maySubscribe             // the right to it
+	company                  // the other nodes that are known
 )
 
 // source is a direction, of one shard of a Redis Cluster by its address; the
@@ -81,7 +82,7 @@ func (h *health) locked() Health {
 	}
 	switch {
 	case reason != "":
-		return Health{Degraded: true, Reason: reason, Since: h.since}
+		return Health{Degraded: true, Connected: first.side == company, Reason: reason, Since: h.since}
 	case h.gapWhy != "" && time.Since(h.gapAt) < gapShown:
 		return Health{Degraded: true, Connected: true, Reason: gapReason + h.gapWhy, Since: h.since}
 	}

@@ -88,6 +88,12 @@ type Options struct {
 	// MaxMessage bounds the messages that are read, and the answers to one
 	// request together. Default: 64 MiB.
 	MaxMessage int
+	// Peers returns how many other nodes are known by other means than this package,
+	// presence for example. If none of them is where this node publishes and
+	// subscribes, though they were, health is degraded until they are or nobody knows
+	// of them any more. It is called twice a second, by one goroutine, and must
+	// return at once. Default: nobody knows.
+	Peers func() int
 	// Hooks observe the cluster.
 	Hooks Hooks
 }

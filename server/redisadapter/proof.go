@@ -18,6 +18,7 @@ const (
 	errNoEcho   = redislink.Problem("what this node publishes does not come back")
 	errNotThere = redislink.Problem("subscribing")
 	errOthers   = redislink.Problem("the other nodes have not followed to this Redis server yet")
+	errAlone    = redislink.Problem("no other node is at this Redis server, though others are known: they have ended, or are at another server")
 )
 
 // proof is what a pipeline asks after its messages, on the same connection, to
@@ -46,8 +47,11 @@ type probe struct {
 
 	counted, ownChannel string // "" while no namespace is there
 	sharded             bool
-	noNumSub, noRole    bool // the user has no right to it
-	nodes               int  // that have been seen at the right place
+	noNumSub, noRole    bool        // the user has no right to it
+	nodes               int         // that have been seen at the right place
+	nodesBy             *connection // which this node had subscribed by then
+	met                 bool        // others have been seen there, and are known since
+	peers               func() int  // other nodes that are known; nil if nobody knows
 
 	sent    uint64 // number of the last message to the own channel
 	awaited echo   // one that is to come back
@@ -80,7 +84,10 @@ func echoNumber(payload string) (n uint64, ok bool) {
 // channel is among it, which is to come back on the subscription.
 func (p *probe) ask(ctx context.Context, pipe redis.Pipeliner, echo bool) proof {
 	a := proof{probe: p}
-	p.counted, p.ownChannel, p.sharded = p.sub.own()
+	before := p.counted
+	if p.counted, p.ownChannel, p.sharded = p.sub.own(); p.counted != before {
+		p.nodes, p.nodesBy, p.met = 0, nil, false // of another namespace
+	}
 	a.on, _ = p.sub.holder(p.ownChannel)
 	if p.ownChannel != "" {
 		if echo || p.noNumSub {
@@ -171,9 +178,11 @@ func (p *probe) judge(at place, epoch uint64) error {
 		return err
 	case !at.own && (at.nodes < 0 || at.nodes < p.nodes-1): // nor do the others
 		return errNotThere
+	case at.own && at.nodes >= 0 && at.nodes < p.nodes && at.on != p.nodesBy: // it is this node that has moved
+		return errOthers
 	}
-	if at.own && at.nodes >= 0 {
-		p.nodes = at.nodes
+	if at.own {
+		p.count(at)
 	}
 	return nil
 }
@@ -190,8 +199,28 @@ func (p *probe) settled(at place, epoch uint64, patient bool) error {
 	case patient && at.nodes >= 0 && at.nodes < p.nodes:
 		return errOthers
 	}
+	p.count(at)
+	return nil
+}
+
+// count notes how many nodes there are.
+func (p *probe) count(at place) {
 	if at.nodes >= 0 {
-		p.nodes = at.nodes
+		p.nodes, p.nodesBy = at.nodes, at.on
+	}
+	p.met = p.met || at.nodes > 1
+}
+
+// company returns an error if no other node subscribes where this one does, though
+// others did and are still known: nobody can know who is right then, but that not all
+// is well.
+func (p *probe) company(at place) error {
+	switch {
+	case at.nodes > 1:
+	case p.peers == nil || p.peers() == 0:
+		p.met = false
+	case at.own && at.nodes == 1 && p.met:
+		return errAlone
 	}
 	return nil
 }

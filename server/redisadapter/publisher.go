@@ -80,6 +80,7 @@ type publisher struct {
 	// Of the goroutine.
 	denied   error     // the first message that Redis refused, if the right to publish is in doubt
 	deniedAt time.Time // the last one
+	alone    error     // no other node is there
 	cutAt    time.Time
 	failures int    // which master of a Redis Cluster publishes to all
 	epoch    uint64 // of the links, when publishing began or settled
@@ -99,7 +100,7 @@ func newPublisher(c *Cluster, shard, channel string) *publisher {
 		scouted: make(chan error, 1),
 	}
 	if _, ok := c.client.(*redis.ClusterClient); !ok {
-		p.probe = &probe{sub: c.sub, links: &c.links}
+		p.probe = &probe{sub: c.sub, links: &c.links, peers: c.opts.Peers}
 	}
 	p.results.init(c.opts.Hooks.Failed)
 	go func() {
@@ -281,7 +282,24 @@ func (p *publisher) look() error {
 		return err
 	}
 	p.rights(at.denied, at.echo != 0)
-	return cmp.Or(p.probe.judge(at, epoch), p.probe.hear(at))
+	if err := p.probe.judge(at, epoch); err != nil {
+		return err
+	}
+	return p.looked(at)
+}
+
+// looked does what is to be done at each look if the proof is good.
+func (p *publisher) looked(at place) error {
+	p.meet(at)
+	return p.probe.hear(at)
+}
+
+// meet sets the health by who else is there.
+func (p *publisher) meet(at place) {
+	if err := p.probe.company(at); err != p.alone {
+		p.alone = err
+		p.reportOf(company, err)
+	}
 }
 
 // prove asks for a proof alone.
@@ -367,7 +385,7 @@ func (p *publisher) send(batch []outgoing, look bool) error {
 	}
 	p.rights(cmp.Or(denied, at.denied), at.echo != 0)
 	if away == nil && look && p.probe != nil {
-		away = p.probe.hear(at)
+		away = p.looked(at)
 	}
 	return away
 }
@@ -546,6 +564,7 @@ func (p *publisher) settled(ctx context.Context, since time.Time) error {
 		return err
 	}
 	p.epoch = epoch
+	p.meet(at) // before health says that all is well
 	return nil
 }
 

@@ -1,0 +1,36 @@
+package clienttests_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/puente-io/puente/server/redisadapter/redistest"
+)
+
+// A node that sees none of the other nodes, though presence still knows of one, says
+// so, until presence takes that for dead; it is ready all the time, also if it is
+// unhealthy without Redis.
+func TestClusterLastNode(t *testing.T) {
+	modes(t, func(t *testing.T, mode string) {
+		redis := redistest.Start(t)
+		last := startNode(t, "REDIS_URL="+redis.URL(), "REDIS_REQUIRED=true", mode)
+		victim := startProcess(t, "REDIS_URL="+redis.URL(), mode)
+		connected(t, last, victim)
+		alone := func() bool {
+			status, body := last.get("/readyz")
+			d, _ := body["degraded"].(map[string]any)
+			if status != http.StatusOK {
+				t.Errorf("the last node answers %d %v", status, body)
+			}
+			return strings.HasPrefix(fmt.Sprint(d["reason"]), "no other node is at this Redis server") && d["connected"] == true
+		}
+		if alone() {
+			t.Error("a node that is not alone says so")
+		}
+		victim.kill()
+		eventually(t, "the last node says that it is alone", alone)
+		eventually(t, "the other is taken for dead", func() bool { return !alone() })
+	})
+}
