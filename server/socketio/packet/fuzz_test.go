@@ -220,7 +220,8 @@ func FuzzMembers(f *testing.F) {
 func FuzzPlaceholders(f *testing.F) {
 	for _, s := range []string{ph0, `[1,` + ph0 + `,{"num":1,"_placeholder":true}]`, `{"\u005fplaceholder":true,"n\u0075m":3}`, `{"_placeholder":true,"num":0,"num":1}`,
 		`{"_placeholder":true,"_placeholder":false,"num":0}`, `{"_placeholder":true,"num":0,"\u006eum":"x"}`, `{"a":{"_placeholder":true,"num":-1}}`,
-		`{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}`, `[{"_placeholder":true},{"num":1}]`, `{"_placeholder ":true,"num":1e0}`} {
+		`{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}`, `[{"_placeholder":true},{"num":1}]`, `{"_placeholder ":true,"num":1e0}`,
+		`[[[[[[[[[[[[[[[[[[[[{"_placeholder":true,"num":2}]]]],{"a":{"\u005fplaceholder":true,"num":1}},7]]]]]]]]]]]]]]]]`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

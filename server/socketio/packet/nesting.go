@@ -26,12 +26,47 @@ func TooDeep(json []byte, most int) bool {
 	return s.excess != nil
 }
 
-// below checks the array or object that begins at b[i] and returns the index
-// behind it, or bad. It does not recurse, so that a message that is nothing but
-// brackets costs a bit for each.
-func below(b []byte, i int) int {
-	var few [32]uint64
-	open := levels{bits: few[:0]}
+// shallow is how many levels the scanner recurses before it skims: a processor
+// predicts the returns of few calls, and each one more costs several times what its
+// two brackets do otherwise.
+const shallow = 16
+
+// skim checks the array or object that begins at i, which has been entered, without
+// recursion. It reports false if what is in it must be looked into, because there
+// may be a placeholder; so is all that follows then, so that nothing is checked
+// three times.
+func (s *scanner) skim(i int) (end int, done bool) {
+	end = s.open.walk(s.b, i)
+	if end >= 0 && s.open.marked && (s.strict || s.collect) {
+		s.thorough = true
+		return 0, false
+	}
+	if s.maxDepth > 0 && s.depth-1+s.open.most > s.maxDepth {
+		s.exceed(ErrTooDeep)
+	}
+	s.depth--
+	return end, true
+}
+
+// below is skim of what is nested too deeply to be looked into.
+func (s *scanner) below(i int) int { return s.open.walk(s.b, i) }
+
+// levels are the arrays and objects that have begun and not ended: a bit for
+// each, which is set if it is an object. So a message that is nothing but brackets
+// costs a bit for each.
+type levels struct {
+	bits    []uint64
+	n, most int
+	marked  bool // an object has a member with the name that makes a placeholder
+}
+
+// walk checks the array or object that begins at b[i] and returns the index
+// behind it, or bad. The memory of the levels is used again.
+func (l *levels) walk(b []byte, i int) int {
+	if l.bits == nil {
+		l.bits = make([]uint64, 0, 16)
+	}
+	*l = levels{bits: l.bits[:0]}
 	for {
 		// A value begins here.
 		if i >= len(b) {
@@ -39,15 +74,15 @@ func below(b []byte, i int) int {
 		}
 		switch c := b[i]; c {
 		case '[', '{':
-			open.push(c == '{')
+			l.push(c == '{')
 			if i = space(b, i+1); i == len(b) {
 				return bad
 			}
-			if b[i] == open.end() {
+			if b[i] == l.end() {
 				break
 			}
 			if c == '{' {
-				if i = name(b, i); i < 0 {
+				if i = l.name(b, i); i < 0 {
 					return bad
 				}
 			}
@@ -63,18 +98,18 @@ func below(b []byte, i int) int {
 				return bad
 			}
 			if b[i] == ',' {
-				if i = space(b, i+1); open.inObject() {
-					if i = name(b, i); i < 0 {
+				if i = space(b, i+1); l.inObject() {
+					if i = l.name(b, i); i < 0 {
 						return bad
 					}
 				}
 				break
 			}
-			if b[i] != open.end() {
+			if b[i] != l.end() {
 				return bad
 			}
 			i++
-			if open.pop(); open.n == 0 {
+			if l.n--; l.n == 0 {
 				return i
 			}
 		}
@@ -82,24 +117,19 @@ func below(b []byte, i int) int {
 }
 
 // name skips the name of a member and the colon.
-func name(b []byte, i int) int {
+func (l *levels) name(b []byte, i int) int {
 	if i >= len(b) || b[i] != '"' {
 		return bad
 	}
-	if i = str(b, i); i < 0 {
+	end := str(b, i)
+	if end < 0 {
 		return bad
 	}
-	if i = space(b, i); i == len(b) || b[i] != ':' {
+	l.marked = l.marked || isKey(b[i:end], "_placeholder")
+	if i = space(b, end); i == len(b) || b[i] != ':' {
 		return bad
 	}
 	return space(b, i+1)
-}
-
-// levels are the arrays and objects that have begun and not ended: a bit for
-// each, which is set if it is an object.
-type levels struct {
-	bits []uint64
-	n    int
 }
 
 func (l *levels) push(object bool) {
@@ -113,9 +143,8 @@ func (l *levels) push(object bool) {
 		l.bits[word] &^= bit
 	}
 	l.n++
+	l.most = max(l.most, l.n)
 }
-
-func (l *levels) pop() { l.n-- }
 
 func (l *levels) inObject() bool { return l.bits[(l.n-1)>>6]>>((l.n-1)&63)&1 == 1 }
 

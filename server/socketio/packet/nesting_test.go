@@ -82,6 +82,32 @@ func TestTooDeepAndWrong(t *testing.T) {
 	}
 }
 
+// However deep a placeholder stands, and whatever has come before it, it is found,
+// and one that names nothing is refused.
+func TestPlaceholdersAtAnyDepth(t *testing.T) {
+	in := func(levels int, text string) string {
+		return strings.Repeat(`[{"a":`, levels/2) + text + strings.Repeat(`}]`, levels/2)
+	}
+	for _, levels := range []int{2, 14, 16, 18, 100, 500} {
+		for _, before := range []string{`0`, in(400, `0`), in(100, `{"\u005fplaceholder":false}`), in(20, ph0)} {
+			list := before + `,` + in(levels, `{"n\u0075m":0,"\u005fplaceholder":true}`) + `,` + in(levels, ph0)
+			found := 0
+			Placeholders([]byte(`[`+list+`]`), func(start, end, num int) { found++ })
+			if want := 2 + strings.Count(before, "true"); found != want {
+				t.Errorf("%d levels behind %.30s: %d are found, want %d", levels, before, found, want)
+			}
+			var d Decoder
+			if _, _, err := d.Text([]byte(`51-["x",` + list + `]`)); err != nil {
+				t.Errorf("%d levels behind %.30s: %v", levels, before, err)
+			}
+			d = Decoder{}
+			if _, _, err := d.Text([]byte(`51-["x",` + list + `,` + in(levels, `{"_placeholder":true,"num":1}`) + `]`)); !errors.Is(err, ErrAttachments) {
+				t.Errorf("%d levels behind %.30s: %v", levels, before, err)
+			}
+		}
+	}
+}
+
 func TestTooDeep(t *testing.T) {
 	for _, tc := range []struct {
 		text string

@@ -26,13 +26,16 @@ type scanner struct {
 	attachments int
 	// collect keeps placeholders in found.
 	collect bool
+	// thorough looks into everything that is not too deep: see skim.
+	thorough bool
 
 	start    int // of the document's value
 	depth    int
 	elements int // of the outermost array that was scanned last
 	found    []placeholder
-	excess   error // ErrTooDeep or ErrTooManyArguments, whichever came first
-	err      error // why a method returned bad, nil: ErrPayload
+	open     levels // what is checked without recursion
+	excess   error  // ErrTooDeep or ErrTooManyArguments, whichever came first
+	err      error  // why a method returned bad, nil: ErrPayload
 }
 
 // placeholder is where one stands, and which attachment it names, or -1.
@@ -278,7 +281,12 @@ func (s *scanner) enter() bool {
 
 func (s *scanner) array(i int) int {
 	if !s.enter() {
-		return below(s.b, i)
+		return s.below(i)
+	}
+	if s.depth > shallow && !s.thorough {
+		if end, done := s.skim(i); done {
+			return end
+		}
 	}
 	b, n, most := s.b, 0, math.MaxInt
 	if s.depth == 1 && s.maxElements > 0 {
@@ -322,7 +330,12 @@ func (s *scanner) leave(i, elements int) int {
 
 func (s *scanner) object(start int) int {
 	if !s.enter() {
-		return below(s.b, start)
+		return s.below(start)
+	}
+	if s.depth > shallow && !s.thorough {
+		if end, done := s.skim(start); done {
+			return end
+		}
 	}
 	b := s.b
 	i := space(b, start+1)
