@@ -1,17 +1,17 @@
-// Package auth verifies the JSON Web Tokens (RFC 7519) by which clients say who
-// they are, and signs such tokens for development.
+// Package auth verifies the JSON Web Tokens (RFC 7519) that authenticate clients, and
+// signs such tokens for development.
 //
-// A token names its own algorithm, so the verifier never asks the token what to
-// do with a key: every key has the algorithms of its kind, and a token whose
-// algorithm no key has is refused (RFC 8725 section 3.1).
+// A verifier does not trust the algorithm that a token names: each key has the
+// algorithms of its kind, and a token is refused if no key has its algorithm (RFC
+// 8725 section 3.1).
 //
-//	kind of key        where it comes from             algorithms
+//	kind of key        source                          algorithms
 //	shared secret      Secret, PreviousSecret          HS256 HS384 HS512
 //	RSA                PublicKeyPEM, JWKSURL           RS256 RS384 RS512 PS256 PS384 PS512
 //	ECDSA              PublicKeyPEM, JWKSURL           ES256, ES384 or ES512, by its curve
 //	Ed25519            PublicKeyPEM, JWKSURL           EdDSA
 //
-// No error of this package repeats a secret, a token or a part of one.
+// No error of this package contains a secret, a token or a part of one.
 package auth
 
 import (
@@ -25,35 +25,37 @@ import (
 )
 
 const (
-	// MaxTokenLength is the greatest length of a token, in bytes. Longer ones are
-	// refused unread.
+	// MaxTokenLength is the maximum length of a token, in bytes. Longer tokens are
+	// refused without being parsed.
 	MaxTokenLength = 16 << 10
 
-	// DefaultLeeway is how far the clocks of issuer and server may be apart.
+	// DefaultLeeway is the tolerated difference between the clocks of issuer and
+	// server.
 	DefaultLeeway = 30 * time.Second
 )
 
 var (
-	// ErrTokenMissing says that the token is empty.
+	// ErrTokenMissing is returned for an empty token.
 	ErrTokenMissing = errors.New("auth: token missing")
 
-	// ErrTokenInvalid says that a token is not one that this server accepts, and
-	// never will be.
+	// ErrTokenInvalid is returned for a token that this server does not accept. A
+	// retry with the same token fails too.
 	ErrTokenInvalid = errors.New("auth: token invalid")
 
-	// ErrTokenExpired says that a token was good in every respect until it expired.
+	// ErrTokenExpired is returned for a token that is valid except that it has
+	// expired.
 	ErrTokenExpired = errors.New("auth: token expired")
 
-	// ErrUnavailable says that the token could not be judged, because the key set
-	// behind JWKSURL could not be fetched. The client may try again.
+	// ErrUnavailable is returned if the token could not be verified because the key
+	// set at JWKSURL could not be fetched. The client may retry.
 	ErrUnavailable = errors.New("auth: key set unavailable")
 
-	// ErrNoKey says that Options name no key to verify tokens with.
+	// ErrNoKey is returned by [New] if Options contain no source of keys.
 	ErrNoKey = errors.New("auth: no secret, public key or JWKS URL")
 )
 
-// Code returns what a client is told about an error of [Verifier.Verify]:
-// "token_missing", "token_invalid", "token_expired" or "unavailable". It is empty
+// Code returns the code that clients get for an error of [Verifier.Verify]:
+// "token_missing", "token_invalid", "token_expired" or "unavailable". It returns ""
 // for any other error.
 func Code(err error) string {
 	switch {
@@ -69,54 +71,53 @@ func Code(err error) string {
 	return ""
 }
 
-// Options say which tokens to accept. At least one source of keys is needed;
-// several may be given together.
+// Options configures a [Verifier]. At least one source of keys is required; several
+// may be combined.
 type Options struct {
-	// Secret is shared with the issuer. RFC 7518 section 3.2 wants at least 32
-	// bytes; shorter ones are accepted. Default: none.
+	// Secret is shared with the issuer. RFC 7518 section 3.2 requires at least 32
+	// bytes; shorter secrets are accepted nevertheless. Default: none.
 	Secret []byte
 
-	// PreviousSecret is accepted beside Secret while the issuers change over.
-	// Default: none.
+	// PreviousSecret is accepted besides Secret during a rotation. Default: none.
 	PreviousSecret []byte
 
 	// PublicKeyPEM holds one or more public keys or certificates. Default: none.
 	PublicKeyPEM []byte
 
-	// JWKSURL is where the issuer publishes its public keys (RFC 7517), over http
-	// or https. Default: none.
+	// JWKSURL is the http or https URL of the issuer's public keys (RFC 7517).
+	// Default: none.
 	JWKSURL string
 
-	// Issuer, where set, must equal the claim iss. Default: any.
+	// Issuer, if set, must equal the claim iss. Default: any.
 	Issuer string
 
-	// Audience, where set, must be one of the claim aud. Default: any.
+	// Audience, if set, must be one of the claim aud. Default: any.
 	Audience string
 
-	// Leeway is granted on exp and nbf. Negative: none. Default: DefaultLeeway.
+	// Leeway is the tolerance for exp and nbf. Negative: none. Default: DefaultLeeway.
 	Leeway time.Duration
 
-	// HTTPClient fetches JWKSURL. Default: a client without keep-alive, through the
-	// proxies that the environment names.
+	// HTTPClient fetches JWKSURL. Default: a client without keep-alive that uses the
+	// proxies of the environment.
 	HTTPClient *http.Client
 
-	// OnFetchError, where set, is told why JWKSURL could not be fetched. It is
-	// called at most once in ten seconds, from a goroutine of the Verifier, and must
-	// not call Close. Default: none.
+	// OnFetchError, if set, is called when JWKSURL could not be fetched, at most once
+	// every ten seconds, on a goroutine of the Verifier. It must not call Close.
+	// Default: none.
 	OnFetchError func(error)
 }
 
-// Verifier checks tokens. It is safe for concurrent use.
+// Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	parser *jwt.Parser
 	leeway time.Duration
 	static []key
-	remote *keySet // nil without JWKSURL
+	remote *keySet // nil if there is no JWKSURL
 }
 
-// New returns a Verifier. It fails with ErrNoKey if opts has no source of keys,
-// and with a description if a key or the URL cannot be used. If JWKSURL is set, New
-// starts to fetch it, without waiting, and Close must be called.
+// New returns a Verifier. It fails with ErrNoKey if opts has no source of keys, and
+// with another error if a key or the URL is not usable. If JWKSURL is set, New starts
+// to fetch it in the background, and the caller must call Close.
 func New(opts Options) (*Verifier, error) {
 	static, err := staticKeys(opts)
 	if err != nil {
@@ -145,21 +146,21 @@ func New(opts Options) (*Verifier, error) {
 	return v, nil
 }
 
-// Close ends a fetch that is under way and waits for it. Verify must not be
-// called afterwards. Close may be called more than once.
+// Close cancels a fetch in progress and waits for it. Verify must not be called
+// afterwards. Close may be called more than once.
 func (v *Verifier) Close() {
 	if v.remote != nil {
 		v.remote.close()
 	}
 }
 
-// Verify checks a token in compact serialization (RFC 7515 section 7.1) and
-// returns what it claims. It waits only for a key set that does not have the
-// token's key yet, and not longer than ctx.
+// Verify verifies a token in compact serialization (RFC 7515 section 7.1) and
+// returns its claims. It blocks only to fetch a key set that lacks the token's key,
+// at most until ctx is done.
 //
-// It fails with ErrTokenMissing, ErrTokenInvalid, ErrTokenExpired or
-// ErrUnavailable, wrapped in a reason for the log. A token that has expired and is
-// wrong in another way too is invalid. A token without exp does not expire.
+// Verify fails with ErrTokenMissing, ErrTokenInvalid, ErrTokenExpired or
+// ErrUnavailable, with a reason for the log in the error text. A token that has
+// expired and has another fault is invalid. A token without exp does not expire.
 func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if token == "" {
 		return Claims{}, ErrTokenMissing
@@ -172,19 +173,19 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 		return v.keysFor(ctx, t.Header)
 	})
 	if err != nil {
-		return Claims{}, verdict(err)
+		return Claims{}, publicError(err)
 	}
 	return p.claims(v.leeway), nil
 }
 
-// keysFor returns the keys that may have signed a token with this header.
+// keysFor returns the keys to verify a token with this header with.
 func (v *Verifier) keysFor(ctx context.Context, header map[string]any) (any, error) {
-	if _, ok := header["crit"]; ok { // RFC 7515 section 4.1.11; we understand no extension
+	if _, ok := header["crit"]; ok { // RFC 7515 section 4.1.11; no extension is supported
 		return nil, errCritical
 	}
 	alg, _ := header["alg"].(string)
 	kid, _ := header["kid"].(string)
-	// A static key has no id: whatever kid the issuer writes, it is meant.
+	// A static key has no id, so it is tried for every kid.
 	usable := candidates(v.static, "", alg)
 	if v.remote != nil && asymmetric(alg) {
 		fetched, err := v.remote.lookup(ctx, kid, alg)

@@ -38,8 +38,7 @@ func verifier(t testing.TB, opts auth.Options) *auth.Verifier {
 	return v
 }
 
-// sign makes a token with an independent hand: whatever header, claims and key the
-// test wants.
+// sign signs a token with any header, claims and key, independently of Sign.
 func sign(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims, header ...string) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
@@ -57,10 +56,10 @@ func hs256(t testing.TB, claims jwt.MapClaims) string {
 	return sign(t, jwt.SigningMethodHS256, []byte(secret), claims)
 }
 
-// number is a claim in this spelling.
+// number returns a claim that is encoded exactly as text.
 func number(text string) json.RawMessage { return json.RawMessage(text) }
 
-// check fails the test unless the error is want, and leaks nothing of the token.
+// check fails the test unless err is want and does not quote the token.
 func check(t *testing.T, err, want error, token string) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -71,11 +70,11 @@ func check(t *testing.T, err, want error, token string) {
 	}
 	for part := range strings.SplitSeq(token, ".") {
 		if len(part) >= 8 && strings.Contains(err.Error(), part) {
-			t.Fatalf("error %q repeats the token", err)
+			t.Fatalf("error %q quotes the token", err)
 		}
 	}
 	if strings.Contains(err.Error(), secret) {
-		t.Fatalf("error %q repeats the secret", err)
+		t.Fatalf("error %q quotes the secret", err)
 	}
 }
 
@@ -132,7 +131,7 @@ func TestVerifyTime(t *testing.T) {
 		v := verifier(t, auth.Options{Secret: []byte(secret)})
 		c, err := v.Verify(t.Context(), hs256(t, jwt.MapClaims{"sub": "a", "exp": now + 60}))
 		if err != nil || c.ExpiresAt.Unix() != now+90 {
-			t.Errorf("ExpiresAt = %v, %v; want exp and 30 s", c.ExpiresAt, err)
+			t.Errorf("ExpiresAt = %v, %v; want exp plus 30 s", c.ExpiresAt, err)
 		}
 		c, err = v.Verify(t.Context(), hs256(t, jwt.MapClaims{"sub": "a", "exp": number("1e300")}))
 		if left := time.Until(c.ExpiresAt); err != nil || left < 100*365*24*time.Hour {
@@ -232,8 +231,8 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
-// TestAlgorithmsByKind signs with every algorithm and key that fit together, and
-// shows the token to a verifier of every kind of key.
+// TestAlgorithmsByKind signs a token with every algorithm and every key that supports
+// it, and verifies each with every kind of key.
 func TestAlgorithmsByKind(t *testing.T) {
 	keys := newTestKeys(t)
 	type signer struct {
@@ -253,7 +252,7 @@ func TestAlgorithmsByKind(t *testing.T) {
 		{"p256", jwt.SigningMethodES256, keys.p256},
 		{"p384", jwt.SigningMethodES384, keys.p384},
 		{"ed25519", jwt.SigningMethodEdDSA, keys.ed},
-		// Nobody should accept these: public keys used as secrets.
+		// No verifier may accept these: public keys used as secrets.
 		{"nobody", jwt.SigningMethodHS256, pemOf(t, &keys.rsa.PublicKey)},
 		{"nobody", jwt.SigningMethodHS256, pemOf(t, &keys.p256.PublicKey)},
 		{"nobody", jwt.SigningMethodHS256, []byte(keys.ed.Public().(ed25519.PublicKey))},

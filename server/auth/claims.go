@@ -11,41 +11,41 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Claims is what a valid token says. Its zero value may do nothing. It must not be
-// changed once it is shared.
+// Claims are the claims of a valid token. The zero value permits nothing. Claims
+// must not be modified once they are shared.
 type Claims struct {
-	// UserID is the claim userId, or sub where there is no userId. Verify never
-	// returns a zero one.
+	// UserID is the claim userId, or sub if there is no userId. Verify never returns a
+	// zero UserID.
 	UserID ident.ID
 
-	// Roles are the strings of the claims role and roles, each of which may be one
-	// string or a list.
+	// Roles are the strings of the claims role and roles. Each claim may be a string
+	// or a list of strings.
 	Roles []string
 
-	// AnyRoom says that the token has no claim rooms and so does not limit them.
+	// AnyRoom is true if the token has no claim rooms, and so may join any.
 	AnyRoom bool
 
-	// Rooms are the patterns of the claim rooms; see MayJoin. A claim rooms that is
-	// null or empty allows none.
+	// Rooms are the patterns of the claim rooms; see MayJoin. A claim that is null or
+	// empty permits no room.
 	Rooms []string
 
-	// ExpiresAt is when the token stops being accepted: the claim exp and the
-	// leeway. The zero time: never.
+	// ExpiresAt is when the token stops being accepted: the claim exp plus the
+	// leeway. Zero: never.
 	ExpiresAt time.Time
 
 	// Raw is the token's payload, for claims that only the embedding program knows.
-	// It is as large as the token; whoever keeps Claims for long may set it to nil.
+	// It is about as large as the token; to keep Claims for long, set it to nil.
 	Raw json.RawMessage
 }
 
-// HasRole reports whether the token has the role, in exactly this spelling.
+// HasRole reports whether the token has the role. Case matters.
 func (c Claims) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
 
-// MayJoin reports whether the token allows a room, given by the canonical text of
-// its id (ident.ID.Key).
+// MayJoin reports whether the token permits a room. room is the key of its id
+// ([ident.ID.Key]).
 //
-// In a pattern, * stands for any characters, also none; every other character
-// stands for itself, and there is no way to escape a *. order-* allows order-1 and
+// In a pattern, * matches any number of characters, including none; every other
+// character matches itself, and * cannot be escaped: order-* matches order-1 and
 // order-, but not my-order-1. Matching takes time linear in pattern and name.
 func (c Claims) MayJoin(room string) bool {
 	if room == "" {
@@ -54,7 +54,7 @@ func (c Claims) MayJoin(room string) bool {
 	return c.AnyRoom || slices.ContainsFunc(c.Rooms, func(pattern string) bool { return match(pattern, room) })
 }
 
-// payload reads the claims that we know. The embedded struct carries the
+// payload holds the claims that this package reads. The embedded struct passes the
 // registered ones to golang-jwt's validator.
 type payload struct {
 	jwt.RegisteredClaims
@@ -73,9 +73,9 @@ func (p *payload) claims(leeway time.Duration) Claims {
 	return c
 }
 
-// UnmarshalJSON goes by way of a map, because claim names are case-sensitive (RFC
-// 7519 section 4) and encoding/json's struct fields are not: a claim Role that
-// users may set must not be taken for role.
+// UnmarshalJSON decodes into a map first, because claim names are case-sensitive
+// (RFC 7519 section 4) and encoding/json's struct fields are not: a claim Role that
+// users can set must not count as role.
 func (p *payload) UnmarshalJSON(data []byte) error {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(data, &m); err != nil {
@@ -89,14 +89,14 @@ func (p *payload) UnmarshalJSON(data []byte) error {
 			}
 		}
 	}
-	// As in jsonwebtoken, of what shape these are matters only if one is required.
+	// As in jsonwebtoken, the types of these matter only if Options require one.
 	json.Unmarshal(m["iss"], &p.Issuer)
 	p.Audience = audience(m["aud"])
 	user, ok := m["userId"]
 	if !ok || string(user) == "null" {
 		user = m["sub"]
 	}
-	p.user, _ = ident.Parse(user) // zero is refused by Validate
+	p.user, _ = ident.Parse(user) // Validate refuses a zero user
 	p.roles = append(roleNames(m["role"]), roleNames(m["roles"])...)
 	rooms, limited := m["rooms"]
 	p.anyRoom = !limited
@@ -110,8 +110,8 @@ func (p *payload) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Validate implements [jwt.ClaimsValidator]. It stands apart from UnmarshalJSON
-// because that is not called for a payload of null.
+// Validate implements [jwt.ClaimsValidator]. The check is here because UnmarshalJSON
+// is not called if the payload is null.
 func (p *payload) Validate() error {
 	if p.user.IsZero() {
 		return errNoUser
@@ -119,8 +119,8 @@ func (p *payload) Validate() error {
 	return nil
 }
 
-// roleNames reads a string or a list of strings. A role only ever permits more, so
-// what has another shape permits nothing.
+// roleNames reads a string or a list of strings. It ignores other values: roles only
+// add permissions.
 func roleNames(raw json.RawMessage) []string {
 	var list []string
 	if json.Unmarshal(raw, &list) == nil {
@@ -133,7 +133,7 @@ func roleNames(raw json.RawMessage) []string {
 	return nil
 }
 
-// audience reads a string, or a list, of which only the strings count.
+// audience reads a string or the strings of a list.
 func audience(raw json.RawMessage) (names []string) {
 	var claim any
 	json.Unmarshal(raw, &claim)
@@ -149,8 +149,8 @@ func audience(raw json.RawMessage) (names []string) {
 	return names
 }
 
-// roomPatterns reads a list of strings or integers, or a single one. The claim
-// limits what a user may do, so what has another shape is an error.
+// roomPatterns reads a string or integer or a list of these. Other values are an
+// error: the claim restricts permissions, so ignoring it would add some.
 func roomPatterns(raw json.RawMessage) ([]string, error) {
 	var list []ident.ID
 	if err := json.Unmarshal(raw, &list); err != nil {

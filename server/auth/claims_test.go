@@ -86,10 +86,10 @@ func TestMayJoin(t *testing.T) {
 		}
 	}
 	if (auth.Claims{}).MayJoin("lobby") {
-		t.Error("the zero value may join")
+		t.Error("the zero Claims may join a room")
 	}
 	if !(auth.Claims{AnyRoom: true}).MayJoin("lobby") {
-		t.Error("without a claim rooms, may not join")
+		t.Error("Claims with AnyRoom may not join a room")
 	}
 }
 
@@ -108,7 +108,7 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := time.Until(c.ExpiresAt); left < 59*time.Minute || left > time.Hour+auth.DefaultLeeway {
-		t.Errorf("expires in %v", left)
+		t.Errorf("token expires in %v", left)
 	}
 	if !c.UserID.Equal(grant.UserID) || !c.HasRole("admin") || !c.MayJoin("order-1") || c.MayJoin("lobby") {
 		t.Errorf("claims = %+v", c)
@@ -136,8 +136,8 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// FuzzVerify shows arbitrary tokens, and arbitrary payloads that are properly
-// signed, which reach further.
+// FuzzVerify verifies arbitrary tokens, and arbitrary payloads with a valid signature,
+// which reach more code.
 func FuzzVerify(f *testing.F) {
 	for _, payload := range []string{
 		`{"userId":"alice","role":"admin","rooms":["order-*"],"exp":4102444800}`, `{"sub":1,"exp":1}`, `{"sub":1,"exp":1e300}`,
@@ -150,7 +150,7 @@ func FuzzVerify(f *testing.F) {
 	v := verifier(f, auth.Options{Secret: []byte(secret)})
 	f.Fuzz(func(t *testing.T, payload, token string) {
 		if _, err := v.Verify(t.Context(), token); err == nil || auth.Code(err) == "" {
-			t.Fatalf("Verify(%q) = %v; nobody signed it", token, err)
+			t.Fatalf("Verify(%q) = %v; want an error: it is not signed", token, err)
 		}
 		unsigned := "eyJhbGciOiJIUzI1NiJ9." + b64(payload)
 		signature, err := jwt.SigningMethodHS256.Sign(unsigned, []byte(secret))

@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// jwksFloor is the least time between two fetches, whatever ids tokens name.
+	// jwksFloor is the minimum time between two fetches, whatever key ids tokens name.
 	jwksFloor = 10 * time.Second
-	// jwksRefresh is the age from which a set in use is fetched anew, meanwhile
-	// serving what it has.
+	// jwksRefresh is the age above which a used set is fetched again in the
+	// background.
 	jwksRefresh = 10 * time.Minute
-	// jwksExpiry is the age from which a set is no longer trusted: the issuer may
-	// have revoked keys while we could not reach it.
+	// jwksExpiry is the age above which a set is no longer trusted: the issuer may
+	// have revoked keys while it could not be reached.
 	jwksExpiry = 24 * time.Hour
 
 	jwksTimeout  = 10 * time.Second
 	jwksMaxBytes = 1 << 20
-	jwksMaxKeys  = 100 // each may be tried on a token without an id
+	jwksMaxKeys  = 100 // each may be tried for a token without a key id
 )
 
-// keySet caches the keys behind a URL. Nothing but lookup starts a fetch, at most
-// one at a time and one in jwksFloor, so a set that nobody uses costs nothing.
+// keySet caches the keys at a URL. After the first fetch only lookup starts fetches,
+// at most one at a time and one every jwksFloor, so an unused set costs nothing.
 type keySet struct {
 	url     string
 	client  *http.Client
@@ -40,18 +40,18 @@ type keySet struct {
 
 	ctx    context.Context // done when the set is closed
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the fetch under way
+	wg     sync.WaitGroup // the fetch in progress
 
 	mu        sync.Mutex
 	closed    bool
 	keys      []key
-	fetched   time.Time     // last success
-	attempted time.Time     // last start
+	fetched   time.Time     // when the last successful fetch ended
+	attempted time.Time     // when the last fetch started
 	err       error         // of the last fetch
-	flight    chan struct{} // closed when the fetch under way ends; nil: none is
+	flight    chan struct{} // closed when the fetch in progress ends; nil: there is none
 }
 
-// fetchError is an ErrUnavailable with its cause.
+// fetchError is ErrUnavailable with a cause.
 type fetchError struct{ cause error }
 
 func (e *fetchError) Error() string   { return fmt.Sprintf("%v: %v", ErrUnavailable, e.cause) }
@@ -60,7 +60,7 @@ func (e *fetchError) Unwrap() []error { return []error{ErrUnavailable, e.cause} 
 func newKeySet(address string, client *http.Client, onError func(error)) (*keySet, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("auth: JWKS URL is not an http or https URL") // it may hold a password
+		return nil, errors.New("auth: JWKS URL is not an http or https URL") // the URL is not quoted: it may contain a password
 	}
 	if client == nil {
 		client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
@@ -81,8 +81,8 @@ func (s *keySet) close() {
 	s.wg.Wait()
 }
 
-// lookup returns the keys with the id and the algorithm, never none. It fails with
-// errUnknownKey or a fetchError.
+// lookup returns the keys with the id and the algorithm, fetching the set if it has
+// none. It fails with errUnknownKey or a fetchError.
 func (s *keySet) lookup(ctx context.Context, id, alg string) ([]jwt.VerificationKey, error) {
 	s.mu.Lock()
 	found := s.usable(id, alg)
@@ -112,7 +112,8 @@ func (s *keySet) lookup(ctx context.Context, id, alg string) ([]jwt.Verification
 	return nil, errUnknownKey
 }
 
-// usable requires mu.
+// usable returns the cached keys with the id and the algorithm, unless the set has
+// expired. mu must be held.
 func (s *keySet) usable(id, alg string) []jwt.VerificationKey {
 	if time.Since(s.fetched) > jwksExpiry {
 		return nil
@@ -120,8 +121,9 @@ func (s *keySet) usable(id, alg string) []jwt.VerificationKey {
 	return candidates(s.keys, id, alg)
 }
 
-// startFetch returns a channel that is closed when the fetch under way, which it
-// starts if need be, has ended, or nil if none may be started yet. It requires mu.
+// startFetch starts a fetch unless one is in progress. It returns a channel that is
+// closed when the fetch ends, or nil if it is too early for another one. mu must be
+// held.
 func (s *keySet) startFetch() <-chan struct{} {
 	if s.flight != nil {
 		return s.flight
@@ -148,6 +150,7 @@ func (s *keySet) startFetch() <-chan struct{} {
 	return flight
 }
 
+// fetch gets and parses the set. Its errors do not contain the URL.
 func (s *keySet) fetch() ([]key, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, jwksTimeout)
 	defer cancel()
@@ -159,7 +162,7 @@ func (s *keySet) fetch() ([]key, error) {
 	res, err := s.client.Do(req)
 	if err != nil {
 		var withURL *url.Error
-		if errors.As(err, &withURL) { // the URL may hold a password
+		if errors.As(err, &withURL) { // the URL may contain a password
 			err = withURL.Err
 		}
 		return nil, err
@@ -178,11 +181,10 @@ func (s *keySet) fetch() ([]key, error) {
 	return parseSet(body)
 }
 
-// parseSet reads a JWK set (RFC 7517 section 5), which says that members that one
-// does not understand are to be ignored. Shared secrets are ignored as well: what
-// everybody can fetch is none.
+// parseSet parses a JWK set. It ignores keys that it does not understand, as RFC 7517
+// section 5 requires, and symmetric keys: a published secret is not secret.
 func parseSet(body []byte) ([]key, error) {
-	var set map[string]json.RawMessage // to a struct's fields KEYS would be as good as keys
+	var set map[string]json.RawMessage // a struct field would match KEYS as well
 	var list []json.RawMessage
 	if json.Unmarshal(body, &set) != nil || json.Unmarshal(set["keys"], &list) != nil || list == nil {
 		return nil, errors.New("not a JSON Web Key set")

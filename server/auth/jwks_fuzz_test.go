@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// FuzzParseSet reads what stands behind a JWKS URL: public keys that we verify
-// with, each with algorithms of its own kind, or nothing.
+// FuzzParseSet parses arbitrary key sets. Each key of the result must be public and
+// have only algorithms of its kind.
 func FuzzParseSet(f *testing.F) {
 	b64 := base64.RawURLEncoding.EncodeToString
 	p := elliptic.P256().Params()

@@ -22,8 +22,8 @@ import (
 	"github.com/puente-io/puente/server/auth"
 )
 
-// issuer publishes a key set. Its RoundTrip answers without a network, so that it
-// also works in a bubble of synctest.
+// issuer publishes a key set. It is an [http.RoundTripper] without a network, so that
+// it also works in a synctest bubble.
 type issuer struct {
 	mu      sync.Mutex
 	body    []byte
@@ -76,7 +76,7 @@ func (i *issuer) verifier(t testing.TB, errs *[]error) *auth.Verifier {
 	})
 }
 
-// expect verifies a token in a bubble, where sub-tests are not allowed.
+// expect verifies a token in a synctest bubble, where subtests are not allowed.
 func expect(t *testing.T, v *auth.Verifier, token string, want error) {
 	t.Helper()
 	_, err := v.Verify(t.Context(), token)
@@ -157,7 +157,7 @@ func TestJWKSRotation(t *testing.T) {
 	})
 }
 
-func TestJWKSUnknownIDsDoNotStorm(t *testing.T) {
+func TestJWKSUnknownIDsAreRateLimited(t *testing.T) {
 	keys := newTestKeys(t)
 	synctest.Test(t, func(t *testing.T) {
 		source := issuer{delay: time.Second}
@@ -235,11 +235,11 @@ func TestJWKSOutage(t *testing.T) {
 			t.Fatalf("%d fetches, errors %v; want 3 and 2", n, errs)
 		}
 		time.Sleep(23*time.Hour + time.Second)
-		expect(t, v, token, auth.ErrUnavailable) // but not for ever
+		expect(t, v, token, auth.ErrUnavailable) // until they expire
 	})
 }
 
-func TestJWKSRefreshServesWhatItHas(t *testing.T) {
+func TestJWKSRefreshServesCachedKeys(t *testing.T) {
 	keys := newTestKeys(t)
 	synctest.Test(t, func(t *testing.T) {
 		var source issuer
@@ -256,7 +256,7 @@ func TestJWKSRefreshServesWhatItHas(t *testing.T) {
 		start := time.Now()
 		expect(t, v, token, nil)
 		if waited := time.Since(start); waited != 0 {
-			t.Errorf("a refresh made the client wait %v", waited)
+			t.Errorf("Verify waited %v for a refresh", waited)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -326,7 +326,7 @@ func TestJWKSCloseAndTimeout(t *testing.T) {
 		start := time.Now()
 		expect(t, v, token, auth.ErrUnavailable)
 		if waited := time.Since(start); waited != 10*time.Second {
-			t.Errorf("gave up after %v, want 10s", waited)
+			t.Errorf("the fetch timed out after %v, want 10s", waited)
 		}
 		time.Sleep(time.Minute)
 		go func() {

@@ -15,17 +15,18 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// minRSABits is the least size of an RSA key (RFC 7518 section 3.3).
+// minRSABits is the minimum size of an RSA key (RFC 7518 section 3.3).
 const minRSABits = 2048
 
 // key verifies signatures.
 type key struct {
-	id         string // kid, "" where it has none
+	id         string // the key id (kid); "" if it has none
 	algorithms []string
 	material   jwt.VerificationKey
 }
 
-// newKey fails if the material is of no kind that we verify with.
+// newKey returns a key with the algorithms of its kind. It fails if the kind, curve
+// or size is not supported.
 func newKey(id string, material any) (key, error) {
 	k := key{id: id, material: material}
 	switch m := material.(type) {
@@ -33,7 +34,7 @@ func newKey(id string, material any) (key, error) {
 		k.algorithms = []string{"HS256", "HS384", "HS512"}
 	case *rsa.PublicKey:
 		if m.N.BitLen() < minRSABits {
-			return key{}, fmt.Errorf("RSA key of %d bits, %d are the least", m.N.BitLen(), minRSABits)
+			return key{}, fmt.Errorf("RSA key has %d bits, at least %d are required", m.N.BitLen(), minRSABits)
 		}
 		k.algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	case *ecdsa.PublicKey:
@@ -45,7 +46,7 @@ func newKey(id string, material any) (key, error) {
 		case elliptic.P521():
 			k.algorithms = []string{"ES512"}
 		default:
-			return key{}, errors.New("ECDSA key on an unknown curve")
+			return key{}, errors.New("ECDSA key is not on P-256, P-384 or P-521")
 		}
 	case ed25519.PublicKey:
 		k.algorithms = []string{"EdDSA"}
@@ -55,8 +56,8 @@ func newKey(id string, material any) (key, error) {
 	return k, nil
 }
 
-// asymmetric reports whether alg is the algorithm of a public key, so that no
-// other can make us fetch one.
+// asymmetric reports whether alg is an algorithm of a public key. A token with any
+// other must not start a fetch.
 func asymmetric(alg string) bool {
 	switch alg {
 	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA":
@@ -65,8 +66,8 @@ func asymmetric(alg string) bool {
 	return false
 }
 
-// candidates returns the keys that have the algorithm and, where the token names
-// one, the id. RFC 7517 section 4.5 lets keys of different kinds share an id.
+// candidates returns the keys that have the algorithm and, unless id is "", the id.
+// RFC 7517 section 4.5 allows keys of different kinds to share an id.
 func candidates(keys []key, id, alg string) []jwt.VerificationKey {
 	var found []jwt.VerificationKey
 	for _, k := range keys {
@@ -77,19 +78,19 @@ func candidates(keys []key, id, alg string) []jwt.VerificationKey {
 	return found
 }
 
-// staticKeys returns the keys that opts holds itself.
+// staticKeys returns the keys that opts contains.
 func staticKeys(opts Options) ([]key, error) {
 	if len(opts.Secret) == 0 && len(opts.PreviousSecret) > 0 {
-		return nil, errors.New("auth: previous secret without a secret")
+		return nil, errors.New("auth: PreviousSecret requires Secret")
 	}
 	var keys []key
 	for _, secret := range [][]byte{opts.Secret, opts.PreviousSecret} {
 		if len(secret) == 0 {
 			continue
 		}
-		// Whoever knows a public key could sign with it as a secret (CVE-2015-9235).
+		// Anyone who knows a public key could sign with it as a secret (CVE-2015-9235).
 		if bytes.Contains(secret, []byte("-----BEGIN ")) {
-			return nil, errors.New("auth: the secret is a PEM block, which belongs into PublicKeyPEM")
+			return nil, errors.New("auth: secret is a PEM block: set PublicKeyPEM instead")
 		}
 		k, err := newKey("", bytes.Clone(secret))
 		if err != nil {
@@ -107,8 +108,8 @@ func staticKeys(opts Options) ([]key, error) {
 	return append(keys, public...), nil
 }
 
-// parsePEM reads every block of text; it fails if one cannot be used or there is
-// none.
+// parsePEM returns the keys of all PEM blocks in text. It fails if there is no block
+// or one is not usable.
 func parsePEM(text []byte) ([]key, error) {
 	var keys []key
 	for {
@@ -146,6 +147,6 @@ func parseBlock(block *pem.Block) (any, error) {
 		}
 		return cert.PublicKey, nil
 	}
-	// The type is not repeated: it may be a secret that was put into the wrong place.
+	// The type is not quoted: it may be part of a secret that was set here by mistake.
 	return nil, errors.New("PEM block is not a public key or a certificate")
 }

@@ -2,10 +2,10 @@ package auth
 
 import "strings"
 
-// match reports whether name fits the pattern, as described at [Claims.MayJoin].
-// The parts between the stars are sought from the left, each once: taking the first
-// occurrence leaves the most for the parts after it, so nothing needs to be tried
-// twice.
+// match reports whether name matches the pattern, as described at [Claims.MayJoin].
+// It searches for the parts between the stars from the left. Taking the first
+// occurrence of each leaves the most text for the following parts, so it never
+// backtracks.
 func match(pattern, name string) bool {
 	head, rest, starred := strings.Cut(pattern, "*")
 	name, ok := strings.CutPrefix(name, head)

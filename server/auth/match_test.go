@@ -42,7 +42,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// FuzzMatch compares with regular expressions, which say the same at more length.
+// FuzzMatch compares match with equivalent regular expressions.
 func FuzzMatch(f *testing.F) {
 	f.Add("a*b*c", "a-b-b-c")
 	f.Add("*aa*aa*", "aaa")
@@ -60,8 +60,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// BenchmarkMatchHostile doubles pattern and name: the time must double, not
-// quadruple.
+// BenchmarkMatchHostile doubles the lengths of pattern and name: the time must
+// double, not quadruple.
 func BenchmarkMatchHostile(b *testing.B) {
 	for _, n := range []int{64, 128, 256} {
 		pattern, name := strings.Repeat("*a", n)+"b", strings.Repeat("a", 2*n)

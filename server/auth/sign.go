@@ -10,7 +10,7 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Grant is what a token signed by [Sign] says.
+// Grant holds the claims of a token to [Sign].
 type Grant struct {
 	// UserID is required.
 	UserID ident.ID
@@ -18,29 +18,29 @@ type Grant struct {
 	// Roles become the claim roles. Default: none.
 	Roles []string
 
-	// Rooms become the claim rooms. An empty list that is not nil allows no room.
-	// Default: no claim, every room.
+	// Rooms become the claim rooms. An empty list that is not nil permits no room.
+	// Default: no claim, which permits every room.
 	Rooms []string
 
-	// TTL is how long the token is valid from now; it must not be negative.
-	// Default: it does not expire.
+	// TTL is how long the token is valid from now. It must not be negative. Default:
+	// the token does not expire.
 	TTL time.Duration
 
 	// Issuer and Audience become iss and aud. Default: no claim.
 	Issuer, Audience string
 }
 
-// Sign returns a token signed with HS256. It is meant for development and tests:
-// in production the application's backend is the issuer. It fails if the secret or
-// the user id is empty or the TTL negative.
+// Sign returns a token signed with HS256. It is for development and tests: in
+// production the application's backend issues tokens. It fails if the secret or the
+// user id is empty or the TTL is negative.
 func Sign(secret []byte, g Grant) (string, error) {
 	switch {
 	case len(secret) == 0:
-		return "", errors.New("auth: sign: empty secret")
+		return "", errors.New("auth: sign: secret is empty")
 	case g.UserID.IsZero():
-		return "", errors.New("auth: sign: no user id")
+		return "", errors.New("auth: sign: user id is empty")
 	case g.TTL < 0:
-		return "", fmt.Errorf("auth: sign: negative lifetime %v", g.TTL)
+		return "", fmt.Errorf("auth: sign: TTL is negative: %v", g.TTL)
 	}
 	now := time.Now()
 	claims := jwt.MapClaims{"userId": g.UserID, "iat": now.Unix()}

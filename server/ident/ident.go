@@ -1,9 +1,8 @@
-// Package ident holds the identifier by which clients name users and rooms.
+// Package ident implements the identifier of users and rooms.
 //
 // On the wire an identifier is a JSON string or a JSON integer, and 42 and "42"
-// name the same user or room. An ID therefore has two faces: [ID.Key], the
-// canonical text under which everything is looked up, and its JSON form, which
-// repeats what the client sent.
+// identify the same user or room. An ID therefore has two forms: [ID.Key], the
+// canonical text used for lookups, and its JSON form, which is as the client sent it.
 package ident
 
 import (
@@ -18,43 +17,42 @@ import (
 )
 
 const (
-	// MaxLength is the greatest length of an identifier, in Unicode code points.
+	// MaxLength is the maximum length of an identifier, in Unicode code points.
 	MaxLength = 256
 
-	// MaxInt is the greatest magnitude of an integer identifier, JavaScript's
-	// Number.MAX_SAFE_INTEGER. Above it JSON.parse rounds, so that a browser
-	// would name another user than the one it was told of; such identifiers
-	// have to be sent as strings.
+	// MaxInt is the maximum magnitude of an integer identifier, JavaScript's
+	// Number.MAX_SAFE_INTEGER. JSON.parse rounds larger numbers, so a browser would
+	// send back another identifier than it received. Larger numbers must be sent as
+	// strings.
 	MaxInt = 1<<53 - 1
 
-	// Allowed completes a message such as "roomId must be …".
+	// Allowed describes valid identifiers, for messages such as "roomId must be …".
 	Allowed = "a string of 1 to 256 characters without control characters, or an integer of at most 2^53-1"
 )
 
-// maxJSON is the length of the longest literal of an identifier: every character
-// escaped as two surrogates of six bytes each, and the quotes.
+// maxJSON is the length of the longest JSON form of an identifier: two escaped
+// surrogates of six bytes each per character, and the quotes.
 const maxJSON = MaxLength*12 + 2
 
-// ErrInvalid says that a value is not an identifier. It does not repeat the
-// value, which a client chose.
+// ErrInvalid is returned if a value is not an identifier. It does not quote the
+// value, which may come from a client.
 var ErrInvalid = errors.New("ident: not " + Allowed)
 
-// ID identifies a user or a room. The zero value is no identifier: it is what a
-// missing field decodes to, and it encodes as null.
+// ID identifies a user or a room. The zero value is not an identifier: a missing
+// field decodes to it, and it encodes as null.
 //
-// An ID is immutable and safe for concurrent use. IDs do not compare with ==,
-// which would tell 42 from "42"; use [ID.Equal], or [ID.Key] as a map key.
+// An ID is immutable and safe for concurrent use. IDs cannot be compared with ==,
+// since 42 and "42" would differ; use [ID.Equal], or [ID.Key] as a map key.
 type ID struct {
 	_       [0]func() // not comparable
 	text    string
 	integer bool
 }
 
-// String returns the identifier that is sent as the JSON string s. It fails
-// with ErrInvalid if s is not 1 to MaxLength characters of valid UTF-8 or has a
-// control character (Unicode category Cc) in it. U+FFFD is refused too: decoders
-// put it in the place of broken text, and two broken texts must not become one
-// user.
+// String returns the identifier whose JSON form is the string s. It fails with
+// ErrInvalid unless s has 1 to MaxLength characters, is valid UTF-8 and contains no
+// control character (Unicode category Cc) and no U+FFFD. Decoders substitute U+FFFD
+// for invalid text, and two invalid texts must not become the same user.
 func String(s string) (ID, error) {
 	if !valid(s) {
 		return ID{}, ErrInvalid
@@ -62,7 +60,7 @@ func String(s string) (ID, error) {
 	return ID{text: s}, nil
 }
 
-// Int returns the identifier that is sent as the JSON integer n. It fails with
+// Int returns the identifier whose JSON form is the integer n. It fails with
 // ErrInvalid if n is not within ±MaxInt.
 func Int(n int64) (ID, error) {
 	if n > MaxInt || n < -MaxInt {
@@ -71,8 +69,8 @@ func Int(n int64) (ID, error) {
 	return ID{text: strconv.FormatInt(n, 10), integer: true}, nil
 }
 
-// Must returns id and panics if err is not nil. It wraps [String] and [Int] where
-// the identifier is a constant.
+// Must returns id, or panics if err is not nil. It wraps calls of [String] and [Int]
+// with constants.
 func Must(id ID, err error) ID {
 	if err != nil {
 		panic(err)
@@ -80,9 +78,9 @@ func Must(id ID, err error) ID {
 	return id
 }
 
-// Parse reads one JSON value. A number is read as JavaScript reads it: 42.0 and
-// 4.2e1 are the integer 42, 4.2 is none. Every other value than a valid string or
-// integer, null included, fails with ErrInvalid. Parse does not retain data.
+// Parse parses one JSON value. It reads numbers as JavaScript does: 42.0 and 4.2e1 are
+// the integer 42, 4.2 is not an integer. It fails with ErrInvalid for any value that
+// is not a valid string or integer, including null. Parse does not retain data.
 func Parse(data []byte) (ID, error) {
 	data = bytes.Trim(data, " \t\r\n")
 	switch {
@@ -108,8 +106,8 @@ func parseString(data []byte) (ID, error) {
 	return String(s)
 }
 
-// verbatim reports whether the inside of a JSON string literal is the text it
-// stands for, as nearly every identifier is.
+// verbatim reports whether a JSON string literal, without its quotes, equals the
+// string it encodes. Nearly every identifier is so.
 func verbatim(inner []byte) bool {
 	for _, c := range inner {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {
@@ -120,7 +118,7 @@ func verbatim(inner []byte) bool {
 }
 
 func parseNumber(data []byte) (ID, error) {
-	if !json.Valid(data) { // ParseFloat takes more than JSON's grammar
+	if !json.Valid(data) { // ParseFloat accepts more than JSON does
 		return ID{}, ErrInvalid
 	}
 	f, err := strconv.ParseFloat(string(data), 64)
@@ -144,21 +142,21 @@ func valid(s string) bool {
 	return true
 }
 
-// Key returns the canonical text: "42" for both 42 and "42". It is empty for the
-// zero value only.
+// Key returns the canonical text: "42" for both 42 and "42". It is empty only for the
+// zero value.
 func (id ID) Key() string { return id.text }
 
-// String returns the canonical text, as Key does; it serves package fmt.
+// String returns Key. It implements [fmt.Stringer].
 func (id ID) String() string { return id.text }
 
-// IsZero reports whether id is the zero value, which identifies nothing.
+// IsZero reports whether id is the zero value.
 func (id ID) IsZero() bool { return id.text == "" }
 
-// Equal reports whether id and other name the same user or room.
+// Equal reports whether id and other identify the same user or room.
 func (id ID) Equal(other ID) bool { return id.text == other.text }
 
-// AppendJSON appends the identifier to dst in the form in which it was sent, the
-// zero value as null. Only the characters that JSON requires are escaped.
+// AppendJSON appends the JSON form of the identifier to dst, null for the zero value.
+// It escapes only the characters that JSON requires.
 func (id ID) AppendJSON(dst []byte) []byte {
 	switch {
 	case id.IsZero():
@@ -179,14 +177,13 @@ func (id ID) AppendJSON(dst []byte) []byte {
 	}
 }
 
-// MarshalJSON implements [json.Marshaler] by AppendJSON. It never fails.
+// MarshalJSON implements [json.Marshaler]. It never fails.
 func (id ID) MarshalJSON() ([]byte, error) {
 	return id.AppendJSON(make([]byte, 0, len(id.text)+2)), nil
 }
 
-// UnmarshalJSON implements [json.Unmarshaler] by Parse, except that null gives
-// the zero value, so that a field that is null and one that is missing are told
-// from a valid one by the same IsZero.
+// UnmarshalJSON implements [json.Unmarshaler]. It is [Parse], except that null gives
+// the zero value: IsZero is true for a field that is null or missing.
 func (id *ID) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		*id = ID{}

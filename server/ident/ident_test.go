@@ -96,14 +96,14 @@ func TestParse(t *testing.T) {
 func TestSameUserAsStringAndInteger(t *testing.T) {
 	text, number := ident.Must(ident.String("42")), ident.Must(ident.Int(42))
 	if !text.Equal(number) || text.Key() != number.Key() {
-		t.Errorf("%#v and %#v are not the same user", text, number)
+		t.Errorf("%#v and %#v are not equal", text, number)
 	}
 	if text.Equal(ident.Must(ident.String("042"))) {
-		t.Error(`"42" and "042" are the same user`)
+		t.Error(`"42" and "042" are equal`)
 	}
 	got, err := json.Marshal([]ident.ID{text, number})
 	if err != nil || string(got) != `["42",42]` {
-		t.Errorf("Marshal = %s, %v; each form should stay as it was sent", got, err)
+		t.Errorf("Marshal = %s, %v; want each form as it was sent", got, err)
 	}
 }
 
@@ -148,8 +148,8 @@ func TestConstructorsRefuse(t *testing.T) {
 	ident.Must(ident.String(""))
 }
 
-// FuzzParse checks that what is accepted is a valid identifier whose JSON form is
-// valid JSON for the same identifier, and that an independent decoder agrees.
+// FuzzParse checks that every accepted value is a valid identifier whose JSON form
+// parses to the same identifier, and that an independent decoder agrees.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`"alice"`, `42`, `-0`, `42.0`, `1e3`, `1e-3`, `"a\"b\\"`, `"\ud800"`, `"\u0000"`, "\"\xff\"", `null`, `"`, `"\`, `{}`,

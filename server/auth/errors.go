@@ -7,19 +7,19 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Why a token is invalid, where golang-jwt has no error for it.
+// Reasons for ErrTokenInvalid that golang-jwt has no error for.
 var (
 	errAlgorithm  = errors.New("no key for its algorithm")
-	errCritical   = errors.New("critical header parameters")
+	errCritical   = errors.New("unsupported critical header parameters")
 	errUnknownKey = errors.New("unknown key id")
 	errNoUser     = errors.New("no valid userId or sub")
 	errRooms      = errors.New("rooms is not a list of names")
 	errDate       = errors.New("exp or nbf is not a number")
 )
 
-// verdict turns an error of golang-jwt into one of ours. It picks its own words,
-// because golang-jwt quotes from the token.
-func verdict(err error) error {
+// publicError converts an error of golang-jwt to an error of this package. It uses
+// fixed texts, because golang-jwt quotes from the token.
+func publicError(err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		var cause *fetchError
 		if errors.As(err, &cause) {
@@ -49,7 +49,7 @@ func verdict(err error) error {
 			return fmt.Errorf("%w: %s", ErrTokenInvalid, known.reason)
 		}
 	}
-	// Only now: golang-jwt reports all that is wrong with the claims at once.
+	// Last, because golang-jwt reports all faults of the claims in one error.
 	if errors.Is(err, jwt.ErrTokenExpired) {
 		return ErrTokenExpired
 	}
