@@ -8,16 +8,16 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// authenticateRequest is {token, userId?}: a JSON Web Token, and the user that
-// it must be of.
+// authenticateRequest is {token, userId?}: a JSON Web Token and, optionally, the user
+// that it must belong to.
 type authenticateRequest struct {
 	Token  socketio.Value `json:"token"`
 	UserID socketio.Value `json:"userId"`
 }
 
-// authenticate registers the socket to the user of a token. It answers
-// {success, userId, socketId, timestamp}, as the event authenticated too. On a
-// socket that has a user a fresh token of the same user replaces the old one.
+// authenticate registers the socket to the token's user. The reply is {success,
+// userId, socketId, timestamp}; the event authenticated is sent as well. On a socket
+// that is already authenticated, a token of the same user replaces the old one.
 func authenticate(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value) (realtime.Authenticated, error) {
 	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value) (out realtime.Authenticated, err error) {
 		var in authenticateRequest

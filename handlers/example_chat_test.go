@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// A chat in rooms, whose messages are saved before anybody reads them.
+// A chat with rooms that saves each message before it publishes it.
 func Example_roomChat() {
 	type message struct {
 		ID   int      `json:"id"`

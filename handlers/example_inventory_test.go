@@ -10,8 +10,7 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 )
 
-// A route of the program's own tells everyone in a branch's room what is in
-// store.
+// An HTTP route of the program publishes stock changes to the room of a branch.
 func Example_inventoryUpdates() {
 	svc, io := newService()
 	mux := http.NewServeMux()

@@ -9,8 +9,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// When the kitchen says that an order is completed, its customer is notified on
-// all devices.
+// When the kitchen completes an order, all devices of its customer get a
+// notification.
 func Example_orderNotifications() {
 	svc, io := newService()
 	customerOf := map[int]ident.ID{7: ident.Must(ident.String("ana"))}

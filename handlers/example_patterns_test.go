@@ -8,7 +8,7 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Request and response: what a handler returns is the acknowledgement.
+// Request and response: the handler's result is the acknowledgement.
 func Example_requestResponse() {
 	_, io := newService()
 	type order struct {
@@ -19,7 +19,7 @@ func Example_requestResponse() {
 	io.Namespace("/").Handle("get-order-status", socketio.Func(func(_ context.Context, _ *socketio.Socket, id string) (order, error) {
 		o, ok := orders[id]
 		if !ok {
-			return o, realtime.Invalid("order", "one that there is")
+			return o, realtime.Invalid("order", "an existing order")
 		}
 		return o, nil
 	}))
@@ -31,11 +31,11 @@ func Example_requestResponse() {
 	fmt.Println(ana.Ask("get-order-status", "B1").Arg(0))
 	// Output:
 	// {"status":"cooking","estimatedTime":12}
-	// {"success":false,"error":{"code":"invalid","message":"order must be one that there is"}}
+	// {"success":false,"error":{"code":"invalid","message":"order must be an existing order"}}
 }
 
-// Publisher and subscribers: who is in a room gets what is published there. An
-// admin may publish without being in it.
+// Publisher and subscribers: all members of a room get its updates. An admin may
+// publish without being a member.
 func Example_publisherSubscriber() {
 	_, io := newService()
 

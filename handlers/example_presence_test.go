@@ -2,7 +2,8 @@ package handlers_test
 
 import "fmt"
 
-// Who is in a room is told when they come and go, and can be asked for.
+// Presence: members of a room get an event when a user joins or leaves, and the
+// program can list the members.
 func Example_presence() {
 	svc, io := newService()
 

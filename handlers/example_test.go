@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// A program embeds the service on its own HTTP server, and adds an event of its
-// own beside the documented ones.
+// A program embeds the service in its own HTTP server and adds an event to the
+// documented ones.
 func Example() {
 	io := socketio.New(socketio.Options{})
 	verifier, err := auth.New(auth.Options{Secret: []byte(secret)})

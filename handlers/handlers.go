@@ -1,10 +1,10 @@
-// Package handlers binds the documented events to the service: one file for
-// each event, with what the client sends and what it gets.
+// Package handlers connects the documented events to the service. Each event has a
+// file, which documents its argument and its reply.
 //
-// Every event takes one argument. A client that passes a callback gets the
-// answer there; one that passes none gets it as the reply event. An error
-// answers in the same two ways: {success: false, error: {code, message}} to the
-// callback, or the event error with the message and {code, event, message}.
+// Every event takes one argument. A client that passes a callback gets the reply as
+// the acknowledgement; one that does not gets it as the reply event. Errors are
+// reported likewise: {success: false, error: {code, message}} as the acknowledgement,
+// or the event error with the message and {code, event, message}.
 package handlers
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Register sets the handlers of the documented events in the service's
-// namespace, and what is done about errors of all its events.
+// Register sets the handlers of the documented events in the service's namespace,
+// and its error handler, which answers the errors of all events.
 func Register(svc *realtime.Service) {
 	ns := svc.Namespace()
 	//        event                   reply event             handler
@@ -29,18 +29,17 @@ func Register(svc *realtime.Service) {
 	ns.OnError(answerError(svc))
 }
 
-// replyEvent is the event that carries the answer to a client that passed no
-// callback, or to every client.
+// replyEvent is the event that carries the reply to clients that pass no callback, or
+// to all.
 type replyEvent struct {
-	name string
-	also bool // beside the acknowledgement
+	name   string
+	always bool // also to clients that get an acknowledgement
 }
 
 func reply(name string) replyEvent  { return replyEvent{name: name} }
-func always(name string) replyEvent { return replyEvent{name: name, also: true} }
+func always(name string) replyEvent { return replyEvent{name: name, always: true} }
 
-// handle registers a function that takes the event's argument and returns the
-// answer.
+// handle registers a function that takes the event's argument and returns the reply.
 func handle[Out any](ns *socketio.Namespace, event string, r replyEvent, f func(ctx context.Context, s *socketio.Socket, arg socketio.Value) (Out, error)) {
 	ns.Handle(event, socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 		out, err := f(ctx, s, e.Arg(0))
@@ -48,7 +47,7 @@ func handle[Out any](ns *socketio.Namespace, event string, r replyEvent, f func(
 			return err
 		}
 		e.Return(out)
-		if e.WantsAck() && !r.also {
+		if e.WantsAck() && !r.always {
 			return nil
 		}
 		if err := s.Emit(r.name, out); err != nil && s.Connected() {
@@ -58,75 +57,77 @@ func handle[Out any](ns *socketio.Namespace, event string, r replyEvent, f func(
 	}))
 }
 
-// handleThen is handle for a function that calls answer, once, when it has an
-// answer, possibly after it has returned. Behind the handler an error does not go
-// through the namespace any more, so fail answers it.
+// handleThen is handle for a function that calls answer once, possibly after it has
+// returned. An error that comes after the handler has returned does not reach the
+// namespace's error handler, so fail answers it.
 func handleThen[Out any](
 	ns *socketio.Namespace, event string, r replyEvent,
 	f func(ctx context.Context, s *socketio.Socket, arg socketio.Value, answer func(Out, error)),
 	fail func(context.Context, *socketio.Socket, *socketio.Event, error),
 ) {
 	ns.Handle(event, socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-		t := &later[Out]{event: r, fail: fail, socket: s, e: e}
-		f(ctx, s, e.Arg(0), t.answer)
-		return t.returned()
+		reply := &asyncReply[Out]{event: r, fail: fail, socket: s, e: e}
+		f(ctx, s, e.Arg(0), reply.answer)
+		return reply.finish()
 	}))
 }
 
-// later is an answer that comes before or after its handler returns.
-type later[Out any] struct {
+// asyncReply sends a reply that becomes available before or after the handler
+// returns.
+type asyncReply[Out any] struct {
 	event  replyEvent
 	fail   func(context.Context, *socketio.Socket, *socketio.Event, error)
 	socket *socketio.Socket
 	e      *socketio.Event
 
-	mu   sync.Mutex
-	back bool // the handler has returned
-	done bool
-	out  Out
-	err  error
+	mu              sync.Mutex
+	handlerReturned bool
+	done            bool // out and err are set
+	out             Out
+	err             error
 }
 
-func (t *later[Out]) answer(out Out, err error) {
-	t.mu.Lock()
-	t.out, t.err, t.done = out, err, true
-	back := t.back
-	t.mu.Unlock()
+// answer sets the reply. It sends the reply itself if the handler has returned.
+func (r *asyncReply[Out]) answer(out Out, err error) {
+	r.mu.Lock()
+	r.out, r.err, r.done = out, err, true
+	returned := r.handlerReturned
+	r.mu.Unlock()
 	switch {
-	case !back: // the handler answers
+	case !returned: // finish replies
 	case err != nil:
-		t.fail(context.Background(), t.socket, t.e, err)
-	case t.e.WantsAck():
-		t.e.Reply(out)
+		r.fail(context.Background(), r.socket, r.e, err)
+	case r.e.WantsAck():
+		r.e.Reply(out)
 	default:
-		t.socket.Emit(t.event.name, out)
+		r.socket.Emit(r.event.name, out)
 	}
 }
 
-// returned is for the handler's goroutine, when the function has returned.
-func (t *later[Out]) returned() error {
-	t.mu.Lock()
-	t.back = true
-	done, out, err := t.done, t.out, t.err
-	t.mu.Unlock()
+// finish sends the reply if it is available. The handler must return its result.
+func (r *asyncReply[Out]) finish() error {
+	r.mu.Lock()
+	r.handlerReturned = true
+	done, out, err := r.done, r.out, r.err
+	r.mu.Unlock()
 	switch {
 	case !done:
 		return nil
 	case err != nil:
 		return err
 	}
-	t.e.Return(out)
-	if t.e.WantsAck() {
+	r.e.Return(out)
+	if r.e.WantsAck() {
 		return nil
 	}
-	if err := t.socket.Emit(t.event.name, out); err != nil && t.socket.Connected() {
+	if err := r.socket.Emit(r.event.name, out); err != nil && r.socket.Connected() {
 		return err
 	}
 	return nil
 }
 
-// answerError answers an event that ended with an error. The error itself is
-// for the audit.
+// answerError returns an error handler that reports errors to clients in their public
+// form and passes the full error to the audit.
 func answerError(svc *realtime.Service) func(context.Context, *socketio.Socket, *socketio.Event, error) {
 	return func(_ context.Context, s *socketio.Socket, e *socketio.Event, err error) {
 		svc.Failed(s, e.Name, err)

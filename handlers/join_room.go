@@ -7,10 +7,10 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// joinRoom takes {roomId} or the bare roomId and answers {success, roomId,
-// users, total, timestamp}. The others in the room get user-joined and
-// user-presence "online" when the user comes with its first device. The answer has
-// its place among these events: a client gets those that come behind it.
+// joinRoom takes {roomId} or the bare roomId and replies {success, roomId, users,
+// total, timestamp}. When the user joins with its first device, the other members get
+// user-joined and user-presence "online". The reply is ordered among these events: the
+// client gets all later ones and no earlier one.
 func joinRoom(svc *realtime.Service, r replyEvent) socketio.Handler {
 	return socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 		room, err := realtime.ParseRoom(e.Arg(0))

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const secret = "a secret of the examples, long enough"
 
-// newService is what the examples have in common; Example shows it in full.
+// newService creates the service for the examples. Example shows the same in full.
 func newService() (*realtime.Service, *socketio.Server) {
 	io := socketio.New(socketio.Options{})
 	verifier, err := auth.New(auth.Options{Secret: []byte(secret)})
@@ -46,12 +46,12 @@ type site struct {
 	cleanups []func()
 }
 
-// serve serves h, of which io is a part or the whole.
+// serve starts a site for h, which is io or routes to it.
 func serve(io *socketio.Server, h http.Handler) *site {
 	return &site{Server: httptest.NewServer(h), io: io}
 }
 
-// client connects a user's client. Roles are those of its token.
+// client connects a client of the user, with these roles in its token.
 func (s *site) client(user string, roles ...string) *raw.Client {
 	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user)), Roles: roles})
 	must(err)
@@ -68,12 +68,12 @@ func (s *site) stop() {
 	must(s.io.Close(context.Background()))
 }
 
-// Helper, Fatalf and Cleanup let the client of tests work in examples.
+// Helper, Fatalf and Cleanup are the methods of testing.TB that raw.Client needs.
 func (s *site) Helper()                           {}
 func (s *site) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (s *site) Cleanup(f func())                  { s.cleanups = append(s.cleanups, f) }
 
 var moment = regexp.MustCompile(`,?"[^"]*":"\d{4}-\d\d-\d\dT[^"]*"`)
 
-// show prints an event's first argument without the times in it.
+// show prints an event's name and first argument without timestamps.
 func show(e raw.Event) { fmt.Println(e.Name, moment.ReplaceAllString(e.Arg(0), "")) }

@@ -8,8 +8,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// ping takes nothing and answers {timestamp}, as the event pong too. It works
-// without a user.
+// ping takes no argument and replies {timestamp}; the event pong is sent as well. It
+// works before authentication.
 func ping(context.Context, *socketio.Socket, socketio.Value) (realtime.Pong, error) {
 	return realtime.Pong{Timestamp: time.Now()}, nil
 }

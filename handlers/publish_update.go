@@ -7,11 +7,12 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// publishUpdate takes {roomId, type, payload?} and answers {success, roomId,
-// timestamp}. Everyone in the room, the publisher included where it is a
-// member, gets update {roomId, type, payload, from, timestamp}.
-// The answer comes when the cluster has accepted the update; the next event of the
-// socket does not wait for that.
+// publishUpdate takes {roomId, type, payload?} and replies {success, roomId,
+// timestamp}. All members of the room, including the publisher if it is one, get
+// update {roomId, type, payload, from, timestamp}.
+//
+// The reply is sent when the cluster has accepted the update; the socket's next event
+// does not wait for it.
 func publishUpdate(svc *realtime.Service) func(context.Context, *socketio.Socket, socketio.Value, func(realtime.UpdatePublished, error)) {
 	return func(ctx context.Context, s *socketio.Socket, arg socketio.Value, answer func(realtime.UpdatePublished, error)) {
 		u, err := realtime.ParseUpdate(arg)

@@ -17,16 +17,16 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// BenchmarkPublishUpdate is the path of an update through the whole server: a
-// WebSocket message in, an acknowledgement and the update out. The client
-// sends the same bytes again and again and allocates nothing, so that all
-// allocations are the server's. One operation is one event.
+// BenchmarkPublishUpdate measures an update through the whole server: a WebSocket
+// message in, an acknowledgement and the update out. The client sends the same bytes
+// each time and does not allocate, so that all allocations are the server's. One
+// operation is one event.
 func BenchmarkPublishUpdate(b *testing.B) {
 	const batch = 64
 	sio := socketio.New(socketio.Options{})
 	verifier, err := auth.New(auth.Options{Secret: []byte(secret)})
 	must(err)
-	// The limit is on, and never reached, so that what it costs is counted.
+	// The rate limit is on, so that its cost is measured, but never reached.
 	svc, err := realtime.New(realtime.Options{Namespace: sio.Namespace("/"), Verifier: verifier, RateLimit: 1 << 40})
 	must(err)
 	handlers.Register(svc)
@@ -36,7 +36,7 @@ func BenchmarkPublishUpdate(b *testing.B) {
 	conn := dialBare(site, "ana")
 	defer conn.Close()
 	conn.exchange(`420["join-room","r"]`, 1)
-	// With the same id each time the answers have the same length.
+	// All acknowledgements have the same id and so the same length.
 	const event = `421["publish-update",{"roomId":"r","type":"ORDER_CREATED","payload":{"id":7,"item":"tea","price":[1.50,"EUR"]}}]`
 	size := conn.exchange(event, 2)
 	var one bytes.Buffer
@@ -55,7 +55,7 @@ func BenchmarkPublishUpdate(b *testing.B) {
 	}
 }
 
-// bare is a WebSocket connection without a reader of its own.
+// bare is a WebSocket connection without a background reader.
 type bare struct {
 	net.Conn
 	buffered io.Reader
@@ -69,7 +69,7 @@ func dialBare(site *site, user string) bare {
 	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user))})
 	must(err)
 	c := bare{conn, conn}
-	if br != nil { // the open packet has come with the answer
+	if br != nil { // the open packet arrived with the handshake's response
 		c.buffered = br
 	}
 	c.frames(1) // open
@@ -78,7 +78,7 @@ func dialBare(site *site, user string) bare {
 	return c
 }
 
-// exchange sends a message and reads frames that come back. It returns their
+// exchange sends a message, reads the given number of frames and returns their total
 // size.
 func (c bare) exchange(message string, frames int) int {
 	must(wsutil.WriteClientText(c, []byte(message)))
