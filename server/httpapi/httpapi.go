@@ -1,5 +1,5 @@
-// Package httpapi has the HTTP routes beside the Socket.IO endpoint: those that
-// operators watch, and those with which backends in any language publish.
+// Package httpapi implements the HTTP routes besides the Socket.IO endpoint: health
+// and statistics for operators, and publishing for backends in any language.
 package httpapi
 
 import (
@@ -16,15 +16,14 @@ import (
 // Options configures the routes.
 type Options struct {
 	// APIKey enables the routes for backends, which send it as
-	// "Authorization: Bearer …". Empty: they answer 404.
+	// "Authorization: Bearer …". If it is empty, these routes answer 404.
 	APIKey string
-	// MaxBody bounds the body of a request, in bytes. Default: 1,000,000.
+	// MaxBody is the maximum size of a request body, in bytes. Default: 1,000,000.
 	MaxBody int64
-	// Unauthorized, where not nil, is told of requests whose API key is missing
-	// or wrong.
+	// Unauthorized, if set, is called for requests whose API key is missing or wrong.
 	Unauthorized func(*http.Request)
-	// Ready tells why the node takes no traffic, "" where it does. Default: it
-	// always does.
+	// Ready returns why the node accepts no traffic, or "" if it does. Default: the
+	// node always accepts traffic.
 	Ready func() (reason string)
 }
 
@@ -34,9 +33,9 @@ type api struct {
 	key  [sha256.Size]byte
 }
 
-// New returns a handler of all routes; other paths are answered with 404. It
-// bounds the bodies of requests; how long clients may take to read answers the
-// HTTP server decides: see engineio.NewHTTPServer.
+// New returns a handler for all routes. It answers other paths with 404. It limits
+// the size of request bodies and the time to send them; the HTTP server limits the
+// time to read responses, see engineio.NewHTTPServer.
 func New(svc *realtime.Service, opts Options) http.Handler {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = 1_000_000
@@ -68,13 +67,13 @@ func New(svc *realtime.Service, opts Options) http.Handler {
 	backend("GET /api/ws/rooms/{id}", a.room)
 
 	mux.HandleFunc("/", notFound)
-	return bounded(a.normal(mux))
+	return limitBodyTime(a.normalize(mux))
 }
 
-// normal answers what a ServeMux does not: requests for "*", and for paths with
-// doubled slashes, which it redirects. A POST that is redirected loses its body,
-// and a health check counts as failed.
-func (a *api) normal(mux http.Handler) http.Handler {
+// normalize handles what a ServeMux does not: requests for "*", and paths with
+// doubled slashes, which a ServeMux redirects. A redirected POST loses its body, and
+// a redirected health check fails.
+func (a *api) normalize(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "*" && r.Method == http.MethodOptions:
@@ -87,8 +86,8 @@ func (a *api) normal(mux http.Handler) http.Handler {
 	})
 }
 
-// singleSlashes returns the request with a path without doubled slashes. Those
-// that are escaped are a part of an id.
+// singleSlashes returns the request with each run of slashes in its path reduced to
+// one. Escaped slashes are part of an id and stay.
 func singleSlashes(r *http.Request) *http.Request {
 	escaped := r.URL.EscapedPath()
 	for strings.Contains(escaped, "//") {
@@ -105,24 +104,29 @@ func singleSlashes(r *http.Request) *http.Request {
 	return &own
 }
 
-// bodyTime is how long the body of a request may take, also one that nobody
-// wants to read, and answerTime how long a client may take to read the answer
-// once the body has come.
-const bodyTime, answerTime = 45 * time.Second, 45 * time.Second
+const (
+	// bodyTime limits the time to receive a request body, even one that no handler
+	// reads.
+	bodyTime = 45 * time.Second
+	// answerTime limits the time to send the response after the body was received.
+	answerTime = 45 * time.Second
+)
 
-func bounded(next http.Handler) http.Handler {
+// limitBodyTime sets the read deadline of requests with a body.
+func limitBodyTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			// A server that cannot has a timeout of its own. The deadline ends with
-			// the request.
+			// An error means that the server does not support deadlines; its own
+			// timeouts apply then. The deadline ends with the request.
 			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// authorized lets requests with the API key pass. The comparison takes the same
-// time for every wrong key, whatever its length.
+// authorized calls next for requests with the API key and answers others with 401, or
+// with 404 if no key is configured. The comparison takes the same time for every
+// wrong key, whatever its length.
 func (a *api) authorized(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.opts.APIKey == "" {

@@ -71,7 +71,7 @@ func start(t *testing.T, edits ...func(*options)) *node {
 	return &node{t: t, svc: svc, url: srv.URL}
 }
 
-// device connects a device of the user that is in the rooms.
+// device connects a device of the user and joins it to the rooms.
 func (n *node) device(user string, rooms ...string) *raw.Client {
 	n.t.Helper()
 	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user))})
@@ -124,7 +124,7 @@ func (n *node) request(method, path, body, authorization string) answer {
 
 var isoTime = regexp.MustCompile(`"(timestamp|since)":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 
-// timeless replaces times, which must be of JavaScript's form.
+// timeless replaces timestamps in the form of JavaScript's toISOString.
 func timeless(json string) string { return isoTime.ReplaceAllString(json, `"$1":T`) }
 
 func (n *node) want(got answer, status int, body string) {
@@ -235,7 +235,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 }
 
-// The statistics are the documented ones, and a counter for each limit.
+// The statistics have the documented fields and a counter for each limit.
 func TestStats(t *testing.T) {
 	n := start(t)
 	n.device("ana", "r")

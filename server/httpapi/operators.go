@@ -2,27 +2,27 @@ package httpapi
 
 import "net/http"
 
-// live: the process answers.
+// live reports that the process is running.
 func (a *api) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]bool{"healthy": true})
 }
 
-// readiness is the answer of /readyz.
+// readiness is the response of /readyz.
 type readiness struct {
 	Ready    bool   `json:"ready"`
 	Reason   string `json:"reason,omitzero"`
 	Degraded any    `json:"degraded,omitempty"`
 }
 
-// ready: the node takes traffic. A node that is degraded does, unless it is
-// told not to.
+// ready reports whether the node accepts traffic. A degraded node does, unless the
+// cluster is required.
 func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
 	out, status := a.readiness()
 	writeJSON(w, status, out)
 }
 
-// check is ready for balancers that have no path configured, such as
-// HAProxy with a bare "option httpchk".
+// check is ready for load balancers without a configured path, such as HAProxy with a
+// bare "option httpchk". It answers 204 instead of 200.
 func (a *api) check(w http.ResponseWriter, _ *http.Request) {
 	out, status := a.readiness()
 	if status != http.StatusOK {

@@ -11,19 +11,19 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 )
 
-// body reads a request's body as the argument of an event. It reports false
-// where it has answered with an error.
+// body reads the request body as the argument of an event. If it reports false, it
+// has answered with an error.
 func (a *api) body(w http.ResponseWriter, r *http.Request) (realtime.Value, bool) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.opts.MaxBody))
-	// The server's deadline counts from the headers, and the body may have taken
-	// most of the time.
+	// The server's write deadline counts from the headers, and receiving the body may
+	// have used most of it.
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		writeJSON(w, http.StatusRequestEntityTooLarge, realtime.Failure{Error: *realtime.Invalid("body", "smaller")})
 		return realtime.Value{}, false
-	case err != nil || !utf8.Valid(b): // clients would close the connection that brings them other text
+	case err != nil || !utf8.Valid(b): // clients close the connection on invalid UTF-8
 		writeError(w, realtime.Invalid("body", "JSON in UTF-8"))
 		return realtime.Value{}, false
 	}
@@ -61,7 +61,7 @@ func (a *api) publishUpdate(w http.ResponseWriter, r *http.Request) {
 	answer(w, func() (realtime.UpdatePublished, error) { return a.svc.PublishUpdate(r.Context(), u) })
 }
 
-// sent is the answer where an event of the backend's choice was sent.
+// sent is the response of the routes that send any event or disconnect a user.
 type sent struct {
 	Success   bool      `json:"success"`
 	Delivered *bool     `json:"delivered,omitzero"`
@@ -106,7 +106,8 @@ func (a *api) disconnectUser(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// event reads {event, data}.
+// event reads a body {event, data}. If it reports false, it has answered with an
+// error.
 func (a *api) event(w http.ResponseWriter, r *http.Request) (event string, data realtime.Value, ok bool) {
 	arg, ok := a.body(w, r)
 	if !ok {
@@ -120,7 +121,8 @@ func (a *api) event(w http.ResponseWriter, r *http.Request) (event string, data 
 	return event, data, true
 }
 
-// pathID is the user or room in the path.
+// pathID returns the user or room in the path. If it reports false, it has answered
+// with an error.
 func pathID(w http.ResponseWriter, r *http.Request) (ident.ID, bool) {
 	id, err := ident.String(r.PathValue("id"))
 	if err != nil {
@@ -130,6 +132,7 @@ func pathID(w http.ResponseWriter, r *http.Request) (ident.ID, bool) {
 	return id, true
 }
 
+// answer calls f and answers with its result.
 func answer[T any](w http.ResponseWriter, f func() (T, error)) {
 	out, err := f()
 	if err != nil {

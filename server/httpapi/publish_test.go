@@ -54,7 +54,7 @@ func TestPublish(t *testing.T) {
 	n.want(n.do("DELETE", "/api/ws/users/ana", ""), 200, `{"success":true,"devices":0,"timestamp":T}`)
 }
 
-// The answers of the routes are the acknowledgements of the events.
+// The responses of the routes equal the acknowledgements of the events.
 func TestAnswersEqualAcknowledgements(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", "r")
@@ -106,7 +106,7 @@ func TestInvalidBodies(t *testing.T) {
 	}
 }
 
-// Field names match exactly: those of another case are unknown fields.
+// Field names are case-sensitive.
 func TestFieldNamesMatchExactly(t *testing.T) {
 	n := start(t)
 	n.device("ana", "r")
@@ -122,8 +122,8 @@ func TestFieldNamesMatchExactly(t *testing.T) {
 	}
 }
 
-// A body is nested as deeply as the argument of an event may be: beyond that it is
-// invalid, in the words of the event's acknowledgement, and counted.
+// A body may be nested as deeply as the argument of an event. Deeper bodies are
+// invalid, with the error of the event, and counted.
 func TestDeepBodies(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", "r")
@@ -154,11 +154,11 @@ func TestDeepBodies(t *testing.T) {
 		t.Errorf("events %v", names)
 	}
 	if got := n.svc.Stats().Limits.Depth; got != refused {
-		t.Errorf("%d are counted, want %d", got, refused)
+		t.Errorf("%d refused bodies counted, want %d", got, refused)
 	}
 }
 
-// A backend has no attachments: what looks like one is data.
+// A backend sends no attachments: what looks like a placeholder is data.
 func TestPlaceholdersInBodies(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", "r")
@@ -186,8 +186,8 @@ func TestClusterSlow(t *testing.T) {
 	n.wantError(n.do("POST", "/api/ws/broadcast", `{"event":"x"}`), 503, "unavailable", "Service unavailable")
 }
 
-// HARDENING, hostile or broken clients: an incomplete body is given up after
-// 45 s, with the key or without.
+// HARDENING, hostile or broken clients: a request with an incomplete body ends after
+// 45 s, with the API key or without.
 func TestIncompleteBody(t *testing.T) {
 	for _, key := range []string{apiKey, "wrong"} {
 		synctest.Test(t, func(t *testing.T) {

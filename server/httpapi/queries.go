@@ -10,12 +10,13 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 )
 
-// Pages of lists: ?offset=0&limit=100.
+// Bounds of the query parameter limit.
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
 )
 
+// page describes a page of a list, selected by ?offset=0&limit=100.
 type page struct {
 	Total     int       `json:"total"`
 	Offset    int       `json:"offset"`
@@ -23,8 +24,8 @@ type page struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// paged cuts the asked page out of a list. It reports false where it has
-// answered with an error.
+// paged returns the requested page of a list. If it reports false, it has answered
+// with an error.
 func paged(w http.ResponseWriter, r *http.Request, all []ident.ID) ([]ident.ID, page, bool) {
 	p := page{Total: len(all), Limit: defaultLimit, Timestamp: time.Now()}
 	for _, param := range []struct {

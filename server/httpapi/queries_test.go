@@ -42,7 +42,7 @@ func TestPaging(t *testing.T) {
 	}
 }
 
-// Ids in paths may have any character that an id may have.
+// Escaped ids in paths may contain every character that an id may contain.
 func TestIDsInPaths(t *testing.T) {
 	n := start(t)
 	n.device("a/b@c.d ñ%", "x/../y")

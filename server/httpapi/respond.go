@@ -6,8 +6,7 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 )
 
-// writeJSON answers with what a client would read as the argument of an event:
-// the same values are encoded in the same way.
+// writeJSON answers with v, encoded as it would be as an event's argument.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := realtime.Encode(v)
 	if err != nil {
@@ -33,7 +32,7 @@ func writeError(w http.ResponseWriter, err error) {
 	e := *realtime.Public(err)
 	status, ok := statusOf[e.Code]
 	if !ok {
-		status = http.StatusBadRequest // of a policy's own
+		status = http.StatusBadRequest // a code of a custom policy
 	}
 	writeJSON(w, status, realtime.Failure{Error: e})
 }
