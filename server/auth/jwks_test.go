@@ -113,7 +113,7 @@ func TestJWKSOverHTTP(t *testing.T) {
 		{"Ed25519", sign(t, jwt.SigningMethodEdDSA, keys.ed, claims, "kid", "same"), nil},
 		{"same id, other kind", sign(t, jwt.SigningMethodES384, keys.p384, claims, "kid", "same"), nil},
 		{"no id", sign(t, jwt.SigningMethodES256, keys.p256, claims), nil},
-		{"secret beside it", hs256(t, claims), nil},
+		{"with a secret", hs256(t, claims), nil},
 		{"algorithm that the key excludes", sign(t, jwt.SigningMethodRS384, keys.rsa, claims, "kid", "r"), auth.ErrTokenInvalid},
 		{"another key's id", sign(t, jwt.SigningMethodES256, keys.p256, claims, "kid", "r"), auth.ErrTokenInvalid},
 		{"unknown id", sign(t, jwt.SigningMethodRS256, keys.rsa, claims, "kid", "x"), auth.ErrTokenInvalid},
@@ -284,15 +284,15 @@ func TestJWKSHostileAnswers(t *testing.T) {
 			name, body string
 			want       error
 		}{
-			{"good", `{"keys":[` + string(good) + `]}`, nil},
-			{"beside rubbish", `{"x":1,"keys":[null,1,{},{"kty":"EC","crv":"P-9"},{"kty":"RSA","n":"AQAB","e":"AQAB"},` + string(good) + `]}`, nil},
+			{"valid", `{"keys":[` + string(good) + `]}`, nil},
+			{"among unusable keys", `{"x":1,"keys":[null,1,{},{"kty":"EC","crv":"P-9"},{"kty":"RSA","n":"AQAB","e":"AQAB"},` + string(good) + `]}`, nil},
 			{"private key", `{"keys":[` + string(private) + `]}`, auth.ErrTokenInvalid},
 			{"for encryption", `{"keys":[` + string(encryption) + `]}`, auth.ErrTokenInvalid},
 			{"shared secret", `{"keys":[` + shared + `]}`, auth.ErrTokenInvalid},
 			{"no keys", `{"keys":[]}`, auth.ErrTokenInvalid},
 			{"not a set", `{}`, auth.ErrUnavailable},
 			{"a set in capitals", `{"KEYS":[` + string(good) + `]}`, auth.ErrUnavailable},
-			{"capitals beside it", `{"keys":[` + string(good) + `],"KEYS":[]}`, nil},
+			{"also a set in capitals", `{"keys":[` + string(good) + `],"KEYS":[]}`, nil},
 			{"HTML", `<html>`, auth.ErrUnavailable},
 			{"over 1 MiB", `{"keys":[` + string(good) + `],"x":"` + strings.Repeat("x", 1<<20) + `"}`, auth.ErrUnavailable},
 			{"101 keys", `{"keys":[` + strings.Repeat("1,", 100) + string(good) + `]}`, auth.ErrUnavailable},

@@ -58,10 +58,10 @@
 //
 // # Foreign servers
 //
-// Node's servers take no part in the presence. The node whose operation changed the
-// room sends them the event (Event.Foreign) when the operation is ordered. For a node
-// that was dropped, or that returned after being dropped, the first of the other
-// nodes by name sends it.
+// Socket.IO servers on Node.js take no part in the presence. When an operation is
+// ordered, the node that issued it sends them the resulting event (Event.Foreign).
+// For a node that was dropped, or that returned after being dropped, the first of
+// the other nodes by name sends it.
 //
 // # Timing
 //

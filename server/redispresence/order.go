@@ -62,13 +62,13 @@ func (n *Node) place(o ownOp) {
 	n.order.ops = append(n.order.ops, o)
 }
 
-// waits reports whether an operation is still to be ordered.
+// waits reports whether an operation must wait: for its echo, or until the node is no
+// longer behind. No operation waits while echoes do not arrive.
 func (o *order) waits(w *ownOp) bool { return o.echoing && (o.behind || w.seq > o.echoed) }
 
 // write calls f, which may change the part, the outbox and the order, with n.mu held.
-// It then applies the operations that are ordered or have waited too long, and
-// delivers the events: all operations if no echoes arrive, none while the node is
-// behind.
+// It then applies the operations that no longer wait or have waited too long, and
+// delivers their events.
 func (n *Node) write(f func()) {
 	n.mu.Lock()
 	f()
