@@ -16,7 +16,7 @@ import (
 )
 
 // rights are the commands that each mode needs, and those that it uses if it may.
-// The README has the same list.
+// server/README.md has the same list.
 var rights = map[string]struct{ needed, used string }{
 	"Classic": {"+publish +subscribe +psubscribe", "+ping +role +unsubscribe +punsubscribe +pubsub|numsub"},
 	"Sharded": {"+spublish +ssubscribe", "+ping +role +sunsubscribe +pubsub|shardnumsub"},
