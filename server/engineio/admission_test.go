@@ -105,7 +105,7 @@ func TestPlacesComeBack(t *testing.T) {
 		}},
 		{"slow consumer", func() {
 			_, r := e.dial(t, false)
-			r.session.Overrun()
+			r.session.overrun()
 		}},
 		{"not a packet", func() {
 			c, _ := e.dial(t, false)

@@ -1,67 +1,99 @@
 package engineio
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
-// Batch queues the same message, or several, to many sessions of a server, and
-// then sees to it that they are written. Queueing touches only memory and may
-// happen under locks; Flush may wait. A Batch belongs to one goroutine and is
-// used once.
+// Batch queues messages to sessions, within [Server.Batch]. It belongs to the
+// goroutine that f runs on, and must not be used after f has returned.
 type Batch struct {
-	// Haste says how little Flush may wait. Default: as [Session.Send].
-	Haste Haste
-
-	server           *Server
-	crowded, overrun []*Session
+	server  *Server
+	behind  []*Session // that a publisher has to wait for
+	overrun []*Session
 }
 
-// Haste says how little a publisher may wait for clients that are behind, since
+// Queued is what a [Server.Batch] has queued.
+type Queued struct {
+	server *Server
+	behind []*Session
+}
+
+// Haste says how little a publisher may wait for clients that are behind, because
 // messages for others wait behind its own.
 type Haste uint8
 
 const (
 	// Patient publishers wait as the page of the package says.
 	Patient Haste = iota
-	// Hurried ones wait only for a client that takes enough, when what is queued to
-	// it is not far from ending it.
+	// Hurried publishers wait only for a client that takes enough, when what is queued
+	// to it is not far from ending it.
 	Hurried
-	// Pressed ones wait for no client. What they queue may end those that are behind.
+	// Pressed publishers wait for no client. What they queue may end those that are
+	// behind.
 	Pressed
 )
 
-// Batch returns an empty batch.
-func (srv *Server) Batch() Batch { return Batch{server: srv} }
+var batches = sync.Pool{New: func() any { return new(Batch) }}
 
-// Enqueue queues frames to a session, see [Session.Enqueue]. A session that it
-// returns ErrSlowConsumer for is closed by Flush.
-func (b *Batch) Enqueue(s *Session, frames ...Frame) error {
+// Batch calls f, and when f has returned sees to it that what f has added is written,
+// and that sessions are closed to which more than MaxBacklogBytes were queued. It
+// does not wait: to do so, call [Queued.Wait] or [Queued.Settle]. The caller must hold
+// no lock that a [Handler] takes; f may take locks.
+func (srv *Server) Batch(f func(*Batch)) (queued Queued) {
+	b := batches.Get().(*Batch)
+	b.server = srv
+	defer func() { queued = b.end() }()
+	f(b)
+	return queued
+}
+
+// Add queues frames to a session, in order and with no other frame between them. It
+// only touches memory, so it may be called under locks. It returns ErrClosed for a
+// session that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were
+// queued to it already, which closes the session when f has returned.
+func (b *Batch) Add(s *Session, frames ...Frame) error {
 	wait, err := s.put(frames)
 	switch {
 	case err == ErrSlowConsumer:
 		b.overrun = append(b.overrun, s)
 	case wait:
-		b.crowded = append(b.crowded, s)
+		b.behind = append(b.behind, s)
 	}
 	return err
 }
 
-// Flush has the frames written, and waits, as [Session.Send] does, while sessions
-// of the batch are behind, or less, in haste: until ctx ends or for
-// [Options.SlowTimeout] at most.
-// Everything is queued whether or not it has waited until the end.
-func (b *Batch) Flush(ctx context.Context) {
+// AddVolatile is Add for frames that may be lost: if the session cannot take them
+// now it drops them and reports false.
+func (b *Batch) AddVolatile(s *Session, frames ...Frame) bool { return s.putVolatile(frames) }
+
+// end closes what ran over, starts the flusher, and gives the batch back.
+func (b *Batch) end() Queued {
 	for _, s := range b.overrun {
-		s.Overrun()
+		s.overrun()
 	}
-	b.server.Flush()
-	if len(b.crowded) > 0 {
-		b.server.backlog.wait(ctx, b.Haste, b.crowded)
+	b.server.flusher.wake()
+	queued := Queued{b.server, b.behind}
+	clear(b.overrun)
+	*b = Batch{overrun: b.overrun[:0]}
+	batches.Put(b)
+	return queued
+}
+
+// Settle waits, for a moment, while more is queued than the machine can write. It does
+// not wait for clients that are behind.
+func (q Queued) Settle() {
+	if q.server != nil {
+		q.server.flusher.wait()
 	}
 }
 
-// Wake is Flush that does not wait.
-func (b *Batch) Wake() {
-	for _, s := range b.overrun {
-		s.Overrun()
+// Wait waits as Settle does, and then, as [Session.Send] does, or less, in haste,
+// while sessions of the batch are behind: until ctx ends or for [Options.SlowTimeout]
+// at most. Everything is queued whether or not it has waited until the end.
+func (q Queued) Wait(ctx context.Context, h Haste) {
+	q.Settle()
+	if len(q.behind) > 0 {
+		q.server.backlog.wait(ctx, h, q.behind)
 	}
-	b.server.flusher.wake()
 }

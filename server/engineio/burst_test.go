@@ -171,11 +171,11 @@ func TestStoppedClientDoesNotStopPublishers(t *testing.T) {
 		frames := numberedText(400, size) // 25 MB
 		for _, f := range frames {
 			before := time.Now()
-			b := srv.Batch()
-			if err := b.Enqueue(r.session, f); err != nil {
-				t.Fatal(err)
-			}
-			b.Flush(t.Context())
+			srv.Batch(func(b *Batch) {
+				if err := b.Add(r.session, f); err != nil {
+					t.Fatal(err)
+				}
+			}).Wait(t.Context(), Patient)
 			if took := time.Since(before); took > 100*time.Millisecond {
 				t.Fatalf("one publication took %v", took)
 			}
@@ -197,7 +197,7 @@ func TestBacklogBound(t *testing.T) {
 		r := <-sessions
 		f := TextFrame(make([]byte, 1<<20))
 		for range 64 {
-			if err := r.session.Enqueue(f); err != nil {
+			if err := enqueue(r.session, f); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -396,12 +396,13 @@ func TestWaitEndsWithContext(t *testing.T) {
 		r := <-sessions
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
-		b := srv.Batch()
-		for _, f := range numberedText(10, 90_000) {
-			b.Enqueue(r.session, f)
-		}
+		queued := srv.Batch(func(b *Batch) {
+			for _, f := range numberedText(10, 90_000) {
+				b.Add(r.session, f)
+			}
+		})
 		start := time.Now()
-		b.Flush(ctx)
+		queued.Wait(ctx, Patient)
 		if took := time.Since(start); took != 30*time.Millisecond {
 			t.Errorf("waited %v", took)
 		}
@@ -413,7 +414,7 @@ func TestWaitEndsWithContext(t *testing.T) {
 func TestWaitEndsWithSession(t *testing.T) {
 	for name, end := range map[string]func(*Server, *Session){
 		"close":   func(_ *Server, s *Session) { s.Close() },
-		"overrun": func(_ *Server, s *Session) { s.Overrun() },
+		"overrun": func(_ *Server, s *Session) { s.overrun() },
 		"drain":   func(srv *Server, _ *Session) { srv.Drain(context.Background(), 0) },
 		"server":  func(srv *Server, _ *Session) { srv.Close(context.Background()) },
 		"poll":    func(srv *Server, s *Session) { pollOnce(srv, "GET", s.ID(), "") },
@@ -446,10 +447,10 @@ func TestLargeAnswers(t *testing.T) {
 		for i := range 40 {
 			data := bytes.Repeat([]byte{byte('a' + i%20)}, 5000+i)
 			if i%2 == 0 {
-				r.session.Enqueue(TextFrame(data))
+				enqueue(r.session, TextFrame(data))
 				want += "\x1e4" + string(data)
 			} else {
-				r.session.Enqueue(BinaryFrame(data))
+				enqueue(r.session, BinaryFrame(data))
 				want += "\x1e" + string(packet.AppendBinary(nil, data))
 			}
 		}
@@ -486,9 +487,9 @@ func TestEndReleasesTheQueue(t *testing.T) {
 			c, r := e.dial(t, false)
 			c.StopReading()
 			for range 40_000_000 / size {
-				r.session.Enqueue(TextFrame(make([]byte, size)))
+				enqueue(r.session, TextFrame(make([]byte, size)))
 			}
-			e.Flush()
+			e.flush()
 			eventually(t, "the client's buffers are full", func() bool {
 				r.session.mu.Lock()
 				defer r.session.mu.Unlock()
@@ -510,7 +511,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 500 {
-		r.session.Enqueue(TextFrame(make([]byte, 100_000)))
+		enqueue(r.session, TextFrame(make([]byte, 100_000)))
 	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", url[strings.Index(url, "/engine.io/"):])
 	eventually(t, "the answer is being written", func() bool {
@@ -518,7 +519,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 		defer r.session.mu.Unlock()
 		return r.session.polling.answer != nil || r.session.queue.bytes < 50_000_000
 	})
-	r.session.Overrun()
+	r.session.overrun()
 	conn.Close()
 	eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
 }
@@ -557,9 +558,9 @@ func TestKernelProgress(t *testing.T) {
 	conn := rawWebSocket(t, e, "")
 	s := e.next(t).session
 	for _, f := range numbered(200, 100_000) {
-		s.Enqueue(f)
+		enqueue(s, f)
 	}
-	e.Flush()
+	e.flush()
 	look := func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -595,10 +596,7 @@ func TestHaste(t *testing.T) {
 		publish := func(s *Session, h Haste, n int) (took time.Duration) {
 			start := time.Now()
 			for range n {
-				b := srv.Batch()
-				b.Haste = h
-				b.Enqueue(s, TextFrame(make([]byte, size)))
-				b.Flush(t.Context())
+				srv.Batch(func(b *Batch) { b.Add(s, TextFrame(make([]byte, size))) }).Wait(t.Context(), h)
 			}
 			return time.Since(start)
 		}

@@ -230,6 +230,12 @@ func accepting(sessions chan<- *recorder) func(*Session, *http.Request) Handler 
 	}
 }
 
+// enqueue queues frames, which flush writes later.
+func enqueue(s *Session, frames ...Frame) error {
+	_, err := s.put(frames)
+	return err
+}
+
 // clientFrame is a masked frame as the framing library compiles it.
 func clientFrame(op ws.OpCode, fin bool, payload string) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))

@@ -57,9 +57,9 @@ func TestBackpressure(t *testing.T) {
 			binary.BigEndian.PutUint32(b, uint32(i))
 			f := BinaryFrame(b)
 			for _, s := range all {
-				s.Enqueue(f)
+				enqueue(s, f)
 			}
-			e.Flush()
+			e.flush()
 		}
 		readers.Wait()
 	}
@@ -101,16 +101,16 @@ func TestQueueBound(t *testing.T) {
 	e := quiet(t, Options{MaxBacklogBytes: 1000}, false)
 	url, r := open(t, e)
 	big := TextFrame(bytes.Repeat([]byte("x"), 5000))
-	if err := r.session.Enqueue(TextFrame([]byte("a"))); err != nil {
+	if err := enqueue(r.session, TextFrame([]byte("a"))); err != nil {
 		t.Error(err)
 	}
-	if err := r.session.Enqueue(big, big); err != nil {
+	if err := enqueue(r.session, big, big); err != nil {
 		t.Errorf("beyond the bound: %v", err)
 	}
 	if _, body, _ := request(t, "GET", url, nil, nil); len(body) != 2+2*5002 {
 		t.Errorf("the poll brought %d bytes", len(body))
 	}
-	r.session.Enqueue(big)
+	enqueue(r.session, big)
 	if err := r.session.Send(big); err != ErrSlowConsumer {
 		t.Errorf("over the bound: %v", err)
 	}
@@ -124,10 +124,10 @@ func TestVolatile(t *testing.T) {
 	f := TextFrame([]byte("v"))
 
 	c, r := e.dial(t, false)
-	if !r.session.EnqueueVolatile(f) {
+	if !r.session.putVolatile([]Frame{f}) {
 		t.Error("dropped although the client takes it")
 	}
-	e.Flush()
+	e.flush()
 	if got := c.Text(); got != "v" {
 		t.Errorf("got %q", got)
 	}
@@ -139,22 +139,22 @@ func TestVolatile(t *testing.T) {
 		defer r.session.mu.Unlock()
 		return r.session.ws.blocked
 	})
-	if r.session.EnqueueVolatile(f) {
+	if r.session.putVolatile([]Frame{f}) {
 		t.Error("queued to a client that does not read")
 	}
 	r.session.Close()
-	if r.session.EnqueueVolatile(f) {
+	if r.session.putVolatile([]Frame{f}) {
 		t.Error("queued to a session that is closed")
 	}
 
 	url, r := open(t, e)
-	if r.session.EnqueueVolatile(f) {
+	if r.session.putVolatile([]Frame{f}) {
 		t.Error("queued although no poll waits")
 	}
 	got := make(chan string)
 	go func() { _, body, _ := request(t, "GET", url, nil, nil); got <- body }()
 	waitForPoll(t, r.session)
-	if !r.session.EnqueueVolatile(f) {
+	if !r.session.putVolatile([]Frame{f}) {
 		t.Error("dropped although a poll waits")
 	}
 	if body := receive(t, got, "the poll's answer"); body != "4v" {
@@ -177,7 +177,7 @@ func TestFlusherIsFair(t *testing.T) {
 	e.flusher.limit = 0 // this goroutine is the flusher's
 	e.flusher.mu.Unlock()
 	for range 100 {
-		s.Enqueue(TextFrame(make([]byte, 5000)))
+		enqueue(s, TextFrame(make([]byte, 5000)))
 	}
 	e.flusher.mu.Lock()
 	e.flusher.head, e.flusher.tail = nil, nil
@@ -193,7 +193,7 @@ func TestFlusherIsFair(t *testing.T) {
 	if left == 0 || left > 500_000-turn*chunkSize/2 || !again {
 		t.Errorf("after a turn %d of 500,000 bytes are left, in line again: %v", left, again)
 	}
-	e.Flush()
+	e.flush()
 }
 
 // Who writes a session that is in line already does not put it there again: the
@@ -213,10 +213,10 @@ func TestInLineOnce(t *testing.T) {
 	e.flusher.limit = 0 // nobody works on the line
 	e.flusher.mu.Unlock()
 	for range 100 {
-		first.session.Enqueue(TextFrame(make([]byte, 5000)))
+		enqueue(first.session, TextFrame(make([]byte, 5000)))
 	}
-	second.session.Enqueue(TextFrame([]byte("x")))
-	first.session.Flush()                      // for a turn
+	enqueue(second.session, TextFrame([]byte("x")))
+	first.session.flush(false)                 // for a turn
 	e.flusher.push(&Session{server: e.Server}) // behind first, were that there again
 	e.flusher.mu.Lock()
 	n := 0
@@ -228,7 +228,7 @@ func TestInLineOnce(t *testing.T) {
 	if n != 3 {
 		t.Errorf("%d sessions are in line, want 3", n)
 	}
-	e.Flush()
+	e.flush()
 	if got := other.Text(); got != "x" {
 		t.Errorf("the other got %q", got)
 	}
@@ -282,7 +282,7 @@ func TestGoneInLine(t *testing.T) {
 	e.flusher.mu.Lock()
 	e.flusher.limit = 0 // nobody works on the line
 	e.flusher.mu.Unlock()
-	r.session.Enqueue(TextFrame([]byte("x")))
+	enqueue(r.session, TextFrame([]byte("x")))
 	c.Break()
 	r.reason(t)
 	e.goroutines.Wait() // for the connection
@@ -306,9 +306,9 @@ func TestGoneInLine(t *testing.T) {
 func TestCrowdEnds(t *testing.T) {
 	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){
 		"flush":   func(e *endpoint, _ *engineiotest.Conn, _ *Session) { e.flusher.wake() },
-		"now":     func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Flush() },
+		"now":     func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.flush(false) },
 		"close":   func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Close() },
-		"at once": func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.Overrun() },
+		"at once": func(_ *endpoint, _ *engineiotest.Conn, s *Session) { s.overrun() },
 		"gone":    func(_ *endpoint, c *engineiotest.Conn, _ *Session) { c.Break() },
 		"blocked": func(e *endpoint, c *engineiotest.Conn, s *Session) {
 			c.StopReading()
@@ -324,7 +324,7 @@ func TestCrowdEnds(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				e := quiet(t, Options{}, overTLS)
 				c, r := e.dial(t, false)
-				r.session.Enqueue(TextFrame(make([]byte, 600_000)))
+				enqueue(r.session, TextFrame(make([]byte, 600_000)))
 				e.flusher.mu.Lock()
 				crowded := e.flusher.crowded
 				e.flusher.mu.Unlock()
@@ -362,9 +362,9 @@ func TestChaos(t *testing.T) {
 					case 1:
 						r.session.SendNow(f)
 					case 2:
-						r.session.Enqueue(f)
-						r.session.EnqueueVolatile(f)
-						e.Flush()
+						enqueue(r.session, f)
+						r.session.putVolatile([]Frame{f})
+						e.flush()
 					}
 				}
 			})
@@ -521,7 +521,7 @@ func TestWriteBlocksBeforeTheFirstRead(t *testing.T) {
 	accept := e.accept
 	e.accept = func(s *Session, r *http.Request) Handler {
 		for _, f := range numbered(n, size) {
-			s.Enqueue(f)
+			enqueue(s, f)
 		}
 		return accept(s, r)
 	}

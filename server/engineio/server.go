@@ -52,10 +52,9 @@ func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 // Options returns the options with the defaults filled in.
 func (srv *Server) Options() Options { return srv.opts }
 
-// Flush has everything written that [Session.Enqueue] queued. It waits, for a
-// moment, if more is queued than can be written, and not for clients that are
-// behind.
-func (srv *Server) Flush() {
+// flush starts the flusher, and waits, for a moment, while more is queued than the
+// machine can write; it does not wait for clients that are behind.
+func (srv *Server) flush() {
 	srv.flusher.wake()
 	srv.flusher.wait()
 }

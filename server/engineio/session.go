@@ -157,12 +157,12 @@ func (s *Session) Send(frames ...Frame) error {
 	wait, err := s.put(frames)
 	switch {
 	case err == nil:
-		s.server.Flush()
+		s.server.flush()
 		if wait {
 			s.server.backlog.wait(context.Background(), Patient, []*Session{s})
 		}
 	case err == ErrSlowConsumer:
-		s.Overrun()
+		s.overrun()
 	}
 	return err
 }
@@ -187,16 +187,9 @@ func (s *Session) AwaitQueue() {
 	}
 }
 
-// Enqueue is the part of Send that only touches memory, for those who hold
-// locks or must not wait: somebody must call [Server.Flush] afterwards, and
-// [Session.Overrun] if it returned ErrSlowConsumer. To send to many use a [Batch].
-func (s *Session) Enqueue(frames ...Frame) error {
-	_, err := s.put(frames)
-	return err
-}
-
 // put queues frames and puts the session in the flusher's line if it must be
-// there. wait says that the publisher is to wait for the session.
+// there; flusher.wake must follow. wait says that the publisher has to wait for the
+// session. After ErrSlowConsumer the caller must call overrun, without locks.
 func (s *Session) put(frames []Frame) (wait bool, err error) {
 	s.mu.Lock()
 	push, wait, err := s.enqueue(frames)
@@ -207,8 +200,8 @@ func (s *Session) put(frames []Frame) (wait bool, err error) {
 	return wait, err
 }
 
-// Overrun closes a session whose queue ran over.
-func (s *Session) Overrun() { s.close(ReasonSlowConsumer, errBacklog) }
+// overrun closes a session whose queue ran over.
+func (s *Session) overrun() { s.close(ReasonSlowConsumer, errBacklog) }
 
 // SendNow queues frames and writes what is queued on this goroutine as far as
 // the connection takes it. Of a burst of sends it should be the last.
@@ -228,17 +221,14 @@ func (s *Session) SendNow(frames ...Frame) error {
 			s.server.backlog.wait(context.Background(), Patient, []*Session{s})
 		}
 	case err == ErrSlowConsumer:
-		s.Overrun()
+		s.overrun()
 	}
 	return err
 }
 
-// Flush writes what is queued, like SendNow with no frame.
-func (s *Session) Flush() { s.flush(false) }
-
-// EnqueueVolatile is Enqueue for frames that may be lost: it drops them, and
-// reports false, where the transport cannot take them now.
-func (s *Session) EnqueueVolatile(frames ...Frame) bool {
+// putVolatile is put for frames that may be lost: if the transport cannot take them
+// now it drops them and reports false.
+func (s *Session) putVolatile(frames []Frame) bool {
 	s.mu.Lock()
 	ready := s.state == stateOpen
 	if s.ws != nil {

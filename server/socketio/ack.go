@@ -129,8 +129,7 @@ func (s *Socket) EmitVolatile(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	s.client.session.EnqueueVolatile(fs...)
-	s.client.server.engine.Flush()
+	s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
 	return nil
 }
 

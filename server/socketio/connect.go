@@ -105,15 +105,13 @@ func (s *Socket) connect() bool {
 	s.mu.Unlock()
 	s.client.join(s)
 	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
-	var err error
-	s.ns.sockets.Add(s, func() { err = s.client.session.Enqueue(answer...) })
-	if !s.Connected() {
-		s.unlist() // it went before it was there to be forgotten
-	}
-	if err == engineio.ErrSlowConsumer {
-		s.client.session.Overrun()
-	}
-	s.client.server.engine.Flush()
+	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
+		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer...) })
+		if !s.Connected() {
+			s.unlist() // it went before it was there to be forgotten
+		}
+	})
+	queued.Settle()
 	return true
 }
 

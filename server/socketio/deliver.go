@@ -17,38 +17,34 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 }
 
 // deliver sends a packet to this server's selected sockets. It is encoded once;
-// each recipient costs an entry in its queue. When all have it queued it waits, as
-// engineio.Batch does, until those that are behind may have more, or ctx ends.
+// each recipient costs an entry in its queue. When all have it queued it waits, see
+// [engineio.Queued.Wait], until those that are behind may have more, or ctx ends.
 // before, if not nil, is called for each recipient first, under the room
 // table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
-	batch := ns.enqueue(p, sel, flags, before)
-	batch.Haste = engineio.Haste(flags.Haste)
-	batch.Flush(ctx)
+	ns.enqueue(p, sel, flags, before).Wait(ctx, engineio.Haste(flags.Haste))
 }
 
-// enqueue is the part of deliver that only touches memory. The batch is to be
-// flushed.
-func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Batch {
-	batch := ns.server.engine.Batch()
+// enqueue is deliver without waiting.
+func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Queued {
 	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) {
-		return batch // nobody is there to encode it for
+		return engineio.Queued{} // nobody is there to encode it for
 	}
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
-	ns.sockets.Each(sel, func(s *Socket) {
-		if before != nil {
-			before(s)
-		}
-		session := s.client.session
-		if flags.Volatile {
-			session.EnqueueVolatile(fs...)
-			return
-		}
-		batch.Enqueue(session, fs...)
+	return ns.server.engine.Batch(func(b *engineio.Batch) {
+		ns.sockets.Each(sel, func(s *Socket) {
+			if before != nil {
+				before(s)
+			}
+			if flags.Volatile {
+				b.AddVolatile(s.client.session, fs...)
+				return
+			}
+			b.Add(s.client.session, fs...)
+		})
 	})
-	return batch
 }
 
 // deliverWithAck is deliver of an event that the recipients acknowledge; ack is

@@ -20,9 +20,11 @@ func TestDisconnectReasons(t *testing.T) {
 			socketio.ReasonServerDisconnect: func(c *socketiotest.Client, s *socketio.Socket) { s.Disconnect(false); c.ExpectDisconnect() },
 			"transport close":               func(c *socketiotest.Client, _ *socketio.Socket) { c.Close() },
 			"forced close":                  func(_ *socketiotest.Client, s *socketio.Socket) { s.Session().Close() },
-			"slow consumer":                 func(_ *socketiotest.Client, s *socketio.Socket) { s.Session().Overrun() },
-			"parse error":                   func(c *socketiotest.Client, _ *socketio.Socket) { c.SendText("x") },
-			"server shutting down":          func(_ *socketiotest.Client, s *socketio.Socket) { s.Namespace().Server().Drain(t.Context(), 0) },
+			"slow consumer": func(_ *socketiotest.Client, s *socketio.Socket) {
+				s.Session().CloseWithReason(engineio.ReasonSlowConsumer, nil)
+			},
+			"parse error":          func(c *socketiotest.Client, _ *socketio.Socket) { c.SendText("x") },
+			"server shutting down": func(_ *socketiotest.Client, s *socketio.Socket) { s.Namespace().Server().Drain(t.Context(), 0) },
 		} {
 			srv := serve(t, socketio.Options{})
 			ns := srv.IO.Namespace("/")

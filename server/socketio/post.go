@@ -46,11 +46,9 @@ func (e *Event) Post(args ...any) error {
 	return e.socket.enqueue(fs)
 }
 
-// enqueue queues frames and has them written, and does not wait.
-func (s *Socket) enqueue(fs []engineio.Frame) error {
-	batch := s.client.server.engine.Batch()
-	err := batch.Enqueue(s.client.session, fs...)
-	batch.Wake()
+// enqueue is send without waiting.
+func (s *Socket) enqueue(fs []engineio.Frame) (err error) {
+	s.client.server.engine.Batch(func(b *engineio.Batch) { err = b.Add(s.client.session, fs...) })
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDisconnected, err)
 	}
@@ -68,8 +66,7 @@ func (o Operator) Post(event string, args ...any) error {
 		return err
 	}
 	if !o.flags.Foreign {
-		batch := o.ns.enqueue(p, o.sel, o.flags, nil)
-		batch.Wake()
+		o.ns.enqueue(p, o.sel, o.flags, nil)
 	}
 	if o.local {
 		return nil

@@ -194,10 +194,7 @@ func (s *Socket) disconnect() {
 // post queues frames and has them written, without waiting for a client that is
 // behind: many may be disconnected one after the other.
 func (s *Socket) post(fs []engineio.Frame) {
-	if s.client.session.Enqueue(fs...) == engineio.ErrSlowConsumer {
-		s.client.session.Overrun()
-	}
-	s.client.server.engine.Flush()
+	s.client.server.engine.Batch(func(b *engineio.Batch) { b.Add(s.client.session, fs...) }).Settle()
 }
 
 // send queues frames and has them written. It waits while the client is behind.
