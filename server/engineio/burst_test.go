@@ -493,7 +493,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 			eventually(t, "the client's buffers are full", func() bool {
 				r.session.mu.Lock()
 				defer r.session.mu.Unlock()
-				return r.session.behind && r.session.ws.blocked
+				return r.session.behind && r.session.ws.writer == writerBlocked
 			})
 			if held := e.backlog.held.Load(); held < 1<<20 {
 				t.Errorf("TLS %v: %d bytes are held", overTLS, held)
@@ -538,7 +538,7 @@ func TestServerIsNotTheClient(t *testing.T) {
 		t.Errorf("a WebSocket that is not blocked has %v left", left)
 	}
 	s.mu.Lock()
-	s.ws.blocked = true
+	s.ws.writer = writerBlocked
 	s.tookAt -= 2 * time.Hour
 	s.ws.unacked = 0
 	s.mu.Unlock()
@@ -546,7 +546,7 @@ func TestServerIsNotTheClient(t *testing.T) {
 		t.Errorf("a WebSocket that is blocked has %v left", left)
 	}
 	s.mu.Lock()
-	s.ws.blocked = false
+	s.ws.writer = writerIdle
 	s.catchUp()
 	s.mu.Unlock()
 }
@@ -568,7 +568,7 @@ func TestKernelProgress(t *testing.T) {
 	}
 	eventually(t, "the client's buffers are full", func() bool {
 		s.mu.Lock()
-		blocked := s.ws.blocked
+		blocked := s.ws.writer == writerBlocked
 		s.mu.Unlock()
 		if !blocked {
 			return false

@@ -164,7 +164,7 @@ func (s *Session) takes() bool {
 	if s.ws == nil {
 		return s.polling.poll != nil
 	}
-	return !s.ws.blocked || s.ws.drained()
+	return s.ws.writer != writerBlocked || s.ws.drained()
 }
 
 // lagging returns how many bytes are queued to a client that is behind, and how

@@ -19,9 +19,9 @@
 // # Reading
 //
 // A session's messages reach its [Handler] one at a time, in order. On Linux a
-// silent WebSocket costs its state and neither a goroutine nor a buffer: the
-// [poller] tells which have something to read, a worker reads it, lets go of
-// the reading, and then runs the task that the handler returned. Elsewhere, and
+// silent WebSocket costs its state and neither a goroutine nor a buffer: a poller
+// (internal/netpoll) finds those that have something to read, a worker reads it, lets
+// go of the reading, and then runs the task that the handler returned. Elsewhere, and
 // over TLS, a goroutine reads. A handler that blocks in HandleMessage stops the
 // reading from its own client and from nobody else.
 //
@@ -31,6 +31,29 @@
 // pending flush hands it to the server's [flusher], which writes all that a
 // session has queued with one system call if it can. If the machine cannot
 // write as fast as is published, publishers wait for the flusher, for a moment.
+//
+// # The life of a WebSocket
+//
+//	           upgraded        closeDue          closeWritten
+//	connProbing ────► connOpen ───────► connClosing ─────────► connCloseSent
+//	     │               │                   │                      │
+//	     │ clientDone    │ clientDone        │ clientDone           │ clientDone
+//	     │               │                   ▼    closeWritten      ▼
+//	     └───────────────┴───────────► connAnswering ────────► connLingering
+//
+//	     each of them ──── broken ────► connDead
+//
+// closeDue is the server's end of the session, clientDone the client's: its close
+// frame, or what breaks the rules. After clientDone what comes from the client is read
+// and discarded. Our close frame follows what is queued; after closeWritten the client
+// has lingerTime to end the connection. broken is the end of the connection itself,
+// or of the patience with it.
+//
+// The table of these transitions is in websocketstate.go. websocketConn.on is the one
+// function that changes the state; websocketConn.HandleEnd is the end of every
+// connection that has begun to be read. A session has three states of its own: open;
+// closing, while what is queued still goes out; and closed. Session.finish is the one
+// function that closes it.
 //
 // # Clients that are behind
 //
@@ -95,6 +118,6 @@
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
-// flusher.mu, backlog.mu, deadlines.mu, poller.mu, workers.mu, admission.mu and
+// flusher.mu, backlog.mu, deadlines.mu, netpoll.Poller.mu, workers.mu, admission.mu and
 // Server.mu, which are leaves. No lock but Session.reading is held while foreign code runs.
 package engineio

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
@@ -229,13 +230,12 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query fun
 // openWebSocket opens a session, or, as Node does with a request for polling
 // that asks for an upgrade, only the WebSocket.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query func(string) string, p *place) {
-	c, early, err := srv.acceptWebSocket(w, r)
-	if err != nil {
+	if query("transport") != "websocket" {
+		srv.refuseWebSocket(w, r)
 		return
 	}
-	if query("transport") != "websocket" {
-		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
-		c.link.Close()
+	c, early, err := srv.acceptWebSocket(w, r, connOpen)
+	if err != nil {
 		return
 	}
 	s := srv.newSession(r, query, p)
@@ -245,13 +245,24 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 		s.queue.push(TextFrame(srv.opts.InitialPacket))
 	}
 	if !srv.start(s, r) {
-		c.close()
+		c.free()
 		return
 	}
 	s.flush(false)
 	if !srv.serve(c, early) {
-		c.close()
+		c.free()
 	}
+}
+
+// refuseWebSocket opens a WebSocket and closes it.
+func (srv *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request) {
+	conn, _, err := switchProtocols(w, r, srv.opts.UpgradeTimeout)
+	if err != nil {
+		return
+	}
+	conn.SetWriteDeadline(time.Now().Add(lingerTime))
+	conn.Write(wsframe.AppendClose(nil, wsframe.CloseNormal))
+	conn.Close()
 }
 
 // quoteJSON returns s as a JSON string, without the escapes that are for HTML.

@@ -120,7 +120,7 @@ func TestThrownAwayIsBounded(t *testing.T) {
 		})
 		<-sent
 		e.goroutines.Wait() // for the one that reads
-		if n := conn.thrown; n < 20<<20 || n > 21<<20 {
+		if n := conn.discarded; n < 20<<20 || n > 21<<20 {
 			t.Errorf("TLS %v: %d bytes were read", overTLS, n)
 		}
 	}

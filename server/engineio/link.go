@@ -72,7 +72,7 @@ func (l *streamLink) read() {
 				l.owner.HandleEnd(nil)
 				return
 			case netpoll.Pause: // the linger time ends it
-				time.Sleep(hurry)
+				time.Sleep(hurriedLinger)
 			}
 		}
 		if err != nil {

@@ -137,7 +137,7 @@ func TestVolatile(t *testing.T) {
 		r.session.Send(big)
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
-		return r.session.ws.blocked
+		return r.session.ws.writer == writerBlocked
 	})
 	if r.session.putVolatile([]Frame{f}) {
 		t.Error("queued to a client that does not read")
@@ -171,7 +171,7 @@ func TestFlusherIsFair(t *testing.T) {
 	eventually(t, "the open packet is written", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.queue.empty() && !s.writing && !s.inLine
+		return s.queue.empty() && s.ws.writer == writerIdle && !s.inLine
 	})
 	e.flusher.mu.Lock()
 	e.flusher.limit = 0 // this goroutine is the flusher's
@@ -206,7 +206,7 @@ func TestInLineOnce(t *testing.T) {
 		eventually(t, "the open packet is written", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.queue.empty() && !s.writing && !s.inLine
+			return s.queue.empty() && s.ws.writer == writerIdle && !s.inLine
 		})
 	}
 	e.flusher.mu.Lock()
@@ -243,10 +243,10 @@ func TestTurnEndsOnClosedServer(t *testing.T) {
 	eventually(t, "the open packet is written", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.queue.empty() || s.writing || s.inLine {
+		if !s.queue.empty() || s.ws.writer != writerIdle || s.inLine {
 			return false
 		}
-		s.writing = true // by this goroutine
+		s.ws.writer = writerBusy // by this goroutine
 		return true
 	})
 	closed := make(chan struct{})
@@ -277,7 +277,7 @@ func TestGoneInLine(t *testing.T) {
 	eventually(t, "the open packet is written", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
-		return r.session.queue.empty() && !r.session.writing && !r.session.inLine
+		return r.session.queue.empty() && r.session.ws.writer == writerIdle && !r.session.inLine
 	})
 	e.flusher.mu.Lock()
 	e.flusher.limit = 0 // nobody works on the line
@@ -293,7 +293,7 @@ func TestGoneInLine(t *testing.T) {
 	eventually(t, "the flusher has seen it", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
-		return !r.session.inLine && !r.session.writing
+		return !r.session.inLine && r.session.ws.writer == writerIdle
 	})
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -501,7 +501,7 @@ func TestWriteGoesOn(t *testing.T) {
 	blocked := func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
-		return r.session.ws.blocked
+		return r.session.ws.writer == writerBlocked
 	}
 	for range 3 {
 		for _, f := range numbered(n, size) {
@@ -545,7 +545,7 @@ func TestBlockedClientsShareTheFrame(t *testing.T) {
 		eventually(t, "the client's buffers are full", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.ws.blocked
+			return s.ws.writer == writerBlocked
 		})
 		s.mu.Lock()
 		rest := s.ws.rest

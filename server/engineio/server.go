@@ -136,17 +136,6 @@ func (srv *Server) do(t Task) {
 	}
 }
 
-// write writes to a connection: here, or on another goroutine if it may block.
-func (srv *Server) write(c *websocketConn) {
-	if _, blocks := c.link.(*streamLink); !blocks {
-		c.write()
-		return
-	}
-	if !srv.spawn(c.write) {
-		c.writeFailed(ErrClosed)
-	}
-}
-
 // Drain refuses new sessions and closes the existing ones, spread evenly over
 // the given time so that they do not come back to the other servers at once.
 // It returns when all are closed or ctx ends.
@@ -176,7 +165,7 @@ func (srv *Server) Close(ctx context.Context) error {
 	for _, s := range srv.Sessions() {
 		s.close(ReasonShutdown, nil)
 	}
-	srv.hurryUp()
+	srv.hurryLingering()
 	queues := []*deadlines{srv.pings, srv.pongs, srv.lingers}
 	for _, q := range queues {
 		q.stop()

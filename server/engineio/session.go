@@ -81,7 +81,6 @@ type Session struct {
 	mu         sync.Mutex // guards all below
 	state      state
 	inLine     bool // is in, or on its way into, the flusher's line
-	writing    bool // one goroutine is taking frames to the WebSocket
 	pinged     bool // a ping is not answered yet
 	prolonged  bool // the answer has been given more time
 	crowded    bool // counts in flusher.crowded
@@ -94,36 +93,39 @@ type Session struct {
 	probe      *websocketConn // the WebSocket that an upgrade is trying
 	ws         *websocketConn // the transport from then on
 	waiting    waiting
-	early      *ending // how it ended, if that was before it had a handler
+	endedEarly *ending // set if the session ended before setHandler
 }
 
-// ending is what a handler is told of a session's end.
+// ending is why and how a session ends.
 type ending struct {
 	reason Reason
 	err    error
+	last   Frame             // answers a waiting poll; zero: the close packet
+	event  connEvent         // of the WebSocket, if there is one
+	code   wsframe.CloseCode // of its close frame
 }
 
-// setHandler gives the session its handler, and the news where there is some.
+// setHandler sets the handler; if the session has already ended it calls HandleClose.
 func (s *Session) setHandler(h Handler) {
 	s.mu.Lock()
 	s.handler = h
-	early := s.early
+	early := s.endedEarly
 	s.mu.Unlock()
 	if early != nil {
 		h.HandleClose(s, early.reason, early.err)
 	}
 }
 
-// ended tells the handler that the session has ended. It is called once.
-func (s *Session) ended(reason Reason, err error) {
+// handleClose calls HandleClose, or leaves that to setHandler. It is called once.
+func (s *Session) handleClose(e ending) {
 	s.mu.Lock()
 	h := s.handler
 	if h == nil {
-		s.early = &ending{reason, err}
+		s.endedEarly = &e
 	}
 	s.mu.Unlock()
 	if h != nil {
-		h.HandleClose(s, reason, err)
+		h.HandleClose(s, e.reason, e.err)
 	}
 }
 
@@ -207,7 +209,7 @@ func (s *Session) overrun() { s.close(ReasonSlowConsumer, errBacklog) }
 // the connection takes it. Of a burst of sends it should be the last.
 func (s *Session) SendNow(frames ...Frame) error {
 	s.mu.Lock()
-	if s.inLine || s.writing {
+	if s.inLine || s.ws != nil && s.ws.writer != writerIdle {
 		s.mu.Unlock()
 		return s.Send(frames...)
 	}
@@ -232,7 +234,7 @@ func (s *Session) putVolatile(frames []Frame) bool {
 	s.mu.Lock()
 	ready := s.state == stateOpen
 	if s.ws != nil {
-		ready = ready && !s.ws.blocked
+		ready = ready && s.ws.writer != writerBlocked
 	} else {
 		ready = ready && s.polling.poll != nil
 	}
@@ -278,7 +280,7 @@ func (s *Session) enqueue(frames []Frame) (push, wait bool, err error) {
 // to wait for the session.
 func (s *Session) crowd() (wait bool) {
 	b := s.server.backlog
-	if s.queue.bytes > b.mark/4 && !s.crowded && s.ws != nil && !s.ws.blocked && !s.behind {
+	if s.queue.bytes > b.mark/4 && !s.crowded && s.ws != nil && s.ws.writer != writerBlocked && !s.behind {
 		s.crowded = true
 		s.server.flusher.crowd(1)
 	}
@@ -297,13 +299,14 @@ func (s *Session) relieve() {
 	}
 }
 
-// needsFlush marks the session as being in line where it must get there.
+// needsFlush reports whether the session has to be put in line, and marks it as being
+// there.
 func (s *Session) needsFlush() bool {
 	switch {
-	case s.inLine || s.writing:
-		return false
 	case s.ws == nil:
 		s.polling.wake() // the poll takes the frames, if there is one
+		return false
+	case s.inLine || s.ws.writer != writerIdle:
 		return false
 	}
 	s.inLine = true
@@ -316,19 +319,14 @@ func (s *Session) flush(fromLine bool) {
 	if fromLine {
 		s.inLine = false
 	}
-	if s.ws == nil || s.writing || !s.pending() {
+	ws := s.ws
+	if ws == nil || ws.writer != writerIdle || !ws.pending() {
 		s.mu.Unlock()
 		return
 	}
-	s.writing = true
-	ws := s.ws
+	ws.writer = writerBusy
 	s.mu.Unlock()
-	s.server.write(ws)
-}
-
-// pending reports whether the WebSocket has something to write.
-func (s *Session) pending() bool {
-	return !s.queue.empty() || len(s.ws.rest) > 0 || len(s.ws.control) > 0 || s.ws.leaving
+	ws.startWrite()
 }
 
 // scheduleFlush is for those who have just queued something and hold no lock.
@@ -357,53 +355,72 @@ func (s *Session) CloseWithReason(reason Reason, err error) {
 	s.decongest()
 	s.waitIn(s.server.lingers)
 	if s.ws != nil {
-		s.ws.sayGoodbye(wsframe.CloseNormal)
+		s.ws.on(eventCloseDue)
 	}
 	s.mu.Unlock()
 	s.scheduleFlush()
-	s.ended(reason, err)
+	s.handleClose(ending{reason: reason, err: err})
 }
 
 // close ends the session at once; what is queued is lost.
-func (s *Session) close(reason Reason, err error) {
-	s.finish(reason, err, closeFrame, wsframe.CloseNormal)
-}
+func (s *Session) close(reason Reason, err error) { s.finish(ending{reason: reason, err: err}) }
 
-// finish ends the session at once. A waiting poll is answered with last, a
-// WebSocket is closed with the code.
-func (s *Session) finish(reason Reason, err error, last Frame, code wsframe.CloseCode) {
+// closedByClient ends the session because the client has closed it.
+func (s *Session) closedByClient() { s.finish(ending{reason: ReasonTransportClose, last: noopFrame}) }
+
+// finish ends the session at once, in whatever way; what is queued is lost. Of a
+// session that has ended it still moves the WebSocket on. It returns what it has done
+// about that.
+func (s *Session) finish(e ending) afterwards {
 	s.mu.Lock()
-	was := s.state
-	if was == stateClosed {
-		s.mu.Unlock()
-		return
+	was, ws, probe := s.state, s.ws, s.probe
+	if was != stateClosed {
+		s.state = stateClosed
+		s.waitIn(nil)
+		s.queue.recycle()
+		s.relieve()
+		s.catchUp()
+		s.decongest()
+		if e.last.wire == nil {
+			e.last = closeFrame
+		}
+		s.polling.end(e.last)
+		s.polling.abort()
 	}
-	s.state = stateClosed
-	s.waitIn(nil)
-	s.queue.recycle()
-	s.relieve()
-	s.catchUp()
-	s.decongest()
-	s.polling.end(last)
-	s.polling.abort()
-	ws, probe := s.ws, s.probe
+	left, write := doNothing, false
 	if ws != nil {
-		ws.forgetRest()
-		ws.sayGoodbye(code)
+		if was != stateClosed && ws.code == wsframe.CloseNormal {
+			ws.code = e.code
+		}
+		if ws.writer == writerBlocked { // the close frame would not get through
+			e.event = eventBroken
+		}
+		left = ws.on(e.event)
+		if write = ws.owesClose() && ws.writer == writerIdle; write {
+			ws.writer = writerBusy
+		}
 	}
 	s.mu.Unlock()
-	s.server.remove(s)
-	s.server.admission.leave(s.from)
-	if ws != nil {
-		ws.hangUp()
+	if was != stateClosed {
+		s.server.remove(s)
+		s.server.admission.leave(s.from)
+	}
+	if write {
+		ws.startWrite()
+	} else if ws != nil {
+		ws.do(left)
+	}
+	if was == stateClosed {
+		return left
 	}
 	if probe != nil {
 		probe.giveUp()
 	}
 	if was == stateOpen {
-		s.server.limits.ended(reason, err)
-		s.ended(reason, err)
+		s.server.limits.ended(e.reason, e.err)
+		s.handleClose(e)
 	}
+	return left
 }
 
 // receive handles one packet of the client and reports whether the next may
@@ -425,9 +442,4 @@ func (s *Session) receive(p packet.Packet) bool {
 		return false
 	}
 	return true
-}
-
-// closedByClient ends the session at the client's wish.
-func (s *Session) closedByClient() {
-	s.finish(ReasonTransportClose, nil, noopFrame, wsframe.CloseNormal)
 }

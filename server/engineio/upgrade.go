@@ -22,30 +22,25 @@ import (
 const noopAfter = 100 * time.Millisecond
 
 func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
-	c, early, err := srv.acceptWebSocket(w, r)
+	c, early, err := srv.acceptWebSocket(w, r, connProbing)
 	if err != nil {
 		return
 	}
 	c.session = s
 	s.mu.Lock()
-	c.probing = true
-	ok := s.state == stateOpen && s.probe == nil && s.ws == nil
-	if ok {
+	first := s.state == stateOpen && s.probe == nil && s.ws == nil
+	if first {
 		s.took(0)
 		s.probe = c
 		c.timer = time.AfterFunc(srv.opts.UpgradeTimeout, c.timedOut)
-	} else {
-		c.deaf = true
-		srv.linger(c)
 	}
 	s.mu.Unlock()
-	if !ok { // says so, and waits for the client to have read it
-		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
-		c.link.CloseWrite()
+	if !first {
+		c.refuse(wsframe.CloseNormal)
 	}
 	if !srv.serve(c, early) {
 		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
-		c.close()
+		c.free()
 	}
 }
 
@@ -79,49 +74,55 @@ func (c *websocketConn) bind() bool {
 		s.mu.Unlock()
 		return false
 	}
-	c.probing, c.timer = false, nil
+	c.timer = nil
 	s.probe, s.ws = nil, c
+	c.on(eventUpgraded)
 	s.took(0)
 	s.polling.retire()
 	if s.state == stateClosing {
-		c.sayGoodbye(wsframe.CloseNormal)
+		c.on(eventCloseDue)
 	}
 	s.mu.Unlock()
 	s.scheduleFlush()
 	return true
 }
 
-// abandon ends an upgrade that did not succeed; the session stays with polling.
-// It reports false if that had happened already.
-func (c *websocketConn) abandon(code wsframe.CloseCode) (mine bool) {
+// endProbe ends an upgrade that did not succeed; the session stays with polling. It
+// reports false if it had ended already. Session.mu is held.
+func (c *websocketConn) endProbe() bool {
 	s := c.session
-	s.mu.Lock()
-	mine = s.probe == c
-	if mine {
-		s.probe = nil
-		c.timer.Stop()
-		s.took(0) // it goes on polling
-	}
-	s.mu.Unlock()
-	if mine {
-		c.writeDirect(wsframe.AppendClose(nil, code))
-	}
-	return mine
-}
-
-// retreat is abandon by the goroutine that reads, which goes on if that reports
-// true, as after lastWords.
-func (c *websocketConn) retreat(code wsframe.CloseCode) (more bool) {
-	if !c.abandon(code) {
+	if s.probe != c {
 		return false
 	}
+	s.probe = nil
+	c.timer.Stop()
+	s.took(0) // it goes on polling
+	return true
+}
+
+// retreat ends the upgrade with a close frame, and reports whether to go on reading
+// until the client has ended the connection. The reader calls it.
+func (c *websocketConn) retreat(code wsframe.CloseCode) (more bool) {
+	c.session.mu.Lock()
+	more = c.endProbe()
+	c.session.mu.Unlock()
+	if more {
+		c.refuse(code)
+	}
+	return more
+}
+
+// refuse sends a close frame on a connection that will not be the session's transport.
+func (c *websocketConn) refuse(code wsframe.CloseCode) {
 	s := c.session
 	s.mu.Lock()
-	c.deaf = true
-	s.server.linger(c)
+	c.on(eventClientDone)
 	s.mu.Unlock()
-	c.link.CloseWrite()
-	return true
+	c.writeDirect(wsframe.AppendClose(nil, code))
+	s.mu.Lock()
+	left := c.on(eventCloseWritten)
+	s.mu.Unlock()
+	c.do(left)
 }
 
 // timedOut ends an upgrade that takes too long.
@@ -130,8 +131,15 @@ func (c *websocketConn) timedOut() {
 	c.giveUp()
 }
 
-// giveUp is abandon from outside of the reading goroutine.
+// giveUp ends the upgrade and the connection at once, from any goroutine.
 func (c *websocketConn) giveUp() {
-	c.abandon(wsframe.CloseNormal)
-	c.link.Shutdown()
+	s := c.session
+	s.mu.Lock()
+	mine := c.endProbe()
+	left := c.on(eventBroken)
+	s.mu.Unlock()
+	if mine {
+		c.writeDirect(wsframe.AppendClose(nil, wsframe.CloseNormal))
+	}
+	c.do(left)
 }
