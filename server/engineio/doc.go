@@ -119,5 +119,6 @@
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
 // flusher.mu, backlog.mu, deadlines.mu, netpoll.Poller.mu, workers.mu, admission.mu and
-// Server.mu, which are leaves. No lock but Session.reading is held while foreign code runs.
+// Server.mu, which are leaves. No lock but Session.reading is held while foreign code
+// runs, and a panic of a handler's releases it.
 package engineio

@@ -20,6 +20,9 @@ var (
 	// ErrOrigin is the cause of a [HandshakeError] of a request that
 	// [Options.CheckOrigin] refused.
 	ErrOrigin = errors.New("engineio: origin not allowed")
+	// ErrPanic: a function of a [Handler], or the one that makes them, panicked; wrapped
+	// with the value and the stack.
+	ErrPanic = errors.New("engineio: handler panicked")
 
 	errHijack      = errors.New("engineio: the HTTP server cannot give its connection away")
 	errOverlap     = errors.New("engineio: a request of the same kind is under way")

@@ -186,12 +186,15 @@ func (srv *Server) openPacket(s *Session) Frame {
 		s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize))
 }
 
-// start makes the session known and gives it its handler.
-func (srv *Server) start(s *Session, r *http.Request) bool {
-	s.setHandler(srv.accept(s, r))
+// start gives the session its handler and makes it known. It returns ErrPanic, or
+// ErrClosed if the server takes no new sessions; the session has ended then.
+func (srv *Server) start(s *Session, r *http.Request) error {
+	if !srv.callAccept(s, r) {
+		return ErrPanic
+	}
 	if !srv.add(s) {
 		s.close(ReasonShutdown, nil)
-		return false
+		return ErrClosed
 	}
 	s.mu.Lock()
 	if s.state == stateOpen {
@@ -202,6 +205,13 @@ func (srv *Server) start(s *Session, r *http.Request) bool {
 	if ended { // by its handler, before it could be removed
 		srv.remove(s)
 	}
+	return nil
+}
+
+// callAccept reports false if accept has panicked.
+func (srv *Server) callAccept(s *Session, r *http.Request) (ok bool) {
+	defer s.recovered()
+	s.setHandler(srv.accept(s, r))
 	return true
 }
 
@@ -214,7 +224,12 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query fun
 	}
 	// The client may be back with its first packet before this answer has been
 	// written to the end, so the session starts before.
-	if !srv.start(s, r) {
+	switch srv.start(s, r) {
+	case nil:
+	case ErrPanic:
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	default:
 		writeError(w, refuse(CodeForbidden, nil), false)
 		return
 	}
@@ -244,7 +259,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 	if srv.opts.InitialPacket != nil {
 		s.queue.push(TextFrame(srv.opts.InitialPacket))
 	}
-	if !srv.start(s, r) {
+	if srv.start(s, r) != nil {
 		c.free()
 		return
 	}

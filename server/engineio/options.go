@@ -109,6 +109,11 @@ type Options struct {
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
 	// Refused, where not nil, is told of each refused request.
 	Refused func(*http.Request, *HandshakeError)
+	// HandlerPanic is called after a function of a session's [Handler], or the one
+	// that makes it, has panicked, with an error that wraps [ErrPanic] and has the
+	// stack. It must return soon. Default: the error is logged with slog.Default, at
+	// level Error.
+	HandlerPanic func(s *Session, err error)
 }
 
 func (o Options) withDefaults() Options {

@@ -301,7 +301,11 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.endPost(w, r, http.StatusBadRequest, err)
 		return
 	}
-	if err := s.receivePayload(body.Bytes()); err != nil {
+	switch err := s.receivePayload(body.Bytes()); {
+	case err == ErrPanic: // which has closed the session
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	case err != nil:
 		s.close(ReasonParseError, err)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -379,14 +383,17 @@ func (s *Session) receivePayload(body []byte) error {
 		body, _ = unicode.UTF8.NewDecoder().Bytes(body)
 	}
 	bye := false
-	s.reading.Lock()
-	err := packet.DecodePayload(body, func(p packet.Packet) bool {
-		bye = p.Type == packet.Close
-		return !bye && s.receive(p)
+	var err error
+	then, ok := s.deliver(func() {
+		err = packet.DecodePayload(body, func(p packet.Packet) bool {
+			bye = p.Type == packet.Close
+			return !bye && s.receive(p)
+		})
 	})
-	task := s.handler.HandleReadEnd(s)
-	s.reading.Unlock()
-	s.server.do(task)
+	s.server.do(then)
+	if !ok {
+		return ErrPanic
+	}
 	if bye {
 		s.awaitPoll()
 		s.closedByClient()

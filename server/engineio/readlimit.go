@@ -37,6 +37,11 @@ func (s *Session) admits(n int64) bool {
 	if !ok || n > int64(s.server.opts.MaxHTTPBufferSize) {
 		return false
 	}
-	h.HandleLargeMessage(s)
+	s.handleLargeMessage(h)
 	return n <= int64(s.MaxMessageBytes())
+}
+
+func (s *Session) handleLargeMessage(h LargeMessageHandler) {
+	defer s.recovered()
+	h.HandleLargeMessage(s)
 }

@@ -12,5 +12,6 @@ const (
 	ReasonPingTimeout    Reason = "ping timeout"    // a ping was not answered in time
 	ReasonParseError     Reason = "parse error"     // the client sent what is not a packet
 	ReasonSlowConsumer   Reason = "slow consumer"   // the client did not take what was queued for it
+	ReasonInternalError  Reason = "internal error"  // a function of the Handler panicked
 	ReasonShutdown       Reason = "server shutting down"
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio/internal/netpoll"
@@ -22,6 +23,7 @@ type Server struct {
 
 	admission admission
 	limits    limitCounters
+	panics    atomic.Int64
 
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
 	lazyPoller lazyPoller

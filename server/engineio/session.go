@@ -15,17 +15,18 @@ import (
 //
 // HandleMessage and HandleReadEnd are called by one goroutine at a time, in the
 // order in which the messages came. HandleClose is called once, possibly while
-// a HandleMessage is under way or about to start.
+// a HandleMessage is under way or about to start. A panic of any of them, or of a
+// Task, ends the session with [ReasonInternalError] and nothing else, over every
+// transport; see [Options.HandlerPanic].
 type Handler interface {
 	// HandleMessage receives a message. data is valid until it returns. While
 	// it blocks nothing is read from the client, and the heartbeat waits.
 	HandleMessage(s *Session, data []byte, binary bool)
-	// HandleReadEnd tells that what arrived together has been delivered. It
-	// may return work that had better see all of it: that is run once, by a
-	// goroutine that may block without holding up the reading.
+	// HandleReadEnd is called after all messages of one read were delivered. A
+	// returned Task runs once, on a goroutine that may block without stopping reads.
 	HandleReadEnd(s *Session) Task
-	// HandleClose tells that the session has ended. err, where not nil, is
-	// what the reason does not say.
+	// HandleClose is called when the session has ended. err, if not nil, adds to the
+	// reason. It should not block: it may run on a goroutine that serves others.
 	HandleClose(s *Session, reason Reason, err error)
 }
 
@@ -112,7 +113,7 @@ func (s *Session) setHandler(h Handler) {
 	early := s.endedEarly
 	s.mu.Unlock()
 	if early != nil {
-		h.HandleClose(s, early.reason, early.err)
+		s.callHandleClose(h, *early)
 	}
 }
 
@@ -125,8 +126,13 @@ func (s *Session) handleClose(e ending) {
 	}
 	s.mu.Unlock()
 	if h != nil {
-		h.HandleClose(s, e.reason, e.err)
+		s.callHandleClose(h, e)
 	}
+}
+
+func (s *Session) callHandleClose(h Handler, e ending) {
+	defer s.recovered()
+	h.HandleClose(s, e.reason, e.err)
 }
 
 // ID is the session id, 20 characters. Whoever knows it can send as the client.

@@ -104,12 +104,12 @@ func (c *websocketConn) HandleRead(b []byte) (netpoll.Next, Task) {
 		}
 		return c.next, nil
 	}
-	s := c.session
-	s.reading.Lock()
-	wrong := c.reader.Feed(b, c)
-	then := s.handler.HandleReadEnd(s)
-	s.reading.Unlock()
-	if wrong != nil && c.listens() && !c.violated(wrong) {
+	var wrong *wsframe.Violation
+	then, ok := c.session.deliver(func() { wrong = c.reader.Feed(b, c) })
+	switch {
+	case !ok: // the reader is somewhere in the middle of b
+		c.clientDone(ReasonInternalError, nil, wsframe.CloseInternal)
+	case wrong != nil && c.listens() && !c.violated(wrong):
 		c.next = netpoll.Stop
 	}
 	return c.next, then

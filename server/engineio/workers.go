@@ -89,7 +89,6 @@ func (w *workers) take() Task {
 
 func (w *workers) work() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	for w.called = false; ; {
 		for w.first < len(w.line) {
 			t := w.take()
@@ -99,6 +98,7 @@ func (w *workers) work() {
 			w.mu.Lock()
 		}
 		if w.closed || w.idle >= maxIdleWorkers || !w.wait() {
+			w.mu.Unlock() // not deferred: a panic of a task would unlock what is not locked
 			return
 		}
 	}

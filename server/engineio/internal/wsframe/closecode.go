@@ -12,6 +12,7 @@ const (
 	CloseNotUTF8            = CloseCode(ws.StatusInvalidFramePayloadData)
 	ClosePolicy             = CloseCode(ws.StatusPolicyViolation)
 	CloseTooLarge           = CloseCode(ws.StatusMessageTooBig)
+	CloseInternal           = CloseCode(ws.StatusInternalServerError)
 )
 
 // AppendControl appends a control frame. The payload has at most 125 bytes.
