@@ -20,7 +20,7 @@ type addresses struct {
 
 const maxResting = 1 << 15
 
-// address is where sessions come from.
+// address counts the sessions and handshakes of one client address.
 type address struct {
 	at         netip.Addr
 	sessions   int

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Why a handshake was refused, for whoever observes.
+// Why a handshake was refused; the client does not see it.
 var (
 	errSessions                = errors.New("engineio: MaxSessions reached")
 	errAddress           error = addressError("MaxSessionsPerAddress")
@@ -25,9 +25,9 @@ type addressError string
 func (e addressError) Error() string        { return "engineio: " + string(e) + " reached" }
 func (e addressError) Is(target error) bool { return target == ErrAddressLimit }
 
-// admission gives out the places of sessions, before anything else is done for
-// them. A place is held from the handshake on, whatever becomes of that, until
-// nothing more is sent to the client.
+// admission counts sessions against the limits, before anything else is done for
+// them. A session counts from the handshake on, even if that fails, until nothing
+// more is sent to the client.
 type admission struct {
 	opts       *Options
 	pace       pace          // of one address
@@ -47,25 +47,25 @@ func (a *admission) init(opts *Options) {
 	}
 }
 
-// enterSession takes a place for the session that a request would open.
-func (srv *Server) enterSession(r *http.Request) (place, *HandshakeError) {
+// enterSession reserves the session that a request would open.
+func (srv *Server) enterSession(r *http.Request) (reservation, *HandshakeError) {
 	a := &srv.admission
 	from, err := a.enter(a.limitsOf(r.RemoteAddr))
 	switch err {
 	case nil:
-		return place{a, from}, nil
+		return reservation{a, from}, nil
 	case errSessions:
 		srv.limits.sessions.Add(1)
-		return place{}, overloaded(http.StatusServiceUnavailable, "Too many connections", err)
+		return reservation{}, overloaded(http.StatusServiceUnavailable, "Too many connections", err)
 	case errAddress:
 		srv.limits.addresses.Add(1)
-		return place{}, overloaded(http.StatusTooManyRequests, "Too many connections from this address", err)
+		return reservation{}, overloaded(http.StatusTooManyRequests, "Too many connections from this address", err)
 	case errAddressHandshakes:
 		srv.limits.addressHandshakes.Add(1)
-		return place{}, overloaded(http.StatusTooManyRequests, "Too many handshakes from this address", err)
+		return reservation{}, overloaded(http.StatusTooManyRequests, "Too many handshakes from this address", err)
 	}
 	srv.limits.handshakes.Add(1)
-	return place{}, overloaded(http.StatusTooManyRequests, "Too many handshakes", err)
+	return reservation{}, overloaded(http.StatusTooManyRequests, "Too many handshakes", err)
 }
 
 // addressLimits are the limits that hold for one address.
@@ -138,20 +138,20 @@ func (a *admission) leave(from *address) {
 	}
 }
 
-// place is the place of a session that there may be.
-type place struct {
+// reservation is one session of the limits; it is released unless a session takes it.
+type reservation struct {
 	admission *admission
 	from      *address
 }
 
-// take gives the place to a session, which leaves it when it ends.
-func (p *place) take() *address {
+// take gives the reservation to a session, which releases it when it ends.
+func (p *reservation) take() *address {
 	p.admission = nil
 	return p.from
 }
 
-// leave gives a place back that no session has taken.
-func (p *place) leave() {
+// release releases a reservation that no session has taken.
+func (p *reservation) release() {
 	if p.admission != nil {
 		p.admission.leave(p.from)
 	}

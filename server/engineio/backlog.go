@@ -82,7 +82,7 @@ func (b *backlog) remove(s *Session) {
 }
 
 // arm sets the timer, for a quarter of the patience at most: a client whose
-// kernel takes bytes is noticed when somebody looks. b.mu is held.
+// kernel takes bytes is noticed only when the timer fires. b.mu is held.
 func (b *backlog) arm(d time.Duration) {
 	if b.stopped {
 		return

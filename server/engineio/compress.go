@@ -11,7 +11,7 @@ import (
 )
 
 // negotiateEncoding picks gzip or deflate from an Accept-Encoding header, by
-// the client's weights and then by its order; "" where it takes neither
+// the client's weights and then by its order; "" if it takes neither
 // (RFC 9110, section 12.5.3).
 func negotiateEncoding(header string) string {
 	best, bestWeight := "", 0.0

@@ -10,7 +10,7 @@ type congestion struct {
 	renewed time.Duration // when the client last had taken enough within [backlog.window]
 	from    time.Duration // when the counting of taken began
 	taken   int           // bytes, since then
-	relief  chan struct{} // closed when it ends; nil if nobody waits
+	relief  chan struct{} // closed when it ends; nil if no publisher waits
 }
 
 // queued is how many bytes wait for the client. Session.mu is held, here and in
@@ -113,8 +113,8 @@ func (s *Session) delay(now time.Duration) time.Duration {
 	return max(1, time.Duration(over/most*float64(b.patience)))
 }
 
-// hurry is the delay of a publisher in haste, whose delay would be d if it were
-// patient. Those that are patient do not wait for what it does not wait for.
+// hurry returns the delay of a publisher in haste that would wait for d if it were
+// patient. If it does not wait, patient publishers do not wait for the same bytes.
 func (s *Session) hurry(h Haste, d, now time.Duration) time.Duration {
 	b := s.server.backlog
 	switch {

@@ -15,7 +15,7 @@ type CORS struct {
 	// Origins lists the allowed origins ("https://example.com"). "*" allows
 	// all, without credentials.
 	Origins []string
-	// AllowOrigin, where not nil, decides in the place of Origins.
+	// AllowOrigin, if not nil, decides instead of Origins.
 	AllowOrigin func(origin string) bool
 	// Methods is what a preflight answers. Default: GET, HEAD, PUT, PATCH,
 	// POST, DELETE.

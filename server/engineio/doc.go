@@ -23,7 +23,7 @@
 // (internal/netpoll) finds those that have something to read, a worker reads it, lets
 // go of the reading, and then runs the task that the handler returned. Elsewhere, and
 // over TLS, a goroutine reads. A handler that blocks in HandleMessage stops the
-// reading from its own client and from nobody else.
+// reading from its own client and from no other.
 //
 // # Writing
 //

@@ -9,7 +9,7 @@ import (
 
 // Errors of this package.
 var (
-	// ErrClosed is returned where the session or the server is closed.
+	// ErrClosed is returned if the session or the server is closed.
 	ErrClosed = errors.New("engineio: closed")
 	// ErrAddressLimit is why a handshake was refused whose address has as many
 	// sessions or handshakes as it may have.
@@ -24,11 +24,11 @@ var (
 	// with the value and the stack.
 	ErrPanic = errors.New("engineio: handler panicked")
 
-	errHijack      = errors.New("engineio: the HTTP server cannot give its connection away")
-	errOverlap     = errors.New("engineio: a request of the same kind is under way")
+	errHijack      = errors.New("engineio: HTTP connection cannot be hijacked")
+	errOverlap     = errors.New("engineio: overlapping polls or POSTs")
 	errPollGone    = errors.New("engineio: poll closed prematurely")
 	errBody        = errors.New("engineio: body incomplete")
-	errDirection   = errors.New("engineio: invalid heartbeat direction")
+	errDirection   = errors.New("engineio: ping from the client")
 	errContentType = errors.New("engineio: binary body in protocol 4")
 	errTooLarge    = errors.New("engineio: body too large")
 )
@@ -60,10 +60,10 @@ type HandshakeError struct {
 	Code ErrorCode
 	// Message is what the client reads.
 	Message string
-	// Cause, where not nil, is why; the client does not see it.
+	// Cause, if not nil, is why; the client does not see it.
 	Cause error
 
-	status int // of the HTTP answer, where it is not the code's own
+	status int // of the HTTP answer, if it is not the code's own
 }
 
 func (e *HandshakeError) Error() string {

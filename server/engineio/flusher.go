@@ -9,9 +9,9 @@ import (
 // A broadcast queues to all its recipients before it wakes the flusher, and
 // while one session is written the queues of the others grow: under load many
 // messages share a system call. It runs on at most half of the cores, and not
-// at all while there is nothing to do: with more, writing takes the time in
-// which the next messages would have been read, and finds less to share. A
-// session whose client does not take the bytes is out of the line until it does.
+// at all while there is nothing to do: more writers would take CPU from the readers
+// of the next messages, and share fewer system calls. A session whose client does
+// not take the bytes is out of the line until it does.
 type flusher struct {
 	spawn func(func()) bool // starts a goroutine that the server joins
 	work  func()            // run, made a function value once
@@ -43,8 +43,9 @@ func (f *flusher) push(s *Session) {
 	f.mu.Unlock()
 }
 
-// wake makes sure that somebody works on the line: on a closed server, where only
-// close frames are left to be written, the caller, who holds no session's lock.
+// wake starts a goroutine if the line is not empty and fewer run than may. On a closed
+// server, which has only close frames to write, it writes on the caller's goroutine,
+// which must hold no Session.mu.
 func (f *flusher) wake() {
 	f.mu.Lock()
 	start := f.head != nil && f.running < f.limit
@@ -97,7 +98,7 @@ func (f *flusher) crowd(n int) {
 
 // wait holds a publisher up while sessions are crowded, so that a burst slows
 // its sender down instead of running a fast client's queue over. It ends soon:
-// a session counts only as long as somebody writes to it and is not blocked.
+// a session counts only while a writer is writing to it and is not blocked.
 func (f *flusher) wait() {
 	f.mu.Lock()
 	for f.crowded > 0 {

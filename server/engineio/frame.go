@@ -66,7 +66,7 @@ func (f *Frame) size() int { return len(f.wire) + frameRoom - int(f.head) }
 
 // StartText returns a buffer to which the caller appends a text message of
 // about n bytes and which [FinishText] turns into a frame, so that a message is
-// encoded where it will be sent from.
+// encoded in the buffer that it is sent from.
 func StartText(n int) []byte {
 	b := make([]byte, frameRoom+1, frameRoom+1+n)
 	b[frameRoom] = byte(packet.Message)

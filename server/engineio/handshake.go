@@ -24,8 +24,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	upgrade := isUpgrade(r)
 	query := lastValues(r)
-	var p place
-	defer p.leave()
+	var p reservation
+	defer p.release()
 	s, refused := srv.verify(r, query, upgrade, &p)
 	if refused != nil {
 		if srv.opts.Refused != nil {
@@ -94,9 +94,9 @@ func unescape(s string) string {
 }
 
 // verify decides about a request, in Node's order. It returns the session that
-// the request names, or nil for a handshake, which has a place from then on if
-// it is valid.
-func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool, p *place) (_ *Session, refused *HandshakeError) {
+// the request names, or nil for a handshake, for which p is reserved if it is
+// valid.
+func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool, p *reservation) (_ *Session, refused *HandshakeError) {
 	transport := query("transport")
 	known := transport == "polling" && !srv.opts.DisablePolling ||
 		transport == "websocket" && !srv.opts.DisableWebSocket
@@ -130,8 +130,8 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	stopping := srv.refusing
 	srv.mu.RUnlock()
 	spoken := query("EIO") == "4"
-	// What cannot become a session takes no place, and nothing from those that
-	// share its address.
+	// What cannot become a session counts against no limit, and takes nothing from
+	// those that share its address.
 	if spoken && !stopping && (!upgrade || checkWebSocket(r) == nil) {
 		if *p, refused = srv.enterSession(r); refused != nil {
 			return nil, refused
@@ -171,7 +171,7 @@ func NewID() string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
-func (srv *Server) newSession(r *http.Request, query func(string) string, p *place) *Session {
+func (srv *Server) newSession(r *http.Request, query func(string) string, p *reservation) *Session {
 	return &Session{server: srv, id: NewID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held}}
 }
 
@@ -215,7 +215,7 @@ func (srv *Server) callAccept(s *Session, r *http.Request) (ok bool) {
 	return true
 }
 
-func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query func(string) string, p *place) {
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query func(string) string, p *reservation) {
 	s := srv.newSession(r, query, p)
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
@@ -244,7 +244,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query fun
 
 // openWebSocket opens a session, or, as Node does with a request for polling
 // that asks for an upgrade, only the WebSocket.
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query func(string) string, p *place) {
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query func(string) string, p *reservation) {
 	if query("transport") != "websocket" {
 		srv.refuseWebSocket(w, r)
 		return

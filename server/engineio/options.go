@@ -82,17 +82,17 @@ type Options struct {
 	// DisableUpgrades refuses to move a session from polling to WebSocket.
 	DisableUpgrades bool
 	// CompressionThreshold is the size in bytes from which polling responses
-	// are compressed with gzip or deflate, where the client accepts it.
+	// are compressed with gzip or deflate, if the client accepts it.
 	// Negative: never. Default: 1024.
 	CompressionThreshold int
 
-	// InitialPacket, where not nil, is a text message that follows the open
+	// InitialPacket, if not nil, is a text message that follows the open
 	// packet in the handshake response.
 	InitialPacket []byte
-	// Cookie, where not nil, is set on the handshake response of a polling
+	// Cookie, if not nil, is set on the handshake response of a polling
 	// session with the session id as its value. Default name "io", path "/".
 	Cookie *http.Cookie
-	// CORS, where not nil, answers preflight requests and sets the headers of
+	// CORS, if not nil, answers preflight requests and sets the headers of
 	// all responses, errors included. Default: no CORS header.
 	CORS *CORS
 
@@ -107,7 +107,7 @@ type Options struct {
 	// InitialHeaders may add headers to the response of a handshake, and
 	// Headers to every response; r is the request that is being answered.
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
-	// Refused, where not nil, is told of each refused request.
+	// Refused, if not nil, is called for each refused request.
 	Refused func(*http.Request, *HandshakeError)
 	// HandlerPanic is called after a function of a session's [Handler], or the one
 	// that makes it, has panicked, with an error that wraps [ErrPanic] and has the

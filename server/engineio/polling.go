@@ -25,15 +25,15 @@ type polling struct {
 	posting bool
 	body    *http.ResponseController // of a POST whose body is being read
 	answer  *http.ResponseController // of a poll whose large answer is being written
-	awaited chan struct{}            // where not nil: closed by the next poll
+	awaited chan struct{}            // if not nil: closed by the next poll
 }
 
 // poll is a waiting GET.
 type poll struct {
-	ready   chan struct{} // a token tells to look again
-	last    Frame         // ends the poll where it is set
+	ready   chan struct{} // has a token when there is something to do
+	last    Frame         // ends the poll if it is set
 	late    bool          // came while a WebSocket was being tried
-	refused bool          // came behind the upgrade, and was read before it
+	refused bool          // sent after the upgrade packet, processed before it
 }
 
 // overtaking is how long a request may be behind another of the same client
@@ -57,8 +57,8 @@ func (p *polling) end(last Frame) {
 	}
 }
 
-// abort gives up a POST whose body is still to come, and a poll whose answer the
-// client does not take.
+// abort interrupts a POST whose body is still being read, and a poll whose answer is
+// still being written.
 func (p *polling) abort() {
 	if p.body != nil {
 		p.body.SetReadDeadline(time.Unix(1, 0))
@@ -367,7 +367,7 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.B
 }
 
 // awaitBody notes whose body is awaited, so that the end of the session is the
-// end of that too. It reports false where the session has ended.
+// end of that too. It reports false if the session has ended.
 func (s *Session) awaitBody(rc *http.ResponseController) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,7 @@ func (q *queue) push(frames ...Frame) {
 		q.frames = frameSlices.Get().(*[]Frame)
 	}
 	if n := len(*q.frames); q.first > 16 && q.first > n/2 {
-		// A queue that is never empty must not grow for ever.
+		// A queue that is never empty must not grow without bound.
 		rest := copy(*q.frames, (*q.frames)[q.first:])
 		clear((*q.frames)[rest:])
 		*q.frames, q.first = (*q.frames)[:rest], 0

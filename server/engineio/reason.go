@@ -1,6 +1,6 @@
 package engineio
 
-// Reason tells why a session ended, in the words of Node's server where it has
+// Reason says why a session ended, in the words of Node's server if it has
 // a word for it.
 type Reason string
 

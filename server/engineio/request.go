@@ -159,7 +159,7 @@ func (block *requestBlock) head() []byte {
 }
 
 // Request returns what is remembered of the request that opened the session. It
-// is decoded anew by each call.
+// is decoded by each call.
 func (s *Session) Request() Request { return s.request.decode() }
 
 // RemoteAddr is Request().RemoteAddr, without the cost of the rest.

@@ -86,7 +86,7 @@ func (srv *Server) Sessions() []*Session {
 	return list
 }
 
-// add reports false where the server takes no new sessions.
+// add reports false if the server takes no new sessions.
 func (srv *Server) add(s *Session) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

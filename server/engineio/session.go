@@ -156,8 +156,8 @@ func (s *Session) Open() bool {
 	return s.state == stateOpen
 }
 
-// Send queues frames, in order and with no other frame between them, and has
-// them written soon by another goroutine. It returns ErrClosed on a session
+// Send queues frames, in order and with no other frame between them; another
+// goroutine writes them soon. It returns ErrClosed on a session
 // that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were queued
 // already, which closes the session. If more than MaxQueueBytes are queued it
 // waits, for SlowTimeout at most, see the page of the package.
@@ -176,8 +176,8 @@ func (s *Session) Send(frames ...Frame) error {
 }
 
 // AwaitQueue waits until no more than Options.MaxQueueBytes are queued for the
-// client, or the session has ended. It is for what is done because the client asks
-// for it: one that takes no answers need not be given time, only not be read on.
+// client, or the session has ended. Before answering a client it stops the reading
+// from one that takes no answers.
 func (s *Session) AwaitQueue() {
 	for {
 		s.mu.Lock()
@@ -319,7 +319,7 @@ func (s *Session) needsFlush() bool {
 	return true
 }
 
-// flush writes queued frames to the WebSocket unless somebody does already.
+// flush writes queued frames to the WebSocket unless another goroutine does.
 func (s *Session) flush(fromLine bool) {
 	s.mu.Lock()
 	if fromLine {
@@ -335,7 +335,8 @@ func (s *Session) flush(fromLine bool) {
 	ws.startWrite()
 }
 
-// scheduleFlush is for those who have just queued something and hold no lock.
+// scheduleFlush puts the session in line if it must be there, and starts the flusher.
+// The caller holds no lock.
 func (s *Session) scheduleFlush() {
 	s.mu.Lock()
 	push := s.needsFlush()

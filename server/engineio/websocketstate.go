@@ -8,7 +8,7 @@ import (
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
-// connState is where a WebSocket is in its life, which only goes forward. The page of
+// connState is a stage in the life of a WebSocket, which only goes forward. The page of
 // the package has the diagram.
 type connState uint32
 
@@ -33,7 +33,7 @@ const (
 	eventUpgraded                      // the upgrade is complete
 	eventClientDone                    // the client's close frame has come, or what breaks the rules
 	eventCloseWritten                  // our close frame was handed to the writer
-	eventBroken                        // the connection failed, or nobody waits for it any longer
+	eventBroken                        // the connection failed, or its time is over
 	numEvents
 )
 
@@ -132,7 +132,7 @@ func (c *websocketConn) HandleEnd(err error) {
 	s.server.goroutines.Done()
 }
 
-// free gives up a connection that nobody reads. It is called once.
+// free closes a connection that is not read any more. It is called once.
 func (c *websocketConn) free() {
 	s := c.session
 	s.mu.Lock()

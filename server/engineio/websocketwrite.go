@@ -8,11 +8,11 @@ import (
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
-// writerState says who writes to a WebSocket.
+// writerState says whether a WebSocket is being written to.
 type writerState uint8
 
 const (
-	writerIdle    writerState = iota // nobody
+	writerIdle    writerState = iota // no goroutine writes
 	writerBusy                       // a goroutine takes frames and writes them
 	writerBlocked                    // the client does not take what is being written
 )
@@ -219,7 +219,7 @@ func (c *websocketConn) block(rest []byte, copied int) {
 	}
 	s.fallBehind()
 	ended := s.state == stateClosed || c.in() == connDead
-	if ended { // it would wait for nobody
+	if ended { // the client is not waited for
 		c.rest = nil
 		c.release()
 	}

@@ -11,29 +11,29 @@ type Task = interface{ Run() }
 // workers run tasks, begun in the order in which they come. Each has a
 // goroutine of its own for as long as it takes, so that no task waits for
 // another's end. A goroutine then stays for the next task, since its stack has
-// grown to what handlers need, and leaves when fewer would have done for a
+// grown to what handlers need, and exits if fewer would have been enough for a
 // while.
 type workers struct {
 	ended sync.WaitGroup
 
-	mu      sync.Mutex
-	line    []Task
-	first   int       // those before it have been taken
-	called  bool      // a goroutine is on its way to the line:
-	woken   bool      // one that waited, and not a new one
-	idle    int       // goroutines that wait to be called
-	more    sync.Cond // signalled for one of them to come, or to leave
-	spare   int       // the least of idle since the last look
-	leaving int       // goroutines that are on their way out
-	looking *time.Timer
-	closed  bool
+	mu          sync.Mutex
+	line        []Task
+	first       int       // those before it have been taken
+	wakePending bool      // a goroutine is on its way to the line:
+	wakeIsIdle  bool      // one that was idle, and not a new one
+	idle        int       // goroutines that wait for a task
+	more        sync.Cond // signalled for one of them to take a task, or to exit
+	minIdle     int       // the least of idle since the last trim
+	exiting     int       // idle goroutines that are to exit
+	trimmer     *time.Timer
+	closed      bool
 }
 
 const (
 	// maxIdleWorkers is how many goroutines wait at most.
 	maxIdleWorkers = 32
-	// lookEvery is how long a goroutine must have been one too many.
-	lookEvery = time.Second
+	// idleTrim: idle goroutines that were not needed for this long exit.
+	idleTrim = time.Second
 )
 
 func newWorkers() *workers {
@@ -42,13 +42,13 @@ func newWorkers() *workers {
 	return w
 }
 
-// do has tasks run. After close it runs them itself.
+// do runs tasks on other goroutines; after close, on the caller's.
 func (w *workers) do(tasks ...Task) {
 	w.mu.Lock()
 	closed := w.closed
 	if !closed {
 		w.line = append(w.line, tasks...)
-		w.call()
+		w.wake()
 	}
 	w.mu.Unlock()
 	if closed {
@@ -58,20 +58,20 @@ func (w *workers) do(tasks ...Task) {
 	}
 }
 
-// call has a goroutine come to the line where it has a task. That one calls the
+// wake brings a goroutine to the line if a task waits there; that goroutine wakes the
 // next. w.mu is held.
-func (w *workers) call() {
-	if w.called || w.first == len(w.line) {
+func (w *workers) wake() {
+	if w.wakePending || w.first == len(w.line) {
 		return
 	}
-	w.called = true
+	w.wakePending = true
 	if w.idle == 0 {
 		w.ended.Go(w.work)
 		return
 	}
-	w.woken = true
+	w.wakeIsIdle = true
 	w.idle--
-	w.spare = min(w.spare, w.idle)
+	w.minIdle = min(w.minIdle, w.idle)
 	w.more.Signal()
 }
 
@@ -79,7 +79,7 @@ func (w *workers) call() {
 func (w *workers) take() Task {
 	t := w.line[w.first]
 	w.line[w.first] = nil
-	if w.first++; w.first > len(w.line)/2 { // a line that is never empty must not grow for ever
+	if w.first++; w.first > len(w.line)/2 { // a line that is never empty must not grow without bound
 		rest := copy(w.line, w.line[w.first:])
 		clear(w.line[rest:])
 		w.line, w.first = w.line[:rest], 0
@@ -89,10 +89,10 @@ func (w *workers) take() Task {
 
 func (w *workers) work() {
 	w.mu.Lock()
-	for w.called = false; ; {
+	for w.wakePending = false; ; {
 		for w.first < len(w.line) {
 			t := w.take()
-			w.call() // for the next; this one may block
+			w.wake() // for the next; this one may block
 			w.mu.Unlock()
 			t.Run()
 			w.mu.Lock()
@@ -104,21 +104,21 @@ func (w *workers) work() {
 	}
 }
 
-// wait waits to be called, and reports false where that was to leave. w.mu is
-// held, but for the time of waiting.
+// wait waits for a task, and reports false if the goroutine is to exit. w.mu is held,
+// but not while it waits.
 func (w *workers) wait() (stay bool) {
 	w.idle++
-	if w.looking == nil {
-		w.looking = time.AfterFunc(lookEvery, w.look)
+	if w.trimmer == nil {
+		w.trimmer = time.AfterFunc(idleTrim, w.trim)
 	}
 	for {
 		w.more.Wait()
 		switch {
-		case w.woken:
-			w.called, w.woken = false, false
+		case w.wakeIsIdle:
+			w.wakePending, w.wakeIsIdle = false, false
 			return true
-		case w.leaving > 0:
-			w.leaving--
+		case w.exiting > 0:
+			w.exiting--
 			return false
 		case w.closed:
 			w.idle--
@@ -127,33 +127,33 @@ func (w *workers) wait() (stay bool) {
 	}
 }
 
-// look sends away those who were not needed since the last look. There is a
-// next one as long as somebody waits.
-func (w *workers) look() {
+// trim ends the goroutines that were not needed since the last trim. It runs again as
+// long as a goroutine is idle.
+func (w *workers) trim() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
 		return
 	}
-	w.leaving += w.spare
-	w.idle -= w.spare
-	for range w.spare {
+	w.exiting += w.minIdle
+	w.idle -= w.minIdle
+	for range w.minIdle {
 		w.more.Signal()
 	}
-	w.spare = w.idle
+	w.minIdle = w.idle
 	if w.idle == 0 {
-		w.looking = nil
+		w.trimmer = nil
 		return
 	}
-	w.looking.Reset(lookEvery)
+	w.trimmer.Reset(idleTrim)
 }
 
 // close waits until all tasks have ended.
 func (w *workers) close() {
 	w.mu.Lock()
 	w.closed = true
-	if w.looking != nil {
-		w.looking.Stop()
+	if w.trimmer != nil {
+		w.trimmer.Stop()
 	}
 	w.more.Broadcast()
 	w.mu.Unlock()

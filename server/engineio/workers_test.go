@@ -34,8 +34,9 @@ func TestWorkersDoNotWait(t *testing.T) {
 	}
 }
 
-// Who is not needed for a while leaves; who is needed now and then stays.
-func TestWorkersLeave(t *testing.T) {
+// Goroutines that are not needed for a while exit; one that is needed now and then
+// stays.
+func TestWorkersTrim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkers()
 		idle := func() int {
@@ -51,45 +52,45 @@ func TestWorkersLeave(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		if n := idle(); n != 10 {
-			t.Errorf("%d wait, want 10", n)
+			t.Errorf("%d are idle, want 10", n)
 		}
 		for range 30 {
-			time.Sleep(lookEvery / 10)
+			time.Sleep(idleTrim / 10)
 			w.do(taskFunc(func() {}))
 		}
 		if n := idle(); n != 1 {
-			t.Errorf("%d wait where one is needed", n)
+			t.Errorf("%d are idle, want 1", n)
 		}
-		time.Sleep(3 * lookEvery)
-		if n := idle(); n != 0 || w.looking != nil {
-			t.Errorf("%d wait where none is needed", n)
+		time.Sleep(3 * idleTrim)
+		if n := idle(); n != 0 || w.trimmer != nil {
+			t.Errorf("%d are idle, want 0", n)
 		}
 		w.do(taskFunc(func() {}))
 		if n := idle(); n != 1 {
-			t.Errorf("%d wait after the next task", n)
+			t.Errorf("%d are idle after the next task", n)
 		}
 		w.close()
 	})
 }
 
-// Who is told to leave while a new goroutine is on its way does not take the call
-// that was for that one, or there would seem to be somebody who waits.
-func TestWorkersLeaveWhileAnotherComes(t *testing.T) {
+// A goroutine that exits while a new one is on its way does not take the wake of that
+// one, or an idle goroutine would be counted that does not exist.
+func TestWorkersTrimWhileAnotherComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkers()
 		w.do(taskFunc(func() {}))
 		synctest.Wait()
 		w.mu.Lock()
-		w.called = true // as call does for a new goroutine
-		w.spare = 1
+		w.wakePending = true // as wake does for a new goroutine
+		w.minIdle = 1
 		w.mu.Unlock()
-		w.look()
+		w.trim()
 		synctest.Wait()
 		w.mu.Lock()
-		if w.idle != 0 || w.leaving != 0 || !w.called {
-			t.Errorf("%d wait, %d are leaving, called: %v", w.idle, w.leaving, w.called)
+		if w.idle != 0 || w.exiting != 0 || !w.wakePending {
+			t.Errorf("%d are idle, %d are exiting, wake pending: %v", w.idle, w.exiting, w.wakePending)
 		}
-		w.called = false
+		w.wakePending = false
 		w.mu.Unlock()
 		ran := make(chan struct{})
 		w.do(taskFunc(func() { close(ran) }))
@@ -98,9 +99,9 @@ func TestWorkersLeaveWhileAnotherComes(t *testing.T) {
 	})
 }
 
-// Who was told to leave does so, also where a task comes in that moment: he does
-// not come to the line in place of a goroutine that was started for it.
-func TestWorkersAreToldOnce(t *testing.T) {
+// A goroutine that is to exit does so even if a task comes in that moment: it does not
+// take the task of a goroutine that was started for it.
+func TestWorkersExitOnce(t *testing.T) {
 	w := newWorkers()
 	for range 2000 {
 		done := make(chan struct{})
@@ -108,24 +109,24 @@ func TestWorkersAreToldOnce(t *testing.T) {
 		w.do(task)
 		<-done
 		w.mu.Lock()
-		w.spare = w.idle
-		if w.looking != nil {
-			w.looking.Stop() // it is now
+		w.minIdle = w.idle
+		if w.trimmer != nil {
+			w.trimmer.Stop() // it is now
 		}
 		w.mu.Unlock()
-		w.look()
+		w.trim()
 		w.do(task)
 		<-done
 	}
-	eventually(t, "all who were told have left", func() bool {
+	eventually(t, "all that were to exit have exited", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.leaving == 0
+		return w.exiting == 0
 	})
 	w.close()
 }
 
-// A line that is never empty does not grow for ever, and keeps its order.
+// A line that is never empty does not grow without bound, and keeps its order.
 func TestWorkersLineForgets(t *testing.T) {
 	w := newWorkers()
 	next, ran := 0, 0

@@ -26,9 +26,9 @@ type Options struct {
 	Header http.Header
 	// Query is added to that of each request.
 	Query url.Values
-	// TLS, where not nil, is for a server at an https URL.
+	// TLS, if not nil, is for a server at an https URL.
 	TLS *tls.Config
-	// Dial, where not nil, makes the network connections.
+	// Dial, if not nil, makes the network connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -47,14 +47,14 @@ type Message struct {
 	Binary bool
 }
 
-// End tells how a connection ended.
+// End says how a connection ended.
 type End struct {
-	// Code is the status of the server's close frame: 1005 where it had none,
-	// 0 where the connection ended without a frame or was long-polling.
+	// Code is the status of the server's close frame: 1005 if it had none,
+	// 0 if the connection ended without a frame or was long-polling.
 	Code int
-	// Packet tells that a close packet came.
+	// Packet reports whether a close packet came.
 	Packet bool
-	// Err, where not nil, is why the connection could not be used any more.
+	// Err, if not nil, is why the connection could not be used any more.
 	Err error
 }
 
@@ -71,7 +71,7 @@ type Conn struct {
 
 	goroutines sync.WaitGroup
 	ended      chan struct{}
-	news       chan struct{} // a token tells that inbox has grown
+	grown      chan struct{} // has a token when the inbox has grown
 
 	mu      sync.Mutex
 	inbox   []Message
@@ -87,7 +87,7 @@ type Conn struct {
 }
 
 // Dial connects to an endpoint, such as "http://127.0.0.1:3000/socket.io/", and
-// fails the test where it cannot. The connection is closed with the test.
+// fails the test if it cannot. The connection is closed with the test.
 func Dial(t testing.TB, endpoint string, opts Options) *Conn {
 	t.Helper()
 	c, err := dial(t, endpoint, opts)
@@ -106,7 +106,7 @@ func dial(t testing.TB, endpoint string, opts Options) (*Conn, error) {
 		t: t, url: *u, opts: opts,
 		http:     &http.Client{Timeout: 2 * Wait, Transport: &http.Transport{TLSClientConfig: opts.TLS, DialContext: opts.Dial, DisableCompression: true}},
 		ended:    make(chan struct{}),
-		news:     make(chan struct{}, 1),
+		grown:    make(chan struct{}, 1),
 		polled:   make(chan struct{}),
 		stopPoll: make(chan struct{}),
 	}
@@ -189,7 +189,7 @@ func (c *Conn) put(m Message) {
 	c.inbox = append(c.inbox, m)
 	c.mu.Unlock()
 	select {
-	case c.news <- struct{}{}:
+	case c.grown <- struct{}{}:
 	default:
 	}
 }
@@ -206,7 +206,7 @@ func (c *Conn) finish(e End) {
 // errSilence: nothing came within Wait.
 var errSilence = errors.New("engineiotest: nothing came")
 
-// Receive returns the next message, or an error where the connection has ended
+// Receive returns the next message, or an error if the connection has ended
 // or nothing comes within [Wait].
 func (c *Conn) Receive() (Message, error) {
 	timeout := time.NewTimer(Wait)
@@ -225,7 +225,7 @@ func (c *Conn) Receive() (Message, error) {
 			return Message{}, fmt.Errorf("engineiotest: connection has ended: %+v", *end)
 		}
 		select {
-		case <-c.news:
+		case <-c.grown:
 		case <-c.ended:
 		case <-timeout.C:
 			return Message{}, errSilence
@@ -253,7 +253,7 @@ func (c *Conn) Text() string {
 	return string(m.Data)
 }
 
-// End waits for the connection to end and tells how.
+// End waits for the connection to end and returns how.
 func (c *Conn) End() End {
 	c.t.Helper()
 	timeout := time.NewTimer(Wait)

@@ -173,7 +173,7 @@ func (c *Conn) StopReading() {
 	c.stopped = true
 }
 
-// stopHere waits for the connection to end where reading was stopped.
+// stopHere waits for the connection to end after reading was stopped.
 func (c *Conn) stopHere() {
 	c.mu.Lock()
 	stopped := c.stopped

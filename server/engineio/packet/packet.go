@@ -73,15 +73,15 @@ var (
 // Packet is one decoded packet.
 type Packet struct {
 	Type Type
-	// Binary tells a binary message from a text message.
+	// Binary is true for a binary message, false for text.
 	Binary bool
 	// Data is what follows the type. It shares memory with the bytes that were
-	// decoded, except where base64 had to be undone.
+	// decoded, except if base64 had to be undone.
 	Data []byte
 }
 
 // DecodeText decodes a packet that came as text: in a payload, or in a text
-// frame, where clients that cannot send binary frames send base64 too.
+// frame; clients that cannot send binary frames send base64 too.
 // It returns ErrEmpty, ErrUnknownType or ErrBase64 for what is not a packet.
 func DecodeText(b []byte) (Packet, error) {
 	if len(b) == 0 {

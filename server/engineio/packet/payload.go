@@ -17,7 +17,7 @@ const MaxPayloadPackets = 10_000
 
 // DecodePayload decodes the body of a long-polling request and calls yield for
 // each packet, in order, until yield returns false. The packets before a
-// malformed one are delivered, as on Node; the error tells that the rest was not.
+// malformed one are delivered, as on Node; the error says that the rest was not.
 func DecodePayload(body []byte, yield func(Packet) bool) error {
 	for n := 0; ; n++ {
 		if n == MaxPayloadPackets {

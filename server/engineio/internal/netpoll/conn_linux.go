@@ -49,7 +49,7 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 func (c *Conn) Start() error { return c.poller.add(c) }
 
 // Run implements [Task]: it reads what there is and gives it to the handler. Only
-// who was given the connection by the poller may call it.
+// the goroutine to which the poller gave the connection may call it.
 func (c *Conn) Run() {
 	for {
 		c.reading.And(^uint32(again))
@@ -167,7 +167,7 @@ func (c *Conn) CloseWrite() { c.Control(func(fd int) { unix.Shutdown(fd, unix.SH
 // Shutdown ends both directions. The reader sees the end soon, whatever it is doing.
 func (c *Conn) Shutdown() { c.Control(func(fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) }) }
 
-// Close ends the connection, as soon as nobody is using it. It must be called once,
+// Close ends the connection, when no other method is using it. It must be called once,
 // by HandleEnd or without Start.
 func (c *Conn) Close() {
 	c.poller.remove(c)

@@ -1,5 +1,5 @@
 // Package netpoll reads and writes plain sockets without a goroutine for each: a
-// silent connection costs its state, where the stack of a parked goroutine would be
+// silent connection costs its state, and the stack of a parked goroutine would be
 // as large as everything else together.
 //
 //	epoll ──► watch (one goroutine) ──► ready connections ──► run ──► Conn.Run

@@ -28,9 +28,9 @@ type LimitCounts struct {
 	// MessageBytes: bodies and messages beyond MaxHTTPBufferSize, or beyond what
 	// [Session.SetMaxMessageBytes] allows.
 	MessageBytes int64 `json:"messageBytes"`
-	// Fragments: messages in more frames than anybody sends.
+	// Fragments: messages in more than 16,384 frames.
 	Fragments int64 `json:"fragments"`
-	// PayloadPackets: bodies of more packets than anybody sends.
+	// PayloadPackets: bodies of more packets than [packet.MaxPayloadPackets].
 	PayloadPackets int64 `json:"payloadPackets"`
 	// BodyTimeouts and UpgradeTimeouts: what BodyTimeout and UpgradeTimeout
 	// have ended.
@@ -56,7 +56,7 @@ func (srv *Server) LimitCounts() LimitCounts {
 	}
 }
 
-// ended counts the end of a session where a limit was the cause.
+// ended counts the end of a session if a limit was the cause.
 func (c *limitCounters) ended(reason Reason, err error) {
 	switch {
 	case reason == ReasonSlowConsumer:
