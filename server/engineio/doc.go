@@ -120,5 +120,5 @@
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of
 // flusher.mu, backlog.mu, deadlines.mu, netpoll.Poller.mu, workers.mu, admission.mu and
 // Server.mu, which are leaves. No lock but Session.reading is held while foreign code
-// runs, and a panic of a handler's releases it.
+// runs, and a handler that panics does not keep it.
 package engineio
