@@ -110,13 +110,15 @@ type pubsubber interface {
 }
 
 func newConnection(s *subscriber, address string, client pubsubber, before <-chan struct{}) *connection {
-	ctx := redislink.Once(s.ctx)
-	return &connection{
-		sub: s, ctx: ctx, address: address, pubsub: client.Subscribe(ctx), wake: make(chan struct{}, 1), failed: make(chan error, 1),
+	c := &connection{
+		sub: s, address: address, wake: make(chan struct{}, 1), failed: make(chan error, 1),
 		inbound: newInbound(s.cluster.opts.ReceiveBytes), before: before, delivered: make(chan struct{}),
 		retired: make(chan error, 1), settled: make(chan struct{}),
 		changes: make(map[target]struct{}), active: make(map[target]bool), leaving: make(map[target]int),
 	}
+	c.ctx = redislink.Heard(redislink.Once(s.ctx), func() { c.heard.Store(true) })
+	c.pubsub = client.Subscribe(c.ctx)
+	return c
 }
 
 // change has the subscriptions looked at.

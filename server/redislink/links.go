@@ -41,6 +41,14 @@ func Once(ctx context.Context) context.Context {
 	return context.WithValue(ctx, once{}, new(atomic.Bool))
 }
 
+// heard is the key of contexts whose connections report what they read.
+type heard struct{}
+
+// Heard returns a context whose connections call f whenever something has been read:
+// a large message is a sign of life long before it is complete. f is called by the
+// goroutine that reads, and must return at once.
+func Heard(ctx context.Context, f func()) context.Context { return context.WithValue(ctx, heard{}, f) }
+
 // errEnded is the error of a connection that is not made again.
 const errEnded = Problem("Redis has closed the connection")
 
@@ -56,6 +64,7 @@ func (l *Links) Track(dial Dial) Dial {
 			return nil, err
 		}
 		k := &link{Conn: conn, links: l, managed: ctx.Value(managed{}) != nil}
+		k.heard, _ = ctx.Value(heard{}).(func())
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if epoch != l.epoch.Load() { // it may lead to where the others were
@@ -97,11 +106,15 @@ type link struct {
 	net.Conn
 	links   *Links
 	managed bool
+	heard   func()                // may be nil
 	why     atomic.Pointer[error] // it was cut
 }
 
 func (k *link) Read(b []byte) (int, error) {
 	n, err := k.Conn.Read(b)
+	if n > 0 && k.heard != nil {
+		k.heard()
+	}
 	return n, k.explain(err)
 }
 

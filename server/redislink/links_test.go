@@ -2,6 +2,7 @@ package redislink_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"testing"
 
@@ -30,5 +31,35 @@ func TestOnce(t *testing.T) {
 	}
 	if dialed != 2 {
 		t.Errorf("%d connections were dialed", dialed)
+	}
+}
+
+// Each part of a message that is read is reported, by the connections that are to.
+func TestHeard(t *testing.T) {
+	var links redislink.Links
+	ends := make(chan net.Conn, 2)
+	dial := links.Track(func(context.Context, string, string) (net.Conn, error) {
+		conn, other := net.Pipe()
+		ends <- other
+		return conn, nil
+	})
+	heard := 0
+	for _, ctx := range []context.Context{redislink.Heard(t.Context(), func() { heard++ }), t.Context()} {
+		conn, err := dial(ctx, "tcp", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := <-ends
+		go func() {
+			for range 3 {
+				other.Write([]byte("part"))
+			}
+			other.Close()
+		}()
+		io.Copy(io.Discard, conn)
+		conn.Close()
+	}
+	if heard != 3 {
+		t.Errorf("%d reads of 3 were reported", heard)
 	}
 }
