@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// balancer passes each connection on to the next node, and where that does not
-// listen to the one after it, until the test ends.
+// balancer forwards each connection to the next node in turn, skipping nodes that
+// do not accept it, until the test ends.
 type balancer struct {
 	url   string
 	nodes []string // host:port
@@ -38,7 +38,7 @@ func startBalancer(t *testing.T, nodes ...*clusterNode) *balancer {
 			all.Go(func() { b.serve(conn) })
 		}
 	})
-	t.Cleanup(func() { l.Close(); all.Wait() }) // the clients and the nodes have ended by then
+	t.Cleanup(func() { l.Close(); all.Wait() }) // runs after the clients and nodes have closed
 	return b
 }
 
@@ -67,7 +67,7 @@ func (b *balancer) serve(client net.Conn) {
 	}
 }
 
-// pass copies until from ends, and passes that on too.
+// pass copies until from ends, and then closes to for writing.
 func pass(to, from net.Conn) {
 	io.Copy(to, from)
 	to.(*net.TCPConn).CloseWrite()

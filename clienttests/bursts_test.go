@@ -13,9 +13,9 @@ import (
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
-// Bursts to members of all transports: all who read get all, in order, however
-// slowly they read, also those that pause, are between two polls or upgrade; and
-// each publication is acknowledged.
+// In a burst, members on every transport receive all messages in order, also if
+// they read slowly, pause, are between two polls or upgrade, and each publish is
+// acknowledged.
 func TestBursts(t *testing.T) {
 	one := startNode(t, "WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=400")
 	for name, b := range map[string]burst.Burst{
@@ -30,7 +30,7 @@ func TestBursts(t *testing.T) {
 	}
 }
 
-// The same from another node.
+// As TestBursts, with the publishers on another node.
 func TestBurstsOverRedis(t *testing.T) {
 	server := redistest.Start(t)
 	env := []string{"WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=400", "REDIS_URL=" + server.URL()}
@@ -56,13 +56,14 @@ func runBurst(t *testing.T, b burst.Burst) {
 	t.Logf("%d acknowledged in %v, all delivered in %v", res.Acknowledged, res.Published, res.Took)
 }
 
-// A member that has stopped reading does not cost the members of its node what other
-// nodes publish: not so much waits for it that Redis would cut the node off.
+// A member that has stopped reading does not make other members of its node miss
+// what other nodes publish: the node keeps reading from Redis fast enough that
+// Redis does not disconnect it.
 func TestStoppedMemberOverRedis(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const n = 1000 // of 64 KB: more than what the node, Redis and the kernel keep
+	const n = 1000 // of 64 KB: more than the node, Redis and the kernel buffer
 	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub", "8mb", "8mb", "60")
 	env := []string{"WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=400", "REDIS_URL=" + server.URL()}
 	a, b := startNode(t, env...), startNode(t, env...)
@@ -95,7 +96,7 @@ func TestStoppedMemberOverRedis(t *testing.T) {
 		}
 		for _, answer := range answers {
 			if e := answer(); !strings.Contains(e.Arg(0), `"success":true`) {
-				t.Fatalf("an update: %s", e.Arg(0))
+				t.Fatalf("publish-update: %s", e.Arg(0))
 			}
 		}
 		answers = nil
@@ -103,16 +104,16 @@ func TestStoppedMemberOverRedis(t *testing.T) {
 	t.Logf("acknowledged after %v", time.Since(start).Round(time.Millisecond))
 	select {
 	case <-all:
-		t.Logf("all have come after %v", time.Since(start).Round(time.Millisecond))
+		t.Logf("all received after %v", time.Since(start).Round(time.Millisecond))
 	case <-good.Done():
-		t.Fatalf("the connection has ended after %d of %d updates", got, n)
+		t.Fatalf("disconnected after %d of %d updates", got, n)
 	case <-time.After(time.Minute):
-		t.Fatal("not all updates have come")
+		t.Fatal("timed out waiting for the updates")
 	}
 	if w := wrong.Load(); w != nil {
-		t.Errorf("%s did not come when it should", *w)
+		t.Errorf("another update arrived in place of %s", *w)
 	}
 	if _, stats := b.get("/api/ws/stats"); stats["limits"].(map[string]any)["clusterBuffers"] != 0.0 {
-		t.Errorf("Redis has cut the node off: %v", stats["limits"])
+		t.Errorf("Redis has disconnected the node: %v", stats["limits"])
 	}
 }

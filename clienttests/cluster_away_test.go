@@ -8,14 +8,15 @@ import (
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
-// With Redis away members on the publisher's node get what is published, and the
-// publisher success; when it is back the nodes find together by themselves.
+// While Redis is unreachable, members on the publisher's node receive updates and
+// the publisher's acknowledgements succeed. Afterwards the nodes rejoin by
+// themselves.
 func TestClusterWithoutRedis(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t)
 		n := startCluster(t, redis, 2, mode)
 		ann, near, far := n[0].device("ann", "r"), n[0].device("near", "r"), n[1].device("far", "r")
-		eventually(t, "far is in", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
+		eventually(t, "far has joined", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
 		redis.Kill()
 		far.Clear()
 		eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
@@ -31,7 +32,7 @@ func TestClusterWithoutRedis(t *testing.T) {
 		eventually(t, "back", func() bool { return !n[0].degraded() && !n[1].degraded() })
 		eventually(t, "late is seen", func() bool { return ask(t, ann, "join-room", "r").Total == 4 })
 		t.Logf("back %v after Redis", time.Since(up).Round(10*time.Millisecond))
-		// late came while nobody could be told here.
+		// late joined while the nodes were separated.
 		for text(near.Next("user-joined")) != `{"userId":"late","roomId":"r"}` {
 		}
 		eventually(t, "updates arrive", func() bool {

@@ -28,14 +28,14 @@ import (
 
 const secret = "the secret of the tests: 32 bytes"
 
-// clusterNode is a server of a cluster: in this process, or in one of its own.
+// clusterNode is a server, in this process or in a child process.
 type clusterNode struct {
 	t    testing.TB
 	url  string
-	stop func() // as SIGTERM does; it must end well
-	kill func() // as kill -9 does; nil in this process
+	stop func() // as SIGTERM; the test fails if the node ends with an error
+	kill func() // as kill -9; nil for a node in this process
 
-	signal func(os.Signal) // nil in this process
+	signal func(os.Signal) // nil for a node in this process
 }
 
 func configure(t testing.TB, env ...string) config.Config {
@@ -52,7 +52,7 @@ func configure(t testing.TB, env ...string) config.Config {
 	return cmd.Config
 }
 
-// startNode starts a node in this process, which stops with the test.
+// startNode starts a node in this process and stops it when the test ends.
 func startNode(t testing.TB, env ...string) *clusterNode {
 	t.Helper()
 	return startLogging(t, &testLog{t: t}, env...)
@@ -76,7 +76,7 @@ func startLogging(t testing.TB, log io.Writer, env ...string) *clusterNode {
 	return &clusterNode{t: t, url: "http://" + srv.Addr().String(), stop: stop}
 }
 
-// testLog shows what nodes log in the test that it belongs to.
+// testLog writes the log of a node to the log of a test.
 type testLog struct{ t testing.TB }
 
 func (l *testLog) Write(b []byte) (int, error) {
@@ -84,10 +84,11 @@ func (l *testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// nodeVariable makes this test binary a node instead of running tests.
+// nodeVariable is the environment variable that makes this test binary run a node
+// instead of tests.
 const nodeVariable = "PUENTE_TEST_NODE"
 
-// runNode is a node as a process of its own.
+// runNode runs a node in a child process and returns the exit code.
 func runNode() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
@@ -106,7 +107,7 @@ func runNode() int {
 	return 0
 }
 
-// startProcess starts a node as a process of its own, which ends with the test.
+// startProcess starts a node in a child process and kills it when the test ends.
 func startProcess(t testing.TB, env ...string) *clusterNode {
 	t.Helper()
 	self, err := os.Executable()
@@ -129,12 +130,12 @@ func startProcess(t testing.TB, env ...string) *clusterNode {
 	stop := func() {
 		t.Helper()
 		if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
-			t.Errorf("a node that was stopped: %v", err)
+			t.Errorf("stopping a node: %v", err)
 		}
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the node says no address: %v", err)
+		t.Fatalf("reading the node's address: %v", err)
 	}
 	signal := func(s os.Signal) {
 		t.Helper()
@@ -158,7 +159,7 @@ func token(t testing.TB, user string) string {
 	return text
 }
 
-// device connects a device of the user that is in the rooms.
+// device connects a device of the user and joins the rooms.
 func (n *clusterNode) device(user string, rooms ...string) *raw.Client {
 	n.t.Helper()
 	c := raw.Connect(n.t, n.url, raw.Options{Auth: map[string]string{"token": token(n.t, user)}})
@@ -178,7 +179,7 @@ type answer struct {
 	Error     struct{ Code string }
 }
 
-// ask sends an event, whose answer must be success.
+// ask sends an event and returns the acknowledgement, which must be a success.
 func ask(t testing.TB, c *raw.Client, event string, arg any) answer {
 	t.Helper()
 	a := parseAnswer(t, c.Ask(event, arg))
@@ -196,14 +197,13 @@ func parseAnswer(t testing.TB, e raw.Event) (a answer) {
 	return a
 }
 
-// notify publishes a notification and returns whether it is said to be
-// delivered.
+// notify publishes a notification and returns the answer's delivered.
 func notify(t testing.TB, from *raw.Client, user string) bool {
 	t.Helper()
 	return ask(t, from, "publish-notification", map[string]string{"targetUserId": user, "type": "INFO", "title": "hello"}).Delivered
 }
 
-// get returns the status and the body of a route.
+// get sends a GET and returns the status and the body.
 func (n *clusterNode) get(path string) (status int, body map[string]any) {
 	n.t.Helper()
 	client := http.Client{Timeout: raw.Timeout}
@@ -225,14 +225,14 @@ func (n *clusterNode) users() int {
 	return int(count)
 }
 
-// degraded reports whether the node is cut off now, whatever it has missed before.
+// degraded reports whether the node is cut off from the cluster now; earlier losses do not count.
 func (n *clusterNode) degraded() bool {
 	_, body := n.get("/readyz")
 	d, _ := body["degraded"].(map[string]any)
 	return d != nil && d["connected"] != true
 }
 
-// cluster starts nodes and waits until they know of each other.
+// startCluster starts n nodes and waits until they are connected.
 func startCluster(t testing.TB, redis *redistest.Server, n int, env ...string) []*clusterNode {
 	t.Helper()
 	nodes := make([]*clusterNode, n)
@@ -243,7 +243,7 @@ func startCluster(t testing.TB, redis *redistest.Server, n int, env ...string) [
 	return nodes
 }
 
-// connected waits until each node is connected and sees a user of each other.
+// connected waits until the nodes share presence and messages in every direction.
 func connected(t testing.TB, nodes ...*clusterNode) {
 	t.Helper()
 	for i, n := range nodes {
@@ -258,7 +258,7 @@ func connected(t testing.TB, nodes ...*clusterNode) {
 			return ask(t, p, "join-room", "probes").Total == len(nodes)
 		})
 	}
-	// Presence and the adapter are two ways: both must be open.
+	// Presence and messages use separate connections: wait for both.
 	for _, from := range probes {
 		for i, to := range probes {
 			eventually(t, fmt.Sprint("node ", i, " is reached"), func() bool {
@@ -281,12 +281,12 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(raw.Timeout); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 	}
 }
 
 var timestamps = regexp.MustCompile(`,"timestamp":"[^"]*"`)
 
-// text is the first argument of an event without its timestamp.
+// text returns the first argument of an event without its timestamp.
 func text(e raw.Event) string { return timestamps.ReplaceAllString(e.Arg(0), "") }

@@ -14,8 +14,8 @@ import (
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
-// presenceRounds is how often each of the tests here tries what goes wrong one time
-// in ten or in hundreds: PRESENCE_ROUNDS, to measure.
+// presenceRounds returns how many rounds the tests in this file run: races that they
+// look for show once in tens or hundreds of rounds. PRESENCE_ROUNDS overrides it.
 func presenceRounds(usual int) int {
 	if n, err := strconv.Atoi(os.Getenv("PRESENCE_ROUNDS")); err == nil {
 		return n
@@ -23,7 +23,7 @@ func presenceRounds(usual int) int {
 	return usual
 }
 
-// member is a device in a room, and the users whom it knows to be there.
+// member is a device in a room, with the users that it was told are in it.
 type member struct {
 	*raw.Client
 	user string
@@ -34,8 +34,8 @@ type member struct {
 	wrong  []string
 }
 
-// watcher connects a device that takes note of all that it is sent about rooms. It
-// is to be in one room at most.
+// watcher connects a device that records all events about rooms. It may be in one
+// room at a time.
 func (n *clusterNode) watcher(user string) *member {
 	n.t.Helper()
 	m := &member{user: user, known: make(map[string]bool), events: make(map[string]int)}
@@ -55,19 +55,18 @@ func (m *member) event(e raw.Event) {
 	switch e.Name {
 	case "user-joined":
 		if m.known[arg.UserID] {
-			m.wrong = append(m.wrong, arg.UserID+" has joined, again")
+			m.wrong = append(m.wrong, "user-joined of "+arg.UserID+", which was already known")
 		}
 		m.known[arg.UserID] = true
 	case "user-left":
 		if !m.known[arg.UserID] {
-			m.wrong = append(m.wrong, arg.UserID+" has left, and was not known")
+			m.wrong = append(m.wrong, "user-left of "+arg.UserID+", which was not known")
 		}
 		delete(m.known, arg.UserID)
 	}
 }
 
-// join joins, and knows what the answer says. Of a room that it is in it must be
-// the same as it knows.
+// join joins a room and records the users in the answer.
 func (m *member) join(t testing.TB, room string) answer {
 	t.Helper()
 	a := ask(t, m.Client, "join-room", room)
@@ -96,14 +95,14 @@ func (m *member) check(t testing.TB) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.wrong) > 0 {
-		t.Errorf("%s: %d times wrong: %s", m.user, len(m.wrong), m.wrong[0])
+		t.Errorf("%s: %d wrong events, the first: %s", m.user, len(m.wrong), m.wrong[0])
 	}
 	m.wrong = nil
 }
 
-// Of two users of a room, on two nodes, each is named to the other, also if the
-// second joins at the moment in which the first has its answer; and the second
-// finds the first in its own.
+// Two users join a room on two nodes, the second as soon as the first has its
+// answer. The second finds the first in its answer, and the first receives
+// user-joined of the second.
 func TestClusterEachIsNamedToTheOther(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		rounds := presenceRounds(100)
@@ -132,15 +131,15 @@ func TestClusterEachIsNamedToTheOther(t *testing.T) {
 				m.mu.Unlock()
 			}
 		}
-		t.Logf("of %d: %d times ann was not in bob's answer, %d times bob never learned of ann, %d times ann of bob", rounds, absent, unknown, unknownToAnn)
+		t.Logf("of %d rounds, ann was missing in bob's answer in %d, bob never saw ann in %d, ann never saw bob in %d", rounds, absent, unknown, unknownToAnn)
 		if absent+unknown+unknownToAnn > 0 {
-			t.Error("all must be 0")
+			t.Error("all three must be 0")
 		}
 	})
 }
 
-// settled waits until each sees so many users in the room, by joining again, and
-// then for what may still be on its way.
+// settled waits until each member sees that many users in the room, which it asks by
+// joining again, and then for events that are still being sent.
 func settled(t testing.TB, room string, users int, members ...*member) {
 	t.Helper()
 	for _, m := range members {
@@ -152,8 +151,8 @@ func settled(t testing.TB, room string, users int, members ...*member) {
 	}
 }
 
-// A second device right after the first, on another node, is not announced, and
-// neither is a user who goes from one to another.
+// A second device on another node right after the first is not announced, and
+// neither is a user that moves to another node.
 func TestClusterSecondDevice(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		rounds := presenceRounds(60)
@@ -183,7 +182,7 @@ func TestClusterSecondDevice(t *testing.T) {
 		}
 		t.Logf("of %d users %d were not announced once", 2*rounds, again)
 		if again > 0 {
-			t.Error("it must be 0")
+			t.Error("want 0")
 		}
 		for _, d := range devices {
 			d.Close()
@@ -193,15 +192,15 @@ func TestClusterSecondDevice(t *testing.T) {
 			w.check(t)
 			for i := range rounds {
 				if left := w.count("user-left", fmt.Sprint("u", i)); left != 1 {
-					t.Errorf("%s: u%d has left %d times", w.user, i, left)
+					t.Errorf("%s: %d user-left of u%d, want 1", w.user, left, i)
 				}
 			}
 		}
 	})
 }
 
-// A node that is killed right after a join leaves nobody behind, for any client of
-// the other nodes.
+// No client of the other nodes keeps a user of a node that is killed right after
+// the user's join.
 func TestClusterKilledAfterJoin(t *testing.T) {
 	rounds := presenceRounds(4)
 	redis := redistest.Start(t)
@@ -220,8 +219,8 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 	}
 	ghosts := 0
 	for _, w := range witnesses {
-		// A node that is killed is dropped after 6 s or so.
-		eventually(t, "all are gone", func() bool { return ask(t, w.Client, "join-room", "r").Total == 2 })
+		// A killed node is dropped after about 6 s.
+		eventually(t, "the users are dropped", func() bool { return ask(t, w.Client, "join-room", "r").Total == 2 })
 	}
 	for i := range rounds {
 		for _, w := range witnesses {
@@ -231,17 +230,17 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d, %d users have stayed as ghosts", 2*rounds, ghosts)
+	t.Logf("of %d users %d remained as ghosts", 2*rounds, ghosts)
 	if ghosts > 0 {
-		t.Error("it must be 0")
+		t.Error("want 0")
 	}
 	for _, w := range witnesses {
 		w.check(t)
 	}
 }
 
-// The first clients of a node that is restarted find all who are there in the
-// answer, and nobody is announced to them who was there before.
+// The first client of a new node finds all users in its join's answer, and receives
+// no announcement of users that were in the room before.
 func TestClusterRestartedNodeKnows(t *testing.T) {
 	const users = 300
 	redis := redistest.Start(t)
@@ -260,12 +259,12 @@ func TestClusterRestartedNodeKnows(t *testing.T) {
 		first.mu.Lock()
 		for event, count := range first.events {
 			if event != "authenticated first" && event != "pong " {
-				t.Errorf("%d times %s", count, event)
+				t.Errorf("%d unexpected events %s", count, event)
 				break
 			}
 		}
 		first.mu.Unlock()
 		next.stop()
-		eventually(t, "it is gone", func() bool { return n[0].users() == users })
+		eventually(t, "its client is dropped", func() bool { return n[0].users() == users })
 	}
 }

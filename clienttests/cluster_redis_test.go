@@ -11,8 +11,8 @@ import (
 	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
-// Over rediss:// everything works, where SSL_CERT_FILE names the authority; where
-// the authority is not believed the node serves its own clients, and says why.
+// A cluster works over rediss:// if SSL_CERT_FILE names the certificate authority.
+// With an unknown authority a node serves its own clients and logs the reason.
 func TestClusterTLS(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.StartTLS(t)
@@ -40,8 +40,8 @@ func TestClusterTLS(t *testing.T) {
 	})
 }
 
-// talk has a user come to n, and go, and waits until ann on another node, the
-// only one in the room, sees it and has been heard there meanwhile.
+// talk connects a user to n and disconnects it. ann, on another node and alone in the
+// room, must see both, and its update and notification must reach the user.
 func talk(t *testing.T, ann *raw.Client, n *clusterNode, user string) {
 	t.Helper()
 	there := func(total int) func() bool {
@@ -60,10 +60,10 @@ func talk(t *testing.T, ann *raw.Client, n *clusterNode, user string) {
 		return slices.Contains(c.Names(), "notification")
 	})
 	c.Close()
-	eventually(t, user+" is seen gone", there(1))
+	eventually(t, user+" is dropped", there(1))
 }
 
-// With a Sentinel the nodes follow to the new master, messages and presence.
+// With Sentinel, messages and presence follow to the new master.
 func TestClusterSentinel(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.StartSentinel(t, "main")
@@ -83,8 +83,8 @@ func TestClusterSentinel(t *testing.T) {
 	})
 }
 
-// What happens to Redis short of its end: the nodes notice or not, serve their
-// own clients meanwhile, and are together afterwards.
+// While Redis is flushed, full or refuses connections, the nodes serve their own
+// clients, and afterwards they share presence and messages again.
 func TestClusterRedisTroubles(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -109,7 +109,7 @@ func TestClusterRedisTroubles(t *testing.T) {
 				talk(t, ann, n[1], "bob")
 				admin := redis.Client()
 				defer admin.Close()
-				conn := admin.Conn() // which is not killed with the others
+				conn := admin.Conn() // SKIPME spares this connection
 				defer conn.Close()
 				do := func(args []any) {
 					t.Helper()
@@ -140,7 +140,7 @@ func TestClusterRedisTroubles(t *testing.T) {
 	}
 }
 
-// logBook keeps what a node logs.
+// logBook records the log of a node.
 type logBook struct {
 	mu    sync.Mutex
 	lines []string
@@ -153,7 +153,7 @@ func (l *logBook) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// has reports whether one line has all of the texts.
+// has reports whether a single line contains all texts.
 func (l *logBook) has(texts ...string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

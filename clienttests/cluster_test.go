@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// modes are the adapters that nodes may speak.
+// modes runs a test with each Redis adapter.
 func modes(t *testing.T, test func(t *testing.T, mode string)) {
 	for _, mode := range []string{"classic", "sharded"} {
 		t.Run(mode, func(t *testing.T) { test(t, "REDIS_ADAPTER="+mode) })
@@ -44,15 +44,15 @@ func TestClusterNotification(t *testing.T) {
 		}
 		phone.Close()
 		laptop.Close()
-		eventually(t, "node 0 sees bob gone", func() bool { return n[0].users() == 1 })
+		eventually(t, "node 0 drops bob", func() bool { return n[0].users() == 1 })
 		if notify(t, ann, "bob") {
-			t.Error("delivered to a user who has gone")
+			t.Error("delivered to a user that has disconnected")
 		}
 	})
 }
 
-// A client that has been told of its join, or that it is authenticated, misses
-// nothing that is published from then on, on any node.
+// A client whose join was acknowledged, or that has received authenticated, misses
+// nothing that any node publishes after that.
 func TestClusterJoinMissesNothing(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
@@ -78,8 +78,8 @@ func TestClusterJoinMissesNothing(t *testing.T) {
 	})
 }
 
-// A user with devices on two nodes comes once and goes once, for members on
-// every node.
+// A user with devices on two nodes joins once and leaves once for members on every
+// node.
 func TestClusterRoomsCountUsers(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		n := startCluster(t, redistest.Start(t), 3, mode)
@@ -88,7 +88,7 @@ func TestClusterRoomsCountUsers(t *testing.T) {
 			members = append(members, node.device(fmt.Sprint("member", i), "r"))
 		}
 		for _, m := range members {
-			eventually(t, "all members are there", func() bool { return ask(t, m, "join-room", "r").Total == 3 })
+			eventually(t, "all members have joined", func() bool { return ask(t, m, "join-room", "r").Total == 3 })
 		}
 		forget(t, members)
 
@@ -124,8 +124,7 @@ func TestClusterRoomsCountUsers(t *testing.T) {
 	})
 }
 
-// quiet checks that the members of a room have got nothing that the test has
-// not taken.
+// quiet checks that the members have no unread events.
 func quiet(t *testing.T, members []*raw.Client) {
 	t.Helper()
 	flush(t, members)
@@ -137,7 +136,7 @@ func quiet(t *testing.T, members []*raw.Client) {
 	forget(t, members)
 }
 
-// forget drops what the members have got.
+// forget drops the unread events of the members.
 func forget(t *testing.T, members []*raw.Client) {
 	t.Helper()
 	flush(t, members)
@@ -146,8 +145,8 @@ func forget(t *testing.T, members []*raw.Client) {
 	}
 }
 
-// flush lets an update go around from each member to all: what their nodes have
-// announced before has come when it has.
+// flush sends an update from each member to all. When all have received it, they
+// have also received what the nodes announced before.
 func flush(t *testing.T, members []*raw.Client) {
 	t.Helper()
 	for _, from := range members {
@@ -167,7 +166,7 @@ func TestClusterNodeKilled(t *testing.T) {
 	victim.device("bob", "r")
 	victim.device("both", "r")
 	for _, c := range []*raw.Client{ann, cat} {
-		eventually(t, "bob is in", func() bool { return ask(t, c, "join-room", "r").Total == 4 })
+		eventually(t, "bob has joined", func() bool { return ask(t, c, "join-room", "r").Total == 4 })
 	}
 	forget(t, []*raw.Client{ann, cat})
 	victim.kill()
@@ -178,11 +177,11 @@ func TestClusterNodeKilled(t *testing.T) {
 		}
 		c.Next("user-presence")
 	}
-	// Twice the bound, for a machine that is busy: what is measured is logged.
+	// The limit is twice the promised 10 s, for a busy machine.
 	took := time.Since(killed)
-	t.Logf("user-left came after %v", took.Round(10*time.Millisecond))
+	t.Logf("user-left after %v", took.Round(10*time.Millisecond))
 	if took > 20*time.Second {
-		t.Errorf("user-left came after %v", took)
+		t.Errorf("user-left after %v", took)
 	}
 	quiet(t, []*raw.Client{ann, cat})
 	if a := ask(t, ann, "join-room", "r"); a.Total != 3 {
@@ -192,12 +191,12 @@ func TestClusterNodeKilled(t *testing.T) {
 		t.Error("delivered to a user of the killed node")
 	}
 	if !notify(t, cat, "both") {
-		t.Error("not delivered to a user who has a device left")
+		t.Error("not delivered to a user with another device")
 	}
 	both.Next("notification")
 }
 
-// Nodes are replaced one after the other; the clients come back to the others.
+// Nodes are replaced one after the other, and their clients reconnect to the others.
 func TestClusterRollingRestart(t *testing.T) {
 	redis := redistest.Start(t)
 	nodes := startCluster(t, redis, 2)
@@ -205,7 +204,7 @@ func TestClusterRollingRestart(t *testing.T) {
 	for i := range 10 {
 		nodes[0].device(fmt.Sprint("u", i), "r")
 	}
-	eventually(t, "all are in", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
+	eventually(t, "all have joined", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
 	nodes[0].stop()
 	for range 10 {
 		witness.Next("user-left")
@@ -218,11 +217,11 @@ func TestClusterRollingRestart(t *testing.T) {
 	}
 	eventually(t, "all are back", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
 	witness.Close()
-	eventually(t, "the witness is gone", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
+	eventually(t, "the witness is dropped", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
 	nodes[1].stop()
 	last := startNode(t, "REDIS_URL="+redis.URL())
 	late := last.device("late")
-	eventually(t, "the last node knows all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
+	eventually(t, "the last node sees all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
 	if !notify(t, late, "u3") {
 		t.Error("not delivered")
 	}
@@ -231,7 +230,7 @@ func TestClusterRollingRestart(t *testing.T) {
 
 func TestClusterHealth(t *testing.T) {
 	redis := redistest.New(t)
-	ready := func(n *clusterNode) bool { // soon after the start: then it waits for the other nodes' state
+	ready := func(n *clusterNode) bool { // after a start a node first waits for the other nodes' state
 		status, _ := n.get("/readyz")
 		return status == http.StatusOK
 	}
@@ -248,7 +247,7 @@ func TestClusterHealth(t *testing.T) {
 				t.Errorf("%s: %s answers %d %v", what, path, status, body)
 			}
 			if status, body := strict.get(path); status != http.StatusServiceUnavailable || fmt.Sprint(body["reason"]) == "" {
-				t.Errorf("%s: %s answers %d %v where Redis is required", what, path, status, body)
+				t.Errorf("%s: with REDIS_REQUIRED %s answers %d %v", what, path, status, body)
 			}
 		}
 	}
@@ -274,8 +273,8 @@ func TestClusterHealth(t *testing.T) {
 	well("Redis resumed")
 }
 
-// With Redis paused each publisher has an answer within a bound: success, or
-// unavailable where the cluster did not take more.
+// While Redis is paused, each publish is answered within a bound: with success, or
+// with unavailable if the queue for Redis is full.
 func TestClusterRedisPaused(t *testing.T) {
 	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
@@ -283,7 +282,7 @@ func TestClusterRedisPaused(t *testing.T) {
 	payload := strings.Repeat("x", 900_000)
 	redis.Pause()
 	defer redis.Resume()
-	const updates = 24 // more than the queue takes
+	const updates = 24 // more than the queue holds
 	start := time.Now()
 	for i := range updates {
 		before := time.Now()
@@ -303,5 +302,5 @@ func TestClusterRedisPaused(t *testing.T) {
 	t.Logf("%d updates of %d bytes in %v", updates, len(payload), time.Since(start).Round(time.Millisecond))
 	redis.Resume()
 	far := n[1].device("far")
-	eventually(t, "the nodes are together again", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
+	eventually(t, "the nodes have rejoined", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
 }

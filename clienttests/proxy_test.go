@@ -18,19 +18,19 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// startProxy runs a proxy in the foreground until the test ends, in a folder with
-// its configuration, and waits until it listens on the sockets that config names.
-// The test is skipped if it is not installed.
+// startProxy runs a proxy in the foreground until the test ends and waits until it
+// listens on the Unix sockets, which are in the returned directory beside the
+// configuration. It skips the test if the proxy is not installed.
 func startProxy(t *testing.T, name string, config func(dir string) string, args func(file string) []string, sockets ...string) (dir string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil { // it is not in everybody's PATH
+	if err != nil { // sbin may not be in PATH
 		path, err = exec.LookPath("/usr/sbin/" + name)
 	}
 	if err != nil {
 		t.Skipf("%s is not installed", name)
 	}
-	dir, err = os.MkdirTemp("", "proxy") // the paths of sockets are short
+	dir, err = os.MkdirTemp("", "proxy") // t.TempDir's path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func startProxy(t *testing.T, name string, config func(dir string) string, args 
 	}
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait() // its status is of no interest
+		cmd.Wait() // the exit status does not matter
 	})
 	for _, socket := range sockets {
 		for end := time.Now().Add(raw.Timeout); ; time.Sleep(10 * time.Millisecond) {
@@ -63,15 +63,16 @@ func startProxy(t *testing.T, name string, config func(dir string) string, args 
 	return dir
 }
 
-// dialUnix returns a function that connects to the socket, whatever the address.
+// dialUnix returns a dial function that ignores the address and connects to the
+// socket.
 func dialUnix(socket string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
 }
 
-// nginx is a configuration that passes everything on to a node. Each server has
-// the lines of one way in which people configure it.
+// nginx returns a configuration that forwards everything to a node. Each server has
+// the lines of a common way to configure that.
 func nginx(node string, servers map[string]string) func(string) string {
 	return func(dir string) string {
 		var b strings.Builder
@@ -91,14 +92,13 @@ func nginx(node string, servers map[string]string) func(string) string {
 	}
 }
 
-// TestNginx: all transports work through an nginx however it speaks to its
-// upstream: by HTTP/1.0, its default, and by 1.1,
-// with connections that it keeps.
+// All transports work through nginx, with HTTP/1.0 to its upstream, which is its
+// default, and with HTTP/1.1 and kept connections.
 func TestNginx(t *testing.T) {
 	n := startNode(t)
 	servers := map[string]string{
 		"http10":      "proxy_pass NODE;\nproxy_set_header Connection $connection_upgrade;",
-		"http10-bare": "proxy_pass NODE;\nproxy_set_header Connection upgrade;", // also of polls
+		"http10-bare": "proxy_pass NODE;\nproxy_set_header Connection upgrade;", // for polls too
 		"http10-kept": "proxy_pass http://kept;\nproxy_set_header Connection $connection_kept;",
 		"http11":      "proxy_pass http://kept;\nproxy_http_version 1.1;\nproxy_set_header Connection $connection_kept;",
 		"slashes":     "proxy_pass NODE//;\nproxy_set_header Connection $connection_upgrade;",
@@ -124,11 +124,11 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-// TestHAProxyBareCheck: HAProxy takes a node for up with an "option httpchk" that
-// names no path, and for down once it drains.
+// HAProxy with an "option httpchk" without a path considers a node up, and down when
+// it drains.
 func TestHAProxyBareCheck(t *testing.T) {
 	n := startNode(t, "SHUTDOWN_TIMEOUT=8000")
-	for range 2 { // the drain takes half of the time
+	for range 2 { // so that the drain takes a while
 		n.device("ana")
 	}
 	dir := startProxy(t, "haproxy", func(dir string) string {

@@ -16,9 +16,8 @@ import (
 )
 
 // Two nodes are restarted one after the other while clients behind a balancer
-// publish. Whoever loses his connection comes back; whoever stays, on the node
-// that is not being restarted, gets every update whose publisher has been told
-// that it was published: once, and in order.
+// publish. Every client that loses its connection reconnects. Clients on the node
+// that is not being restarted receive every acknowledged update once and in order.
 func TestClusterRollingRestartUnderLoad(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t)
@@ -37,7 +36,7 @@ func TestClusterRollingRestartUnderLoad(t *testing.T) {
 		}
 		connected(t, nodes...)
 		l := &load{t: t, rooms: []string{"red", "blue"}, balancer: startBalancer(t, nodes...)}
-		t.Cleanup(l.end) // before the balancer's, which waits for the clients
+		t.Cleanup(l.end) // runs before the balancer's cleanup, which waits for the clients
 		for i := range 3 {
 			l.publish(fmt.Sprint("publisher", i))
 		}
@@ -68,7 +67,7 @@ func TestClusterRollingRestartUnderLoad(t *testing.T) {
 	})
 }
 
-// load is what clients do meanwhile.
+// load is the clients during the restarts.
 type load struct {
 	t        *testing.T
 	rooms    []string
@@ -82,7 +81,7 @@ type load struct {
 	lost       int // connections
 }
 
-// end stops the publishing. Those who roam stay.
+// end stops the publishers. Roamers stay connected.
 func (l *load) end() {
 	l.ending.Store(true)
 	l.clients.Wait()
@@ -97,8 +96,8 @@ func (l *load) end() {
 	l.publishers, l.lost = nil, 0
 }
 
-// connect connects through the balancer for as long as it takes, as clients
-// do that find nobody, and joins the rooms.
+// connect retries through the balancer until it is connected, as clients do, and
+// joins the rooms. It returns nil if the load ends before.
 func (l *load) connect(user string, on func(raw.Event)) *raw.Client {
 	for tries := 0; !l.ending.Load(); tries++ {
 		if tries > 0 {
@@ -108,14 +107,14 @@ func (l *load) connect(user string, on func(raw.Event)) *raw.Client {
 			return c
 		}
 		if tries > 200 {
-			l.t.Errorf("%s does not get in", user)
+			l.t.Errorf("%s cannot connect", user)
 			return nil
 		}
 	}
 	return nil
 }
 
-// enter is one attempt, nil where it does not succeed.
+// enter makes one attempt to connect and join; it returns nil if that fails.
 func (l *load) enter(url, user string, on func(raw.Event)) *raw.Client {
 	c, refusal, err := raw.Dial(l.t, url, raw.Options{Auth: map[string]string{"token": token(l.t, user)}, OnEvent: on})
 	if refusal != "" {
@@ -137,8 +136,8 @@ func (l *load) enter(url, user string, on func(raw.Event)) *raw.Client {
 	return c
 }
 
-// lose notes that a connection has ended, which must have left the client free
-// to come back.
+// lose counts a lost connection, which must have ended without DISCONNECT, so that
+// the client may reconnect.
 func (l *load) lose(user string, c *raw.Client) {
 	if c.Ended() {
 		l.t.Errorf("%s was sent DISCONNECT", user)
@@ -148,11 +147,11 @@ func (l *load) lose(user string, c *raw.Client) {
 	l.lost++
 }
 
-// publisher publishes numbers, counted for each room.
+// publisher publishes consecutive numbers in each room.
 type publisher struct {
 	user  string
-	tried map[string]int   // how many, by room; the load's lock
-	acked map[string][]int // which; the load's lock
+	tried map[string]int   // numbers published, by room; guarded by load.mu
+	acked map[string][]int // numbers acknowledged, by room; guarded by load.mu
 }
 
 func (l *load) publish(user string) {
@@ -177,8 +176,8 @@ func (l *load) publish(user string) {
 	})
 }
 
-// burst publishes some updates and waits for the acknowledgements. It reports
-// false where the connection ends.
+// burst publishes some updates and waits for the acknowledgements. It returns false
+// if the connection ends.
 func (l *load) burst(p *publisher, c *raw.Client) bool {
 	type update struct {
 		room   string
@@ -210,12 +209,12 @@ func (l *load) burst(p *publisher, c *raw.Client) bool {
 	return true
 }
 
-// progress waits until each publisher has had so many more acknowledgements in
-// each room.
+// progress waits until each publisher has that many more acknowledgements in each
+// room.
 func (l *load) progress(more int) {
 	l.t.Helper()
 	before := l.acknowledged()
-	eventually(l.t, "publishers get on", func() bool {
+	eventually(l.t, "publishers make progress", func() bool {
 		for key, numbers := range l.acknowledged() {
 			if len(numbers) < len(before[key])+more {
 				return false
@@ -240,16 +239,16 @@ func (l *load) acknowledged() map[source][]int {
 	return all
 }
 
-// roamer is a client behind the balancer that listens.
+// roamer is a client that listens, connected through the balancer.
 type roamer struct {
 	user string
 
 	mu     sync.Mutex
 	client *raw.Client
-	last   map[string]bool // the last words that have come
+	last   map[string]bool // final updates received, by room and word
 }
 
-// roam has a client connect for as long as the publishing goes on.
+// roam connects a client, and reconnects it until the load ends.
 func (l *load) roam(user string) {
 	r := &roamer{user: user, last: make(map[string]bool)}
 	l.roamers = append(l.roamers, r)
@@ -280,15 +279,15 @@ func (l *load) roam(user string) {
 	})
 }
 
-// allBack checks that nobody who roams has been lost: each is connected, and gets
-// what is published on either node.
+// allBack checks that every roamer is connected and receives updates from every
+// node.
 func (l *load) allBack(nodes []*clusterNode) {
 	l.t.Helper()
 	for i, n := range nodes {
 		last := n.device("last", l.rooms...)
 		for _, room := range l.rooms {
 			word := fmt.Sprint("node ", i)
-			eventually(l.t, "all hear "+word+" in "+room, func() bool {
+			eventually(l.t, "all roamers receive "+word+" in "+room, func() bool {
 				ask(l.t, last, "publish-update", map[string]any{"roomId": room, "type": word})
 				time.Sleep(20 * time.Millisecond)
 				return !slices.ContainsFunc(l.roamers, func(r *roamer) bool {
@@ -302,7 +301,7 @@ func (l *load) allBack(nodes []*clusterNode) {
 	}
 }
 
-// parseUpdate returns "" where the event is another.
+// parseUpdate returns the fields of an update, and "" for other events.
 func parseUpdate(t *testing.T, e raw.Event) (from, room, kind string) {
 	if e.Name != "update" {
 		return "", "", ""
@@ -314,31 +313,31 @@ func parseUpdate(t *testing.T, e raw.Event) (from, room, kind string) {
 	return u.From, u.RoomID, u.Type
 }
 
-// stayer is a client of one node that must miss nothing.
+// stayer is a client of one node that must miss no update.
 type stayer struct {
 	load   *load
 	user   string
 	client *raw.Client
-	first  map[source]int // the number from which on it must have all
+	first  map[source]int // the first number that it must receive
 
 	mu     sync.Mutex
 	got    map[source][]int
-	probed map[string]bool // rooms in which the other node has been heard
+	probed map[string]bool // rooms in which an update of the other node arrived
 }
 
-// stay connects a client to the node, and returns when it is known to hear what
-// is published on the other.
+// stay connects a client to the node, and returns when it receives updates from the
+// other node.
 func (l *load) stay(n, other *clusterNode, user string) *stayer {
 	l.t.Helper()
 	s := &stayer{load: l, user: user, got: make(map[source][]int), first: make(map[source]int), probed: make(map[string]bool)}
 	s.client = l.enter(n.url, user, s.event)
 	if s.client == nil {
-		l.t.Fatalf("%s does not get in", user)
+		l.t.Fatalf("%s cannot connect", user)
 	}
 	probe := other.device("probe", l.rooms...)
 	defer probe.Close()
 	for _, room := range l.rooms {
-		eventually(l.t, user+" hears the other node", func() bool {
+		eventually(l.t, user+" receives updates of the other node", func() bool {
 			ask(l.t, probe, "publish-update", map[string]any{"roomId": room, "type": user})
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -368,7 +367,8 @@ func (s *stayer) event(e raw.Event) {
 	s.got[key] = append(s.got[key], number)
 }
 
-// check waits for what has been acknowledged by now, and checks what has come.
+// check waits for all updates that are acknowledged by now, and checks that each
+// arrived once and in order.
 func (s *stayer) check() {
 	t := s.load.t
 	t.Helper()
@@ -376,7 +376,7 @@ func (s *stayer) check() {
 	for key, numbers := range s.load.acknowledged() {
 		numbers = slices.DeleteFunc(numbers, func(n int) bool { return n < s.first[key] })
 		if len(numbers) == 0 {
-			t.Errorf("%s: nothing to check of %v", s.user, key)
+			t.Errorf("%s: no acknowledged updates of %v", s.user, key)
 			continue
 		}
 		last := numbers[len(numbers)-1]
@@ -391,7 +391,7 @@ func (s *stayer) check() {
 		have := make(map[int]bool)
 		for i, n := range got {
 			if have[n] || i > 0 && n < got[i-1] {
-				t.Errorf("%s: update %d of %v came after %d", s.user, n, key, got[i-1])
+				t.Errorf("%s: update %d of %v arrived after %d", s.user, n, key, got[i-1])
 			}
 			have[n] = true
 		}
@@ -402,14 +402,14 @@ func (s *stayer) check() {
 			}
 		}
 		if len(missing) > 0 {
-			t.Errorf("%s: of %d acknowledged updates of %v it misses %v", s.user, len(numbers), key, missing)
+			t.Errorf("%s: %v are missing of %d acknowledged updates of %v", s.user, missing, len(numbers), key)
 		}
 		total += len(numbers)
 	}
 	t.Logf("%s: %d acknowledged updates", s.user, total)
 	select {
 	case <-s.client.Done():
-		t.Errorf("%s has lost its connection", s.user)
+		t.Errorf("%s was disconnected", s.user)
 	default:
 	}
 	s.client.Close()

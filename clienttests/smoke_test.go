@@ -15,8 +15,8 @@ import (
 
 const apiKey = "the key of the backends, long enough"
 
-// TestDocumentedEvents goes through every event of the document once, with a
-// callback and without.
+// TestDocumentedEvents sends every event of the document, with and without a
+// callback.
 func TestDocumentedEvents(t *testing.T) {
 	n := startNode(t, "API_KEY="+apiKey)
 	ana := raw.Connect(t, n.url, raw.Options{})
@@ -64,8 +64,8 @@ func TestDocumentedEvents(t *testing.T) {
 	ana.Disconnected()
 }
 
-// TestTransports: what one device publishes comes to devices on every transport
-// byte for byte, attachments too, and each end is noticed.
+// An update arrives unchanged on every transport, attachments included, and every
+// way to disconnect is noticed.
 func TestTransports(t *testing.T) {
 	n := startNode(t, "API_KEY="+apiKey)
 	watcher := n.device("watcher", "r")
@@ -95,8 +95,8 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// TestSeveralDevices: what is sent to a user reaches all devices, and a user
-// leaves with the last.
+// A notification reaches all devices of a user, and a user leaves a room with its
+// last device.
 func TestSeveralDevices(t *testing.T) {
 	n := startNode(t, "API_KEY="+apiKey)
 	watcher := n.device("watcher")
@@ -115,7 +115,7 @@ func TestSeveralDevices(t *testing.T) {
 	watcher.Next("user-joined")
 	watcher.Next("user-presence")
 	if names := watcher.Names(); len(names) > 0 {
-		t.Errorf("ana is there with a device, but came %v", names)
+		t.Errorf("ana has a device in the room, but the watcher got %v", names)
 	}
 	devices[2].Close()
 	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
@@ -124,8 +124,7 @@ func TestSeveralDevices(t *testing.T) {
 	}
 }
 
-// TestHundredConnections: 100 clients connect at the same time, join a room,
-// and all get the update that one publishes.
+// A hundred clients connect at once and join a room, and all receive an update.
 func TestHundredConnections(t *testing.T) {
 	n := startNode(t, "API_KEY="+apiKey)
 	clients := make([]*raw.Client, 100)
@@ -149,7 +148,8 @@ func TestHundredConnections(t *testing.T) {
 	}
 }
 
-// TestAuthRequired is what the document's middleware does.
+// With WS_AUTH_REQUIRED a client without a token is refused, as by the document's
+// middleware.
 func TestAuthRequired(t *testing.T) {
 	n := startNode(t, "WS_AUTH_REQUIRED=true")
 	if _, refusal := raw.Try(t, n.url, raw.Options{}); refusal != `{"message":"Authentication failed","data":{"code":"token_missing"}}` {
@@ -160,10 +160,10 @@ func TestAuthRequired(t *testing.T) {
 
 var isoTime = regexp.MustCompile(`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 
-// timeless replaces timestamps, which must be of JavaScript's form.
+// timeless replaces timestamps, which must have the form of JavaScript's toISOString.
 func timeless(json string) string { return isoTime.ReplaceAllString(json, `"timestamp":T`) }
 
-// want compares an argument, whose timestamp must be where want has T.
+// want compares the first argument of an event with want, in which T is a timestamp.
 func want(t *testing.T, e raw.Event, want string) {
 	t.Helper()
 	if got := timeless(e.Arg(0)); got != want {
@@ -171,7 +171,7 @@ func want(t *testing.T, e raw.Event, want string) {
 	}
 }
 
-// do sends a request as a backend.
+// do sends a request with the API key.
 func (n *clusterNode) do(method, path, body string) (status int, text string) {
 	n.t.Helper()
 	r, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))

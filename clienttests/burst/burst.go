@@ -1,6 +1,6 @@
-// Package burst publishes bursts to the members of a room, who come by all
-// transports and read as fast as they can, slowly, or not at all for a while, and
-// checks what each of them got.
+// Package burst publishes bursts to the members of a room and checks what each
+// member receives. The members use every transport, and read as fast as they can,
+// slowly, or not at all for a while.
 package burst
 
 import (
@@ -18,38 +18,41 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// Burst says who publishes what to whom.
+// Burst is the configuration of a burst.
 type Burst struct {
-	// Token makes a token of a user.
+	// Token returns a token for a user.
 	Token func(user string) string
-	// Publish is the node of the publishers, Nodes are those of the members.
+	// Publish is the URL of the publishers' node, Nodes are those of the members.
 	Publish string
 	Nodes   []string
-	// Room must be nobody else's.
+	// Room must be used by no one else.
 	Room string
-	// Members is how many there are: a third over each transport, of which those
-	// that upgrade do it while the burst is under way, if they read as fast as they can.
+	// Members is the number of members, a third for each transport. Members that
+	// upgrade do so during the burst, unless they are slow or pause.
 	Members int
-	// Publishers publish Messages of Size bytes each, as fast as they are
-	// acknowledged, with Window of them under way.
+	// Each of Publishers publishes Messages messages of Size bytes, as fast as they
+	// are acknowledged, with at most Window unacknowledged.
 	Publishers, Messages, Size, Window int
-	// Slow members read at SlowRate bytes a second, Paused ones not at all for Pause
-	// at some moment of the burst. The rest read as fast as they can.
+	// Slow members read SlowRate bytes a second; Paused members stop reading once
+	// during the burst, for Pause. The others read as fast as they can.
 	Slow, Paused int
 	SlowRate     int
 	Pause        time.Duration
-	// Timeout bounds how long the members may take to get all.
+	// Timeout bounds how long members may take to receive all messages after the
+	// last acknowledgement.
 	Timeout time.Duration
 }
 
-// Result is what came of a burst.
+// Result is the result of a burst.
 type Result struct {
-	Published, Took time.Duration // until all was acknowledged, and until all had it
-	Acknowledged    int
+	Published    time.Duration // until all messages were acknowledged
+	Took         time.Duration // until all members had received all messages
+	Acknowledged int           // messages
 }
 
-// Run runs the burst. Each member must get every message once, in the order of
-// each publisher, and each publication must be acknowledged with success.
+// Run runs the burst. It fails the test unless every member receives every message
+// once, in the order of each publisher, and every publish is acknowledged with
+// success.
 func Run(tb raw.TB, b Burst) (res Result) {
 	tb.Helper()
 	members := make([]*member, b.Members)
@@ -65,7 +68,7 @@ func Run(tb raw.TB, b Burst) (res Result) {
 	joining.Wait()
 	for i, m := range members {
 		if m == nil {
-			tb.Fatalf("member %d is not there", i)
+			tb.Fatalf("member %d has not joined", i)
 		}
 		defer func() { m.open(); m.client.Close() }()
 	}
@@ -81,7 +84,7 @@ func Run(tb raw.TB, b Burst) (res Result) {
 	publishing.Wait()
 	res.Published, res.Acknowledged = time.Since(start), int(acknowledged.Load())
 	if want := b.Publishers * b.Messages; res.Acknowledged != want {
-		tb.Fatalf("%d of %d publications were acknowledged", res.Acknowledged, want)
+		tb.Fatalf("%d of %d messages were acknowledged", res.Acknowledged, want)
 	}
 	deadline := time.After(b.Timeout)
 	for i, m := range members {
@@ -104,14 +107,14 @@ func Run(tb raw.TB, b Burst) (res Result) {
 	return res
 }
 
-// publish publishes as publisher p and returns how many messages were acknowledged
-// with success.
+// publish publishes the messages of publisher p and returns how many were
+// acknowledged with success.
 func (b Burst) publish(tb raw.TB, p int) (acknowledged int) {
 	c := raw.Connect(tb, b.Publish, raw.Options{
 		Auth: map[string]string{"token": b.Token(fmt.Sprint(b.Room, "-publisher-", p))}, OnPacket: isUpdate,
 	})
 	defer c.Close()
-	// It is in the room, since only members publish, and reads what it publishes.
+	// Only members may publish, so it joins, and reads its own messages.
 	if a := c.Ask("join-room", b.Room); !strings.Contains(a.Arg(0), `"success":true`) {
 		tb.Fatalf("join-room: %s", a.Arg(0))
 	}
@@ -121,10 +124,10 @@ func (b Burst) publish(tb raw.TB, p int) (acknowledged int) {
 		a, err := waiting[0]()
 		waiting = waiting[1:]
 		if err != nil {
-			tb.Fatalf("a publication: %v", err)
+			tb.Fatalf("publish-update: %v", err)
 		}
 		if !strings.Contains(a.Arg(0), `"success":true`) {
-			tb.Fatalf("a publication: %s", a.Arg(0))
+			tb.Fatalf("publish-update: %s", a.Arg(0))
 		}
 		acknowledged++
 	}
@@ -141,14 +144,14 @@ func (b Burst) publish(tb raw.TB, p int) (acknowledged int) {
 	return acknowledged
 }
 
-// member is one member of the room.
+// member is a member of the room.
 type member struct {
 	client    *raw.Client
 	transport raw.Transport
 	url       string
 	opts      raw.Options
-	kind      string // of reading
-	next      []int  // of each publisher
+	kind      string // how it reads
+	next      []int  // next message by publisher
 	got       atomic.Int64
 	want      int64
 	wrong     atomic.Pointer[string]
@@ -159,12 +162,12 @@ type member struct {
 
 func (m *member) String() string { return m.transport.String() + ", " + m.kind }
 
-// upgrades reports whether the member upgrades while the burst is under way. One
-// that reads slowly does not: it would have to read what is under way before, for
-// longer than an upgrade may take.
+// upgrades reports whether the member upgrades during the burst. A slow member does
+// not: to upgrade it must first read what is queued, which would exceed the upgrade
+// timeout.
 func (m *member) upgrades() bool { return m.transport == raw.Upgrade && m.kind == "reads" }
 
-// open lets it read.
+// open lets the member read as fast as it can.
 func (m *member) open() { m.valve.set(0, false) }
 
 func (b Burst) join(tb raw.TB, i int) *member {
@@ -192,7 +195,8 @@ func (b Burst) join(tb raw.TB, i int) *member {
 	return m
 }
 
-// begin does what the member does at the beginning of the burst.
+// begin starts what the member does during the burst: upgrading, reading slowly or
+// pausing.
 func (m *member) begin(b Burst) {
 	if m.upgrades() {
 		go func() {
@@ -220,10 +224,10 @@ func (m *member) fail(format string, args ...any) {
 	m.wrong.CompareAndSwap(nil, &text)
 }
 
-// isUpdate reports whether a packet is one.
+// isUpdate reports whether a packet is an update.
 func isUpdate(text string) bool { return strings.HasPrefix(text, `42["update",`) }
 
-// packet checks an update. It is called in order.
+// packet checks a packet if it is an update. It is called in order.
 func (m *member) packet(text string) bool {
 	if isUpdate(text) {
 		m.update(text)
@@ -238,7 +242,7 @@ func (m *member) update(text string) {
 	p, err1 := strconv.Atoi(publisher)
 	n, err2 := strconv.Atoi(number)
 	if err1 != nil || err2 != nil || p >= len(m.next) || m.next[p] != n {
-		m.fail("update %q came instead of one of %v", name, m.next)
+		m.fail("update %q arrived, want one of %v", name, m.next)
 		return
 	}
 	m.next[p]++
@@ -247,19 +251,19 @@ func (m *member) update(text string) {
 	}
 }
 
-// valve slows down or stops what is read from network connections.
+// valve limits or stops reads from network connections.
 type valve struct {
 	mu      sync.Mutex
-	rate    int // bytes a second; 0: any
+	rate    int // bytes a second; 0: no limit
 	closed  bool
 	changed chan struct{}
 
-	last    time.Time     // when something was last read
+	last    time.Time     // of the last read
 	longest time.Duration // between two reads
-	at      time.Time     // when that was over
+	at      time.Time     // end of longest
 }
 
-// String says how well it was read.
+// String describes the last read and the longest time between two reads.
 func (v *valve) String() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -286,7 +290,7 @@ func (v *valve) set(rate int, closed bool) {
 	v.changed = make(chan struct{})
 }
 
-// pass waits until something may be read.
+// pass waits until the valve is open and returns the rate.
 func (v *valve) pass() (rate int) {
 	for {
 		v.mu.Lock()

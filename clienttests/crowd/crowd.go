@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// crowd is all clients.
+// crowd is the set of all clients.
 type crowd struct {
 	addr    string
 	members []*member
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
-	turn    atomic.Int64 // how often something has been published for all
+	seq     atomic.Int64 // number of the last publication to all
 
 	mu       sync.Mutex
-	delayed  bool           // clients come back as socket.io-client does
-	gate     chan struct{}  // closed: clients that are not delayed may try
-	failures map[string]int // attempts that failed, by kind
-	wrong    []error        // what must not happen
-	overflow int            // of the kernel's, when the round began
+	delayed  bool           // clients reconnect with the delays of socket.io-client
+	gate     chan struct{}  // closed when clients without delays may connect
+	failures map[string]int // failed attempts by kind
+	wrong    []error        // violations
+	overflow int            // overflows() at the beginning of the round
 }
 
 func newCrowd(ctx context.Context, addr string, clients int) (*crowd, error) {
@@ -51,9 +51,9 @@ func (c *crowd) close() {
 	c.done.Wait()
 }
 
-// come says how clients come back from now on: with the delays of
-// socket.io-client, or without any once the gate is open.
-func (c *crowd) come(delayed bool) {
+// setReconnect sets how clients reconnect: with the delays of socket.io-client, or all at
+// once when open is called.
+func (c *crowd) setReconnect(delayed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.delayed, c.failures, c.overflow = delayed, make(map[string]int), overflows()
@@ -67,7 +67,7 @@ func (c *crowd) come(delayed bool) {
 	}
 }
 
-// open opens the gate.
+// open lets clients without delays connect.
 func (c *crowd) open() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,8 +78,8 @@ func (c *crowd) open() {
 	}
 }
 
-// wait waits until it is time for an attempt: the first after a connection, or
-// one after so many that have failed. It reports false at the end.
+// wait waits until a client may attempt to connect, after that many failed attempts.
+// It returns false when the crowd is closed.
 func (c *crowd) wait(failed int) bool {
 	c.mu.Lock()
 	gate, delayed := c.gate, c.delayed
@@ -88,7 +88,7 @@ func (c *crowd) wait(failed int) bool {
 	if delayed {
 		pause = delay(failed)
 	} else if failed > 0 {
-		pause = time.Millisecond // a client that loops has to let others run
+		pause = time.Millisecond // let other clients run
 	}
 	for _, until := range []<-chan struct{}{gate, after(c.ctx, pause)} {
 		select {
@@ -100,7 +100,7 @@ func (c *crowd) wait(failed int) bool {
 	return c.ctx.Err() == nil
 }
 
-// failed counts an attempt that has failed.
+// failed counts a failed attempt.
 func (c *crowd) failed(kind string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,7 +115,9 @@ func (c *crowd) violation(format string, args ...any) {
 	}
 }
 
-// until waits until cond holds, or returns an error that tells how far it is.
+// until waits until cond holds for every client. At the end of c.ctx it returns an
+// error with the number of clients for which it does not; it returns violations at
+// once.
 func (c *crowd) until(what string, cond func(*member) bool) error {
 	for {
 		missing := 0
@@ -134,44 +136,44 @@ func (c *crowd) until(what string, cond func(*member) bool) error {
 		case missing == 0:
 			return nil
 		case c.ctx.Err() != nil:
-			return fmt.Errorf("%d of %d are not %s; attempts that failed: %s", missing, len(c.members), what, failures)
+			return fmt.Errorf("%d of %d clients are not %s; failed attempts: %s", missing, len(c.members), what, failures)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// lost waits until every client has noticed that the server went.
-func (c *crowd) lost() error {
+// waitDisconnected waits until every client has lost its connection.
+func (c *crowd) waitDisconnected() error {
 	return c.until("disconnected", func(m *member) bool { return m.losses.Load() > m.seen })
 }
 
-// arrived waits until every client is in again.
-func (c *crowd) arrived() error {
-	err := c.until("in", func(m *member) bool { return m.in.Load() })
+// waitConnected waits until every client is connected.
+func (c *crowd) waitConnected() error {
+	err := c.until("connected", func(m *member) bool { return m.in.Load() })
 	for _, m := range c.members {
 		m.seen = m.losses.Load()
 	}
 	return err
 }
 
-// told publishes something for all and something in each room, and checks that
-// each client gets each once.
-func (c *crowd) told(n *node) error {
-	turn := c.turn.Add(1)
+// checkDelivery publishes a broadcast and an update in each room, and checks that each client
+// receives both once.
+func (c *crowd) checkDelivery(n *node) error {
+	seq := c.seq.Add(1)
 	for _, m := range c.members {
 		m.news.Store(0)
 		m.updates.Store(0)
 		m.answered.Store(false)
 	}
-	if err := n.post("/api/ws/broadcast", fmt.Sprintf(`{"event":"news","data":%d}`, turn)); err != nil {
+	if err := n.post("/api/ws/broadcast", fmt.Sprintf(`{"event":"news","data":%d}`, seq)); err != nil {
 		return err
 	}
 	for i := range len(c.members) / roomSize {
-		if err := n.post("/api/ws/updates", fmt.Sprintf(`{"roomId":"%s","type":"turn","payload":%d}`, roomOf(i*roomSize), turn)); err != nil {
+		if err := n.post("/api/ws/updates", fmt.Sprintf(`{"roomId":"%s","type":"turn","payload":%d}`, roomOf(i*roomSize), seq)); err != nil {
 			return err
 		}
 	}
-	// What was published before comes before the answer to a ping.
+	// Everything published before arrives before the answer to a ping.
 	for _, m := range c.members {
 		m.ping()
 	}
@@ -180,13 +182,14 @@ func (c *crowd) told(n *node) error {
 	}
 	for _, m := range c.members {
 		if news, updates := m.news.Load(), m.updates.Load(); news != 1 || updates != 1 {
-			c.violation("%s got the broadcast %d times and the update of %s %d times", m.user, news, m.room, updates)
+			c.violation("%s received the broadcast %d times and the update of %s %d times", m.user, news, m.room, updates)
 		}
 	}
 	return errors.Join(c.wrong...)
 }
 
-// report tells how the clients came, measured from the moment.
+// report returns the times at which clients connected, measured from since, and the
+// failed attempts.
 func (c *crowd) report(since time.Time) string {
 	took := make([]time.Duration, len(c.members))
 	for i, m := range c.members {
@@ -195,12 +198,12 @@ func (c *crowd) report(since time.Time) string {
 	slices.Sort(took)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return fmt.Sprintf("p50 %v, p99 %v, last %v; failed attempts %v; the line of connections to accept ran over %d times",
+	return fmt.Sprintf("p50 %v, p99 %v, last %v; failed attempts %v; listen queue overflows %d",
 		took[len(took)/2], took[len(took)*99/100], took[len(took)-1], c.failures, overflows()-c.overflow)
 }
 
-// overflows is how often the kernel has found a listener's line full, since it
-// started; 0 where it does not tell.
+// overflows returns how often a listen queue has overflowed since the system started,
+// or 0 if the system does not report it.
 func overflows() (count int) {
 	text, err := os.ReadFile("/proc/net/netstat")
 	if err != nil {

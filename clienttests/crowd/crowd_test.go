@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Ten thousand clients that lose their server all come back to the next one.
-// Both ends are built without the race detector, which bears no more than some
-// eight thousand goroutines.
+// Ten thousand clients that lose their server all reconnect to the next one. Both
+// programs are built without the race detector, which is limited to about eight
+// thousand goroutines.
 func TestTenThousandComeBack(t *testing.T) {
 	args := []string{}
 	if testing.Short() {
@@ -26,7 +26,7 @@ func TestTenThousandComeBack(t *testing.T) {
 			t.Fatalf("go build %s: %v: %s", command, err, out)
 		}
 	}
-	// A crowd that is told to end ends its server, which would outlive it.
+	// SIGTERM, unlike a kill, lets the crowd stop its server.
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "crowd"), append(args, "-server", filepath.Join(dir, "puente"))...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.CombinedOutput()
@@ -44,7 +44,7 @@ func descriptors(t *testing.T) uint64 {
 	return limit.Max
 }
 
-// A crowd whose server never comes says so, and ends.
+// A crowd whose server cannot be started exits with 1.
 func TestNobodyComes(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"-server", "/nowhere", "-clients", "10"}, &out, &out); code != 1 {
@@ -52,7 +52,7 @@ func TestNobodyComes(t *testing.T) {
 	}
 }
 
-// Delays are as socket.io-client documents them.
+// The delays are those that socket.io-client documents.
 func TestDelay(t *testing.T) {
 	for failed, least := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second} {
 		most := min(3*least, 5*time.Second)
@@ -68,6 +68,6 @@ func TestDelay(t *testing.T) {
 	select {
 	case <-after(context.Background(), 0):
 	case <-time.After(time.Minute):
-		t.Error("no delay takes a minute")
+		t.Error("no delay: timed out")
 	}
 }

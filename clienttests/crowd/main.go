@@ -1,12 +1,12 @@
-// Command crowd connects many clients, ten thousand by default, to a server that
-// it starts as a process of its own, takes that away from them several times, and
-// checks that each of them comes back: as the same user, in the same room, and
-// within reach of what is published then, once.
+// Command crowd connects many clients, ten thousand by default, to a server that it
+// starts as a child process. It restarts the server several times, and checks that
+// every client reconnects as the same user, in the same room, and receives what is
+// published then once.
 //
-// Two processes, because each end of a connection is a descriptor, and a process
-// may often have no more than 20,000 of them.
+// Server and clients are separate processes because each end of a connection needs
+// a file descriptor, of which a process may often open no more than 20,000.
 //
-// It exits with 1 where anything was wrong.
+// It exits with 1 if any check fails.
 package main
 
 import (
@@ -27,24 +27,23 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// rounds are the ways in which the server goes, and the ways in which its
-// clients come back.
+// rounds are the ways to stop the server and to reconnect its clients.
 var rounds = []struct {
 	name    string
 	kill    bool
 	delayed bool
 }{
 	{"drained, clients with socket.io-client's delays", false, true},
-	{"killed, all clients at once when it is back", true, false},
+	{"killed, all clients at once after the restart", true, false},
 }
 
 // run returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("crowd", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	server := flags.String("server", "bin/puente", "the server's binary")
-	clients := flags.Int("clients", 10_000, "how many clients, a multiple of ten")
-	limit := flags.Duration("limit", 5*time.Minute, "after which it gives up")
+	server := flags.String("server", "bin/puente", "`path` of the server's binary")
+	clients := flags.Int("clients", 10_000, "number of clients, a multiple of ten")
+	limit := flags.Duration("limit", 5*time.Minute, "maximum duration of the run")
 	if flags.Parse(args) != nil || flags.NArg() > 0 || *clients <= 0 || *clients%roomSize != 0 {
 		return 2
 	}
@@ -80,24 +79,24 @@ func play(ctx context.Context, binary string, clients int, out io.Writer) (err e
 		return err
 	}
 	for _, r := range rounds {
-		c.come(r.delayed)
+		c.setReconnect(r.delayed)
 		went := n.stop
 		if r.kill {
 			went = n.kill
 		}
 		leaving := time.Now()
 		if err := went(); err != nil {
-			return fmt.Errorf("%s: the server ended with %w", r.name, err)
+			return fmt.Errorf("%s: stopping the server: %w", r.name, err)
 		}
 		gone := time.Since(leaving)
 		if err := n.start(ctx); err != nil {
 			return err
 		}
 		back := time.Now()
-		if err := c.lost(); err != nil {
+		if err := c.waitDisconnected(); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		fmt.Fprintf(out, "%s: gone after %v, %d sockets in TIME_WAIT\n", r.name, gone.Round(time.Millisecond), timeWait(n.port))
+		fmt.Fprintf(out, "%s: stopped after %v, %d sockets in TIME_WAIT\n", r.name, gone.Round(time.Millisecond), timeWait(n.port))
 		c.open()
 		if err := arrived(n, c, r.name, back, out); err != nil {
 			return err
@@ -106,13 +105,14 @@ func play(ctx context.Context, binary string, clients int, out io.Writer) (err e
 	return n.stop()
 }
 
-// arrived waits until all are there, and checks what they are told then.
+// arrived waits until all clients are connected, and checks what the server counts
+// and delivers then.
 func arrived(n *node, c *crowd, name string, since time.Time, out io.Writer) error {
-	if err := c.arrived(); err != nil {
+	if err := c.waitConnected(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Fprintf(out, "%s: all %d are in after %v: %s\n", name, len(c.members), time.Since(since).Round(time.Millisecond), c.report(since))
-	if err := errors.Join(n.counts(len(c.members)), c.told(n)); err != nil {
+	fmt.Fprintf(out, "%s: all %d connected after %v: %s\n", name, len(c.members), time.Since(since).Round(time.Millisecond), c.report(since))
+	if err := errors.Join(n.counts(len(c.members)), c.checkDelivery(n)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

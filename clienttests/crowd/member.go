@@ -24,27 +24,27 @@ import (
 )
 
 const (
-	// roomSize is how many clients share a room.
+	// roomSize is the number of clients in a room.
 	roomSize = 10
-	// attemptTimeout is socket.io-client's for one attempt.
+	// attemptTimeout bounds an attempt to connect, as in socket.io-client.
 	attemptTimeout = 20 * time.Second
 )
 
-// member is one client, which connects again for as long as the crowd lives.
+// member is a client, which reconnects until the crowd is closed.
 type member struct {
 	crowd             *crowd
 	user, room, token string
 
 	in       atomic.Bool
-	since    atomic.Int64 // when it got in, Unix nanoseconds
+	since    atomic.Int64 // when it connected, Unix nanoseconds
 	losses   atomic.Int64 // connections that have ended
-	seen     int64        // losses when the round began; the crowd's
+	seen     int64        // losses at the beginning of the round; used by the crowd only
 	news     atomic.Int64
 	updates  atomic.Int64
 	answered atomic.Bool
 
 	mu   sync.Mutex
-	conn net.Conn // nil while there is none
+	conn net.Conn // nil if not connected
 }
 
 func roomOf(i int) string { return fmt.Sprint("room-", i/roomSize) }
@@ -59,7 +59,7 @@ func newMember(c *crowd, i int) (*member, error) {
 	return m, err
 }
 
-// live connects, stays for as long as it may, and connects again.
+// live connects, and reconnects whenever the connection ends.
 func (m *member) live() {
 	failed := 0
 	for m.crowd.wait(failed) {
@@ -78,8 +78,8 @@ func (m *member) live() {
 	}
 }
 
-// delay is how long socket.io-client waits before an attempt: one second,
-// doubled with each that has failed, give or take half, and five at most.
+// delay returns how long socket.io-client waits before an attempt: 1 s, doubled by
+// each failed attempt, plus or minus up to half, and at most 5 s.
 func delay(failed int) time.Duration {
 	const least, most = time.Second, 5 * time.Second
 	d := min(least<<min(failed, 8), 256*time.Second)
@@ -87,7 +87,8 @@ func delay(failed int) time.Duration {
 	return min(d, most)
 }
 
-// after is closed after the time, or at once where there is none.
+// after returns a channel that is closed after d, at once if d is 0, or when ctx is
+// done.
 func after(ctx context.Context, d time.Duration) <-chan struct{} {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	context.AfterFunc(ctx, cancel)
@@ -128,7 +129,7 @@ func (m *member) introduce(r *bufio.Reader) error {
 	return m.expect(r, `431[`, `"success":true,"roomId":"`+m.room+`"`)
 }
 
-// expect reads up to the packet with the prefix, which must have the part.
+// expect reads until a packet with the prefix, which must contain part.
 func (m *member) expect(r *bufio.Reader, prefix, part string) error {
 	for {
 		p, err := m.read(r)
@@ -153,21 +154,21 @@ func (m *member) stay(r *bufio.Reader) {
 		case err != nil:
 			return
 		case strings.HasPrefix(p, "41"):
-			m.crowd.violation("%s was sent DISCONNECT, after which clients do not come back", m.user)
+			m.crowd.violation("%s received DISCONNECT, after which clients do not reconnect", m.user)
 		case strings.HasPrefix(p, `42["news"`):
-			m.count(&m.news, p, `42["news",%d]`, m.crowd.turn.Load())
+			m.count(&m.news, p, `42["news",%d]`, m.crowd.seq.Load())
 		case strings.HasPrefix(p, `42["update"`):
-			m.count(&m.updates, p, `42["update",{"roomId":"%s","type":"turn","payload":%d,"from":null,`, m.room, m.crowd.turn.Load())
+			m.count(&m.updates, p, `42["update",{"roomId":"%s","type":"turn","payload":%d,"from":null,`, m.room, m.crowd.seq.Load())
 		case strings.HasPrefix(p, "432["):
 			m.answered.Store(true)
 		}
 	}
 }
 
-// count counts a packet, which must begin as it should.
+// count counts a packet, which must have the prefix.
 func (m *member) count(counter *atomic.Int64, packet, format string, args ...any) {
 	if want := fmt.Sprintf(format, args...); !strings.HasPrefix(packet, want) {
-		m.crowd.violation("%s got %s, want %s", m.user, packet, want)
+		m.crowd.violation("%s received %s, want %s", m.user, packet, want)
 	}
 	counter.Add(1)
 }
@@ -206,7 +207,7 @@ func (m *member) read(r *bufio.Reader) (string, error) {
 	}
 }
 
-// kind names what an attempt failed of.
+// kind returns the reason for which an attempt failed, for counting.
 func kind(err error) string {
 	var status ws.StatusError
 	switch {
@@ -217,7 +218,7 @@ func kind(err error) string {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "reset"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "no port left"
+		return "no free port"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "timed out"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -23,7 +23,7 @@ const (
 	apiKey = "the key of the crowd's backend: 32 bytes"
 )
 
-// node is the server, of which there is one process after the other on the same
+// node is the server. Its processes are started one after the other on the same
 // port.
 type node struct {
 	binary, addr, port string
@@ -32,7 +32,7 @@ type node struct {
 	http               http.Client
 }
 
-// logBuffer is what the processes log.
+// logBuffer records the log of the processes.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -50,7 +50,7 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// newNode chooses the port.
+// newNode returns a node with a free port. It does not start it.
 func newNode(binary string) (*node, error) {
 	port, err := raw.Port()
 	return &node{binary: binary, addr: "127.0.0.1:" + port, port: port, http: http.Client{Transport: &http.Transport{}, Timeout: time.Minute}}, err
@@ -74,12 +74,12 @@ func (n *node) start(ctx context.Context) error {
 			}
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("the server is never ready: %v", err)
+			return fmt.Errorf("the server is not ready: %v", err)
 		}
 	}
 }
 
-// stop ends the process by SIGTERM, which must end it with exit code 0.
+// stop ends the process with SIGTERM, and returns an error unless it exits with 0.
 func (n *node) stop() error {
 	cmd := n.cmd
 	n.cmd = nil
@@ -87,7 +87,7 @@ func (n *node) stop() error {
 	return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
 }
 
-// kill is kill -9.
+// kill ends the process, if one runs, with SIGKILL.
 func (n *node) kill() error {
 	n.http.CloseIdleConnections()
 	if n.cmd != nil {
@@ -98,7 +98,7 @@ func (n *node) kill() error {
 	return nil
 }
 
-// post publishes as a backend.
+// post sends a POST with the API key.
 func (n *node) post(path, body string) error {
 	req, err := http.NewRequest(http.MethodPost, "http://"+n.addr+path, strings.NewReader(body))
 	if err != nil {
@@ -116,8 +116,7 @@ func (n *node) post(path, body string) error {
 	return nil
 }
 
-// counts checks that the server counts a user and a connection for each client,
-// and no room more or less.
+// counts checks the connections, users and rooms in the server's statistics.
 func (n *node) counts(clients int) error {
 	req, err := http.NewRequest(http.MethodGet, "http://"+n.addr+"/api/ws/stats", nil)
 	if err != nil {
@@ -134,13 +133,13 @@ func (n *node) counts(clients int) error {
 		return err
 	}
 	if got.ActiveConnections != clients || got.ConnectedUsers != clients || got.Rooms != clients/roomSize {
-		return fmt.Errorf("the server counts %+v", got)
+		return fmt.Errorf("statistics %+v, want %d clients in rooms of %d", got, clients, roomSize)
 	}
 	return nil
 }
 
-// timeWait is how many closed connections to the port the kernel keeps; 0 where
-// it does not tell.
+// timeWait returns the number of connections of the port in TIME_WAIT, or 0 if the
+// system does not report them.
 func timeWait(port string) (count int) {
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package raw is a Socket.IO client for tests: protocol 5 on Engine.IO 4 over
-// WebSocket, long-polling, or one after the other. It shares no code with the
-// server, and shows packets as they came, byte for byte.
+// WebSocket, long-polling, or an upgrade. It shares no code with the server, and
+// returns packets byte for byte as they arrived.
 package raw
 
 import (
@@ -22,11 +22,11 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// Timeout is how long a client waits for what must come. No right result
-// depends on it.
+// Timeout bounds every wait of a client. No correct result depends on its value.
 const Timeout = 20 * time.Second
 
-// TB is what the package needs of [testing.TB]; examples have their own.
+// TB is the part of [testing.TB] that the package uses; commands implement it
+// themselves.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -35,55 +35,55 @@ type TB interface {
 
 // Options configures a connection. The zero value works.
 type Options struct {
-	// Auth goes with CONNECT, encoded as JSON. Default: nothing.
+	// Auth is the payload of CONNECT, encoded as JSON. Default: none.
 	Auth any
-	// Namespace to connect to. Default: the root.
+	// Namespace to connect to. Default: the main one.
 	Namespace string
 	// Header is added to the handshake.
 	Header http.Header
-	// Transport is how the connection is made. Default: WebSocket.
+	// Transport to connect with. Default: WebSocket.
 	Transport Transport
 	// OnEvent is called with each event, in order. It must not call the client's
 	// methods. Default: events are kept for Next.
 	OnEvent func(Event)
-	// OnPacket is called with each text packet before it is looked at, and returns
-	// true if it has dealt with it. It must not call the client's methods. Default:
-	// none. It spares the decoding of much that is alike.
+	// OnPacket is called with each text packet before it is decoded, and returns
+	// true if it has handled the packet. It must not call the client's methods. It
+	// saves decoding many similar packets. Default: none.
 	OnPacket func(text string) bool
 	// NetDial connects to the server. Default: over TCP.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Client is one connection. Its methods are safe for concurrent use.
+// Client is a connection. Its methods are safe for concurrent use.
 type Client struct {
 	tb  TB
 	ns  string // as a packet's prefix: "" or "/name,"
-	sid string // the session's
-	id  string // the socket's
+	sid string // session id
+	id  string // socket id
 	on  func(Event)
 	raw func(text string) bool // Options.OnPacket
 
-	writing sync.Mutex // guards the transport: one of these two
+	writing sync.Mutex // guards the transport: conn or polling
 	conn    net.Conn
 	polling *polling
 	close   func() // ends the transport and waits for its reader
 
 	gates gates
 
-	mu      sync.Mutex // guards all below
-	changed chan struct{}
-	done    chan struct{} // closed at the end of the connection
-	events  []Event
-	acks    map[int]Event
-	asked   int
-	connect string // CONNECT's or CONNECT_ERROR's packet
-	kicked  bool   // DISCONNECT has come
-	ended   bool   // the connection has
-	pending *Event // waits for attachments
-	missing int
+	mu           sync.Mutex    // guards the fields below
+	changed      chan struct{} // closed and replaced at every change
+	done         chan struct{} // closed at the end of the connection
+	events       []Event       // not taken yet
+	acks         map[int]Event
+	asked        int    // last acknowledgement id
+	connect      string // the packet that answered CONNECT
+	disconnected bool   // DISCONNECT was received
+	ended        bool   // the connection has ended
+	pending      *Event // waits for attachments
+	missing      int    // attachments of pending
 }
 
-// Event is an event or an acknowledgement as it came.
+// Event is a received event or acknowledgement.
 type Event struct {
 	Name        string
 	Args        []json.RawMessage
@@ -91,7 +91,7 @@ type Event struct {
 	ack         int
 }
 
-// Arg returns argument i as text, "" where there is none.
+// Arg returns argument i as JSON text, or "" if there is none.
 func (e Event) Arg(i int) string {
 	if i >= len(e.Args) {
 		return ""
@@ -99,8 +99,9 @@ func (e Event) Arg(i int) string {
 	return string(e.Args[i])
 }
 
-// Connect opens a connection to a server at http://host:port and connects to
-// the namespace. It fails the test where that is refused.
+// Connect opens a connection to the server at url, http://host:port, and connects to
+// the namespace. It fails the test if the server refuses or cannot be reached. The
+// test's cleanup closes the client.
 func Connect(tb TB, url string, opts Options) *Client {
 	tb.Helper()
 	c, refusal := Try(tb, url, opts)
@@ -110,7 +111,8 @@ func Connect(tb TB, url string, opts Options) *Client {
 	return c
 }
 
-// Try is Connect that returns the data of CONNECT_ERROR where that came.
+// Try is like Connect, but if the server refuses it returns the payload of
+// CONNECT_ERROR.
 func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	tb.Helper()
 	c, refusal, err := Dial(tb, url, opts)
@@ -120,8 +122,8 @@ func Try(tb TB, url string, opts Options) (c *Client, refusal string) {
 	return c, refusal
 }
 
-// Dial is Try that returns an error where the server is away, or goes away
-// before it has answered.
+// Dial is like Try, but returns an error if the server cannot be reached, or if the
+// connection ends before CONNECT is answered.
 func Dial(tb TB, url string, opts Options) (c *Client, refusal string, err error) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
@@ -171,7 +173,7 @@ func Dial(tb TB, url string, opts Options) (c *Client, refusal string, err error
 	return c, "", nil
 }
 
-// dial opens a WebSocket, and returns what reads from it.
+// dial opens a WebSocket and returns it with a reader of its frames.
 func (c *Client) dial(ctx context.Context, url string, opts Options) (net.Conn, io.Reader, error) {
 	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(opts.Header), NetDial: c.dialer(opts)}
 	conn, buffered, _, err := dialer.Dial(ctx, url)
@@ -184,7 +186,7 @@ func (c *Client) dial(ctx context.Context, url string, opts Options) (net.Conn, 
 	return conn, conn, nil
 }
 
-// useWebSocket makes an open WebSocket the transport.
+// useWebSocket makes conn the transport and starts its reader.
 func (c *Client) useWebSocket(conn net.Conn, r io.Reader) {
 	var reader sync.WaitGroup
 	c.conn, c.close = conn, func() {
@@ -194,44 +196,46 @@ func (c *Client) useWebSocket(conn net.Conn, r io.Reader) {
 	reader.Go(func() { c.read(r) })
 }
 
-// ID is the socket's id.
+// ID returns the socket's id.
 func (c *Client) ID() string { return c.id }
 
-// Close cuts the connection and waits for its reader.
+// Close closes the connection, without a packet or close frame, and waits for its
+// reader.
 func (c *Client) Close() {
 	if c.close != nil {
 		c.close()
 	}
 }
 
-// Reset is Close with a reset of the TCP connection.
+// Reset is like Close, but resets the TCP connection.
 func (c *Client) Reset() {
 	c.gates.reset()
 	c.Close()
 }
 
-// Stop ends the reading: what the server sends waits in the network from now
-// on, and pings are not answered. Close still works.
+// Stop stops reading: what the server sends stays in the network, and pings are not
+// answered. Close still works.
 func (c *Client) Stop() { c.gates.stop() }
 
-// Send sends an Engine.IO packet as it is. On a connection that has ended it
-// does nothing.
+// Send sends an Engine.IO packet unchanged. If the connection has ended it does
+// nothing.
 func (c *Client) Send(packet string) { c.Packet(packet) }
 
-// Emit sends an event. Arguments are encoded as JSON, a [json.RawMessage] as it
-// is; a []byte becomes an attachment.
+// Emit sends an event. Arguments are encoded as JSON; a [json.RawMessage] is sent
+// unchanged, and a []byte as an attachment.
 func (c *Client) Emit(event string, args ...any) {
 	c.tb.Helper()
 	c.emit("", event, args)
 }
 
-// Ask sends an event that wants an acknowledgement, and returns that.
+// Ask sends an event, waits for its acknowledgement and returns it. It fails the test
+// if none arrives.
 func (c *Client) Ask(event string, args ...any) Event {
 	c.tb.Helper()
 	return c.Post(event, args...)()
 }
 
-// Post is Ask that does not wait: the function that it returns does.
+// Post is like Ask, but only the function that it returns waits.
 func (c *Client) Post(event string, args ...any) func() Event {
 	c.tb.Helper()
 	wait := c.Start(event, args...)
@@ -245,8 +249,8 @@ func (c *Client) Post(event string, args ...any) func() Event {
 	}
 }
 
-// Start is Post whose function returns an error where no acknowledgement comes:
-// where the connection ends before, or DISCONNECT comes.
+// Start is like Post, but the function returns an error if no acknowledgement
+// arrives: after DISCONNECT, the end of the connection, or Timeout.
 func (c *Client) Start(event string, args ...any) func() (Event, error) {
 	c.tb.Helper()
 	c.mu.Lock()
@@ -259,7 +263,7 @@ func (c *Client) Start(event string, args ...any) func() (Event, error) {
 		err = c.await(func() bool {
 			answer, ok = c.acks[id]
 			delete(c.acks, id)
-			return ok || c.kicked
+			return ok || c.disconnected
 		})
 		if err == nil && !ok {
 			err = errEnded
@@ -295,7 +299,7 @@ func (c *Client) emit(id, event string, args []any) {
 	c.Packet(head+c.ns+id+"["+strings.Join(parts, ",")+"]", attachments...)
 }
 
-// Packet sends a packet and the attachments that it announces.
+// Packet sends an Engine.IO packet unchanged, and then the attachments.
 func (c *Client) Packet(text string, attachments ...[]byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -309,8 +313,7 @@ func (c *Client) Packet(text string, attachments ...[]byte) {
 	}
 }
 
-// Next takes the first event with the name that has not been taken, and waits
-// for it.
+// Next waits for an event of that name, and takes and returns the first one.
 func (c *Client) Next(name string) (next Event) {
 	c.tb.Helper()
 	c.wait("event "+name, func() bool {
@@ -326,7 +329,7 @@ func (c *Client) Next(name string) (next Event) {
 	return next
 }
 
-// Events takes all events with the name that have come and have not been taken.
+// Events takes and returns all received events of that name, without waiting.
 func (c *Client) Events(name string) (events []Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -339,8 +342,8 @@ func (c *Client) Events(name string) (events []Event) {
 	return events
 }
 
-// Names returns the names of the events that have come and have not been
-// taken. What the server sent before it answers a ping is among them.
+// Names sends a ping and waits for its answer, so that everything the server sent
+// before has arrived. It returns the names of the events that were not taken.
 func (c *Client) Names() []string {
 	c.tb.Helper()
 	c.Ask("ping")
@@ -354,7 +357,7 @@ func (c *Client) Names() []string {
 	return names
 }
 
-// Clear forgets the events that have come and have not been taken.
+// Clear drops the events that were not taken.
 func (c *Client) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -364,21 +367,21 @@ func (c *Client) Clear() {
 // Disconnected waits for DISCONNECT.
 func (c *Client) Disconnected() {
 	c.tb.Helper()
-	c.wait("DISCONNECT", func() bool { return c.kicked })
+	c.wait("DISCONNECT", func() bool { return c.disconnected })
 }
 
-// Ended waits for the end of the connection and reports whether DISCONNECT came
-// before.
-func (c *Client) Ended() (kicked bool) {
+// Ended waits for the end of the connection and reports whether DISCONNECT was
+// received before.
+func (c *Client) Ended() (disconnected bool) {
 	c.tb.Helper()
-	c.wait("the end of the connection", func() bool { kicked = c.kicked; return c.ended })
-	return kicked
+	c.wait("the end of the connection", func() bool { disconnected = c.disconnected; return c.ended })
+	return disconnected
 }
 
-// Done is closed when the connection has ended.
+// Done returns a channel that is closed when the connection has ended.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// end notes that the connection has ended.
+// end marks the connection as ended.
 func (c *Client) end() {
 	c.update(func() {
 		if !c.ended {
@@ -388,8 +391,8 @@ func (c *Client) end() {
 	})
 }
 
-// wait waits until ok, which is called with the lock held, and fails the test
-// where that can be no more.
+// wait waits until ok returns true, and fails the test if the connection ends before
+// or Timeout passes. ok is called with c.mu held.
 func (c *Client) wait(what string, ok func() bool) {
 	c.tb.Helper()
 	if err := c.await(ok); err != nil {
@@ -413,13 +416,13 @@ func (c *Client) await(ok func() bool) error {
 			c.mu.Lock()
 		case <-timeout.C:
 			c.mu.Lock()
-			return fmt.Errorf("%w; what came is %.1000s", errTimeout, fmt.Sprint(c.events))
+			return fmt.Errorf("%w; events received: %.1000s", errTimeout, fmt.Sprint(c.events))
 		}
 	}
 	return nil
 }
 
-// update changes what is waited for.
+// update calls f with c.mu held and wakes all waits.
 func (c *Client) update(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -455,7 +458,7 @@ func (c *Client) read(r io.Reader) {
 	}
 }
 
-// lockedWriter lets control frames be written between others.
+// lockedWriter writes control frames under Client.writing.
 type lockedWriter struct{ c *Client }
 
 func (w lockedWriter) Write(b []byte) (int, error) {
@@ -477,7 +480,7 @@ func (c *Client) attachment(data []byte) {
 	})
 }
 
-// keep stores an event or an acknowledgement. The lock is held.
+// keep stores an event or an acknowledgement. c.mu must be held.
 func (c *Client) keep(e Event) {
 	switch {
 	case e.Name == "":
@@ -490,9 +493,9 @@ func (c *Client) keep(e Event) {
 }
 
 var (
-	errEnded   = errors.New("raw: the connection has ended")
-	errTimeout = errors.New("raw: it did not come in time")
-	errPacket  = errors.New("raw: the server sent what is not a packet")
+	errEnded   = errors.New("raw: connection ended")
+	errTimeout = errors.New("raw: timed out")
+	errPacket  = errors.New("raw: invalid packet from the server")
 )
 
 func (c *Client) packet(text string) error {
@@ -503,14 +506,14 @@ func (c *Client) packet(text string) error {
 	case len(text) > 1 && (text[:2] == "40" || text[:2] == "44"):
 		c.update(func() { c.connect = text })
 	case len(text) > 1 && text[:2] == "41":
-		c.update(func() { c.kicked = true })
+		c.update(func() { c.disconnected = true })
 	case len(text) > 2 && strings.HasPrefix(text, "4"):
 		return c.message(text)
 	}
 	return nil
 }
 
-// message reads EVENT, ACK and their binary kind.
+// message decodes EVENT, ACK, BINARY_EVENT and BINARY_ACK.
 func (c *Client) message(text string) error {
 	kind, rest, attachments := text[1], text[2:], 0
 	if kind == '5' || kind == '6' {

@@ -21,7 +21,7 @@ type gate struct {
 	close  sync.Once
 }
 
-// dialer returns what opens the client's network connections.
+// dialer returns the dial function for the client's network connections.
 func (c *Client) dialer(opts Options) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial := opts.NetDial
 	if dial == nil {
@@ -40,14 +40,14 @@ func (c *Client) dialer(opts Options) func(ctx context.Context, network, addr st
 	}
 }
 
-// stop ends the reading after the Read that is under way of each connection.
+// stop blocks all further Reads. A Read in progress still returns.
 func (gs *gates) stop() {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	gs.stopped = true
 }
 
-// reset makes the end of the connections a reset, where they are TCP.
+// reset makes Close reset the connections that are TCP.
 func (gs *gates) reset() {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()

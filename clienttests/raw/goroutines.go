@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// Goroutines counts the process's goroutines, without the workers that engineio
-// keeps for the next message, of which there are some, up to 32. It also returns
-// the stacks of all.
+// Goroutines returns the number of goroutines in the process, without idle workers
+// of engineio, of which it keeps up to 32, and the stacks of all goroutines.
 func Goroutines() (n int, stacks string) {
 	b := make([]byte, 16<<20)
 	stacks = string(b[:runtime.Stack(b, true)])

@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// Port returns a port of 127.0.0.1 on which nobody listens, for a server that
-// is to be restarted there. It is below those that systems take for outgoing
-// connections (32768 on Linux): while the server is away its own clients, which
-// try to connect, could get its port, and even be connected to themselves.
+// Port returns a free port of 127.0.0.1, for a server that is restarted on it. It is
+// below the ephemeral ports (from 32768 on Linux): otherwise, while the server is
+// down, a client that tries to reconnect could be given its port and connect to
+// itself.
 func Port() (string, error) {
 	for range 100 {
 		port := strconv.Itoa(10_000 + rand.IntN(20_000))
@@ -24,21 +24,21 @@ func Port() (string, error) {
 	return "", errors.New("raw: no free port")
 }
 
-// Network is a network in memory and the listener of the one server on it.
-// What waits for a TCP connection does not let the time of testing/synctest
-// pass; what waits for one of these does.
+// Network is an in-memory network, and the [net.Listener] of its only server. Unlike
+// TCP connections, its connections let the fake clock of testing/synctest advance
+// while goroutines wait for them.
 type Network struct {
 	conns chan net.Conn
 	done  chan struct{}
 	close sync.Once
 }
 
-// NewNetwork returns a network.
+// NewNetwork returns a new network.
 func NewNetwork() *Network {
 	return &Network{conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// Dial connects to the server, whatever the address.
+// Dial connects to the server and ignores the address.
 func (n *Network) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {

@@ -14,7 +14,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// Transport is what packets travel by.
+// Transport is a transport of Engine.IO.
 type Transport uint8
 
 // The transports.
@@ -26,26 +26,26 @@ const (
 
 func (t Transport) String() string { return [...]string{"websocket", "polling", "upgrade"}[t] }
 
-// separator stands between the packets of a payload.
+// separator separates the packets of a payload.
 const separator = "\x1e"
 
-// polling is a session over HTTP long-polling: one request waits for what comes,
-// another carries what is sent.
+// polling is a session over HTTP long-polling: a goroutine polls, and each packet is
+// sent with its own POST.
 type polling struct {
-	http   *http.Client
-	header http.Header
-	url    string
-	ctx    context.Context // ends with Client.Close
-	cancel context.CancelFunc
-	ended  sync.WaitGroup // the goroutine that polls
-	leave  chan struct{}  // closed to end it after the request under way
+	http        *http.Client
+	header      http.Header
+	url         string
+	ctx         context.Context // ends with Client.Close
+	cancel      context.CancelFunc
+	ended       sync.WaitGroup // the polling goroutine
+	stopPolling chan struct{}  // closed to end polling after the current request
 }
 
-// openPolling opens a session and polls it.
+// openPolling opens a session and starts polling.
 func (c *Client) openPolling(url string, opts Options) error {
 	p := &polling{
 		http:   &http.Client{Transport: &http.Transport{DialContext: c.dialer(opts), DisableCompression: true}},
-		header: opts.Header, url: url + "/socket.io/?EIO=4&transport=polling", leave: make(chan struct{}),
+		header: opts.Header, url: url + "/socket.io/?EIO=4&transport=polling", stopPolling: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	c.polling, c.close = p, p.close
@@ -97,14 +97,14 @@ func (p *polling) send(text string, attachments [][]byte) {
 	for _, a := range attachments {
 		b.WriteString(separator + "b" + base64.StdEncoding.EncodeToString(a))
 	}
-	p.request(http.MethodPost, b) // where it fails the polling ends, too
+	p.request(http.MethodPost, b) // if it fails, polling ends too
 }
 
-// poll takes what comes until the session ends or is upgraded.
+// poll polls until the session ends or is upgraded.
 func (c *Client) poll(p *polling) {
 	for {
 		select {
-		case <-p.leave:
+		case <-p.stopPolling:
 			return
 		default:
 		}
@@ -116,8 +116,8 @@ func (c *Client) poll(p *polling) {
 	}
 }
 
-// payload takes the packets of a payload, and returns false where that is the
-// last.
+// payload handles the packets of a payload. It returns false after a close packet or
+// an invalid one.
 func (c *Client) payload(body string) bool {
 	for packet := range strings.SplitSeq(body, separator) {
 		if text, binary := strings.CutPrefix(packet, "b"); binary {
@@ -133,7 +133,7 @@ func (c *Client) payload(body string) bool {
 	return true
 }
 
-// upgrade takes the session from polling to a WebSocket.
+// upgrade upgrades the session from polling to a WebSocket.
 func (c *Client) upgrade(ctx context.Context, url string, opts Options) error {
 	conn, r, err := c.dial(ctx, url+"&sid="+c.sid, opts)
 	if err != nil {
@@ -143,8 +143,8 @@ func (c *Client) upgrade(ctx context.Context, url string, opts Options) error {
 		conn.Close()
 		return err
 	}
-	close(c.polling.leave)
-	c.polling.ended.Wait() // the server answers the request under way when it has seen the probe
+	close(c.polling.stopPolling)
+	c.polling.ended.Wait() // the server answers the open poll when it receives the probe
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.polling.close()
@@ -153,14 +153,14 @@ func (c *Client) upgrade(ctx context.Context, url string, opts Options) error {
 	return wsutil.WriteClientText(conn, []byte("5"))
 }
 
-// probe asks the server whether the WebSocket works.
+// probe sends the probe of an upgrade and waits for its answer.
 func probe(w io.Writer, r io.Reader) error {
 	if err := wsutil.WriteClientText(w, []byte("2probe")); err != nil {
 		return err
 	}
 	answer, err := wsutil.ReadServerText(readWriter{r, w})
 	if err == nil && string(answer) != "3probe" {
-		err = fmt.Errorf("%w: %.100q for a probe", errPacket, answer)
+		err = fmt.Errorf("%w: probe answered with %.100q", errPacket, answer)
 	}
 	return err
 }

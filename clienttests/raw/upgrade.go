@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MoveToWebSocket upgrades a client of [Polling] now, whatever is being sent to it.
-// url and opts are those that it was connected with. Nothing may be sent meanwhile.
+// MoveToWebSocket upgrades a [Polling] client, also while the server sends to it. url
+// and opts must be those of Connect. The client must not send meanwhile.
 func (c *Client) MoveToWebSocket(url string, opts Options) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()

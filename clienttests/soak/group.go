@@ -12,13 +12,13 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// group is a few users with some devices each, on all transports, in a room of
-// their own. All publish, and notify the next; some leave the room, and more is
-// published; then all go.
+// group runs a round of a few users with some devices each, on every transport, in
+// their own room. All publish updates and notify the next user; some devices leave
+// the room, and more is published; then all disconnect.
 func (r *round) group() {
-	const window = 8 // updates of one publisher that are not acknowledged
+	const window = 8 // unacknowledged updates of a publisher
 	users := make([]string, 2+r.rng.IntN(4))
-	var devices []*device // of each user's first, then the others
+	var devices []*device // the first device of each user, then the others
 	for i := range users {
 		users[i] = fmt.Sprintf("u-%s-%d", r.name, i)
 	}
@@ -30,7 +30,7 @@ func (r *round) group() {
 	}
 	transports, exits := make([]raw.Transport, len(owners)), make([]int, len(owners))
 	for i := range owners {
-		transports[i], exits[i] = raw.Transport(r.rng.IntN(3)), r.rng.IntN(len(ways))
+		transports[i], exits[i] = raw.Transport(r.rng.IntN(3)), r.rng.IntN(len(disconnects))
 	}
 	updates, notes, pause := 10+r.rng.IntN(40), r.rng.IntN(10), time.Duration(r.rng.IntN(8))*time.Millisecond
 	payload := strings.Repeat("x", 1<<r.rng.IntN(13))
@@ -86,26 +86,26 @@ func (r *round) group() {
 	if slow {
 		r.slowReader(devices[0])
 	}
-	r.all(len(devices), func(i int) { ways[exits[i]](devices[i]) })
-	// Who was cut off between two polls is missed only when a ping is due.
+	r.all(len(devices), func(i int) { disconnects[exits[i]](devices[i]) })
+	// The node notices a device that was cut between two polls only at its next ping.
 	r.stragglers.Go(func() {
 		r.soak.round(r.name+"-late", nil, func(r *round) {
 			if silent {
 				r.silence(transports[0])
 			}
 			for _, user := range users {
-				r.gone(user)
+				r.awaitDisconnected(user)
 			}
 		})
 	})
 }
 
-// ways are how a device leaves.
-var ways = []func(*device){
-	func(d *device) { d.Send("41"); d.Close() },              // leaves the namespace
+// disconnects are the ways in which a device disconnects.
+var disconnects = []func(*device){
+	func(d *device) { d.Send("41"); d.Close() },              // DISCONNECT
 	func(d *device) { d.Send("41"); d.Send("1"); d.Close() }, // as the official client does
-	func(d *device) { d.Send("1"); d.Close() },
-	func(d *device) { d.Close() }, // cut off
+	func(d *device) { d.Send("1"); d.Close() },               // close packet
+	func(d *device) { d.Close() },                            // without a packet
 	func(d *device) { d.Reset() },
 }
 
@@ -113,7 +113,7 @@ func update(room string, n int, payload string) map[string]any {
 	return map[string]any{"roomId": room, "type": strconv.Itoa(n), "payload": payload}
 }
 
-// updates takes n updates of each publisher, which must come in order.
+// updates takes n updates of each publisher, which must arrive in order.
 func (d *device) updates(n int, publishers []string) {
 	d.inOrder("update", n, publishers, func(e raw.Event) (from, number string) {
 		var u struct{ From, Type string }
@@ -122,7 +122,7 @@ func (d *device) updates(n int, publishers []string) {
 	})
 }
 
-// notifications takes n notifications of a user, which must come in order.
+// notifications takes n notifications of a user, which must arrive in order.
 func (d *device) notifications(n int, from string) {
 	d.inOrder("notification", n, []string{from}, func(e raw.Event) (from, number string) {
 		var note struct{ From, Title string }
@@ -149,17 +149,17 @@ func (d *device) decode(e raw.Event, into any) {
 	}
 }
 
-// nothing: no update and no notification has come that was not taken.
+// nothing checks that the device has no updates and notifications left.
 func (d *device) nothing() {
 	for _, name := range d.Names() {
 		if name == "update" || name == "notification" {
-			d.r.Fatalf("%s got a %s too many", d.user, name)
+			d.r.Fatalf("%s got an unexpected %s", d.user, name)
 		}
 	}
 	d.Clear()
 }
 
-// slowReader: who stops reading is disconnected, when enough waits for it.
+// slowReader checks that a client that stops reading is disconnected.
 func (r *round) slowReader(publisher *device) {
 	const most = 2000
 	room, slow := r.name+"-slow", r.name+"-slow"
@@ -179,19 +179,19 @@ func (r *round) slowReader(publisher *device) {
 			return
 		}
 	}
-	r.Fatalf("after %d updates who does not read is connected", most)
+	r.Fatalf("a client that does not read is connected after %d updates", most)
 }
 
-// silence: who answers no ping is disconnected.
+// silence checks that a client that answers no ping is disconnected.
 func (r *round) silence(transport raw.Transport) {
 	d := r.connect(r.name, transport)
 	d.Stop()
-	r.gone(r.name)
+	r.awaitDisconnected(r.name)
 	d.Close()
 }
 
-// gone waits until the node does not know the user.
-func (r *round) gone(user string) {
+// awaitDisconnected waits until the user is disconnected from the node.
+func (r *round) awaitDisconnected(user string) {
 	var err error
 	if !eventually(func() bool {
 		var there bool
@@ -202,11 +202,12 @@ func (r *round) gone(user string) {
 	}
 }
 
-// residents stay as long as the load does, and hear an update now and then.
+// residents connects clients that stay for the whole load and receive an update now
+// and then.
 func (r *round) residents(ctx context.Context) {
-	const crowd, every = 15, 200 * time.Millisecond
-	devices := make([]*device, crowd)
-	r.all(crowd, func(i int) {
+	const count, every = 15, 200 * time.Millisecond
+	devices := make([]*device, count)
+	r.all(count, func(i int) {
 		devices[i] = r.connect("resident-"+strconv.Itoa(i), raw.Transport(i%3))
 		devices[i].ask("join-room", r.name)
 	})

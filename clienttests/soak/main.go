@@ -1,15 +1,16 @@
-// Command soak runs a node for a long time, while clients on all transports
-// come, talk to each other and leave, politely or not, and checks that each gets
-// exactly what it should, in order. When they have gone, the node must need what
-// it needed before: heap, resident memory, goroutines and descriptors.
+// Command soak runs a node for a long time while clients on every transport connect,
+// send to each other and disconnect in different ways. It checks that each client
+// receives exactly what it should, in order, and that afterwards the node uses no
+// more heap, resident memory, goroutines and file descriptors than before.
 //
-// The node is a process of its own, which runs what command puente runs, and
-// tells what it needs when asked (see serve); or it is that command, as it was
-// built, of which only descriptors and resident memory are known. Before the first measurement the
-// same clients warm it up, so that what it keeps for the next ones is there.
+// The node is a child process that runs the same server as command puente and reports
+// its resources when asked (see serve). With -puente it is an executable of command
+// puente, of which only descriptors and resident memory can be measured. The same
+// clients warm the node up before the first measurement, so that its caches and pools
+// are filled.
 //
-// It exits with 1 where anything was wrong, and prints the seed, which repeats
-// what clients choose, though not how they interleave.
+// It exits with 1 if any check fails. It prints its seed, which repeats the clients'
+// choices but not their interleaving.
 package main
 
 import (
@@ -23,8 +24,8 @@ import (
 	"time"
 )
 
-// heapSlack is by how many bytes the heap may have grown at the end: tables keep
-// the size of the greatest crowd, and that is chance.
+// heapSlack is by how many bytes the heap may grow: tables do not shrink below the
+// largest number of clients at once, which varies.
 const heapSlack = 1 << 20
 
 func main() {
@@ -40,11 +41,11 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "repeats what clients choose")
-	duration := flags.Duration("duration", 10*time.Minute, "how long it runs, after a warm-up")
-	groups := flags.Int("groups", 12, "groups of clients at once, some ten clients each")
-	resident := flags.Int64("resident", 10, "by how many `MiB` the resident memory may have grown at the end")
-	puente := flags.String("puente", "", "soak this `executable` of command puente; what only a process itself can tell, heap and goroutines, is then not known")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "random seed of the clients' choices")
+	duration := flags.Duration("duration", 10*time.Minute, "duration of the run, after the warm-up")
+	groups := flags.Int("groups", 12, "number of concurrent groups, of about ten clients each")
+	resident := flags.Int64("resident", 10, "`MiB` by which the resident memory may grow")
+	puente := flags.String("puente", "", "test this `executable` of command puente, without measuring heap and goroutines")
 	if flags.Parse(args) != nil || flags.NArg() > 0 || *groups < 1 {
 		return 2
 	}
@@ -61,12 +62,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stdout, "seed %d, %d groups, %v\n", *seed, *groups, *duration)
 	s.whole(ctx, *duration, *resident<<20)
 	if err := n.stop(); err != nil {
-		s.violation("the node's end", "%v", err)
+		s.violation("stop", "%v", err)
 	}
 	return s.verdict()
 }
 
-// whole is the warm-up and the soak.
+// whole runs the warm-up and the soak, and compares the node's resources.
 func (s *soak) whole(ctx context.Context, duration time.Duration, residentSlack int64) {
 	s.load(ctx, 1, min(duration/4, 30*time.Second), 10*time.Second)
 	before, ok := s.emptied("before")
@@ -85,22 +86,23 @@ func (s *soak) whole(ctx context.Context, duration time.Duration, residentSlack 
 	s.compare("descriptors", int64(before.Descriptors), int64(after.Descriptors), 0, 1, "")
 	s.compare("resident memory", before.Resident, after.Resident, residentSlack, 1<<10, " KiB")
 	if ctx.Err() != nil {
-		s.violation("the end", "interrupted")
+		s.violation("end", "interrupted")
 	}
 }
 
-// compare prints what became of a figure.
+// compare prints a figure before and after, and adds a violation if it has grown by
+// more than slack.
 func (s *soak) compare(what string, before, after, slack, unit int64, name string) {
 	verdict := "ok  "
 	if after > before+slack {
 		verdict = "FAIL"
-		s.violation("the end", "%s: %d%s became %d%s", what, before/unit, name, after/unit, name)
+		s.violation("end", "%s: %d%s became %d%s", what, before/unit, name, after/unit, name)
 	}
 	fmt.Fprintf(s.out, "%s  %-16s %7d%s became %d%s, at most %d%s allowed\n",
 		verdict, what, before/unit, name, after/unit, name, (before+slack)/unit, name)
 }
 
-// verdict prints what went wrong, and returns the exit code.
+// verdict prints the violations and a summary, and returns the exit code.
 func (s *soak) verdict() int {
 	const most = 20
 	s.mu.Lock()

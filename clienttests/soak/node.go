@@ -24,12 +24,12 @@ import (
 const (
 	secret = "the secret of the soak: 32 bytes and more"
 	apiKey = "the key of the soak, long enough for one"
-	// patience bounds what must come. No right result depends on it.
-	patience = 60 * time.Second
+	// waitTimeout bounds every wait. No correct result depends on its value.
+	waitTimeout = 60 * time.Second
 )
 
-// environment of the node: limits on, set high, and pings often, so that who
-// falls silent is noticed several times in a run.
+// environment is the node's configuration: all limits are set, but high, and pings are
+// frequent, so that silent clients are noticed several times in a run.
 var environment = []string{
 	"HTTP_HOST=127.0.0.1", "HTTP_PORT=0", "NODE_ENV=production", "LOG_LEVEL=error",
 	"JWT_SECRET=" + secret, "API_KEY=" + apiKey, "SHUTDOWN_TIMEOUT=8000",
@@ -38,17 +38,16 @@ var environment = []string{
 	"WS_MAX_HANDSHAKES_PER_ADDRESS=100000",
 }
 
-// node is a node in a process of its own. Its methods are safe for concurrent
-// use.
+// node is a node in a child process. Its methods are safe for concurrent use.
 type node struct {
 	url    string
 	cmd    *exec.Cmd
 	asking sync.Mutex
-	stdin  io.WriteCloser // nil of an executable, which cannot be asked
+	stdin  io.WriteCloser // nil for an executable, which cannot be asked
 	stdout *bufio.Reader
 }
 
-// startExecutable starts command puente as it is built.
+// startExecutable starts an executable of command puente.
 func startExecutable(path string, log io.Writer) (*node, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +62,7 @@ func startExecutable(path string, log io.Writer) (*node, error) {
 		return nil, err
 	}
 	if !eventually(func() bool {
-		_, err = n.crowd()
+		_, err = n.counts()
 		return err == nil
 	}) {
 		return nil, errors.Join(err, n.stop())
@@ -94,13 +93,13 @@ func startNode(log io.Writer) (*node, error) {
 	if err != nil {
 		n.cmd.Process.Kill()
 		n.cmd.Wait()
-		return nil, fmt.Errorf("the node says no address: %w", err)
+		return nil, fmt.Errorf("reading the node's address: %w", err)
 	}
 	n.url = strings.TrimSpace(line)
 	return n, nil
 }
 
-// stop has the node drain, and returns how it ended.
+// stop makes the node drain and exit, and returns an error unless it exits with 0.
 func (n *node) stop() error {
 	if n.stdin == nil {
 		return errors.Join(n.cmd.Process.Signal(syscall.SIGTERM), n.cmd.Wait())
@@ -110,10 +109,10 @@ func (n *node) stop() error {
 	return n.cmd.Wait()
 }
 
-// ask asks a question.
+// ask sends a question to the node and returns its figures.
 func (n *node) ask(question string) (f figures, err error) {
 	if n.stdin == nil {
-		return needs(strconv.Itoa(n.cmd.Process.Pid))
+		return usage(strconv.Itoa(n.cmd.Process.Pid))
 	}
 	n.asking.Lock()
 	defer n.asking.Unlock()
@@ -127,12 +126,12 @@ func (n *node) ask(question string) (f figures, err error) {
 	return f, json.Unmarshal(line, &f)
 }
 
-// crowd is who is there.
-type crowd struct{ ActiveConnections, ConnectedUsers, Rooms int }
+// counts is the part of the node's statistics that must be zero at the end.
+type counts struct{ ActiveConnections, ConnectedUsers, Rooms int }
 
-func (n *node) crowd() (c crowd, err error) { return c, n.get("/api/ws/stats", &c) }
+func (n *node) counts() (c counts, err error) { return c, n.get("/api/ws/stats", &c) }
 
-// connected reports whether the user is there.
+// connected reports whether the user has a connected device.
 func (n *node) connected(user string) (bool, error) {
 	var answer struct{ Connected bool }
 	err := n.get("/api/ws/users/"+user, &answer)
@@ -145,7 +144,7 @@ func (n *node) get(path string, into any) error {
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+apiKey)
-	r.Close = true // a connection that stays would count as the node's
+	r.Close = true // a kept connection would count among the node's descriptors
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err

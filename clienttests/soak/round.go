@@ -9,18 +9,18 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// round is one life of a group, and stands for a test to package raw.
+// round is a round of a group. It implements [raw.TB].
 type round struct {
 	*soak
 	name string
-	rng  *rand.Rand // of the goroutine that runs the round
+	rng  *rand.Rand // used by the goroutine that runs the round
 
 	mu       sync.Mutex
 	cleanups []func()
 	failed   bool
 }
 
-// round runs a round and closes what it leaves.
+// round runs a round, and then its cleanups.
 func (s *soak) round(name string, rng *rand.Rand, run func(*round)) {
 	r := &round{soak: s, name: name, rng: rng}
 	var done sync.WaitGroup
@@ -31,18 +31,18 @@ func (s *soak) round(name string, rng *rand.Rand, run func(*round)) {
 	}
 }
 
-// Helper is there for package raw.
+// Helper implements [raw.TB].
 func (r *round) Helper() {}
 
-// Cleanup has f called when the round is over.
+// Cleanup registers f to be called at the end of the round.
 func (r *round) Cleanup(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cleanups = append(r.cleanups, f)
 }
 
-// Fatalf is a violation, and ends the goroutine, which must be the round's or
-// one of all's.
+// Fatalf adds a violation and ends the goroutine, which must be the round's or one
+// of all's.
 func (r *round) Fatalf(format string, args ...any) {
 	r.mu.Lock()
 	r.failed = true
@@ -51,7 +51,8 @@ func (r *round) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// all calls f with 0 to n-1 at once, and ends the goroutine where one failed.
+// all calls f concurrently with 0 to n-1 and waits. If a call has failed, it ends the
+// goroutine.
 func (r *round) all(n int, f func(i int)) {
 	var done sync.WaitGroup
 	for i := range n {
@@ -93,7 +94,7 @@ type answer struct {
 
 func (d *device) parse(e raw.Event) (a answer) {
 	if err := json.Unmarshal([]byte(e.Arg(0)), &a); err != nil || !a.Success {
-		d.r.Fatalf("%s was answered %s", d.user, e.Arg(0))
+		d.r.Fatalf("%s received the answer %s", d.user, e.Arg(0))
 	}
 	return a
 }

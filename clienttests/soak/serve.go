@@ -16,17 +16,17 @@ import (
 	"github.com/puente-io/puente/server/config"
 )
 
-// serveArg makes this program a node.
+// serveArg is the argument that makes this program run a node.
 const serveArg = "serve"
 
-// Questions that a node answers, a line each.
+// Questions that a node answers, one per line.
 const (
-	askNow     = "now"     // what it needs
-	askSettled = "settled" // the same when all that is free has been given back
+	askNow     = "now"     // its figures
+	askSettled = "settled" // its figures after a collection that returns free memory
 )
 
-// figures are what a node needs. Of an executable heap and goroutines are not
-// known, and 0.
+// figures are the resources that a node uses. Heap and goroutines of an executable
+// are unknown, and 0.
 type figures struct {
 	Heap        int64 // bytes in use
 	Resident    int64 // bytes
@@ -42,9 +42,8 @@ func (f figures) String() string {
 		float64(f.Heap)/(1<<20), float64(f.Resident)/(1<<20), f.Goroutines, f.Descriptors)
 }
 
-// serve is command puente, with the environment for configuration, that prints
-// its address and then answers questions until stdin ends, which stops it. It
-// returns the exit code.
+// serve runs a node, configured by the environment. It prints the node's URL, and
+// answers questions until stdin ends, which stops the node. It returns the exit code.
 func serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -59,7 +58,7 @@ func serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintln(stdout, "http://"+srv.Addr().String())
-	go func() { // ends with stdin, at the latest with the process
+	go func() { // ends with stdin
 		defer cancel()
 		answers := json.NewEncoder(stdout)
 		for lines := bufio.NewScanner(stdin); lines.Scan(); {
@@ -80,14 +79,14 @@ func serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measure says what this process needs.
+// measure returns the figures of this process.
 func measure(settled bool) (f figures, err error) {
 	if settled {
 		runtime.GC()
-		debug.FreeOSMemory() // collects once more: what pools keep goes with the second
+		debug.FreeOSMemory() // collects again: the second collection empties sync.Pools
 	}
-	f, err = needs("self")
-	f.Descriptors-- // one was the directory
+	f, err = usage("self")
+	f.Descriptors-- // the directory that usage reads
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	f.Heap = int64(m.HeapAlloc)
@@ -95,8 +94,8 @@ func measure(settled bool) (f figures, err error) {
 	return f, err
 }
 
-// needs says what the system knows of a process.
-func needs(pid string) (f figures, err error) {
+// usage returns what the system reports about a process.
+func usage(pid string) (f figures, err error) {
 	open, err := os.ReadDir("/proc/" + pid + "/fd")
 	if err != nil {
 		return f, err

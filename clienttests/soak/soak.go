@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// soak is a node, its clients, and what went wrong.
+// soak is a node, its clients, and the violations.
 type soak struct {
 	node   *node
 	seed   uint64
 	groups int
 	out    io.Writer
 	began  time.Time
-	// settling is how long an empty node has to come to rest: longer than a window
-	// of the rate limit.
+	// settling is how long an empty node may take to release its resources: longer
+	// than a window of the rate limit.
 	settling time.Duration
 
-	stragglers sync.WaitGroup // that wait for what the node notices late
+	stragglers sync.WaitGroup // goroutines that wait for disconnects that the node notices late
 
 	rounds, connections, deliveries atomic.Int64
 
@@ -35,8 +35,8 @@ func (s *soak) violation(where, format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf("%v, %s: %s", s.elapsed(), where, fmt.Sprintf(format, args...)))
 }
 
-// load runs the groups, each a round after the other, and the residents, and
-// prints a line every so often. phase tells one load from another.
+// load runs the groups, each of which repeats its rounds, and the residents for the
+// duration, and prints a line at every interval. phase is part of the names and seeds.
 func (s *soak) load(ctx context.Context, phase int, duration, every time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
@@ -65,8 +65,8 @@ func (s *soak) load(ctx context.Context, phase int, duration, every time.Duratio
 	s.stragglers.Wait()
 }
 
-// longestRest is the most that a group waits before its next round: at the
-// default number of groups a node of one core has time to spare.
+// longestRest bounds how long a group waits before its next round. With it and the
+// default number of groups a single core is not fully used.
 const longestRest = 3 * time.Second
 
 func rest(ctx context.Context, d time.Duration) {
@@ -76,12 +76,12 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// line prints how it goes.
+// line prints the progress.
 func (s *soak) line() {
 	f, err := s.node.ask(askNow)
-	c, err2 := s.node.crowd()
+	c, err2 := s.node.counts()
 	if err != nil || err2 != nil {
-		s.violation("line", "the node does not answer: %v, %v", err, err2)
+		s.violation("progress", "the node does not answer: %v, %v", err, err2)
 		return
 	}
 	s.mu.Lock()
@@ -91,18 +91,18 @@ func (s *soak) line() {
 		s.elapsed(), s.rounds.Load(), s.connections.Load(), c.ActiveConnections, s.deliveries.Load(), wrong, f)
 }
 
-// emptied waits until everybody has gone, and returns what the node then needs.
+// emptied waits until no client is connected, and returns the node's figures.
 func (s *soak) emptied(when string) (f figures, ok bool) {
-	var c crowd
+	var c counts
 	var err error
 	if !eventually(func() bool {
-		c, err = s.node.crowd()
-		return err != nil || c == crowd{}
+		c, err = s.node.counts()
+		return err != nil || c == counts{}
 	}) || err != nil {
-		s.violation(when, "the node keeps %+v, %v", c, err)
+		s.violation(when, "the node still counts %+v, %v", c, err)
 		return f, false
 	}
-	// Goroutines and descriptors of the last connections end a little later.
+	// Goroutines and descriptors of the last connections are released a little later.
 	var least figures
 	deadline := time.Now().Add(s.settling)
 	for first := true; time.Now().Before(deadline); first = false {
@@ -116,13 +116,13 @@ func (s *soak) emptied(when string) (f figures, ok bool) {
 		least = figures{min(least.Heap, f.Heap), min(least.Resident, f.Resident), min(least.Goroutines, f.Goroutines), min(least.Descriptors, f.Descriptors)}
 		time.Sleep(500 * time.Millisecond)
 	}
-	fmt.Fprintf(s.out, "%6v  %s, nobody there: %v\n", s.elapsed(), when, least)
+	fmt.Fprintf(s.out, "%6v  %s, no clients: %v\n", s.elapsed(), when, least)
 	return least, true
 }
 
-// eventually waits until cond holds, and reports whether it ever did.
+// eventually waits until cond holds. It returns false if it does not within waitTimeout.
 func eventually(cond func() bool) bool {
-	for end := time.Now().Add(patience); !cond(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(waitTimeout); !cond(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}

@@ -23,7 +23,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("takes some 20 s")
 	}
 	var out bytes.Buffer
-	// The memory of the race detector is its own affair.
+	// The race detector needs much memory.
 	code := run(t.Context(), []string{"-duration", "2s", "-groups", "3", "-seed", "1", "-resident", "500"}, &out, os.Stderr)
 	t.Log(out.String())
 	if code != 0 || !strings.HasSuffix(out.String(), "0 violations: PASS\n") {
@@ -31,7 +31,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatAreWrong(t *testing.T) {
+func TestInvalidArguments(t *testing.T) {
 	for _, args := range []string{"now", "-groups 0", "-duration x"} {
 		if code := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); code != 2 {
 			t.Errorf("%s: exit code %d, want 2", args, code)
@@ -39,8 +39,8 @@ func TestArgumentsThatAreWrong(t *testing.T) {
 	}
 }
 
-// A connection that the node keeps is noticed, and ends the run with 1.
-func TestLeaksAreNoticed(t *testing.T) {
+// A connection that stays open is a violation, and the exit code is 1.
+func TestLeaksAreViolations(t *testing.T) {
 	n, err := startNode(os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func TestLeaksAreNoticed(t *testing.T) {
 	}
 }
 
-// What a client misses is a violation.
-func TestLossIsNoticed(t *testing.T) {
+// An update that a client does not receive is a violation.
+func TestLossIsAViolation(t *testing.T) {
 	n, err := startNode(os.Stderr)
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// bursts: much is published at once to members of all transports on both nodes,
-// of whom some read slowly or pause. All get all of it.
+// bursts publishes a burst to members on every transport and both nodes, of which some
+// read slowly or pause. All receive all of it.
 func bursts(b *round) {
 	x := []burst.Burst{
 		{Publishers: 2, Messages: 2000, Size: 500, Members: 30, Paused: 3, Pause: time.Second},
@@ -28,15 +28,15 @@ func bursts(b *round) {
 	}
 	x.Publish, x.Room, x.Token, x.Window, x.Timeout = b.cluster.node(0).url, b.name, b.token, 16, time.Minute
 	burst.Run(b, x)
-	b.gone(b.name)
+	b.awaitGone(b.name)
 }
 
-// memoryBound is what a node of largeBursts may need: its queues are bounded by
-// 256 MiB, and Go's collector lets the heap grow to twice of what is in use.
+// memoryBound is the memory that a node of largeBursts may use: its queues are bounded
+// by 256 MiB, and Go's collector lets the heap grow to twice what is in use.
 const memoryBound = 640 << 20
 
-// largeBursts runs the binary, alone and as two nodes over one Redis, and publishes
-// 1 and 10 MB to 1,000 members and 100 MB to 50. It returns the exit code.
+// largeBursts runs the binary as a single node and as two nodes over Redis, and
+// publishes 1 and 10 MB to 1,000 members and 100 MB to 50. It returns the exit code.
 func largeBursts(puente string, stdout, stderr io.Writer) int {
 	failed := false
 	for _, nodes := range []int{1, 2} {
@@ -61,7 +61,7 @@ func largeBursts(puente string, stdout, stderr io.Writer) int {
 				res.Published.Round(time.Millisecond), res.Took.Round(time.Millisecond), c.memory())
 			for i, bytes := range c.peaks() {
 				if bytes > memoryBound {
-					b.do(func() { b.Fatalf("node %d needed %d bytes", i, bytes) })
+					b.do(func() { b.Fatalf("node %d used %d bytes", i, bytes) })
 				}
 			}
 		}
@@ -84,7 +84,7 @@ func largeBursts(puente string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// processes are nodes of the binary.
+// processes are nodes that run the binary.
 type processes struct {
 	puente string
 	urls   []string
@@ -137,8 +137,8 @@ func (c *processes) start(b *round, n int) {
 	}
 }
 
-// peaks are the greatest sizes that the nodes have had in memory, in bytes; none if
-// the system does not say.
+// peaks returns the peak resident memory of each node in bytes, or nothing if the
+// system does not report it.
 func (c *processes) peaks() (sizes []int) {
 	if runtime.GOOS != "linux" {
 		return nil

@@ -10,15 +10,14 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// client is a device on a node.
+// client is a connection to a node.
 type client struct {
 	*raw.Client
 	b    *round
 	node *node
 }
 
-// connect opens a connection on node i: of the user, or of nobody where that is
-// empty.
+// connect opens a connection to node i as the user, or without a token if user is "".
 func (b *round) connect(i int, user string) *client { return b.connectTo(b.cluster.node(i), user) }
 
 func (b *round) connectTo(n *node, user string) *client {
@@ -42,7 +41,7 @@ func (b *round) token(user string) string {
 	return text
 }
 
-// update reads who has published an update, and its number.
+// update returns the publisher and the number of an update.
 func (b *round) update(e raw.Event) (from string, number int) {
 	var u struct{ From, Type string }
 	err := json.Unmarshal([]byte(e.Arg(0)), &u)
@@ -55,20 +54,21 @@ func (b *round) update(e raw.Event) (from string, number int) {
 	return u.From, number
 }
 
-// went waits until the node has noticed that the client has gone, and checks why.
-func (c *client) went(reasons ...string) { c.b.went(c.node, c.ID(), reasons...) }
+// awaitReason waits until the node has noticed the client's disconnection, and checks its
+// reason.
+func (c *client) awaitReason(reasons ...string) { c.b.awaitReason(c.node, c.ID(), reasons...) }
 
-func (b *round) went(n *node, id string, reasons ...string) {
+func (b *round) awaitReason(n *node, id string, reasons ...string) {
 	if !eventually(func() bool { return n.reason(id) != "" }) {
-		b.Fatalf("the node does not notice that %s has gone", id)
+		b.Fatalf("the node does not notice that %s has disconnected", id)
 	}
 	if got := n.reason(id); !slices.Contains(reasons, got) {
-		b.Errorf("%s has gone for the reason %q, want %q", id, got, reasons)
+		b.Errorf("%s disconnected with reason %q, want %q", id, got, reasons)
 	}
 }
 
-// The reasons. A connection that is cut off while it is written to, or reset, is
-// noticed as the one or the other.
+// The expected reasons. If a connection is reset, or closed while it is written to,
+// either reason of cut is possible.
 var (
 	closed  = []string{"transport close"}
 	cut     = []string{"transport close", "transport error"}
@@ -101,8 +101,9 @@ func (c *client) ask(event string, arg any) answer {
 	return a
 }
 
-// together waits until every client, which are in the room, sees n users there.
-func (b *round) together(room string, n int, clients ...*client) {
+// awaitMembers waits until every client sees n users in the room. The clients must be
+// members.
+func (b *round) awaitMembers(room string, n int, clients ...*client) {
 	for _, c := range clients {
 		if !eventually(func() bool { return c.ask("join-room", room).Total == n }) {
 			b.Fatalf("%d users in %s, want %d", c.ask("join-room", room).Total, room, n)
@@ -114,8 +115,8 @@ func (c *client) publish(room string, number int, payload string) {
 	c.ask("publish-update", map[string]any{"roomId": room, "type": fmt.Sprint(number), "payload": payload})
 }
 
-// updates takes n updates of each publisher, which must come in order, and no
-// more.
+// updates takes n updates of each publisher, which must arrive in order, and checks
+// that there are no more.
 func (c *client) updates(n int, publishers ...string) {
 	next := make(map[string]int)
 	for range n * len(publishers) {
@@ -130,8 +131,7 @@ func (c *client) updates(n int, publishers ...string) {
 	}
 }
 
-// leave ends the connections in the ways that a client may, and checks how the
-// nodes took it.
+// leave disconnects the clients in random ways, and checks the reasons on the nodes.
 func (b *round) leave(clients ...*client) {
 	want := make([][]string, len(clients))
 	for i, c := range clients {
@@ -151,21 +151,21 @@ func (b *round) leave(clients ...*client) {
 		}
 	}
 	for i, c := range clients {
-		c.went(want[i]...)
+		c.awaitReason(want[i]...)
 		c.Close()
 	}
 }
 
-// gone waits until no node knows the users or has anybody in the room.
-func (b *round) gone(room string, users ...string) { b.goneFrom(b.cluster, room, users...) }
+// awaitGone waits until, on every node, the users are disconnected and the room is empty.
+func (b *round) awaitGone(room string, users ...string) { b.awaitGoneFrom(b.cluster, room, users...) }
 
-func (b *round) goneFrom(c *cluster, room string, users ...string) {
+func (b *round) awaitGoneFrom(c *cluster, room string, users ...string) {
 	for i, n := range c.nodes {
 		if !eventually(func() bool {
 			_, total := n.Service().UsersInRoom(room, 1)
 			return total == 0 && !slices.ContainsFunc(users, n.Service().IsUserConnected)
 		}) {
-			b.Fatalf("node %d still knows somebody of %s", i, room)
+			b.Fatalf("node %d still has users of %s", i, room)
 		}
 	}
 }

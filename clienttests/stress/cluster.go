@@ -18,20 +18,20 @@ import (
 
 const (
 	secret = "the secret of the stress: 32 bytes"
-	// patience bounds what must come. No right result depends on it.
-	patience = 20 * time.Second
+	// waitTimeout bounds every wait. No correct result depends on its value.
+	waitTimeout = 20 * time.Second
 )
 
-// cluster is the nodes and their Redis.
+// cluster is nodes and their Redis.
 type cluster struct {
 	nodes []*node
-	redis *redis // nil where there is none
+	redis *redis // nil if redis-server is not installed
 }
 
-// redis is a redis-server on a port of its own.
+// redis is a redis-server on its own port.
 type redis struct {
 	path, port string
-	cmd        *exec.Cmd // nil while it is away
+	cmd        *exec.Cmd // nil while it is down
 }
 
 type node struct {
@@ -41,7 +41,7 @@ type node struct {
 	ran       chan error
 
 	mu      sync.Mutex
-	reasons map[string]string // why sockets have gone, by id
+	reasons map[string]string // of disconnections, by socket id
 }
 
 func startCluster() (_ *cluster, err error) {
@@ -74,7 +74,7 @@ func startCluster() (_ *cluster, err error) {
 	return c, nil
 }
 
-// degraded reports whether a node is cut off now, whatever it has missed before.
+// degraded reports whether any node is cut off from the cluster now; earlier losses do not count.
 func (c *cluster) degraded() bool { return slices.ContainsFunc(c.nodes, (*node).degraded) }
 
 func (n *node) degraded() bool {
@@ -82,7 +82,7 @@ func (n *node) degraded() bool {
 	return d != nil && !d.Connected
 }
 
-// newRedis chooses the port.
+// newRedis returns a redis with a free port. It does not start it.
 func newRedis(path string) (*redis, error) {
 	port, err := raw.Port()
 	return &redis{path: path, port: port}, err
@@ -131,7 +131,7 @@ func startNode(redisURL string) (*node, error) {
 		reasons: make(map[string]string),
 	}
 	ns := srv.SocketIO().Namespace("/")
-	ns.Use(dawdle)
+	ns.Use(delay)
 	ns.OnDisconnect(func(s *socketio.Socket, reason socketio.Reason) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -141,15 +141,15 @@ func startNode(redisURL string) (*node, error) {
 	return n, nil
 }
 
-// dawdle is a middleware that takes its time where the client asks for it.
-func dawdle(ctx context.Context, s *socketio.Socket) error {
-	var auth struct{ Dawdle int } // milliseconds
-	if s.Handshake().Auth.Decode(&auth) != nil || auth.Dawdle == 0 {
+// delay is middleware that waits for as long as the client's auth payload says.
+func delay(ctx context.Context, s *socketio.Socket) error {
+	var auth struct{ Delay int } // milliseconds
+	if s.Handshake().Auth.Decode(&auth) != nil || auth.Delay == 0 {
 		return nil
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(time.Duration(auth.Dawdle) * time.Millisecond):
+	case <-time.After(time.Duration(auth.Delay) * time.Millisecond):
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (n *node) stop() error {
 	return <-n.ran
 }
 
-// reason is why the socket has gone, "" as long as it has not.
+// reason returns the reason of a socket's disconnection, or "" if it is connected.
 func (n *node) reason(id string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -176,7 +176,7 @@ func (c *cluster) stop() (err error) {
 	return err
 }
 
-// node returns node i, and again the first after the last.
+// node returns node i modulo the number of nodes.
 func (c *cluster) node(i int) *node { return c.nodes[i%len(c.nodes)] }
 
 func token(user string) (string, error) {
@@ -186,9 +186,9 @@ func token(user string) (string, error) {
 	})
 }
 
-// eventually waits until cond holds, and reports whether it ever did.
+// eventually waits until cond holds. It returns false if it does not within waitTimeout.
 func eventually(cond func() bool) bool {
-	for end := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(waitTimeout); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}

@@ -19,11 +19,12 @@ import (
 	"github.com/puente-io/puente/server/config"
 )
 
-// nodeVariable makes this program a node instead of a stress.
+// nodeVariable is the environment variable that makes this program run a node.
 const nodeVariable = "PUENTE_STRESS_NODE"
 
-// runNode is a node as a process of its own, which can be killed. It ends when its
-// standard input does, so that it does not outlive the stress.
+// runNode runs a node, in a child process that can be killed, and returns the exit
+// code. The node also ends when its standard input does, so that it does not outlive
+// its parent.
 func runNode() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
@@ -43,16 +44,16 @@ func runNode() int {
 	return 0
 }
 
-// fleet is three nodes, each a process of its own with a way of its own to Redis.
+// fleet is three nodes, each a child process with its own link to Redis.
 type fleet struct {
 	redis   *redis
 	adapter string
 	nodes   []*process
 }
 
-// process is a node, and the way to Redis that it has.
+// process is a node and its link to Redis.
 type process struct {
-	way   *way
+	link  *link
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	url   string
@@ -72,11 +73,11 @@ func startFleet(path, adapter string) (_ *fleet, err error) {
 		return f, err
 	}
 	for range 3 {
-		w, err := newWay("127.0.0.1:" + f.redis.port)
+		w, err := newLink("127.0.0.1:" + f.redis.port)
 		if err != nil {
 			return f, err
 		}
-		p := &process{way: w}
+		p := &process{link: w}
 		f.nodes = append(f.nodes, p)
 		if err := f.start(p); err != nil {
 			return f, err
@@ -85,7 +86,7 @@ func startFleet(path, adapter string) (_ *fleet, err error) {
 	return f, nil
 }
 
-// start starts a node's process, and returns when it is ready.
+// start starts a node's process and waits until it is ready.
 func (f *fleet) start(p *process) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -93,7 +94,7 @@ func (f *fleet) start(p *process) error {
 	}
 	p.cmd = exec.Command(self)
 	p.cmd.Env = append(os.Environ(), nodeVariable+"=1", "HTTP_HOST=127.0.0.1", "HTTP_PORT=0", "JWT_SECRET="+secret, "LOG_LEVEL=error",
-		"WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=4000", "REDIS_URL=redis://"+p.way.listener.Addr().String(), "REDIS_ADAPTER="+f.adapter)
+		"WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=4000", "REDIS_URL=redis://"+p.link.listener.Addr().String(), "REDIS_ADAPTER="+f.adapter)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -107,7 +108,7 @@ func (f *fleet) start(p *process) error {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("a node says no address: %w", err)
+		return fmt.Errorf("reading a node's address: %w", err)
 	}
 	p.url = strings.TrimSpace(line)
 	return p.awaitReady()
@@ -124,12 +125,12 @@ func (p *process) awaitReady() error {
 		body, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode == http.StatusOK && !strings.Contains(string(body), "degraded")
 	}) {
-		return errors.New("a node does not become ready")
+		return errors.New("a node is not ready")
 	}
 	return nil
 }
 
-// kill ends the process as kill -9 does.
+// kill ends the process with SIGKILL.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
 	p.stdin.Close()
@@ -141,7 +142,7 @@ func (f *fleet) stop() {
 		if p.cmd != nil && p.cmd.Process != nil {
 			p.kill()
 		}
-		p.way.close()
+		p.link.close()
 	}
 	if f.redis != nil {
 		f.redis.kill()
@@ -149,8 +150,8 @@ func (f *fleet) stop() {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// way is a node's way to Redis, which can be cut.
-type way struct {
+// link is a TCP proxy between a node and Redis, which can be cut.
+type link struct {
 	listener net.Listener
 	to       string
 	running  sync.WaitGroup
@@ -160,17 +161,17 @@ type way struct {
 	conns map[net.Conn]bool
 }
 
-func newWay(to string) (*way, error) {
+func newLink(to string) (*link, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	w := &way{listener: l, to: to, conns: make(map[net.Conn]bool)}
+	w := &link{listener: l, to: to, conns: make(map[net.Conn]bool)}
 	w.running.Go(w.accept)
 	return w, nil
 }
 
-func (w *way) accept() {
+func (w *link) accept() {
 	for {
 		client, err := w.listener.Accept()
 		if err != nil {
@@ -190,7 +191,7 @@ func (w *way) accept() {
 	}
 }
 
-func (w *way) add(conns ...net.Conn) bool {
+func (w *link) add(conns ...net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range conns {
@@ -203,7 +204,7 @@ func (w *way) add(conns ...net.Conn) bool {
 	return !w.cut
 }
 
-func (w *way) drop(conns ...net.Conn) {
+func (w *link) drop(conns ...net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range conns {
@@ -212,8 +213,8 @@ func (w *way) drop(conns ...net.Conn) {
 	}
 }
 
-// set cuts the way, or mends it.
-func (w *way) set(cut bool) {
+// set cuts the link or restores it.
+func (w *link) set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = cut
@@ -224,7 +225,7 @@ func (w *way) set(cut bool) {
 	}
 }
 
-func (w *way) close() {
+func (w *link) close() {
 	w.listener.Close()
 	w.set(true)
 	w.running.Wait()

@@ -1,17 +1,18 @@
-// Command stress runs two nodes over one Redis in this process, sets clients of
-// many bad kinds upon them at once, and checks that well-behaved clients notice
-// nothing: each gets exactly what it should, in order, and its connection ends
-// for the reason that it should. Two more nodes have a Redis that is killed again
-// and again. At the end sessions, rooms, users, goroutines and memory must be
-// back where they were.
+// Command stress runs two nodes over one Redis in this process and connects many
+// kinds of hostile clients at once. It checks that well-behaved clients notice
+// nothing: each receives exactly what it should, in order, and its connection ends
+// with the expected reason. Two more nodes use a Redis that is killed repeatedly. At
+// the end sessions, rooms, users, goroutines and memory must be what they were at the
+// start.
 //
-// It exits with 1 where anything was wrong, and prints the seed, which repeats
-// what clients choose, though not how goroutines interleave. Where redis-server
-// is not installed it says so, and runs with one node.
+// Then three nodes, each a child process, are killed and cut off from Redis while
+// users join and leave: half of the -presence rounds with the classic adapter, half
+// with the sharded one. What each client was sent is compared with who was in the
+// room.
 //
-// Then three nodes, each a process of its own, are killed and cut off from Redis
-// while users come and go: so many rounds with the classic adapter, and as many with
-// the sharded one. What each client was sent is compared with what was true.
+// It exits with 1 if any check fails. It prints its seed, which repeats the clients'
+// choices but not the interleaving of goroutines. If redis-server is not installed it
+// runs with one node.
 package main
 
 import (
@@ -35,10 +36,10 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("stress", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "repeats what clients choose")
-	duration := flags.Duration("duration", 30*time.Second, "how long it runs")
-	rounds := flags.Int("presence", 200, "rounds in which nodes die while users come and go")
-	puente := flags.String("bursts", "", "publish bursts of up to 100 MB to up to 1,000 clients of this binary instead, and measure its memory")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "random seed of the clients' choices")
+	duration := flags.Duration("duration", 30*time.Second, "duration of the run")
+	rounds := flags.Int("presence", 200, "number of presence rounds, in which users join and leave while nodes die")
+	puente := flags.String("bursts", "", "instead publish bursts of up to 100 MB to up to 1,000 clients of this `binary`, and measure its memory")
 	if flags.Parse(args) != nil || flags.NArg() > 0 {
 		return 2
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// presence is a property of a cluster: whatever users do, and whatever dies, no
-// client is sent what contradicts what it knows, and in the end it knows who is
-// there. Each round has a room of its own on three nodes. Users with devices on
-// several nodes join, leave, move and go, all at once; in some rounds a node is
-// killed meanwhile, or loses Redis for a while.
+// presence tests a property of a cluster: whatever users do, and whatever node dies,
+// no client receives an announcement that contradicts what it was told before, and in
+// the end it knows who is in the room. Each round has its own room on three nodes.
+// Users with devices on several nodes join, leave, move and disconnect concurrently;
+// in some rounds a node is killed meanwhile, or cut off from Redis for a while.
 type presence struct {
 	*runner
 	fleet  *fleet
@@ -26,11 +26,11 @@ type presence struct {
 	counts presenceCounts
 }
 
-// presenceCounts is what happened.
+// presenceCounts counts what happened in the rounds.
 type presenceCounts struct {
 	rounds, kills, partitions       int
 	joins, leaves, moves, events    atomic.Int64
-	ghosts, missing, doubled, moved int // what must not
+	ghosts, missing, doubled, moved int // violations
 }
 
 func (c *presenceCounts) String() string {
@@ -38,7 +38,8 @@ func (c *presenceCounts) String() string {
 		c.rounds, c.kills, c.partitions, c.joins.Load(), c.leaves.Load(), c.moves.Load(), c.events.Load(), c.ghosts, c.missing, c.doubled, c.moved)
 }
 
-// runPresence runs so many rounds and returns what it counted, "" without Redis.
+// runPresence runs the rounds and returns its counts, or "" if redis-server is not
+// installed or rounds is 0.
 func (r *runner) runPresence(rounds int, adapter string, seed uint64) string {
 	path, err := exec.LookPath("redis-server")
 	if err != nil || rounds == 0 {
@@ -71,12 +72,12 @@ type fault int
 const (
 	none fault = iota
 	kill
-	short // partition, shorter than what it takes to be dropped
-	long  // and longer
+	short // partition, too short for the node to be dropped
+	long  // partition, long enough for the node to be dropped
 )
 
 func (p *presence) fault(round int) fault {
-	switch { // so that few rounds have all, and two hundred take minutes
+	switch { // rarely, so that two hundred rounds take minutes
 	case round%25 == 5:
 		return kill
 	case round%40 == 10:
@@ -87,8 +88,9 @@ func (p *presence) fault(round int) fault {
 	return none
 }
 
-// fan is a device: of a user who comes and goes, or of a witness, who stays.
-type fan struct {
+// tracker is a device that records which users it was told of. It belongs to a player, or
+// to a witness, which stays in the room.
+type tracker struct {
 	*raw.Client
 	name, user string
 	node       int
@@ -101,9 +103,9 @@ type fan struct {
 	wrong  []string
 }
 
-// fan connects a device; nil if the node is gone.
-func (p *presence) fan(b *round, node int, user string) *fan {
-	f := &fan{
+// tracker connects a device. It returns nil if the node cannot be reached.
+func (p *presence) tracker(b *round, node int, user string) *tracker {
+	f := &tracker{
 		name: fmt.Sprintf("%s on node %d", user, node), node: node, user: user,
 		replies: make(chan string, 4), known: make(map[string]bool), events: make(map[string]int),
 	}
@@ -118,9 +120,9 @@ func (p *presence) fan(b *round, node int, user string) *fan {
 	return f
 }
 
-// event takes an event in its order. Answers are asked for as events, so that they
-// are among them.
-func (p *presence) event(f *fan, e raw.Event) {
+// event records an event. The device asks for answers as reply events, so that they
+// arrive here in order with the others.
+func (p *presence) event(f *tracker, e raw.Event) {
 	var arg struct {
 		UserID string
 		Users  []string
@@ -144,7 +146,7 @@ func (p *presence) event(f *fan, e raw.Event) {
 		p.counts.events.Add(1)
 		f.events[arg.UserID]++
 		if joined := e.Name == "user-joined"; joined == f.known[arg.UserID] {
-			f.wrong = append(f.wrong, fmt.Sprintf("%s: %s of %s, known before: %v", f.name, e.Name, arg.UserID, !joined))
+			f.wrong = append(f.wrong, fmt.Sprintf("%s: %s of %s, which was known before: %v", f.name, e.Name, arg.UserID, joined))
 		} else if joined {
 			f.known[arg.UserID] = true
 		} else {
@@ -153,16 +155,16 @@ func (p *presence) event(f *fan, e raw.Event) {
 	}
 }
 
-func (f *fan) isIn() bool {
+func (f *tracker) isIn() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.in
 }
 
-// ask sends an event and waits for its answer. It reports false if the connection
-// ends before.
-func (f *fan) ask(b *round, event, room string) bool {
-	if event == "leave-room" { // from now on it counts as out of it
+// ask sends an event and waits for its answer. It returns false if the connection
+// ends before, or no answer arrives.
+func (f *tracker) ask(b *round, event, room string) bool {
+	if event == "leave-room" { // counts as out of the room from now on
 		f.mu.Lock()
 		f.in = false
 		f.mu.Unlock()
@@ -176,32 +178,32 @@ func (f *fan) ask(b *round, event, room string) bool {
 		return true
 	case <-f.Done():
 		return false
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		b.Errorf("%s: %s was not answered", f.name, event)
 		return false
 	}
 }
 
-// cast is who takes part in a round.
-type cast struct {
+// trackers is the devices of a round.
+type trackers struct {
 	mu   sync.Mutex
-	fans []*fan
+	list []*tracker
 }
 
-func (c *cast) add(f *fan) *fan {
+func (c *trackers) add(f *tracker) *tracker {
 	if f != nil {
 		c.mu.Lock()
-		c.fans = append(c.fans, f)
+		c.list = append(c.list, f)
 		c.mu.Unlock()
 	}
 	return f
 }
 
-// live is the devices whose connections have not ended.
-func (c *cast) live() (live []*fan) {
+// live returns the devices that are connected.
+func (c *trackers) live() (live []*tracker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.fans {
+	for _, f := range c.list {
 		select {
 		case <-f.Done():
 		default:
@@ -211,26 +213,26 @@ func (c *cast) live() (live []*fan) {
 	return live
 }
 
-// player is a user who comes and goes.
+// player is a user that joins and leaves.
 type player struct {
 	user    string
-	polite  bool // always leaves before going
-	devices [3]*fan
-	changes int           // of being in the room
-	slowest time.Duration // answer
+	polite  bool // always leaves the room before it disconnects
+	devices [3]*tracker
+	changes int           // how often it entered or left the room
+	slowest time.Duration // longest wait for an answer
 }
 
 func (p *presence) round(b *round) {
 	room, what := b.name, p.fault(p.counts.rounds)
-	all := new(cast)
-	var witnesses []*fan
+	all := new(trackers)
+	var witnesses []*tracker
 	for node, n := range p.fleet.nodes {
 		if err := n.awaitReady(); err != nil { // after a partition
 			b.Fatalf("%v", err)
 		}
-		w := all.add(p.fan(b, node, fmt.Sprint(b.name, "w", node)))
+		w := all.add(p.tracker(b, node, fmt.Sprint(b.name, "w", node)))
 		if w == nil || !w.ask(b, "join-room", room) {
-			b.Fatalf("a witness does not get in")
+			b.Fatalf("a witness cannot join")
 		}
 		witnesses = append(witnesses, w)
 	}
@@ -263,7 +265,7 @@ func (p *presence) round(b *round) {
 	}
 }
 
-// fail does the fault, and returns when it is over.
+// fail causes the fault on the victim, and returns when it is over.
 func (p *presence) fail(what fault, victim int) {
 	n := p.fleet.nodes[victim]
 	switch what {
@@ -272,17 +274,17 @@ func (p *presence) fail(what fault, victim int) {
 		n.kill()
 	case short, long:
 		p.counts.partitions++
-		n.way.set(true)
+		n.link.set(true)
 		time.Sleep(map[fault]time.Duration{short: 2 * time.Second, long: 12 * time.Second}[what])
-		n.way.set(false)
+		n.link.set(false)
 	}
 }
 
-// play lets a user do things, one after the other.
-func (p *presence) play(b *round, all *cast, pl *player, room string, what fault, rng *rand.Rand) {
-	device := func(node int) *fan {
+// play runs random actions of a user, one after the other.
+func (p *presence) play(b *round, all *trackers, pl *player, room string, what fault, rng *rand.Rand) {
+	device := func(node int) *tracker {
 		if pl.devices[node] == nil {
-			pl.devices[node] = all.add(p.fan(b, node, pl.user))
+			pl.devices[node] = all.add(p.tracker(b, node, pl.user))
 		}
 		return pl.devices[node]
 	}
@@ -294,7 +296,7 @@ func (p *presence) play(b *round, all *cast, pl *player, room string, what fault
 		}
 		return list
 	}
-	ask := func(d *fan, event string) {
+	ask := func(d *tracker, event string) {
 		before := time.Now()
 		if !d.ask(b, event, room) {
 			pl.devices[d.node] = nil
@@ -344,13 +346,13 @@ func (p *presence) play(b *round, all *cast, pl *player, room string, what fault
 			pl.changes++
 		}
 		if what != none {
-			time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond) // as long as the fault, or so
+			time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond) // so that the actions take about as long as the fault
 		}
 	}
 }
 
-// differences compares what the devices know with who is there.
-func differences(all *cast) (ghosts, missing []string) {
+// differences compares the users that the devices know with those in the room.
+func differences(all *trackers) (ghosts, missing []string) {
 	live := all.live()
 	truth := make(map[string]bool)
 	for _, f := range live {
@@ -377,8 +379,8 @@ func differences(all *cast) (ghosts, missing []string) {
 	return ghosts, missing
 }
 
-// settle waits until all know who is there.
-func (p *presence) settle(b *round, all *cast) {
+// settle waits until all devices know who is in the room.
+func (p *presence) settle(b *round, all *trackers) {
 	var ghosts, missing []string
 	if eventually(func() bool { ghosts, missing = differences(all); return len(ghosts)+len(missing) == 0 }) {
 		return
@@ -389,10 +391,10 @@ func (p *presence) settle(b *round, all *cast) {
 	b.Errorf("%d ghosts, %d missing: %s", len(ghosts), len(missing), strings.Join(append(ghosts, missing...), "; "))
 }
 
-// check looks for events that contradict what a device knew; and, in rounds in which
-// nothing failed, for such as nothing has happened for.
-func (p *presence) check(b *round, all *cast, witnesses []*fan, players []*player, what fault) {
-	for _, f := range all.fans {
+// check reports events that contradict what a device knew and, in rounds without a
+// fault, events without a cause.
+func (p *presence) check(b *round, all *trackers, witnesses []*tracker, players []*player, what fault) {
+	for _, f := range all.list {
 		f.mu.Lock()
 		p.counts.doubled += len(f.wrong)
 		for _, w := range f.wrong {
@@ -401,8 +403,8 @@ func (p *presence) check(b *round, all *cast, witnesses []*fan, players []*playe
 		f.mu.Unlock()
 	}
 	for _, pl := range players {
-		// Who goes without a word may be back before that is noticed; and an answer
-		// that is so late was given without Redis.
+		// A player that disconnects without closing may be back before that is noticed;
+		// and a join that took this long was answered without waiting for Redis.
 		if what != none || !pl.polite || pl.slowest > 300*time.Millisecond {
 			continue
 		}
@@ -410,7 +412,7 @@ func (p *presence) check(b *round, all *cast, witnesses []*fan, players []*playe
 			w.mu.Lock()
 			if got := w.events[pl.user]; got != pl.changes {
 				p.counts.moved++
-				b.Errorf("%s: %d events of %s, who has come and gone %d times", w.name, got, pl.user, pl.changes)
+				b.Errorf("%s: %d events of %s, which entered or left %d times", w.name, got, pl.user, pl.changes)
 			}
 			w.mu.Unlock()
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// expiries: tokens expire while their clients renew them, or do not. Who has been
-// told that he is renewed stays, and who has not is told and goes.
+// expiries lets tokens expire while some clients renew them. A client whose renewal
+// succeeded stays connected; any other receives an error and is disconnected.
 func expiries(b *round) {
 	room, from := b.name, b.name+"from"
 	publisher := b.connect(0, from)
@@ -20,16 +20,16 @@ func expiries(b *round) {
 	waits := make([]time.Duration, 6)
 	users := []string{from}
 	for i := range waits {
-		waits[i] = time.Duration(b.rng.IntN(2500)) * time.Millisecond // about as long as the token lives
+		waits[i] = time.Duration(b.rng.IntN(2500)) * time.Millisecond // about the token's lifetime
 		users = append(users, fmt.Sprint(b.name, "u", i))
 	}
 	stayed := make([]*client, len(waits))
 	b.all(len(waits), func(i int) {
 		user := users[1+i]
 		c := b.connectWith(b.cluster.node(i), map[string]string{"token": b.expiring(user)})
-		_, err := c.Start("join-room", room)() // where the time is not over yet
+		_, err := c.Start("join-room", room)() // fails if the token has expired already
 		renewed := false
-		if i > 0 && err == nil { // the first never does
+		if i > 0 && err == nil { // the first client never renews
 			time.Sleep(waits[i])
 			e, err := c.Start("authenticate", map[string]string{"token": b.token(user)})()
 			renewed = err == nil && b.answer(e).Success
@@ -38,33 +38,33 @@ func expiries(b *round) {
 			stayed[i] = c
 			return
 		}
-		<-c.Done() // so that it comes back
+		<-c.Done()
 		if c.Ended() {
-			b.Errorf("%s was sent DISCONNECT", user)
+			b.Errorf("%s received DISCONNECT, after which clients do not reconnect", user)
 		}
-		c.went(expired...)
+		c.awaitReason(expired...)
 		c.Close()
 		if n := len(c.Events("error")); n != 1 {
-			b.Errorf("%s was told %d times", user, n)
+			b.Errorf("%s received %d errors, want 1", user, n)
 		}
 	})
-	time.Sleep(2100 * time.Millisecond) // until every first token is over
+	time.Sleep(2100 * time.Millisecond) // until every first token has expired
 	var staying []*client
 	for _, c := range stayed {
 		if c != nil {
 			staying = append(staying, c)
 		}
 	}
-	b.together(room, len(staying)+1, append(staying, publisher)...)
+	b.awaitMembers(room, len(staying)+1, append(staying, publisher)...)
 	publisher.publish(room, 0, "")
 	for _, c := range staying {
 		c.updates(1, from)
 	}
 	b.leave(append(staying, publisher)...)
-	b.gone(room, users...)
+	b.awaitGone(room, users...)
 }
 
-// expiring signs a token that is accepted for one or two seconds more.
+// expiring signs a token that is valid for one or two seconds more.
 func (b *round) expiring(user string) string {
 	const leeway = 30 * time.Second
 	claims := jwt.MapClaims{"userId": user, "exp": time.Now().Add(2*time.Second - leeway).Unix()}
@@ -75,11 +75,11 @@ func (b *round) expiring(user string) string {
 	return text
 }
 
-// middleware: clients go, in every way, while it is being decided about them;
-// some stay.
+// middleware disconnects clients in every way while middleware still decides about
+// them; one client stays.
 func middleware(b *round) {
 	room, user := b.name, b.name+"u"
-	connect := fmt.Sprintf(`40{"token":%q,"dawdle":%d}`, b.token(user), 5+b.rng.IntN(30))
+	connect := fmt.Sprintf(`40{"token":%q,"delay":%d}`, b.token(user), 5+b.rng.IntN(30))
 	for i := range 30 {
 		conn := b.dial(i)
 		conn.Write(append([]byte(upgrade), frames(connect, `42["join-room","`+room+`"]`)...))
@@ -96,16 +96,16 @@ func middleware(b *round) {
 			conn.Close()
 		})
 	}
-	stays := b.connectWith(b.cluster.node(0), map[string]any{"token": b.token(b.name), "dawdle": 20})
+	stays := b.connectWith(b.cluster.node(0), map[string]any{"token": b.token(b.name), "delay": 20})
 	stays.ask("join-room", room)
 	if !eventually(func() bool { return stays.ask("join-room", room).Total == 1 }) {
-		b.Errorf("who went while he was let in is still in the room")
+		b.Errorf("a client that disconnected during middleware is still in the room")
 	}
 	b.leave(stays)
-	b.gone(room, user, b.name)
+	b.awaitGone(room, user, b.name)
 }
 
-// frames are text frames as a client sends them.
+// frames returns masked text frames.
 func frames(texts ...string) (b []byte) {
 	for _, text := range texts {
 		b = append(b, ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(text))))...)
@@ -113,9 +113,9 @@ func frames(texts ...string) (b []byte) {
 	return b
 }
 
-// drains: a third node comes, and is stopped while clients publish there. What
-// has been acknowledged arrives on the first node, once and in order, and the
-// clients are let go so that they come back.
+// drains starts a third node and stops it while clients publish on it. Acknowledged
+// updates arrive on the first node once and in order, and the clients are
+// disconnected in a way after which they reconnect.
 func drains(b *round) {
 	const publishers = 3
 	n, err := startNode(b.cluster.redis.url())
@@ -141,7 +141,7 @@ func drains(b *round) {
 	if !eventually(func() bool { return !n.degraded() }) {
 		b.Fatalf("the third node is not connected")
 	}
-	b.together(room, publishers+1, witness)
+	b.awaitMembers(room, publishers+1, witness)
 	var acked, sent [publishers]atomic.Int64
 	var refused sync.Map // user and number of an update that Redis was too slow for
 	first := make(chan struct{}, publishers)
@@ -152,7 +152,7 @@ func drains(b *round) {
 		n.cancel()
 	}()
 	b.all(publishers, func(i int) {
-		defer func() { first <- struct{}{} }() // where it has failed before
+		defer func() { first <- struct{}{} }() // in case it fails before update 10
 		for number := 0; ; number++ {
 			e, err := clients[i].Start("publish-update", map[string]any{"roomId": room, "type": fmt.Sprint(number)})()
 			if err != nil {
@@ -162,7 +162,7 @@ func drains(b *round) {
 			switch a := b.answer(e); {
 			case a.Success:
 				acked[i].Store(int64(number + 1))
-			case a.Error.Code == "unavailable": // on a busy machine; it may arrive all the same
+			case a.Error.Code == "unavailable": // on a busy machine; the update may still arrive
 				refused.Store(fmt.Sprint(users[i], " ", number), true)
 			default:
 				b.Errorf("publish-update: %s", a.Error.Code)
@@ -173,17 +173,17 @@ func drains(b *round) {
 			time.Sleep(time.Millisecond)
 		}
 		if clients[i].Ended() {
-			b.Errorf("%s was sent DISCONNECT", users[i])
+			b.Errorf("%s received DISCONNECT", users[i])
 		}
-		clients[i].went(drained...)
+		clients[i].awaitReason(drained...)
 	})
 	stop = func() error { return nil }
 	if err := <-n.ran; err != nil {
 		b.Errorf("the drained node: %v", err)
 	}
-	// One more may have been taken whose acknowledgement was lost.
-	b.together(room, 1, witness)
-	// Who is in the room comes by another way than the updates, which may be behind.
+	// One more update per publisher may have been accepted and its acknowledgement lost.
+	b.awaitMembers(room, 1, witness)
+	// Presence and updates use separate connections, so updates may arrive later.
 	next := make(map[string]int)
 	eventually(func() bool {
 		for _, u := range witness.Events("update") {
@@ -212,20 +212,20 @@ func drains(b *round) {
 		}
 	}
 	b.leave(witness)
-	b.gone(room, append(users, b.name+"witness")...)
+	b.awaitGone(room, append(users, b.name+"witness")...)
 }
 
-// redisRestarts: Redis goes and comes back. Without it members on the publisher's
-// node get everything; before and after, all do.
+// redisRestarts kills and restarts Redis. While it is down, members on the publisher's
+// node receive everything; before and after, all members do.
 func redisRestarts(b *round) {
 	const updates = 10
-	c := b.restless
+	c := b.restarting
 	room, users := b.name, []string{b.name + "from", b.name + "near", b.name + "far"}
 	publisher, near, far := b.connectTo(c.nodes[0], users[0]), b.connectTo(c.nodes[0], users[1]), b.connectTo(c.nodes[1], users[2])
 	for _, m := range []*client{publisher, near, far} {
 		m.ask("join-room", room)
 	}
-	b.together(room, 3, publisher, near, far)
+	b.awaitMembers(room, 3, publisher, near, far)
 	publish := func() {
 		for n := range updates {
 			publisher.publish(room, n, "")
@@ -237,37 +237,37 @@ func redisRestarts(b *round) {
 	}
 
 	c.redis.kill()
-	publish() // what far gets of it is up to the moment
+	publish() // far may receive some of it
 	for _, m := range []*client{publisher, near} {
 		m.updates(updates, users[0])
 	}
 	if b.rng.IntN(2) == 0 && !eventually(c.degraded) {
-		b.Errorf("without Redis nobody is degraded")
+		b.Errorf("no node is degraded without Redis")
 	}
 	if err := c.redis.up(); err != nil {
 		b.Fatalf("redis-server: %v", err)
 	}
 	if !eventually(func() bool { return !c.degraded() }) {
-		b.Fatalf("Redis is back, a node is not")
+		b.Fatalf("a node is degraded although Redis is back")
 	}
-	b.together(room, 3, publisher, near, far)
+	b.awaitMembers(room, 3, publisher, near, far)
 	last := -1
 	far.Names()
 	for _, u := range far.Events("update") {
 		if _, n := b.update(u); n <= last {
-			b.Errorf("update %d came after %d", n, last)
+			b.Errorf("update %d arrived after %d", n, last)
 		} else {
 			last = n
 		}
 	}
-	// Both ways are open again when one update has come through.
+	// Wait until an update arrives: messages have their own connection.
 	if !eventually(func() bool {
 		publisher.publish(room, -1, "")
 		publisher.Next("update")
 		near.Next("update")
 		return strings.Contains(strings.Join(far.Names(), " "), "update")
 	}) {
-		b.Fatalf("after Redis is back no update comes")
+		b.Fatalf("no update arrives after Redis is back")
 	}
 	far.Clear()
 	publish()
@@ -275,5 +275,5 @@ func redisRestarts(b *round) {
 		m.updates(updates, users[0])
 	}
 	b.leave(publisher, near, far)
-	b.goneFrom(c, room, users...)
+	b.awaitGoneFrom(c, room, users...)
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// slack is by how many bytes the heap may have grown at the end.
+// slack is by how many bytes the heap may grow.
 const slack = 8 << 20
 
-// scenario is one kind of clients. A round starts its clients, checks what they
-// see, and ends them.
+// scenario is a kind of clients. A round connects them, checks what they receive, and
+// disconnects them.
 type scenario struct {
 	name  string
 	round func(*round)
-	redis bool // it needs one
+	redis bool // needs Redis
 }
 
-// runner runs the scenarios, and keeps what went wrong.
+// runner runs the scenarios and records violations.
 type runner struct {
-	cluster   *cluster // whose Redis lives
-	restless  *cluster // whose Redis dies; nil where there is none
-	seed      uint64
-	scenarios []scenario
+	cluster    *cluster // its Redis stays up
+	restarting *cluster // its Redis is killed; nil without Redis
+	seed       uint64
+	scenarios  []scenario
 
 	mu         sync.Mutex
 	violations []string
@@ -42,12 +42,12 @@ func newRunner(seed uint64) (*runner, error) {
 		return nil, err
 	}
 	if r.cluster.redis != nil {
-		if r.restless, err = startCluster(); err != nil {
+		if r.restarting, err = startCluster(); err != nil {
 			return nil, errors.Join(err, r.cluster.stop())
 		}
 	}
 	for _, s := range scenarios {
-		if !s.redis || r.restless != nil {
+		if !s.redis || r.restarting != nil {
 			r.scenarios = append(r.scenarios, s)
 		}
 	}
@@ -55,16 +55,16 @@ func newRunner(seed uint64) (*runner, error) {
 }
 
 func (r *runner) nodes() []*node {
-	if r.restless == nil {
+	if r.restarting == nil {
 		return r.cluster.nodes
 	}
-	return slices.Concat(r.cluster.nodes, r.restless.nodes)
+	return slices.Concat(r.cluster.nodes, r.restarting.nodes)
 }
 
 func (r *runner) stop() {
 	err := r.cluster.stop()
-	if r.restless != nil {
-		err = errors.Join(err, r.restless.stop())
+	if r.restarting != nil {
+		err = errors.Join(err, r.restarting.stop())
 	}
 	if err != nil {
 		r.violation("stop", "%v", err)
@@ -77,8 +77,8 @@ func (r *runner) violation(where, format string, args ...any) {
 	r.violations = append(r.violations, where+": "+fmt.Sprintf(format, args...))
 }
 
-// run goes through each scenario once to see what the process needs, then again
-// and again until the time is over, always all of them at once.
+// run runs all scenarios concurrently: once as a warm-up, then repeatedly for the
+// duration. It compares goroutines and heap after both.
 func (r *runner) run(duration time.Duration) {
 	var all sync.WaitGroup
 	for i, s := range r.scenarios {
@@ -106,7 +106,8 @@ func (r *runner) run(duration time.Duration) {
 	}
 }
 
-// settled waits until the nodes are empty, and returns what the process needs.
+// settled waits until the nodes are empty, and returns the goroutines and heap of the
+// process.
 func (r *runner) settled() (goroutines int, heap uint64) {
 	for i, n := range r.nodes() {
 		what := func() string {
@@ -117,7 +118,7 @@ func (r *runner) settled() (goroutines int, heap uint64) {
 			return ""
 		}
 		if !eventually(func() bool { return what() == "" }) {
-			r.violation("end", "node %d keeps %s", i, what())
+			r.violation("end", "node %d still has %s", i, what())
 		}
 		n.mu.Lock()
 		clear(n.reasons)
@@ -130,12 +131,12 @@ func (r *runner) settled() (goroutines int, heap uint64) {
 func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what pools keep goes with the second
+	runtime.GC() // the second collection empties sync.Pools
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// round runs a scenario once and reports whether all was right.
+// round runs a scenario once and reports whether it had no violations.
 func (r *runner) round(s scenario, rng *rand.Rand) bool {
 	r.mu.Lock()
 	r.rounds[s.name]++
@@ -148,12 +149,11 @@ func (r *runner) round(s scenario, rng *rand.Rand) bool {
 	return !b.failed
 }
 
-// round is what a scenario has of its runner. It stands for a test to package
-// raw.
+// round is a round of a scenario. It implements [raw.TB].
 type round struct {
 	*runner
 	name string
-	rng  *rand.Rand // of the scenario's own goroutine
+	rng  *rand.Rand // used by the scenario's goroutine
 
 	mu       sync.Mutex
 	cleanups []func()
@@ -162,7 +162,7 @@ type round struct {
 
 func (b *round) Helper() {}
 
-// Fatalf ends the goroutine, which must be one of do's or all's.
+// Fatalf adds a violation and ends the goroutine, which must be do's or one of all's.
 func (b *round) Fatalf(format string, args ...any) {
 	b.Errorf(format, args...)
 	runtime.Goexit()
@@ -187,7 +187,8 @@ func (b *round) do(f func()) {
 	done.Wait()
 }
 
-// all calls f with 0 to n-1 at once, and ends the goroutine where one failed.
+// all calls f concurrently with 0 to n-1 and waits. If a call has failed, it ends the
+// goroutine.
 func (b *round) all(n int, f func(i int)) {
 	var done sync.WaitGroup
 	for i := range n {

@@ -25,8 +25,8 @@ var scenarios = []scenario{
 	{name: "redis restarts", round: redisRestarts, redis: true},
 }
 
-// goodClients: two publish in one room, four get all of it in order. Who leaves
-// gets no more.
+// goodClients has two publishers and four members in a room, which receive everything
+// in order. A member that leaves receives no more.
 func goodClients(b *round) {
 	const updates = 50
 	room := b.name
@@ -36,7 +36,7 @@ func goodClients(b *round) {
 		clients[i] = b.connect(i, user)
 		clients[i].ask("join-room", room)
 	}
-	b.together(room, len(users), clients...)
+	b.awaitMembers(room, len(users), clients...)
 	b.all(2, func(i int) {
 		for n := range updates {
 			clients[i].publish(room, n, "")
@@ -46,18 +46,18 @@ func goodClients(b *round) {
 		c.updates(updates, users[:2]...)
 	}
 	clients[3].ask("leave-room", room)
-	b.together(room, 3, clients[:3]...)
+	b.awaitMembers(room, 3, clients[:3]...)
 	clients[0].publish(room, 0, "")
 	for _, c := range clients[:3] {
 		c.updates(1, users[0])
 	}
 	clients[3].updates(0)
 	b.leave(clients...)
-	b.gone(room, users...)
+	b.awaitGone(room, users...)
 }
 
-// slowReaders: one of a room stops reading and is disconnected; the other gets
-// everything.
+// slowReaders has a member that stops reading, which is disconnected, and another,
+// which receives everything.
 func slowReaders(b *round) {
 	const most = 2000
 	room, user, from := b.name, b.name+"slow", b.name+"from"
@@ -65,7 +65,7 @@ func slowReaders(b *round) {
 	for _, c := range []*client{publisher, good, bad} {
 		c.ask("join-room", room)
 	}
-	b.together(room, 3, publisher, good)
+	b.awaitMembers(room, 3, publisher, good)
 	bad.Stop()
 	payload := strings.Repeat("x", 32<<10+b.rng.IntN(64<<10))
 	sent := 0
@@ -73,50 +73,50 @@ func slowReaders(b *round) {
 		publisher.publish(room, sent, payload)
 	}
 	if sent == most {
-		b.Errorf("after %d updates who does not read is connected", sent)
+		b.Errorf("a client that does not read is connected after %d updates", sent)
 	}
 	good.updates(sent, from)
-	bad.went(slow...)
+	bad.awaitReason(slow...)
 	bad.Close()
 	b.leave(good, publisher)
-	b.gone(room, user, from, b.name+"good")
+	b.awaitGone(room, user, from, b.name+"good")
 }
 
-// storms: a crowd comes, is cut off, and comes back on the other node, all at
-// once. A crowd that is there gets one update each.
+// storms connects many clients at once, cuts them off, and reconnects them to the
+// other node. Each time every client receives an update.
 func storms(b *round) {
-	const crowd = 50
+	const count = 50
 	room, from := b.name, b.name+"from"
 	var users []string
-	for i := range crowd {
+	for i := range count {
 		users = append(users, fmt.Sprint(b.name, "u", i))
 	}
 	publisher := b.connect(0, from)
 	publisher.ask("join-room", room)
-	rough := b.rng.Perm(crowd)
-	clients := make([]*client, crowd)
-	for turn := range 2 {
-		b.all(crowd, func(i int) {
-			clients[i] = b.connect(i+turn, users[i])
+	rough := b.rng.Perm(count)
+	clients := make([]*client, count)
+	for shift := range 2 {
+		b.all(count, func(i int) {
+			clients[i] = b.connect(i+shift, users[i])
 			clients[i].ask("join-room", room)
 		})
-		b.together(room, crowd+1, publisher, clients[0], clients[1])
+		b.awaitMembers(room, count+1, publisher, clients[0], clients[1])
 		publisher.publish(room, 0, "")
-		b.all(crowd, func(i int) {
+		b.all(count, func(i int) {
 			clients[i].updates(1, from)
 			if rough[i]%2 == 0 {
 				clients[i].Reset()
 			} else {
 				clients[i].Close()
 			}
-			clients[i].went(cut...)
+			clients[i].awaitReason(cut...)
 		})
 	}
 	b.leave(publisher)
-	b.gone(room, append(users, from)...)
+	b.awaitGone(room, append(users, from)...)
 }
 
-// rooms: the devices of one user join and leave and go, all at once.
+// rooms lets the devices of one user join, leave and disconnect concurrently.
 func rooms(b *round) {
 	room, user := b.name, b.name+"u"
 	waits := b.rng.Perm(6)
@@ -132,7 +132,7 @@ func rooms(b *round) {
 			post := c.Post(event, arg)
 			answers = append(answers, func() { b.answer(post()) })
 		}
-		if waits[i]%2 == 0 { // the others go in the middle of it
+		if waits[i]%2 == 0 { // the others disconnect before the answers
 			for _, wait := range answers {
 				wait()
 			}
@@ -141,11 +141,11 @@ func rooms(b *round) {
 			c.Reset()
 		}
 	})
-	b.gone(room, user)
+	b.awaitGone(room, user)
 }
 
-// authentication: one connection authenticates as several users, with good
-// tokens and bad ones, while it joins and is cut off.
+// authentication lets each connection authenticate as several users, with valid and
+// invalid tokens, while it joins and is cut off.
 func authentication(b *round) {
 	room := b.name
 	users := []string{b.name + "a", b.name + "b"}
@@ -173,11 +173,10 @@ func authentication(b *round) {
 			c.Reset()
 		}
 	})
-	b.gone(room, users...)
+	b.awaitGone(room, users...)
 }
 
-// resets: connections are reset in the middle of their handshake, or of what
-// they say.
+// resets resets connections during their handshake or while they send events.
 func resets(b *round) {
 	room := b.name
 	for i := range 30 {
@@ -194,13 +193,14 @@ func resets(b *round) {
 		conn.SetLinger(0)
 		conn.Close()
 	}
-	b.gone(room)
+	b.awaitGone(room)
 }
 
 const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// halfOpen: connections say half of something, stay for a while, and go.
+// halfOpen opens connections that send part of a request or frame, stay for a while,
+// and close.
 func halfOpen(b *round) {
 	for i := range 30 {
 		conn := b.dial(i)
@@ -218,21 +218,21 @@ func halfOpen(b *round) {
 	good.Close()
 }
 
-// garbage: packets that are wrong, frames that are wrong, and noise.
+// garbage sends invalid packets, invalid frames, and random bytes.
 func garbage(b *round) {
 	for i := range 30 {
 		switch b.rng.IntN(3) {
-		case 0: // a device that sends broken packets
+		case 0: // invalid packets
 			c := b.connect(i, fmt.Sprint(b.name, "u", i))
 			for range 20 {
 				c.Send(mutated(b.rng))
 			}
 			c.Close()
-		case 1: // frames
+		case 1: // invalid frames
 			conn := b.dial(i)
 			conn.Write(append([]byte(upgrade), noise(b.rng)...))
 			conn.Close()
-		case 2: // no HTTP
+		case 2: // random bytes instead of HTTP
 			conn := b.dial(i)
 			conn.Write(noise(b.rng))
 			conn.Close()
@@ -251,7 +251,7 @@ func (b *round) dial(i int) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// mutated is a packet that was once right.
+// mutated returns a valid packet with up to three random changes.
 func mutated(rng *rand.Rand) string {
 	packets := []string{
 		`42["join-room","garbage"]`, `4212["publish-update",{"roomId":"garbage","type":"x","payload":[[[1]]]}]`, `431[1]`, `40/x,{"a":1}`, `3`,

@@ -24,7 +24,7 @@ func TestStress(t *testing.T) {
 	t.Log(out.String())
 }
 
-// A round that fails is a violation, and ends the run with 1.
+// A failed round is a violation.
 func TestViolationsAreCounted(t *testing.T) {
 	r := &runner{rounds: make(map[string]int)}
 	after := false
@@ -37,12 +37,11 @@ func TestViolationsAreCounted(t *testing.T) {
 		after = true
 	}}, nil)
 	if ok || after || len(r.violations) != 1 || r.violations[0] != "broken-1: something is wrong" {
-		t.Errorf("ok %v, went on %v, violations %q", ok, after, r.violations)
+		t.Errorf("ok %v, continued %v, violations %q", ok, after, r.violations)
 	}
 }
 
-// Nodes die and lose Redis while users come and go; see presence. The whole is
-// make stress.
+// TestPresence runs a few rounds of presence; make stress runs 200.
 func TestPresence(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s")

@@ -18,25 +18,25 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 )
 
-// upgrades: clients over long-polling go on to a WebSocket, or break that off, or
-// try twice, while they are being sent to. Each gets everything, once and in
-// order, on whatever it comes.
+// upgrades lets long-polling clients upgrade to a WebSocket, break the upgrade off, or
+// try two at once, while the server sends to them. Each receives everything once and
+// in order.
 func upgrades(b *round) {
-	const updates, hoppers = 60, 5
+	const updates, upgraders = 60, 5
 	room, from := b.name, b.name+"from"
 	publisher := b.connect(1, from)
 	publisher.ask("join-room", room)
 	users := []string{from}
-	all := make([]*hopper, hoppers)
-	ways, waits := b.rng.Perm(hoppers), make([]time.Duration, hoppers)
+	all := make([]*upgrader, upgraders)
+	ways, waits := b.rng.Perm(upgraders), make([]time.Duration, upgraders)
 	for i := range all {
 		users = append(users, fmt.Sprint(b.name, "u", i))
 		waits[i] = time.Duration(b.rng.IntN(100)) * time.Millisecond
 		all[i] = b.hop(b.cluster.node(i), users[1+i], room)
 	}
-	b.together(room, hoppers+1, publisher)
-	b.all(hoppers+1, func(i int) {
-		if i == hoppers {
+	b.awaitMembers(room, upgraders+1, publisher)
+	b.all(upgraders+1, func(i int) {
+		if i == upgraders {
 			for n := range updates {
 				publisher.publish(room, n, "")
 				time.Sleep(time.Millisecond)
@@ -46,14 +46,14 @@ func upgrades(b *round) {
 		h := all[i]
 		time.Sleep(waits[i])
 		switch ways[i] {
-		case 0: // the probe is broken off, twice, and polling goes on
+		case 0: // breaks the probe off, twice, and goes on polling
 			h.probe(false)
 			h.probe(true)
 		case 1:
 			h.probe(true)
 			h.upgrade()
 		case 2:
-			h.meddle()
+			h.probeTwice()
 			h.upgrade()
 		default:
 			h.upgrade()
@@ -63,31 +63,31 @@ func upgrades(b *round) {
 	})
 	publisher.updates(updates, from)
 	b.leave(publisher)
-	b.gone(room, users...)
+	b.awaitGone(room, users...)
 }
 
-// hopper is a client that begins with long-polling.
-type hopper struct {
+// upgrader is a client that connects with long-polling and may upgrade.
+type upgrader struct {
 	b    *round
 	node *node
 	http http.Client
 	path string
-	id   string // the socket's
+	id   string // socket id
 
 	polls   sync.WaitGroup
-	mu      sync.Mutex // guards all below
-	pause   bool       // the poll that is under way is to be the last
-	leaving bool       // and need not be answered
+	mu      sync.Mutex // guards the fields below
+	pause   bool       // no poll follows the current one
+	closing bool       // and the current one may fail
 	got     []string   // messages
 	ended   bool
 	socket  net.Conn
 }
 
-// hop connects a device that is in the room.
-func (b *round) hop(n *node, user, room string) *hopper {
-	h := &hopper{b: b, node: n}
+// hop connects a device of the user and joins the room.
+func (b *round) hop(n *node, user, room string) *upgrader {
+	h := &upgrader{b: b, node: n}
 	transport := &http.Transport{}
-	h.http = http.Client{Transport: transport, Timeout: patience}
+	h.http = http.Client{Transport: transport, Timeout: waitTimeout}
 	b.Cleanup(func() {
 		h.stopPolling()
 		h.mu.Lock()
@@ -114,7 +114,7 @@ func (b *round) hop(n *node, user, room string) *hopper {
 	return h
 }
 
-func (h *hopper) do(method, body string) string {
+func (h *upgrader) do(method, body string) string {
 	status, text, err := h.request(method, body)
 	if err != nil || status != http.StatusOK {
 		h.b.Fatalf("%s: %d %s %v", method, status, text, err)
@@ -122,7 +122,7 @@ func (h *hopper) do(method, body string) string {
 	return text
 }
 
-func (h *hopper) request(method, body string) (status int, text string, err error) {
+func (h *upgrader) request(method, body string) (status int, text string, err error) {
 	req, err := http.NewRequest(method, h.node.url+h.path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
@@ -136,7 +136,7 @@ func (h *hopper) request(method, body string) (status int, text string, err erro
 	return resp.StatusCode, string(b), err
 }
 
-func (h *hopper) startPolling() {
+func (h *upgrader) startPolling() {
 	h.mu.Lock()
 	h.pause = false
 	h.mu.Unlock()
@@ -150,11 +150,11 @@ func (h *hopper) startPolling() {
 			}
 			status, body, err := h.request(http.MethodGet, "")
 			h.mu.Lock()
-			leaving := h.leaving
+			closing := h.closing
 			h.mu.Unlock()
 			switch {
-			case leaving:
-				return // its end may have been faster than this poll
+			case closing:
+				return // the session may have ended before this poll
 			case err != nil || status != http.StatusOK:
 				h.b.Fatalf("poll: %d %s %v", status, body, err)
 			}
@@ -165,14 +165,14 @@ func (h *hopper) startPolling() {
 	})
 }
 
-// stopPolling has the poll that is under way be the last.
-func (h *hopper) stopPolling() {
+// stopPolling lets no poll follow the current one.
+func (h *upgrader) stopPolling() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pause = true
 }
 
-func (h *hopper) take(packet string) {
+func (h *upgrader) take(packet string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if strings.HasPrefix(packet, "4") {
@@ -184,7 +184,7 @@ func (h *hopper) take(packet string) {
 }
 
 // until waits for a message with the prefix.
-func (h *hopper) until(prefix string) (found string) {
+func (h *upgrader) until(prefix string) (found string) {
 	if !eventually(func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -196,14 +196,14 @@ func (h *hopper) until(prefix string) (found string) {
 		}
 		return h.ended
 	}) || found == "" {
-		h.b.Fatalf("waiting for %s in vain; what came is %.1000q", prefix, h.got)
+		h.b.Fatalf("timed out waiting for %s; received: %.1000q", prefix, h.got)
 	}
 	return found
 }
 
 // dial opens a WebSocket of the session.
-func (h *hopper) dial() (net.Conn, *bufio.Reader, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (h *upgrader) dial() (net.Conn, *bufio.Reader, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
 	path := strings.Replace(h.path, "polling", "websocket", 1)
 	conn, r, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(h.node.url, "http")+path)
@@ -213,13 +213,13 @@ func (h *hopper) dial() (net.Conn, *bufio.Reader, error) {
 	if r == nil {
 		r = bufio.NewReader(conn)
 	}
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(waitTimeout))
 	return conn, r, nil
 }
 
-// attempt opens a WebSocket that has been probed. As long as the node has not
-// noticed that another was broken off it is refused.
-func (h *hopper) attempt() (conn net.Conn, r *bufio.Reader) {
+// attempt opens a WebSocket for the upgrade and probes it. It retries, since the node
+// refuses it until it has noticed that another one was closed.
+func (h *upgrader) attempt() (conn net.Conn, r *bufio.Reader) {
 	if !eventually(func() bool {
 		var err error
 		if conn, r, err = h.dial(); err != nil {
@@ -233,13 +233,14 @@ func (h *hopper) attempt() (conn net.Conn, r *bufio.Reader) {
 		}
 		return true
 	}) {
-		h.b.Fatalf("no upgrade")
+		h.b.Fatalf("timed out probing a WebSocket")
 	}
 	return conn, r
 }
 
-// probe tries a WebSocket and breaks that off, before it is answered or after.
-func (h *hopper) probe(answered bool) {
+// probe sends the probe of an upgrade and closes the WebSocket, before the answer or
+// after it.
+func (h *upgrader) probe(answered bool) {
 	if answered {
 		conn, _ := h.attempt()
 		conn.Close()
@@ -253,9 +254,8 @@ func (h *hopper) probe(answered bool) {
 	conn.Close()
 }
 
-// meddle opens a second WebSocket beside one that has been probed, which is
-// refused.
-func (h *hopper) meddle() {
+// probeTwice probes a WebSocket and opens a second one, which the node must refuse.
+func (h *upgrader) probeTwice() {
 	conn, _ := h.attempt()
 	defer conn.Close()
 	second, r, err := h.dial()
@@ -268,8 +268,8 @@ func (h *hopper) meddle() {
 	}
 }
 
-// upgrade goes on to a WebSocket as the official client does.
-func (h *hopper) upgrade() {
+// upgrade upgrades to a WebSocket as the official client does.
+func (h *upgrader) upgrade() {
 	conn, r := h.attempt()
 	h.stopPolling()
 	h.polls.Wait()
@@ -291,8 +291,8 @@ func (h *hopper) upgrade() {
 	})
 }
 
-// expect waits for n updates of the publisher, which must have come in order.
-func (h *hopper) expect(n int, from string) {
+// expect waits for n updates of the publisher, which must have arrived in order.
+func (h *upgrader) expect(n int, from string) {
 	updates := func() (list []raw.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -304,7 +304,7 @@ func (h *hopper) expect(n int, from string) {
 		return list
 	}
 	if !eventually(func() bool { return len(updates()) >= n }) {
-		h.b.Fatalf("%d updates of %d", len(updates()), n)
+		h.b.Fatalf("%d of %d updates received", len(updates()), n)
 	}
 	for i, u := range updates() {
 		if who, number := h.b.update(u); number != i || who != from || i >= n {
@@ -313,19 +313,19 @@ func (h *hopper) expect(n int, from string) {
 	}
 }
 
-// end leaves as a client does whose page is closed.
-func (h *hopper) end() {
+// end disconnects as a client does when its page is closed.
+func (h *upgrader) end() {
 	h.mu.Lock()
 	socket := h.socket
 	h.mu.Unlock()
 	if socket != nil {
 		socket.Close()
-		h.b.went(h.node, h.id, cut...)
+		h.b.awaitReason(h.node, h.id, cut...)
 		return
 	}
 	h.mu.Lock()
-	h.pause, h.leaving = true, true
+	h.pause, h.closing = true, true
 	h.mu.Unlock()
 	h.do(http.MethodPost, "1")
-	h.b.went(h.node, h.id, closed...)
+	h.b.awaitReason(h.node, h.id, closed...)
 }
