@@ -5,8 +5,8 @@ import { chromium } from 'playwright-core';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Why there is no browser here, or false: the only reason for which the browser's tests may be skipped. */
-export const noBrowser = !existsSync(CHROMIUM) && `no Chromium at ${CHROMIUM}; name one in the variable CHROMIUM`;
+/** The reason to skip the browser tests, or false. Only a missing browser is a reason. */
+export const noBrowser = !existsSync(CHROMIUM) && `no Chromium at ${CHROMIUM}; set CHROMIUM to its path`;
 
 /** @returns {Promise<import('playwright-core').Browser>} */
 export function launchBrowser() {
@@ -20,7 +20,7 @@ export function launchBrowser() {
 }
 
 /**
- * A web server of one empty page: an origin to connect from.
+ * Starts a web server with one empty page, as an origin to connect from.
  *
  * @returns {Promise<{origin: string, close: () => void}>}
  */

@@ -3,7 +3,7 @@ import { io as io4 } from 'socket.io-client';
 import { io as io3 } from 'socket.io-client-v3';
 import { soon, WAIT } from './expect.js';
 
-/** The clients that connect: which generation of socket.io-client, over which transports. */
+/** The kinds of client: a version of socket.io-client and its transports. */
 export const CLIENTS = [
   { name: '4.x, polling', io: io4, transports: ['polling'] },
   { name: '4.x, websocket', io: io4, transports: ['websocket'] },
@@ -13,15 +13,15 @@ export const CLIENTS = [
   { name: '3.x, polling with upgrade', io: io3, transports: ['polling', 'websocket'], upgrades: true },
 ];
 
-/** For tests in which the generation of the client can make no difference. */
+/** For tests in which the client's version makes no difference. */
 export const EACH_TRANSPORT = CLIENTS.filter(({ io }) => io === io4);
 
-/** For tests that look at the server and connect only to make something happen. */
+/** For tests of the server, to which the kind of client does not matter. */
 export const ONE_CLIENT = CLIENTS[1];
 
 /**
- * A client whose events are kept from the first on, so that a test may look for one after the fact. Events are
- * consumed in the order in which they came, per name.
+ * A client that records every event from the start, so that a test may ask for an event that has already arrived.
+ * Events of one name are consumed in the order of their arrival.
  */
 export class Client {
   #unread = [];
@@ -53,13 +53,13 @@ export class Client {
     return this;
   }
 
-  /** @returns {Promise<Error>} why the server refused the connection */
+  /** @returns {Promise<Error>} the error with which the server refused the connection */
   async refused() {
     const [error] = await this.arguments('connect_error');
     return error;
   }
 
-  /** @returns {Promise<string>} why the client says that it was disconnected */
+  /** @returns {Promise<string>} the client's reason for the disconnection */
   async disconnected() {
     const [reason] = await this.arguments('disconnect');
     return reason;
@@ -69,19 +69,19 @@ export class Client {
     this.socket.emit(...args);
   }
 
-  /** Emits with a callback. @returns {Promise<any>} what the server acknowledged with */
+  /** Emits with a callback. @returns {Promise<any>} the server's acknowledgement */
   request(event, ...args) {
     return within(`an ack of ${event}`, () => this.#unread, (resolve) => this.socket.emit(event, ...args, resolve));
   }
 
-  /** As request, for an event that must succeed. */
+  /** As request, but the event must succeed. */
   async ask(event, ...args) {
     const answer = await this.request(event, ...args);
     assert.equal(answer.success, true, `${event}: ${JSON.stringify(answer)}`);
     return answer;
   }
 
-  /** @returns {Promise<any>} the only argument of the next event of that name, which may have come already */
+  /** @returns {Promise<any>} the only argument of the next event of that name, which may have arrived already */
   async next(event) {
     const args = await this.arguments(event);
     assert.equal(args.length, 1, `${event} has one argument`);
@@ -95,7 +95,7 @@ export class Client {
       wake = () => {
         const at = this.#unread.findIndex((received) => received.event === event);
         if (at < 0) return;
-        this.#waiting.delete(wake); // now, lest the next event of this batch be taken and lost
+        this.#waiting.delete(wake); // now, or it would consume and lose the next event of this batch
         resolve(this.#unread.splice(at, 1)[0].args);
       };
       this.#waiting.add(wake);
@@ -110,25 +110,25 @@ export class Client {
   }
 
   /**
-   * What has come and was not consumed. The server answers in order, so after a ping's answer nothing that it
-   * sent this client earlier is still under way: this is how a test shows that something was not sent.
+   * Returns received events that were not consumed, after a ping was answered. The server sends in order, so all that it
+   * sent this client earlier has arrived by then: a test can show that something was not sent.
    */
   async unread(...events) {
     await this.request('ping');
     return this.kept(...events);
   }
 
-  /** What has come by now and was not consumed, of a client that cannot ask any more. */
+  /** Returns received events that were not consumed, without a ping: for clients that are disconnected. */
   kept(...events) {
     return this.#unread.filter(({ event }) => events.includes(event)).map(({ event, args }) => [event, ...args]);
   }
 
-  /** Resolves when polling has given way to WebSocket, which it must not have yet. */
+  /** Resolves when the transport is upgraded to WebSocket. Call it before the upgrade. */
   upgraded() {
     return soon(this.socket.io.engine, 'upgrade');
   }
 
-  /** Loses the connection as a network would: nothing is said on the Socket.IO level. */
+  /** Closes the connection as a network failure would, without a Socket.IO packet. */
   breakConnection() {
     this.socket.io.engine.close();
   }

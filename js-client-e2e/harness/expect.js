@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long to wait for anything that must happen, in ms. Only a failure takes so long. */
+/** How long to wait for anything that must happen, in ms. Only a failure takes this long. */
 export const WAIT = 10_000;
 
-/** As events.once, but gives up after WAIT. */
+/** As events.once, but rejects after WAIT. */
 export const soon = (emitter, event) => once(emitter, event, { signal: AbortSignal.timeout(WAIT) });
 
 /**
- * Asks again and again, for what no event announces.
+ * Polls for a condition that no event announces.
  *
  * @returns the first answer of `ask` that `settled` accepts
  * @throws if none does within WAIT
@@ -23,7 +23,7 @@ export async function eventually(ask, settled) {
 }
 
 /**
- * Compares values that carry a `timestamp`, after checking that it is what toISOString prints, of about now.
+ * Compares values with a `timestamp`, which must have the form of toISOString and be within a minute of now.
  *
  * @param {object} actual with a timestamp
  * @param {object} expected without
@@ -39,7 +39,7 @@ export function checkTimestamp(timestamp) {
   assert.ok(Math.abs(Date.now() - Date.parse(timestamp)) < 60_000, `${timestamp} is not about now`);
 }
 
-/** Checks both forms of an event's error; `fields` are what `error` holds beside its message. */
+/** Checks an error of an event, in either form; `fields` are its fields beside the message. */
 export function checkError(error, { message, ...fields }) {
   const { message: actual, ...rest } = error;
   assert.deepStrictEqual(rest, fields);

@@ -5,10 +5,10 @@ import { targets } from './targets.js';
 import { sign } from './tokens.js';
 
 /**
- * Runs the same tests against every target, each in one server process that the tests share.
+ * Runs the same tests against every target. The tests share one server process per target.
  *
  * @param {string} title
- * @param {Record<string, string>} env of the servers, beside what all have
+ * @param {Record<string, string>} env additional environment variables of the servers
  * @param {(world: World) => void} define declares the tests
  */
 export function eachTarget(title, env, define) {
@@ -22,14 +22,14 @@ export function eachTarget(title, env, define) {
   }
 }
 
-/** As eachTarget, once per kind of client as well; `clients` narrows them. */
+/** As eachTarget, and for each kind of client in `clients`. */
 export function eachClient(title, env, define, clients = CLIENTS) {
   eachTarget(title, env, (world) => {
     for (const client of clients) describe(client.name, () => define(world.with(client)));
   });
 }
 
-/** What a test needs: a server, clients that are closed when the test ends, names that no other test uses. */
+/** The fixtures of a test: a server, clients that are closed when the test ends, and unique names. */
 class World {
   static #names = 0;
 
@@ -55,22 +55,22 @@ class World {
     return this.running;
   }
 
-  /** The same world with another kind of client; the server may start later. */
+  /** Returns the same world with another kind of client. The server may start later. */
   with(client) {
     return Object.assign(Object.create(this), { client });
   }
 
-  /** A name that is new in this process, so that tests can share a server. */
+  /** Returns a name that is unique in this process, so that tests can share a server. */
   name(prefix) {
     return `${prefix}-${++World.#names}`;
   }
 
   /**
-   * Opens a client, connected or not.
+   * Opens a client, without waiting until it is connected.
    *
-   * @param {import('node:test').TestContext} t closes it at its end
-   * @param {object} [auth] the handshake's payload
-   * @param {object} [options] of socket.io-client; `url` replaces the server's
+   * @param {import('node:test').TestContext} t the test; its end closes the client
+   * @param {object} [auth] the payload of CONNECT
+   * @param {object} [options] options of socket.io-client; `url` replaces the server's URL
    */
   open(t, auth, { url = this.server.url, ...options } = {}) {
     const client = new Client(url, this.client, { auth, ...options });
@@ -79,10 +79,10 @@ class World {
   }
 
   /**
-   * A connected client with a token of the user.
+   * Opens a client with a token of the user, and waits until it is authenticated.
    *
-   * @param {string|number} [userId] a new one if not given
-   * @param {object} [claims] beside the user's id
+   * @param {string|number} [userId] default: a new user
+   * @param {object} [claims] additional claims
    */
   async user(t, userId = this.name('user'), claims = {}, options = {}) {
     const client = this.open(t, { token: sign({ userId, ...claims }) }, options);
@@ -91,7 +91,7 @@ class World {
     return Object.assign(client, { userId });
   }
 
-  /** A server of the same target with an environment of its own, stopped when the test ends. */
+  /** Starts a server of the same target with its own environment, and stops it when the test ends. */
   async ownServer(t, env) {
     const server = await TestServer.start(this.target, env);
     t.after(() => server.stop());

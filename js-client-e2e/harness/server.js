@@ -7,20 +7,20 @@ import { SECRET } from './tokens.js';
 
 const READY_WITHIN = 15_000;
 const STOPPED_WITHIN = 10_000;
-const ATTEMPTS = 3; // another process may take the free port between our look and the server's bind
+const ATTEMPTS = 3; // another process may take the free port before the server binds it
 
-// Variables of this machine must not configure the servers: they get these and what they need to run.
+// The servers get only these variables, so that the machine's environment does not configure them.
 const ENVIRONMENT = {
   PATH: process.env.PATH,
   HOME: process.env.HOME,
   HTTP_HOST: '127.0.0.1',
   JWT_SECRET: SECRET,
-  WS_RATE_LIMIT: '0', // off, except where a test is about it
+  WS_RATE_LIMIT: '0', // no limit, unless a test sets one
   LOG_LEVEL: 'error',
   SHUTDOWN_TIMEOUT: '1000',
 };
 
-/** One server in a process of its own, ready when `start` returns. */
+/** A server in a child process. It is ready when `start` resolves. */
 export class TestServer {
   #child;
   #release;
@@ -28,7 +28,7 @@ export class TestServer {
 
   /**
    * @param {string} target
-   * @param {Record<string, string>} [env] beside the variables that every server gets; HTTP_PORT chooses the port
+   * @param {Record<string, string>} [env] additional variables; HTTP_PORT sets the port
    */
   static async start(target, env = {}) {
     const command = commandOf(target);
@@ -45,7 +45,7 @@ export class TestServer {
     this.url = `http://127.0.0.1:${this.port}`;
     this.#child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }));
-    this.exited.catch(() => {}); // could not be spawned: becomesReady says so
+    this.exited.catch(() => {}); // if it cannot be spawned, becomesReady returns false
     this.#child.stdout.on('data', (chunk) => (this.#output += chunk));
     this.#child.stderr.on('data', (chunk) => (this.#output += chunk));
     if (this.#child.pid !== undefined) this.#release = killWithThisProcess(this.#child.pid);
@@ -65,7 +65,7 @@ export class TestServer {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** @returns {Promise<Response>} of a connection that is not kept, so that it does not hold up a stop */
+  /** @returns {Promise<Response>} the response; the connection is not kept alive, so that it does not delay a stop */
   get(path, headers = {}) {
     return fetch(this.url + path, { headers: { connection: 'close', ...headers } });
   }
@@ -83,10 +83,10 @@ export class TestServer {
 }
 
 /**
- * Has a process killed when this one ends, however it does: a test run that is killed, or whose output is closed,
- * runs no handler of its own. The guard reads a pipe that the kernel closes with this process.
+ * Kills a process when this one ends in any way: a test run that is killed runs no handlers. A guard process reads from
+ * a pipe, which the kernel closes when this process ends.
  *
- * @returns {() => void} lets the guard go, once the process is gone
+ * @returns {() => void} ends the guard; call it when the process has exited
  */
 function killWithThisProcess(pid) {
   const guard = spawn('sh', ['-c', 'read released || kill -9 "$1"', 'sh', pid], {

@@ -1,11 +1,11 @@
 /**
- * Configuration: the environment variables of Puente, as far as this server has the feature. Unset means the
- * documented default; a value that cannot be meant stops the start, with the variable's name.
+ * Configuration: those environment variables of Puente whose features this server has, with the documented defaults. An
+ * invalid value is an error that names the variable.
  */
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @returns the settings of one server; durations are in milliseconds
+ * @returns the settings of the server; durations are in milliseconds
  */
 export function readConfig(env) {
   return {

@@ -1,9 +1,9 @@
 import { key } from './validation.js';
 
 /**
- * Who is connected and in which rooms. A user has devices (sockets); a room has users, each present with one
- * device or more, so that presence is announced once per user. Ids are kept as they were first sent and
- * compared as strings. Nothing in here waits or emits.
+ * The connected users and their rooms. A user has devices (sockets); a room has users, each with one device or more, so
+ * that presence is announced once per user. Ids are stored as they were first sent and compared as strings. No method
+ * waits or emits.
  */
 export class Directory {
   /** @type {Map<string, {userId: string|number, devices: Set<string>}>} */

@@ -1,6 +1,6 @@
 /**
- * What a client is told when an event fails: a stable code for programs, a message for people, and the reason if
- * the code alone does not say it. Anything else that is thrown is a bug and reaches the client as `internal`.
+ * The error of an event that a client receives: a stable code for programs, a message for people, and a reason if the
+ * code is not specific enough. Any other exception is a bug, which the client receives as `internal`.
  */
 export class EventError extends Error {
   /**
@@ -14,7 +14,7 @@ export class EventError extends Error {
     this.reason = reason;
   }
 
-  /** The form that travels; `undefined` fields vanish in JSON. */
+  /** Returns the error as it is sent. */
   toWire() {
     return { code: this.code, message: this.message, ...(this.reason && { reason: this.reason }) };
   }

@@ -4,8 +4,8 @@ import { isMissing } from './tokens.js';
 import { authenticateArgument, key, notificationArgument, roomArgument, updateArgument } from './validation.js';
 
 /**
- * Every documented event (contract, section 2). `reply` is the event that carries the answer to a client that
- * passed no callback; `always` sends it beside the ack as well; `open` events need no user.
+ * Every documented event (contract, section 2). `reply` is the event that answers a client that passed no callback; with
+ * `always` it is sent in addition to the ack. `open` events need no user; events with `ownLimit` have their own rate limit.
  */
 const EVENTS = {
   'authenticate': {
@@ -45,9 +45,9 @@ const EVENTS = {
   },
 };
 
-/** Connects the events, and the life of a connection around them, to a Socket.IO server. */
+/** Registers middleware, connection handlers and events on a Socket.IO server. */
 export function register(io, service, config) {
-  // A wrong token refuses the connection; none at all, or an empty one, does so only if one is required.
+  // An invalid token refuses the connection; a missing or empty one does so only if a token is required.
   io.use((socket, next) => {
     const { token } = socket.handshake.auth;
     if (isMissing(token) && !config.authRequired) return next();
@@ -91,7 +91,7 @@ function receive(service, socket, name, event, args) {
   }
 }
 
-// Pings are counted apart, so that a client that has used up its events can still tell that it is connected.
+// Pings have their own limit, so that a client that has used up its events can still check its connection.
 function admit(service, socket, event) {
   const { session } = socket.data;
   const subject = session ? `user:${session.userId}` : `socket:${socket.id}`;

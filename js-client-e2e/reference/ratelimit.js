@@ -1,6 +1,6 @@
 /**
- * A fixed window per subject: `limit` events, then none until the window that the first one opened has passed.
- * A limit of 0 turns it off. Subjects are forgotten with their window.
+ * A fixed window per subject: `limit` events, then none until the window that the first one opened has passed. 0 means
+ * no limit. A subject is dropped at the end of its window.
  */
 export class RateLimit {
   #windows = new Map();
@@ -12,7 +12,7 @@ export class RateLimit {
     this.#windowMs = windowMs;
   }
 
-  /** @returns {boolean} whether one more event of the subject is allowed; it is counted if so */
+  /** @returns {boolean} whether another event of the subject is allowed; if so, it is counted */
   allow(subject) {
     if (this.#limit === 0) return true;
     const count = this.#windows.get(subject) ?? 0;

@@ -3,7 +3,8 @@ import { now } from './service.js';
 /**
  * The routes for operators (contract, section 5).
  *
- * @param {() => import('./service.js').Service} service asked for at each request: the HTTP server exists first
+ * @param {() => import('./service.js').Service} service returns the service; it is called at each request, since the HTTP
+ *   server is created first
  */
 export function routes(service) {
   const startedAt = Date.now();

@@ -1,7 +1,7 @@
 /**
- * The documented service on Node: Socket.IO 4.8 and jsonwebtoken, one process, in memory. It is the oracle of
- * this suite: every assertion holds here first, so that each one states Node's behaviour, not ours. It reads the
- * same environment as Puente (config.js) and has the same routes for operators (routes.js).
+ * The documented service on Node: Socket.IO 4.8 and jsonwebtoken, one process, in memory. Every assertion of this suite
+ * must hold here too, so that it describes Node's behaviour. It reads the same environment variables as Puente
+ * (config.js) and has the same routes for operators (routes.js).
  */
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
@@ -28,7 +28,7 @@ http.listen(config.port, config.host, () => {
 });
 process.once('SIGTERM', () => io.close(() => process.exit(0)));
 
-// CORS stops a foreign page from reading what XHR brings, but browsers do not apply it to WebSocket handshakes.
+// CORS prevents a foreign page from reading XHR responses, but browsers do not apply it to WebSocket handshakes.
 function admitsOrigin({ headers: { upgrade, origin, host } }) {
   if (!upgrade || !origin || !config.corsOrigins) return true;
   return config.corsOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);

@@ -4,18 +4,18 @@ import { RateLimit } from './ratelimit.js';
 import { verifyToken } from './tokens.js';
 import { key } from './validation.js';
 
-const USERS_SHOWN = 1000; // names in an answer to join-room; `total` tells the rest
-const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout fires at once beyond it
+const USERS_SHOWN = 1000; // names in an answer to join-room; `total` counts all
+const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout fires at once if the delay is longer
 
 export const now = () => new Date().toISOString();
 
-// Names that backends with @socket.io/redis-emitter publish to.
+// The room names that backends with @socket.io/redis-emitter publish to.
 const userRoom = (userId) => `user:${userId}`;
 const room = (roomId) => `room:${roomId}`;
 
 /**
- * The documented service: users, rooms, notifications, updates. A socket that has authenticated carries its
- * session in `socket.data.session`: what the token said, the rooms it joined, the timer that ends it.
+ * The documented service: users, rooms, notifications, updates. An authenticated socket has its session in
+ * `socket.data.session`: the token's claims, the rooms that it joined and the timer of the token's expiry.
  */
 export class Service {
   directory = new Directory();
@@ -36,16 +36,16 @@ export class Service {
     return verifyToken(token, this.config.tokens);
   }
 
-  /** A socket keeps its user: the token of another one is refused. */
+  /** A socket keeps its user: the token of another user is refused. */
   checkUser(socket, claims) {
     const { session } = socket.data;
     if (session && key(session.userId) !== key(claims.userId)) throw authenticationFailed('user_mismatch');
   }
 
   /**
-   * Registers the socket to the user of a verified token, or renews the token that it had: a socket keeps its user.
-   * A token that runs out closes the connection: the client comes back by itself, and asks its `auth` function for a
-   * fresh one. After a DISCONNECT it would do neither.
+   * Registers the socket to the user of a verified token, or renews the token of a socket that has a user. When the token
+   * expires, the transport is closed, so that the client reconnects and calls its `auth` function for a fresh token; after
+   * a DISCONNECT it would do neither.
    */
   authenticate(socket, claims) {
     const previous = socket.data.session;
@@ -69,10 +69,11 @@ export class Service {
   }
 
   #expire(socket) {
-    if (this.config.ignoreExpiry || socket.data.session.endsAt > Date.now()) return; // or the longest timer was too short
+    // The token is still valid if its lifetime exceeds LONGEST_TIMER.
+    if (this.config.ignoreExpiry || socket.data.session.endsAt > Date.now()) return;
     const error = authenticationFailed('token_expired').toWire();
     socket.emit('error', error.message, { ...error, event: 'authenticate' });
-    socket.conn.close(); // behind what is queued
+    socket.conn.close(); // after queued packets
   }
 
   joinRoom(socket, roomId) {
@@ -96,7 +97,7 @@ export class Service {
     return { success: true, roomId, timestamp: now() };
   }
 
-  // Telling each of n users about each of n others is n² packets, so crowded rooms go without.
+  // Announcing each of n users to n others takes n² packets, so large rooms get no announcements.
   #announce(socket, roomId, event, status) {
     if (this.directory.usersIn(roomId).length > this.config.presenceMax) return;
     const { userId } = socket.data.session;
@@ -122,7 +123,7 @@ export class Service {
     return { success: true, roomId, timestamp: now() };
   }
 
-  /** Ends what the socket had; called while it is still in its rooms. */
+  /** Ends the socket's session. Called while the socket is still in its rooms. */
   disconnecting(socket) {
     clearTimeout(socket.data.authTimeout);
     const { session } = socket.data;
@@ -135,7 +136,7 @@ export class Service {
 
 const mayJoin = ({ data: { session: { rooms } } }, roomId) => rooms === undefined || admits(rooms, key(roomId));
 
-/** In a pattern `*` stands for any characters, also none. */
+/** Reports whether a pattern matches the name; `*` matches any characters, including none. */
 function admits(patterns, name) {
   return patterns.some((pattern) => {
     const parts = String(pattern).split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));

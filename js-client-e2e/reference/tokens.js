@@ -6,11 +6,11 @@ const ALGORITHMS = ['HS256', 'HS384', 'HS512']; // never "none", whatever the to
 const LEEWAY_SECONDS = 30;
 const ADMIN = 'admin';
 
-/** An empty or null token counts as none: it is what frontends send before they have one. */
+/** An empty or null token counts as missing: frontends send it before they have one. */
 export const isMissing = (token) => token === undefined || token === null || token === '';
 
 /**
- * Verifies a token and reads the claims that matter here.
+ * Verifies a token and returns the claims that the service uses.
  *
  * @param {unknown} token as the client sent it
  * @param {{secrets: string[], issuer?: string, audience?: string}} config
@@ -32,8 +32,8 @@ export function verifyToken(token, config) {
   };
 }
 
-// The signature is checked before the dates, so that a forged token is `token_invalid` even if it is also old.
-// Two secrets are valid while one replaces the other; the first one that verifies decides.
+// The signature is checked before the dates, so a forged token is `token_invalid` even if it has expired. During a
+// rotation two secrets are valid; the first one that verifies decides.
 function verifySignature(token, { secrets, issuer, audience }) {
   let reason = 'token_invalid';
   for (const secret of secrets) {

@@ -1,8 +1,8 @@
 import { invalid } from './errors.js';
 
 /**
- * What each event accepts (contract, section 2). Every function returns the argument with its defaults filled
- * in, or throws an `invalid` error that names the field and what is allowed. Unknown fields are dropped.
+ * Validates the arguments of events (contract, section 2). Each function returns the argument with defaults filled in,
+ * or throws an `invalid` error that names the field and the allowed values. Unknown fields are dropped.
  */
 
 const TYPES = ['INFO', 'SUCCESS', 'ERROR', 'ALERT', 'WARNING'];
@@ -49,7 +49,7 @@ function isName(value) {
   return typeof value === 'string' && within(value, 1, 256) && !/\p{Cc}/u.test(value);
 }
 
-// Length is counted in code points: an emoji is one character to the person who typed it.
+// Length is counted in code points, so an emoji is one character.
 function within(value, min, max) {
   const length = [...value].length;
   return length >= min && length <= max;

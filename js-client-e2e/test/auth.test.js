@@ -1,4 +1,4 @@
-// Who a socket is (contract, section 3): handshake tokens, the event authenticate, expiry, what needs a user.
+// Authentication (contract, section 3): handshake tokens, the event authenticate, expiry, events that need a user.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,8 +7,8 @@ import { checkError, equalWithTimestamp } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
 import { secondsFromNow, sign, unchecked } from '../harness/tokens.js';
 
-const OTHER_SECRET = 'another secret, of which the server has never heard, but which is just as long';
-const PREVIOUS_SECRET = 'the secret that was in use last month and whose tokens have some days to go yet';
+const OTHER_SECRET = 'another secret, which the server does not have, of at least 64 bytes as HS512 requires';
+const PREVIOUS_SECRET = 'the previous secret, whose tokens are still valid, of at least 64 bytes as HS512 requires';
 
 const alice = { userId: 'alice' };
 const INVALID = {
@@ -69,7 +69,7 @@ eachClient('handshake', {}, (world) => {
     });
   }
 
-  it('a refused client may come back with a good token', async (t) => {
+  it('a refused client may connect with a valid token', async (t) => {
     const client = world.open(t, { token: 'bad' });
     await client.refused();
     client.socket.auth = { token: sign(alice) };
@@ -82,7 +82,7 @@ eachClient('handshake', {}, (world) => {
 eachClient('handshake, token required', { WS_AUTH_REQUIRED: 'true' }, (world) => {
   for (const [what, auth] of [
     ['no auth', undefined], ['no token', { other: 1 }], ['an empty token', { token: '' }], ['a null token', { token: null }],
-    ['a token whose name is spelled otherwise', { TOKEN: sign(alice) }],
+    ['a token in a field TOKEN', { TOKEN: sign(alice) }],
   ]) {
     it(`refuses ${what}`, async (t) => {
       const error = await world.open(t, auth).refused();
@@ -96,12 +96,12 @@ eachClient('handshake, token required', { WS_AUTH_REQUIRED: 'true' }, (world) =>
   });
 }, EACH_TRANSPORT);
 
-eachTarget('keys and names that are configured', {
+eachTarget('configured keys, issuer and audience', {
   JWT_SECRET_PREVIOUS: PREVIOUS_SECRET, JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'audience',
 }, (world) => {
   const named = { issuer: 'issuer', audience: 'audience' };
 
-  it('tokens of the present and the previous secret are valid', async (t) => {
+  it('accepts tokens of the current and the previous secret', async (t) => {
     await world.open(t, { token: sign(alice, named) }).connected();
     await world.open(t, { token: sign(alice, { ...named, secret: PREVIOUS_SECRET }) }).connected();
   });
@@ -112,7 +112,7 @@ eachTarget('keys and names that are configured', {
     'another audience': { ...named, audience: 'x' },
     'neither': {},
   })) {
-    it(`tokens of ${what} are not`, async (t) => {
+    it(`refuses tokens of ${what}`, async (t) => {
       const { data } = await world.open(t, { token: sign(alice, options) }).refused();
       assert.deepStrictEqual(data, { code: 'token_invalid' });
     });
@@ -137,7 +137,7 @@ eachClient('authentication by event', {}, (world) => {
   });
 
   for (const [reason, token] of [['token_invalid', INVALID['of another key']], ['token_expired', expired]]) {
-    it(`tells the reason: ${reason}`, async (t) => {
+    it(`answers with the reason ${reason}`, async (t) => {
       const client = await world.open(t).connected();
       const answer = await client.request('authenticate', { token: token() });
       const error = { code: 'unauthenticated', message: 'Authentication failed', reason };
@@ -167,12 +167,12 @@ eachClient('authentication by event', {}, (world) => {
     assert.equal((await client.request('join-room', 'room')).error.code, 'unauthenticated');
   });
 
-  it('takes userId "42" for a token of 42', async (t) => {
+  it('accepts userId "42" with a token of user 42', async (t) => {
     const client = await world.open(t).connected();
     assert.strictEqual((await client.ask('authenticate', { token: sign({ userId: 42 }), userId: '42' })).userId, 42);
   });
 
-  it('refuses the token of another user on a socket that has one', async (t) => {
+  it('refuses the token of another user on a socket that has a user', async (t) => {
     const client = await world.user(t);
     const { error } = await client.request('authenticate', { token: sign({ userId: world.name('other') }) });
     assert.deepStrictEqual(error, { code: 'unauthenticated', message: 'Authentication failed', reason: 'user_mismatch' });
@@ -180,7 +180,7 @@ eachClient('authentication by event', {}, (world) => {
     assert.deepStrictEqual(users, [client.userId]);
   });
 
-  it('takes a fresh token of the same user, with its claims', async (t) => {
+  it('accepts a fresh token of the same user, and applies its claims', async (t) => {
     const roomId = world.name('room');
     const client = await world.user(t);
     assert.equal((await client.request('publish-update', { roomId, type: 'X' })).error.code, 'unauthorized');
@@ -189,8 +189,8 @@ eachClient('authentication by event', {}, (world) => {
   });
 }, EACH_TRANSPORT);
 
-eachClient('the time to authenticate', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
-  it('ends the connection of a socket without a user, and of no other', async (t) => {
+eachClient('authentication timeout', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
+  it('disconnects only sockets without a user', async (t) => {
     const authenticated = await world.open(t).connected();
     await authenticated.ask('authenticate', { token: sign({ userId: world.name('user') }) });
     const byHandshake = await world.user(t);
@@ -200,15 +200,15 @@ eachClient('the time to authenticate', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
 
     for (const client of [idle, failing]) assert.equal(await client.disconnected(), 'io server disconnect');
     for (const client of [authenticated, byHandshake]) assert.deepStrictEqual(await client.unread('disconnect'), []);
-    assert.equal(idle.socket.active ?? false, false, 'after a DISCONNECT the client does not come back by itself');
+    assert.equal(idle.socket.active ?? false, false, 'after a DISCONNECT the client does not reconnect');
     await delay(300);
-    assert.deepStrictEqual(idle.kept('connect', 'disconnect'), [], 'nor does it see another reason');
+    assert.deepStrictEqual(idle.kept('connect', 'disconnect'), [], 'and has no second disconnect reason');
   });
 }, EACH_TRANSPORT);
 
-// Tokens are valid for 30 s beyond exp, so these have 2 to 3 s to go.
+// Tokens are valid until 30 s after exp, so these expire in 2 to 3 s.
 eachClient('a token that expires', {}, (world) => {
-  it('ends the connection, unless it was renewed', async (t) => {
+  it('closes the connection unless it was renewed', async (t) => {
     const userId = world.name('user');
     const renewed = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-28) }) }).connected();
     const ending = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-27) }) }).connected();
@@ -221,7 +221,7 @@ eachClient('a token that expires', {}, (world) => {
     await renewed.ask('join-room', world.name('room'));
   });
 
-  it('lets an unchanged client come back with the token that its auth function gets', async (t) => {
+  it('lets an unmodified client reconnect with a fresh token from its auth function', async (t) => {
     const userId = world.name('user');
     let asked = 0;
     const auth = (callback) => callback({ token: sign({ userId, exp: secondsFromNow(asked++ === 0 ? -28 : 3600) }) });
@@ -238,7 +238,7 @@ eachClient('a token that expires', {}, (world) => {
 }, EACH_TRANSPORT);
 
 eachTarget('a token that expires under WS_TOKEN_EXPIRY=ignore', { WS_TOKEN_EXPIRY: 'ignore' }, (world) => {
-  it('keeps its connection, and opens no other', async (t) => {
+  it('keeps its connection open, but cannot open another', async (t) => {
     const userId = world.name('user');
     const token = sign({ userId, exp: secondsFromNow(-28) });
     const client = await world.open(t, { token }).connected();

@@ -1,4 +1,4 @@
-// A real browser, on a page of another origin than the server's, with the client that the server delivers.
+// A real browser, on a page of a different origin than the server, with the client that the server serves.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
@@ -6,7 +6,7 @@ import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
 import { eachTarget } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 
-const LIMIT = { timeout: 30_000 }; // what runs in the page has no deadline of its own
+const LIMIT = { timeout: 30_000 }; // code in the page has no timeout
 
 const TRANSPORTS = {
   'polling': ['polling'],
@@ -14,7 +14,7 @@ const TRANSPORTS = {
   'polling with upgrade': ['polling', 'websocket'],
 };
 
-if (noBrowser) describe('a browser', () => it('is here', { skip: noBrowser }, () => {}));
+if (noBrowser) describe('a browser', () => it('is installed', { skip: noBrowser }, () => {}));
 else await testBrowser();
 
 async function testBrowser() {
@@ -26,7 +26,7 @@ async function testBrowser() {
     await browser?.close();
   });
 
-  /** A page of the origin that has loaded the client from the server. */
+  /** Opens a page of the origin and loads the client from the server. */
   async function open(t, world, { origin }) {
     const page = await browser.newPage();
     t.after(() => page.close());
@@ -35,7 +35,7 @@ async function testBrowser() {
     return page;
   }
 
-  /** As open, and connected as a user. */
+  /** As open, and connects as a user. */
   async function openConnected(t, world, transports, userId = world.name('user')) {
     const page = await open(t, world, home);
     const connected = await page.evaluate(connect, { url: world.server.url, transports, token: sign({ userId }) });
@@ -90,7 +90,7 @@ async function testBrowser() {
           assert.equal(await page.evaluate(echoesLargeText, { roomId }), true);
         });
 
-        it('is refused a connection with a bad token, and told why', LIMIT, async (t) => {
+        it('is refused with an invalid token, with the reason', LIMIT, async (t) => {
           const page = await open(t, world, home);
           const refused = await page.evaluate(connect, { url: world.server.url, transports, token: 'bad' });
           assert.deepStrictEqual(refused, { message: 'Authentication failed', data: { code: 'token_invalid' } });
@@ -130,9 +130,9 @@ async function testBrowser() {
   });
 }
 
-// What follows runs in the page. The socket, and an update that is awaited, stay in globals between calls.
+// The functions below run in the page. They keep the socket and the awaited update in globals.
 
-/** @returns the answer to the token and the transport, once any upgrade is over; or why the server refused */
+/** @returns the answer to the token and the transport, after any upgrade; or the error with which the server refused */
 function connect({ url, transports, token, withCredentials = true }) {
   return new Promise((resolve) => {
     const socket = (window.socket = io(url, { transports, auth: { token }, withCredentials, reconnection: false }));

@@ -1,4 +1,4 @@
-// How connections begin, change transport, break and come back.
+// Connecting, upgrading, losing a connection and reconnecting.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { CLIENTS, EACH_TRANSPORT } from '../harness/client.js';
@@ -10,7 +10,7 @@ import { sign } from '../harness/tokens.js';
 const RECONNECT = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
 
 eachClient('upgrade', {}, (world) => {
-  it('to WebSocket takes place, and events go on', async (t) => {
+  it('to WebSocket succeeds, and events continue', async (t) => {
     const client = world.open(t, { token: sign({ userId: world.name('user') }) });
     await client.connected();
     if (client.transport === 'polling') await client.upgraded();
@@ -22,7 +22,7 @@ eachClient('upgrade', {}, (world) => {
 }, CLIENTS.filter(({ upgrades }) => upgrades));
 
 eachClient('reconnection', {}, (world) => {
-  it('after the connection broke, the user is back under another socket id', async (t) => {
+  it('after a lost connection the user is back with another socket id', async (t) => {
     const roomId = world.name('room');
     const watcher = await world.user(t);
     await watcher.ask('join-room', roomId);
@@ -40,9 +40,9 @@ eachClient('reconnection', {}, (world) => {
     assert.equal((await watcher.take(2, 'user-joined'))[1].userId, client.userId);
   });
 
-  it('a client that disconnects and connects again is a new device of its user', async (t) => {
+  it('a client that disconnects and reconnects is a new device of its user', async (t) => {
     const client = await world.user(t);
-    const transportClosed = soon(client.socket.io.engine, 'close'); // client 3.x stays closed if opened before this
+    const transportClosed = soon(client.socket.io.engine, 'close'); // client 3.x does not reopen before this
     client.close();
     assert.equal(await client.disconnected(), 'io client disconnect');
     await transportClosed;
@@ -52,7 +52,7 @@ eachClient('reconnection', {}, (world) => {
     assert.equal((await client.ask('join-room', world.name('room'))).total, 1);
   });
 
-  it('events sent meanwhile wait for the connection', async (t) => {
+  it('events emitted while disconnected are sent after reconnecting', async (t) => {
     const client = await world.user(t, undefined, {}, RECONNECT);
     client.breakConnection();
     await client.disconnected();
@@ -61,9 +61,9 @@ eachClient('reconnection', {}, (world) => {
   });
 });
 
-eachClient('a server that goes away', {}, (world) => {
+eachClient('a server that is restarted', {}, (world) => {
   for (const signal of ['SIGTERM', 'SIGKILL']) {
-    it(`by ${signal}: clients come back by themselves to the next one`, async (t) => {
+    it(`after ${signal}: clients reconnect to the next one`, async (t) => {
       const server = await TestServer.start(world.target);
       t.after(() => server.stop());
       const client = await world.user(t, undefined, {}, { url: server.url, ...RECONNECT });
@@ -80,8 +80,8 @@ eachClient('a server that goes away', {}, (world) => {
   }
 }, EACH_TRANSPORT);
 
-eachTarget('one connection', {}, (world) => {
-  it('carries the heartbeat that the server announces', async (t) => {
+eachTarget('a connection', {}, (world) => {
+  it('has the heartbeat that the server announces', async (t) => {
     const server = await world.ownServer(t, { WS_PING_INTERVAL: '100', WS_PING_TIMEOUT: '2000' });
     const client = await world.user(t, undefined, {}, { url: server.url });
     for (let beat = 0; beat < 3; beat++) await soon(client.socket.io, 'ping');
@@ -93,7 +93,7 @@ eachTarget('one connection', {}, (world) => {
     assert.equal((await client.refused()).message, 'Invalid namespace');
   });
 
-  it('stays when a namespace beside it is refused', async (t) => {
+  it('stays open if another namespace is refused', async (t) => {
     const client = await world.user(t);
     const other = client.socket.io.socket('/nowhere');
     await soon(other, 'connect_error');

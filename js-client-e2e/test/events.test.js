@@ -1,4 +1,4 @@
-// The documented events (contract, section 2): answers in both forms, and who is told what.
+// The documented events (contract, section 2): answers in both forms, and their recipients.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { checkTimestamp, equalWithTimestamp } from '../harness/expect.js';
@@ -27,7 +27,7 @@ eachClient('documented events', {}, (world) => {
     equalWithTimestamp(await client.next('authenticated'), { success: true, userId, socketId: client.id });
   });
 
-  it('join-room takes {roomId} or the bare id, and answers by ack only', async (t) => {
+  it('join-room accepts {roomId} or the bare id, and answers only by ack', async (t) => {
     const client = await world.user(t);
     for (const form of [(roomId) => ({ roomId }), (roomId) => roomId]) {
       const roomId = world.name('room');
@@ -46,7 +46,7 @@ eachClient('documented events', {}, (world) => {
     }
   });
 
-  it('leave-room answers in each form', async (t) => {
+  it('leave-room answers in both forms', async (t) => {
     const client = await world.user(t);
     const [first, second] = [world.name('room'), world.name('room')];
     await client.ask('join-room', first);
@@ -57,7 +57,7 @@ eachClient('documented events', {}, (world) => {
     assert.deepStrictEqual(await client.unread('room-left', 'user-left', 'user-presence', 'error'), []);
   });
 
-  it('others in the room are told who comes and goes', async (t) => {
+  it('others in the room receive joins and leaves', async (t) => {
     const roomId = world.name('room');
     const alice = await world.user(t);
     const bob = await world.user(t);
@@ -75,7 +75,7 @@ eachClient('documented events', {}, (world) => {
     assert.deepStrictEqual(await bob.unread('user-joined', 'user-left', 'user-presence'), []);
   });
 
-  it('a user who disconnects leaves its rooms', async (t) => {
+  it('a user that disconnects leaves its rooms', async (t) => {
     const rooms = [world.name('room'), world.name('room')];
     const alice = await world.user(t);
     const bob = await world.user(t);
@@ -115,7 +115,7 @@ eachClient('documented events', {}, (world) => {
     equalWithTimestamp(await client.next('notification-sent'), { success: true, delivered: true });
   });
 
-  it('publish-notification says when the user has no device', async (t) => {
+  it('publish-notification reports that the user has no device', async (t) => {
     const client = await world.user(t);
     const targetUserId = world.name('nobody');
     const answer = await client.request('publish-notification', { targetUserId, type: 'INFO', title: 'hello?' });
@@ -157,7 +157,7 @@ eachClient('documented events', {}, (world) => {
     assert.deepStrictEqual(await client.next('pong'), answer);
   });
 
-  it('an event that nobody handles is not answered and ends nothing', async (t) => {
+  it('an unhandled event is not answered and does not end the connection', async (t) => {
     const client = await world.user(t);
     const answers = [];
     client.socket.emit('chat-message', { roomId: 'x', message: 'hi' }, (answer) => answers.push(answer));

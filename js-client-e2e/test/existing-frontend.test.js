@@ -1,4 +1,4 @@
-// A frontend that nobody touches sees the same on every server. After a change of the frontend, record anew:
+// An unmodified frontend shows the same on every server. After changing the frontend, record its output again:
 //     PUENTE_E2E_RECORD=1 PUENTE_E2E_TARGETS=reference node --test js-client-e2e/test/existing-frontend.test.js
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -29,8 +29,8 @@ const parse = (log) => log.trimEnd().split('\n').map((line) => JSON.parse(line))
 const unparse = (lines) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 
 /**
- * The log as values, without what no frontend may rely on: times, socket ids, the order of `users`, and how a
- * validation message goes on after the name of the field.
+ * Parses the log and replaces what no frontend may rely on: times, socket ids, the order of `users`, and the text of a
+ * validation message after the name of the field.
  */
 function normalize(log) {
   const replace = (key, value) => {

@@ -1,4 +1,4 @@
-// What is answered over plain HTTP: the operators' routes, the browser bundle, refused handshakes, origins.
+// Plain HTTP: the operators' routes, the browser bundle, refused handshakes, origins.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { WebSocket } from 'ws';
@@ -12,7 +12,7 @@ eachTarget('health and statistics', {}, (world) => {
     assert.match(response.headers.get('content-type'), /^application\/json/);
     return response.json();
   };
-  /** The disconnection of a client reaches the server a moment after close returns. */
+  /** Waits until the server has noticed that all clients are closed. */
   const statsAtRest = () => {
     const atRest = ({ activeConnections, connectedUsers, rooms }) => activeConnections + connectedUsers + rooms === 0;
     return eventually(() => json('/api/ws/stats'), atRest);
@@ -38,7 +38,7 @@ eachTarget('health and statistics', {}, (world) => {
     assert.ok((await json('/api/ws/health')).uptime >= uptime);
   });
 
-  it('/api/ws/stats moves with what happens', async (t) => {
+  it('/api/ws/stats counts connections, messages and errors', async (t) => {
     const before = await statsAtRest();
     const alice = await world.user(t);
     const bob = await world.user(t);
@@ -76,7 +76,7 @@ eachTarget('the browser bundle', {}, (world) => {
     ['socket.io.js', /javascript/], ['socket.io.min.js', /javascript/], ['socket.io.esm.min.js', /javascript/],
     ['socket.io.msgpack.min.js', /javascript/], ['socket.io.js.map', /json/],
   ]) {
-    it(`serves ${file}, and by its ETag only once`, async () => {
+    it(`serves ${file}, and 304 for its ETag`, async () => {
       const response = await world.server.get(`/socket.io/${file}`);
       assert.equal(response.status, 200);
       assert.match(response.headers.get('content-type'), type);
@@ -106,7 +106,7 @@ eachTarget('refused handshakes', {}, (world) => {
     });
   }
 
-  it('a handshake starts with GET', async () => {
+  it('a handshake must be a GET', async () => {
     const response = await fetch(`${world.server.url}/socket.io/?EIO=4&transport=polling`, {
       method: 'POST', body: '40', headers: { connection: 'close' },
     });
@@ -123,20 +123,20 @@ async function handshake(server, origin) {
   return response;
 }
 
-/** @returns {Promise<number>} the status of a WebSocket handshake; 101 is an open connection */
+/** @returns {Promise<number>} the status of a WebSocket handshake, 101 if the connection was opened */
 async function upgrade(server, origin) {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, { origin });
   const status = await Promise.race([
     soon(socket, 'open').then(() => 101),
     soon(socket, 'unexpected-response').then(([, response]) => response.statusCode),
   ]);
-  socket.on('error', () => {}); // that terminate interrupts the handshake is no news
+  socket.on('error', () => {}); // terminate may interrupt the handshake
   socket.terminate();
   return status;
 }
 
 eachTarget('origins, one configured', { WS_CORS_ORIGINS: `https://other.example.com,${PAGE}` }, (world) => {
-  it('its page may read answers, errors and preflights, with credentials', async () => {
+  it('lets its pages read answers, errors and preflights, with credentials', async () => {
     const answers = [
       await handshake(world.server, PAGE),
       await world.server.get('/socket.io/?EIO=4&transport=none', { origin: PAGE }),
@@ -153,12 +153,12 @@ eachTarget('origins, one configured', { WS_CORS_ORIGINS: `https://other.example.
     assert.match(answers[2].headers.get('access-control-allow-methods'), /POST/);
   });
 
-  it('a foreign page may not', async () => {
+  it('does not let a foreign page', async () => {
     const { headers } = await handshake(world.server, 'https://evil.example.com');
     assert.equal(headers.get('access-control-allow-origin'), null);
   });
 
-  it('WebSocket handshakes are refused to foreign pages only', async () => {
+  it('refuses WebSocket handshakes from foreign pages only', async () => {
     for (const origin of [PAGE, undefined, world.server.url]) {
       assert.equal(await upgrade(world.server, origin), 101, String(origin));
     }
@@ -169,7 +169,7 @@ eachTarget('origins, one configured', { WS_CORS_ORIGINS: `https://other.example.
 });
 
 eachTarget('origins, none configured', {}, (world) => {
-  it('no page may read what XHR brings, and WebSocket is open to all, as on Node', async () => {
+  it('lets no page read XHR responses, and any page open a WebSocket, as on Node', async () => {
     assert.equal((await handshake(world.server, PAGE)).headers.get('access-control-allow-origin'), null);
     assert.equal(await upgrade(world.server, PAGE), 101);
   });

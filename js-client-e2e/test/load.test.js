@@ -39,7 +39,7 @@ eachClient('under load', {}, (world) => {
     assert.deepStrictEqual(await target.unread('notification'), []);
   });
 
-  it('1,000 events arrive in the order in which they were sent, also while the transport changes', async (t) => {
+  it('1,000 events arrive in the order of sending, also during an upgrade', async (t) => {
     const roomId = world.name('room');
     const [publisher, member] = await Promise.all([world.user(t), world.user(t)]);
     for (const client of [publisher, member]) await client.ask('join-room', roomId);

@@ -1,4 +1,4 @@
-// Membership and presence are the user's, not the device's; ids may be numbers.
+// Membership and presence belong to users, not devices; ids may be numbers.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EACH_TRANSPORT } from '../harness/client.js';
@@ -29,7 +29,7 @@ eachClient('membership', {}, (world) => {
     assert.deepStrictEqual(await watcher.unread('user-left', 'user-presence'), []);
   });
 
-  it('joining or leaving twice succeeds and tells nobody again', async (t) => {
+  it('joining or leaving twice succeeds and is announced once', async (t) => {
     const roomId = world.name('room');
     const watcher = await world.user(t);
     const client = await world.user(t);
@@ -41,7 +41,7 @@ eachClient('membership', {}, (world) => {
     assert.deepStrictEqual(await watcher.unread('user-joined', 'user-left', 'user-presence'), []);
   });
 
-  it('a member may publish from a device that has not joined; only devices that have get updates', async (t) => {
+  it('a member may publish from a device that has not joined, which receives no updates', async (t) => {
     const roomId = world.name('room');
     const inside = await world.user(t);
     const outside = await world.user(t, inside.userId);
@@ -51,7 +51,7 @@ eachClient('membership', {}, (world) => {
     assert.deepStrictEqual(await outside.unread('update'), []);
   });
 
-  it('42 and "42" name the same room and user; events carry the value that was sent', async (t) => {
+  it('42 and "42" name the same room and user; events contain the value that was sent', async (t) => {
     const number = Number(world.name('7').replace('-', '00'));
     const numeric = await world.user(t, number);
     const textual = await world.user(t, String(number));
@@ -79,7 +79,7 @@ eachClient('membership', {}, (world) => {
     for (const device of [numeric, textual]) assert.strictEqual((await device.next('notification')).from, other.userId);
   });
 
-  it('after room-left no update of the room follows', async (t) => {
+  it('no update of the room arrives after room-left', async (t) => {
     const roomId = world.name('room');
     const publisher = await world.user(t);
     const leaver = await world.user(t);
@@ -93,7 +93,7 @@ eachClient('membership', {}, (world) => {
     await publisher.take(200, 'update-published');
     await leaver.unread();
     const left = order.indexOf('room-left');
-    assert.ok(left >= 0, 'room-left came');
+    assert.ok(left >= 0, 'room-left arrived');
     assert.deepStrictEqual(order.slice(left).filter((event) => event === 'update'), []);
   });
 
@@ -107,8 +107,8 @@ eachClient('membership', {}, (world) => {
   });
 }, EACH_TRANSPORT);
 
-eachTarget('crowded rooms', { WS_PRESENCE_MAX: '2' }, (world) => {
-  it('are joined without telling the others', async (t) => {
+eachTarget('rooms above WS_PRESENCE_MAX', { WS_PRESENCE_MAX: '2' }, (world) => {
+  it('get no announcements of joins', async (t) => {
     const roomId = world.name('room');
     const first = await world.user(t);
     await first.ask('join-room', roomId);

@@ -1,4 +1,4 @@
-// What a client sends is what the others get: JSON of every kind, and binary that stays binary.
+// Payloads arrive as they were sent: JSON of every kind, and binary data as binary.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { it } from 'node:test';
@@ -7,13 +7,13 @@ import { eachClient } from '../harness/matrix.js';
 const VALUES = {
   'null': null,
   'booleans': [true, false],
-  'zero and empty things': [0, '', [], {}],
+  'zero and empty values': [0, '', [], {}],
   'numbers': [-1, 0.1, 1e21, 5e-324, 1.7976931348623157e308, 9007199254740991, -9007199254740991],
   'text beyond ASCII': { 'clé': 'ñandú 日本語 \u{1F680}\u200D\u{1F469} \u0000\u001f\u2028\u2029 </script> "\\' },
-  'keys that look like ours': { _placeholder: false, num: 0, __proto__x: 1, constructor: 'x', type: 'y', timestamp: 'z' },
+  'keys that look like protocol fields': { _placeholder: false, num: 0, __proto__x: 1, constructor: 'x', type: 'y', timestamp: 'z' },
   'key order': { z: 1, a: { y: 1, b: 2 }, m: [3] },
   'deep nesting': JSON.parse('['.repeat(200) + ']'.repeat(200)),
-  'an array with holes of null': [null, [null], { a: null }],
+  'arrays and objects with null': [null, [null], { a: null }],
 };
 
 const file = randomBytes(3000);
@@ -48,14 +48,14 @@ eachClient('payloads', {}, (world) => {
     });
   }
 
-  it('a notification carries nested and binary values', async (t) => {
+  it('a notification may contain nested and binary values', async (t) => {
     const client = await world.user(t);
     const payload = { orden: { número: 7, notas: [null, 'ü'] }, recibo: file };
     await client.ask('publish-notification', { targetUserId: client.userId, type: 'SUCCESS', title: 'x', payload });
     assert.deepStrictEqual((await client.next('notification')).payload, payload);
   });
 
-  it('a payload of several hundred kilobytes arrives whole', async (t) => {
+  it('a payload of several hundred kilobytes arrives complete', async (t) => {
     const text = 'añ日\u{1F680}"\\'.repeat(20_000);
     const data = randomBytes(400_000);
     for (const received of await roundTrip(t, text)) assert.ok(received === text, 'text differs');

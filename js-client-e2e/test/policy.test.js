@@ -1,4 +1,4 @@
-// Who may do what (contract, section 3), and how often.
+// Authorization (contract, section 3) and rate limits.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EACH_TRANSPORT } from '../harness/client.js';
@@ -11,7 +11,7 @@ const NOT_A_MEMBER = { success: false, error: { ...UNAUTHORIZED.error, reason: '
 const RATE_LIMITED = { success: false, error: { code: 'rate_limited', message: 'Rate limit exceeded' } };
 
 eachTarget('the claim rooms', {}, (world) => {
-  it('names the rooms that a user may join', async (t) => {
+  it('lists the rooms that a user may join', async (t) => {
     const client = await world.user(t, undefined, { rooms: ['lobby', 'order-*', 'a.c', '42'] });
     for (const roomId of ['lobby', 'order-1', 'order-1-2', 'a.c', 42, '42']) await client.ask('join-room', { roomId });
     for (const roomId of ['other', 'lobby2', 'my-order-1', 'Lobby', 'abc', 421]) {
@@ -25,14 +25,14 @@ eachTarget('the claim rooms', {}, (world) => {
     assert.deepStrictEqual(await client.request('join-room', 'lobby'), UNAUTHORIZED);
   });
 
-  it('may be empty or null, which admits to none', async (t) => {
+  it('may be empty or null, which allows no room', async (t) => {
     for (const rooms of [[], null]) {
       const client = await world.user(t, undefined, { rooms });
       for (const roomId of ['lobby', 'null']) assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED);
     }
   });
 
-  it('of a fresh token ends the memberships that it does not cover', async (t) => {
+  it('in a fresh token ends the memberships that it does not cover', async (t) => {
     const [kept, ended] = [world.name('kept'), world.name('ended')];
     const watcher = await world.user(t);
     const client = await world.user(t);
@@ -46,7 +46,7 @@ eachTarget('the claim rooms', {}, (world) => {
     assert.deepStrictEqual(await client.unread('update', 'room-left'), []);
   });
 
-  it('holds for the socket, whatever the user\'s other devices may do', async (t) => {
+  it('applies to the socket, whatever the user\'s other devices may do', async (t) => {
     const roomId = world.name('room');
     const wide = await world.user(t);
     await wide.ask('join-room', roomId);
@@ -55,7 +55,7 @@ eachTarget('the claim rooms', {}, (world) => {
     assert.deepStrictEqual(await wide.unread('update'), []);
   });
 
-  it('a refused join leaves no trace in the room', async (t) => {
+  it('a refused join has no effect in the room', async (t) => {
     const roomId = world.name('secret');
     const member = await world.user(t);
     await member.ask('join-room', roomId);
@@ -84,7 +84,7 @@ eachTarget('updates', {}, (world) => {
   }
 
   for (const claims of [{ role: 'administrator' }, { roles: ['editor'] }, { role: ['x'] }, { admin: true }]) {
-    it(`may not by ${JSON.stringify(claims)}`, async (t) => {
+    it(`may not be published from outside the room with ${JSON.stringify(claims)}`, async (t) => {
       const client = await world.user(t, undefined, claims);
       assert.deepStrictEqual(await client.request('publish-update', { roomId: 'elsewhere', type: 'X' }), NOT_A_MEMBER);
     });
@@ -92,7 +92,7 @@ eachTarget('updates', {}, (world) => {
 });
 
 eachTarget('notifications under WS_NOTIFY_POLICY=admin', { WS_NOTIFY_POLICY: 'admin' }, (world) => {
-  it('are sent by admins only', async (t) => {
+  it('can be sent by admins only', async (t) => {
     const target = await world.user(t);
     const admin = await world.user(t, undefined, { role: 'admin' });
     const notification = { targetUserId: target.userId, type: 'INFO', title: 'x' };
@@ -118,14 +118,14 @@ eachClient('rate limit', { WS_RATE_LIMIT: '5' }, (world) => {
     assert.equal((await other.ask('join-room', roomId)).total, 2);
   });
 
-  it('counts pings apart', async (t) => {
+  it('counts pings separately', async (t) => {
     const client = await world.user(t);
     for (let i = 0; i < 5; i++) await client.ask('join-room', 'x');
     assert.deepStrictEqual(await client.request('join-room', 'x'), RATE_LIMITED);
     assert.ok((await client.request('ping')).timestamp);
   });
 
-  it('is the socket\'s own before it has authenticated', async (t) => {
+  it('is per socket before authentication', async (t) => {
     const [guesser, other] = [await world.open(t).connected(), await world.open(t).connected()];
     for (let i = 0; i < 5; i++) {
       assert.equal((await guesser.request('authenticate', { token: 'guess' })).error.code, 'unauthenticated');
@@ -136,9 +136,9 @@ eachClient('rate limit', { WS_RATE_LIMIT: '5' }, (world) => {
 }, EACH_TRANSPORT);
 
 eachTarget('rate limit, after its window', { WS_RATE_LIMIT: '3', WS_RATE_WINDOW: '500' }, (world) => {
-  it('lets the user go on', async (t) => {
+  it('allows the user\'s events again', async (t) => {
     const client = await world.user(t);
-    // A run of quick events meets the limit, unless the machine is so slow that the window passes in between.
+    // Quick events reach the limit, unless the machine is so slow that the window ends first.
     let answer;
     do answer = await client.request('join-room', 'x');
     while (answer.success);

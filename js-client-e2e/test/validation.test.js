@@ -1,4 +1,4 @@
-// What each field may be, and the two forms in which a client reads an error.
+// The allowed values of each field, and the two forms of an error.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EACH_TRANSPORT } from '../harness/client.js';
@@ -14,7 +14,7 @@ const BAD_IDS = {
 const notification = { targetUserId: 'someone', type: 'INFO', title: 'Title' };
 const update = (roomId) => ({ roomId, type: 'X' });
 
-/** event, field that the message must name, arguments by what is wrong with them */
+/** [event, field that the message must name, invalid arguments by description] */
 const REFUSED = [
   ['join-room', 'roomId', { ...BAD_IDS }],
   ['join-room', 'roomId', inField(BAD_IDS, 'roomId', {})],
@@ -76,7 +76,7 @@ eachTarget('validation', {}, (world) => {
 });
 
 eachClient('errors', {}, (world) => {
-  it('come as the ack where there is one', async (t) => {
+  it('are the acknowledgement if there is a callback', async (t) => {
     const client = await world.user(t);
     const answer = await client.request('join-room', { roomId: false });
     assert.deepStrictEqual(Object.keys(answer).sort(), ['error', 'success']);
@@ -84,7 +84,7 @@ eachClient('errors', {}, (world) => {
     assert.deepStrictEqual(await client.unread('error', 'room-joined'), []);
   });
 
-  it('come as the event error with two arguments where there is none', async (t) => {
+  it('are the event error, with two arguments, if there is none', async (t) => {
     const client = await world.user(t);
     client.emit('publish-notification', { targetUserId: 'x', type: 'INFO', title: '' });
     const args = await client.arguments('error');
@@ -109,7 +109,7 @@ eachClient('errors', {}, (world) => {
     assert.equal((await outsider.ask('join-room', roomId)).total, 2);
   });
 
-  it('a client may send the event error, which nobody handles', async (t) => {
+  it('a client may send the event error, which is not handled', async (t) => {
     const client = await world.user(t);
     client.emit('error', 'mine');
     assert.deepStrictEqual(await client.unread('error', 'disconnect'), []);
