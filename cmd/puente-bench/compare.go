@@ -20,42 +20,42 @@ import (
 
 const plotName = "results.svg"
 
-// comparison is a sub-command that starts servers and compares them.
+// comparison is a subcommand that starts servers and compares them.
 type comparison struct {
 	name           string
-	servers, quick string // default of -servers
+	servers, quick string // defaults of -servers
 	plan           func(quick bool) []load.Spec
-	files          string // what -out writes
+	files          string // description of the files that -out writes
 	write          func(rep *compare.Report, dir string, stdout io.Writer) error
 }
 
 var comparisons = []comparison{
 	{
 		name: "compare", servers: "node,bun,zishang520,puente", quick: "node,puente", plan: compare.Plan,
-		files: "RESULTS.md, " + plotName + " and results.json instead of printing the page alone", write: writeResults,
+		files: "RESULTS.md, " + plotName + " and results.json to this `directory` instead of printing the page", write: writeResults,
 	},
 	{
 		name: "cluster", servers: "node,puente", quick: "node,puente", plan: compare.Cluster,
-		files: "CLUSTER.md besides printing it", write: writeCluster,
+		files: "CLUSTER.md to this `directory` and print it", write: writeCluster,
 	},
 }
 
 func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("puente-bench "+c.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	quick := fs.Bool("quick", false, "fewer workloads, short, one round, Node and Puente")
-	names := fs.String("servers", "", "servers, separated by commas; name=path is one more build of Puente (default "+c.servers+")")
-	only := fs.String("only", "", "run only workloads whose name this regular `expression` matches")
-	rounds := fs.Int("rounds", 0, "how often everything is run (default 3, quick 1)")
+	quick := fs.Bool("quick", false, "run fewer and shorter workloads, one round, on Node and Puente only")
+	names := fs.String("servers", "", "comma-separated servers; name=path adds a build of Puente (default "+c.servers+")")
+	only := fs.String("only", "", "run only workloads whose name matches this regular `expression`")
+	rounds := fs.Int("rounds", 0, "number of rounds (default 3, quick 1)")
 	var own load.Timing
 	long, short := compare.Timing(false), compare.Timing(true)
-	fs.DurationVar(&own.Warmup, "warmup", 0, fmt.Sprintf("load before it is measured (default %v, quick %v)", long.Warmup, short.Warmup))
-	fs.DurationVar(&own.Measure, "duration", 0, fmt.Sprintf("measured time (default %v, quick %v)", long.Measure, short.Measure))
-	fs.DurationVar(&own.Settle, "settle", 0, fmt.Sprintf("silence before memory is read (default %v, quick %v)", long.Settle, short.Settle))
-	limit := fs.Duration("limit", 27*time.Minute, "how long all of it may take: a later round that would not be over by then is not begun")
+	fs.DurationVar(&own.Warmup, "warmup", 0, fmt.Sprintf("duration of the load before measuring (default %v, quick %v)", long.Warmup, short.Warmup))
+	fs.DurationVar(&own.Measure, "duration", 0, fmt.Sprintf("duration of measuring (default %v, quick %v)", long.Measure, short.Measure))
+	fs.DurationVar(&own.Settle, "settle", 0, fmt.Sprintf("duration without load before reading memory (default %v, quick %v)", long.Settle, short.Settle))
+	limit := fs.Duration("limit", 27*time.Minute, "maximum duration: no round after the first is started that would exceed it")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")
 	binary := fs.String("puente", "bin/puente", "Puente's `executable`")
-	out := fs.String("out", "", "write into this `directory` "+c.files)
+	out := fs.String("out", "", "write "+c.files)
 	quiet := fs.Bool("quiet", false, "show no progress")
 	if err := fs.Parse(args); err != nil {
 		return err

@@ -10,15 +10,15 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/compare"
 )
 
-// runHostile prints what messages cost that are made to be dear to read.
+// runHostile prints the server CPU that messages with expensive JSON cost.
 func runHostile(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("puente-bench hostile", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	names := fs.String("servers", "node,puente", "servers, separated by commas; name=path is one more build of Puente; ratios are to the first")
-	rounds := fs.Int("rounds", 3, "how often each is measured; the least counts")
-	messages := fs.Int("messages", 40, "messages of 0.9 MB that are sent each time")
-	only := fs.String("only", "", "only shapes whose name contains this `text`")
-	most := fs.Float64("most", 0, "fail if another server needs more than this share of what the first needs (0: do not)")
+	names := fs.String("servers", "node,puente", "comma-separated servers; name=path adds a build of Puente; ratios are to the first")
+	rounds := fs.Int("rounds", 3, "number of measurements, of which the lowest counts")
+	messages := fs.Int("messages", 40, "number of messages of 0.9 MB per measurement")
+	only := fs.String("only", "", "send only shapes whose name contains this `text`")
+	most := fs.Float64("most", 0, "fail if a ratio exceeds this (0: never)")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")
 	binary := fs.String("puente", "bin/puente", "Puente's `executable`")
 	if err := fs.Parse(args); err != nil {
@@ -40,7 +40,7 @@ func runHostile(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			rule = append(rule, "----:")
 		}
 	}
-	fmt.Fprintln(stdout, "Server CPU, in ms for a megabyte of messages of 0.9 MB.")
+	fmt.Fprintln(stdout, "Server CPU in ms per megabyte, in messages of 0.9 MB.")
 	fmt.Fprintln(stdout)
 	line("JSON", "event", titles)
 	line(strings.Repeat("-", 22), strings.Repeat("-", 20), rule)

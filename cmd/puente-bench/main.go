@@ -1,5 +1,5 @@
-// Command puente-bench puts a load on a Socket.IO server that speaks Puente's events, and measures it; or compares
-// several servers. See puente-bench -h.
+// Command puente-bench measures a Socket.IO server that serves Puente's events under load, or compares several servers.
+// See puente-bench -h.
 package main
 
 import (
@@ -15,27 +15,27 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 )
 
-const usage = `puente-bench puts a load on a Socket.IO server that speaks Puente's events, and measures it.
+const usage = `puente-bench measures a Socket.IO server that serves Puente's events under load.
 
-  puente-bench WORKLOAD [flags]    one workload against a running server
-  puente-bench compare [flags]     all workloads against several servers that it starts itself
-  puente-bench cluster [flags]     fan-out and a burst over two nodes of each server and a Redis, which it starts itself
-  puente-bench hostile [flags]     messages that are dear to read, sent to several servers that it starts itself
+  puente-bench WORKLOAD [flags]    run a workload against a running server
+  puente-bench compare [flags]     start several servers and run all workloads against each
+  puente-bench cluster [flags]     start Redis and two nodes of each server, and run fan-outs and a burst
+  puente-bench hostile [flags]     start several servers and send each messages with expensive JSON
 
-Workloads, and what counts as one message:
+Workloads, and what counts as a message:
   echo      ping, answered by pong
-  publish   publish-update to a room in which the publisher is alone, received back and acknowledged
-  fanout    one delivery; one member of a room publishes to all
-  rooms     one delivery; rooms of ten in which every member publishes
+  publish   publish-update to a room with the publisher only, received back and acknowledged
+  fanout    a delivery; one member of a room publishes to all
+  rooms     a delivery; in rooms of ten every member publishes
   polling   round trip of an acknowledged event over long-polling
   connect   WebSocket handshake and CONNECT with a token
   idle      memory per connection, before and after traffic (needs -pid)
-  burst     one delivery; one member of a room publishes 20,000 updates in a tight loop
+  burst     a delivery; one member of a room publishes 20,000 updates in a tight loop
 
 Example, for a server on this machine:
   JWT_SECRET=… puente-bench echo -url http://127.0.0.1:3001 -pid $(pidof puente)
 
-Flags of a workload: puente-bench echo -h. Server CPU and memory are measured where -pid names its process.
+Flags of a workload: puente-bench echo -h. Server CPU and memory are measured if -pid is set.
 `
 
 func main() {
@@ -50,7 +50,7 @@ func main() {
 	}
 }
 
-// run is main without the process.
+// run runs the command with the given arguments and environment.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		_, err := io.WriteString(stdout, usage)

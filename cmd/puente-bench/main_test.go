@@ -24,12 +24,12 @@ func TestUsageNamesEveryWorkload(t *testing.T) {
 	}
 	for kind := range conns {
 		if !strings.Contains(out.String(), "\n  "+string(kind)+" ") {
-			t.Errorf("the usage lacks %q", kind)
+			t.Errorf("%q is missing in the usage", kind)
 		}
 	}
 }
 
-func TestArgumentsThatAreWrong(t *testing.T) {
+func TestInvalidArguments(t *testing.T) {
 	for args, want := range map[string]string{
 		"flood":                   `unknown workload "flood"`,
 		"echo now":                `unexpected argument "now"`,
@@ -75,7 +75,7 @@ func TestTheSecretIsNotShown(t *testing.T) {
 	}
 }
 
-func TestServerThatIsNotThere(t *testing.T) {
+func TestUnreachableServer(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is one line on a terminal; on anything else it shows nothing. Its methods are called from one goroutine.
+// progress shows a progress bar on a terminal, and nothing elsewhere. It is not safe for concurrent use.
 type progress struct{ bar *progressbar.ProgressBar }
 
 func newProgress(w io.Writer, quiet bool) *progress {
@@ -26,7 +26,7 @@ func newProgress(w io.Writer, quiet bool) *progress {
 	)}
 }
 
-// at returns the load.Progress of what is called name.
+// at returns a load.Progress that shows the name, or nil if there is no bar.
 func (p *progress) at(name string) load.Progress {
 	if p.bar == nil {
 		return nil

@@ -18,10 +18,10 @@ var conns = map[load.Kind]int{
 	load.Echo: 64, load.Publish: 64, load.Fanout: 1000, load.Rooms: 1000, load.Polling: 64, load.Connect: 3000, load.Idle: 5000, load.Burst: 50,
 }
 
-// inFlight is the default number of messages under way per client.
+// inFlight is the default number of messages in flight per client.
 var inFlight = map[load.Kind]int{load.Echo: 16, load.Publish: 4, load.Fanout: 4, load.Connect: 32, load.Idle: 64}
 
-// sizes is a flag: byte counts, separated by commas.
+// sizes is a flag of comma-separated byte counts.
 type sizes []int
 
 func (s *sizes) String() string {
@@ -54,22 +54,22 @@ func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func
 	fs := flag.NewFlagSet("puente-bench "+string(kind), flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	var node load.Node
-	fs.StringVar(&node.URL, "url", "http://127.0.0.1:3001/socket.io/", "`address` of the server: http or https, with the path if it is not /socket.io/")
-	fs.StringVar(&t.Token, "token", "", "JWT of every client; without it each is a user of its own, by -secret")
-	fs.StringVar(&t.Secret, "secret", getenv("JWT_SECRET"), "secret that signs the clients' tokens, HS256 (default $JWT_SECRET)")
+	fs.StringVar(&node.URL, "url", "http://127.0.0.1:3001/socket.io/", "`URL` of the server: http or https, with the path if it is not /socket.io/")
+	fs.StringVar(&t.Token, "token", "", "JWT of every client (default: one per client, for different users, signed with -secret)")
+	fs.StringVar(&t.Secret, "secret", getenv("JWT_SECRET"), "HS256 secret that signs the clients' tokens (default $JWT_SECRET)")
 	fs.Lookup("secret").DefValue = ""
-	fs.BoolVar(&t.Insecure, "insecure", false, "accept any certificate of the server")
-	fs.IntVar(&node.PID, "pid", 0, "process `id` of a server on this machine, whose CPU and memory are then measured")
-	fs.IntVar(&s.Conns, "conns", conns[kind], "connections")
-	fs.IntVar(&s.InFlight, "inflight", inFlight[kind], "messages under way per client (fanout: of the publisher; connect: handshakes)")
-	fs.Float64Var(&s.Rate, "rate", 0, "messages begun per second over all clients, however late the answers (0: as -inflight allows)")
-	fs.IntVar(&s.Updates, "updates", 20_000, "burst: updates published")
-	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: payload sizes in `bytes`, separated by commas, sent in turn (default 64)")
+	fs.BoolVar(&t.Insecure, "insecure", false, "do not verify the server's certificate")
+	fs.IntVar(&node.PID, "pid", 0, "process `id` of the server if it runs on this machine, to measure its CPU and memory")
+	fs.IntVar(&s.Conns, "conns", conns[kind], "number of connections")
+	fs.IntVar(&s.InFlight, "inflight", inFlight[kind], "messages in flight per client (fanout: of the publisher; connect: handshakes)")
+	fs.Float64Var(&s.Rate, "rate", 0, "messages per second of all clients together, sent without waiting for answers (0: as many as -inflight allows)")
+	fs.IntVar(&s.Updates, "updates", 20_000, "burst: number of updates")
+	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: comma-separated payload sizes in `bytes`, sent in turn (default 64)")
 	fs.BoolVar(&s.Binary, "binary", false, "publish: send the payload as a binary attachment")
 	fs.BoolVar(&s.Browser, "browser", false, "send the headers of a browser")
-	fs.DurationVar(&timing.Warmup, "warmup", 2*time.Second, "load before it is measured")
-	fs.DurationVar(&timing.Measure, "duration", 5*time.Second, "measured time")
-	fs.DurationVar(&timing.Settle, "settle", 5*time.Second, "silence before memory is read")
+	fs.DurationVar(&timing.Warmup, "warmup", 2*time.Second, "duration of the load before measuring")
+	fs.DurationVar(&timing.Measure, "duration", 5*time.Second, "duration of measuring")
+	fs.DurationVar(&timing.Settle, "settle", 5*time.Second, "duration without load before reading memory")
 	asJSON := fs.Bool("json", false, "print the result as JSON")
 	quiet := fs.Bool("quiet", false, "show no progress")
 	if err := fs.Parse(args); err != nil {
@@ -93,7 +93,7 @@ func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func
 	return printResult(stdout, res)
 }
 
-// printResult prints what was measured, a line each.
+// printResult prints a result, one figure per line.
 func printResult(w io.Writer, r load.Result) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {

@@ -12,25 +12,26 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 )
 
-// Options is one comparison.
+// Options configures a comparison.
 type Options struct {
 	Servers []*Server
 	Specs   []load.Spec
 	Timing  load.Timing
 	// Rounds is how often every server runs every workload. Medians are reported.
 	Rounds int
-	// Limit is how long all of it may take: a round that would not be over by then, were it as long as those before, is not
-	// begun. The first always is. Default: none.
+	// Limit bounds the whole comparison: a round after the first is not started if, with the average duration of the
+	// rounds before it, it would exceed Limit. Default: no limit.
 	Limit time.Duration
-	// Log takes a line for each run.
+	// Log is called with a line for each run. It must not be nil.
 	Log func(format string, args ...any)
-	// Progress makes the progress display of one run. It may be nil.
+	// Progress returns the progress display of a run. It may be nil.
 	Progress func(name string) load.Progress
 }
 
-// Run prepares the servers and runs every workload on each, in turn: within a round a workload runs on all servers one after the other,
-// so that a slow hour of the machine is everyone's, and every second round takes them in the opposite order. Each run has a fresh
-// process. What a server cannot do is reported, and not tried again; so is a peer that cannot be installed.
+// Run prepares the servers and runs every workload on each. Within a round, a workload runs on all servers one after the other,
+// so that a slow period of the machine affects all of them; every second round reverses their order. Each run starts a fresh
+// process. A workload that fails on a server is reported and not run there again; so is a peer that cannot be installed.
+// Run returns an error if a build of Puente cannot be prepared, if ctx ends, or ErrNoRedis.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if slices.ContainsFunc(o.Specs, func(s load.Spec) bool { return s.Nodes > 1 }) {
 		if _, err := exec.LookPath(redisServer); err != nil {
@@ -51,7 +52,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	began := time.Now()
 	for round := range o.Rounds {
 		if spent := time.Since(began); round > 0 && o.Limit > 0 && spent+spent/time.Duration(round) > o.Limit {
-			o.Log("%v: round %d would not be over in %v", spent.Round(time.Second), round+1, o.Limit)
+			o.Log("%v: round %d is skipped, it would exceed the limit of %v", spent.Round(time.Second), round+1, o.Limit)
 			break
 		}
 		rep.Rounds = round + 1
@@ -90,13 +91,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return rep, nil
 }
 
-// once reports whether a workload is run in the first round alone: the memory of so many connections is the same to a
-// few parts in a hundred each time, and takes minutes.
+// once reports whether a workload runs in the first round only: the memory of that many connections varies by a few
+// percent only, and takes minutes to measure.
 func once(s load.Spec) bool { return s.Kind == load.Idle && (s.Conns > 5000 || s.Browser) }
 
-// single is one workload on fresh processes: a server, or a cluster with its Redis.
+// single runs a workload on fresh processes: a server, or a cluster and its Redis.
 func single(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
-	runtime.GC() // of the run before
+	runtime.GC() // collect the garbage of the previous run
 	target := load.Target{Secret: secret}
 	var env []string
 	nodes := max(spec.Nodes, 1)
@@ -148,5 +149,5 @@ func brief(r load.Result) string {
 		r.Latency.P50, r.Latency.P99, r.Latency.P999, float64(r.RSS)/(1<<20))
 }
 
-// now is the date of a report.
+// now returns the date of a report.
 func now() string { return time.Now().UTC().Format("2006-01-02 15:04 UTC") }

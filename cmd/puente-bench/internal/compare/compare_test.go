@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sample has two servers, of which one broke off in one workload and was twice as good in the rest.
+// sample has two servers. The second failed in one workload and was twice as good in the others.
 func sample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Plan(true),
 		Servers: []ServerInfo{{node, "Node", "v1", false}, {"puente", "Puente & Co", "v2", true}}, Cells: map[string]map[string]*Cell{}}
@@ -45,10 +45,10 @@ func TestMediansAndRatios(t *testing.T) {
 		t.Errorf("ratio %v, %v; want 0.5", v, ok)
 	}
 	if v, ok := r.ratio("puente", "polling", cpu); ok {
-		t.Errorf("ratio %v of what broke off", v)
+		t.Errorf("ratio %v of a failed workload", v)
 	}
 	if v, ok := r.value("puente", "no such workload", cpu); ok {
-		t.Errorf("value %v of what never ran", v)
+		t.Errorf("value %v of a workload that did not run", v)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	for _, target := range targets {
 		if _, ok := want[target.title]; !ok {
-			t.Errorf("no verdict is expected of %q", target.title)
+			t.Errorf("the test has no verdict for %q", target.title)
 		}
 		for i, s := range r.Servers {
 			if got := r.verdict(s.Name, target); got != want[target.title][i] {
@@ -99,7 +99,7 @@ func TestOwnVerdicts(t *testing.T) {
 		"| no later than Node | echo at 1,000/s, p99.9 ms | **fail** (1.80×) |\n",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("%q is missing in the page", want)
 		}
 	}
 	if t.Failed() {
@@ -117,7 +117,7 @@ func TestTargetsNameWorkloadsOfThePlan(t *testing.T) {
 	}
 	for _, target := range slices.Concat(targets, ownTargets()) {
 		if !names[target.spec] || target.over != "" && !names[target.over] {
-			t.Errorf("target %q is judged by %q, which is not planned", target.title, target.spec)
+			t.Errorf("target %q refers to %q, which is not in the plan", target.title, target.spec)
 		}
 	}
 	for _, s := range Plan(true) {
@@ -139,7 +139,7 @@ func TestMarkdown(t *testing.T) {
 		"- Puente & Co, polling: `load: broke off: 'really'`\n",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("%q is missing in the page", want)
 		}
 	}
 	for line := range strings.Lines(page) {
@@ -152,7 +152,7 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// clusterSample has two servers, of which Node lost messages in one round of three and the other took a quarter of the CPU.
+// clusterSample has two servers. Node lost messages in one round of three, and Puente took a quarter of the CPU.
 func clusterSample() *Report {
 	r := &Report{Date: "2026-01-02 03:04 UTC", Machine: "2 cores", Rounds: 3, Specs: Cluster(true),
 		Servers: []ServerInfo{{node, "Node", "v1", false}, {"puente", "Puente", "v2", true}}, Cells: map[string]map[string]*Cell{}}
@@ -179,7 +179,7 @@ func TestClusterMarkdown(t *testing.T) {
 		"1,000 members over 2 nodes, updates in flight: 4.",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("%q is missing in the page", want)
 		}
 	}
 	if t.Failed() {
@@ -190,7 +190,7 @@ func TestClusterMarkdown(t *testing.T) {
 func TestClusterTargetsNameWorkloadsOfThePlan(t *testing.T) {
 	for _, target := range clusterTargets {
 		if !slices.ContainsFunc(Cluster(true), func(s load.Spec) bool { return s.Name == target.spec }) {
-			t.Errorf("target %q is judged by %q, which is not planned", target.title, target.spec)
+			t.Errorf("target %q refers to %q, which is not in the plan", target.title, target.spec)
 		}
 	}
 	r := clusterSample()
@@ -208,7 +208,7 @@ func TestClustersNeedRedis(t *testing.T) {
 	}
 }
 
-// The nodes are counted by who listens on the channel of requests.
+// assembled counts the subscribers of the channel requests.
 func TestAssembled(t *testing.T) {
 	if _, err := exec.LookPath(redisServer); err != nil {
 		t.Skip("needs redis-server")
@@ -254,13 +254,13 @@ func TestSVGIsWellFormed(t *testing.T) {
 			rects++
 		}
 	}
-	// Background, two in the legend, and a bar for each of eight headlines and two servers but the one that broke off.
+	// The background, two in the legend, and a bar for each of eight headlines and two servers, except the failed one.
 	if want := 1 + 2 + 8*2 - 1; rects != want {
 		t.Errorf("%d rectangles, want %d", rects, want)
 	}
 }
 
-// Two builds of Puente compare like any two servers: the first is what ratios refer to.
+// Two builds of Puente are compared like any two servers; ratios refer to the first.
 func TestBuilds(t *testing.T) {
 	servers, err := Servers([]string{"before=/a/puente", "after=/b/puente"}, "peers", "bin")
 	if err != nil || len(servers) != 2 || servers[1].Title != "after" || servers[1].dir != "/b/puente" {
@@ -283,7 +283,7 @@ func TestBuilds(t *testing.T) {
 	}
 }
 
-// A peer that cannot be installed is reported; without a build of Puente there is nothing to compare.
+// A peer that cannot be installed is reported; a build of Puente that cannot be prepared is an error.
 func TestServerThatCannotBePrepared(t *testing.T) {
 	broken := func(context.Context, *Server) error { return errors.New("no registry") }
 	peer := &Server{Name: bun, Title: "Bun", prepare: broken}
@@ -300,12 +300,11 @@ func TestServerThatCannotBePrepared(t *testing.T) {
 	}
 	peer.own = true
 	if _, err := Run(t.Context(), o); err == nil {
-		t.Error("a comparison without Puente")
+		t.Error("no error without a build of Puente")
 	}
 }
 
-// A server whose process ends on every workload is reported, and the next round is not tried; nor is one begun that would not
-// be over in time.
+// A server whose process ends is reported, and not run again; a round that would exceed the limit is not started.
 func TestServerThatDies(t *testing.T) {
 	var lines []string
 	o := Options{
@@ -320,7 +319,7 @@ func TestServerThatDies(t *testing.T) {
 	if f := r.cell("false", specEcho).Failure; !strings.Contains(f, "did not start") {
 		t.Errorf("failure %q", f)
 	}
-	if r.Rounds != 1 || len(lines) != 4 || !strings.Contains(lines[3], "round 2 would not be over") {
+	if r.Rounds != 1 || len(lines) != 4 || !strings.Contains(lines[3], "round 2 is skipped") {
 		t.Errorf("%d rounds, lines %q", r.Rounds, lines)
 	}
 }
@@ -357,6 +356,6 @@ func TestServerThatExitsIsReported(t *testing.T) {
 		t.Errorf("got %v, want ErrStart", err)
 	}
 	if time.Since(began) >= startLimit {
-		t.Error("the whole start limit was waited for a process that had ended")
+		t.Error("start waited for a process that had exited")
 	}
 }

@@ -18,24 +18,24 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
-// ErrHostile: a server ended the connection that had to be measured.
-var ErrHostile = errors.New("compare: the connection ended")
+// ErrHostile is returned if a server ends the connection during a measurement.
+var ErrHostile = errors.New("compare: connection ended")
 
-// Shape is a kind of JSON that is dear to read.
+// Shape is a kind of JSON that is expensive to parse.
 type Shape struct {
 	Name string
-	// JSON is a member of an object, of about 0.9 MB.
+	// JSON is the text of an object's members, of about 0.9 MB.
 	JSON string
-	// Arguments are sent instead of an object.
+	// Arguments, if set, are sent in place of an object.
 	Arguments string
-	// Broken arguments are no JSON: the connection ends.
+	// Broken means that Arguments are not valid JSON, so that the server must end the connection.
 	Broken bool
 }
 
-// hostileSize is just below the bytes that servers take in a message.
+// hostileSize is slightly below the maximum message size of the servers, in bytes.
 const hostileSize = 900_000
 
-// Shapes returns what is sent. A thousand names come again and again: names that are all different are much dearer on Node.
+// Shapes returns the shapes. They repeat a thousand names: distinct names would be much more expensive on Node.
 func Shapes() []Shape {
 	list := func(format string) string {
 		var b strings.Builder
@@ -62,24 +62,24 @@ func Shapes() []Shape {
 		{Name: "short escapes", JSON: `"a":"` + repeat(`\n`) + `"`},
 		{Name: "text", JSON: `"a":"` + repeat("abcdefgh") + `"`},
 		{Name: "white space", JSON: `"a":` + repeat(" ") + `0`},
-		// Of 50,000 Node's process dies.
+		// 50,000 would crash Node.
 		{Name: "10,000 arguments", Arguments: strings.Repeat(`"`+strings.Repeat("x", 85)+`",`, 10_000) + "0"}, // Puente refuses them
 		{Name: "brackets", Arguments: repeat("["), Broken: true},
 		{Name: "brackets of objects", Arguments: repeat(`{"a":`), Broken: true},
 	}
 }
 
-// hostileEvents are the events in which a shape is sent: one that nobody handles, and those whose arguments are read.
+// hostileEvents are the events in which a shape is sent: one without a handler, and those whose arguments are decoded.
 var hostileEvents = []string{"unhandled", "publish-update", "publish-notification", "join-room"}
 
-// HostileRow is what a megabyte of a shape in an event costs the servers.
+// HostileRow is the cost of a shape in an event.
 type HostileRow struct {
 	Shape, Event string
-	CPU          []float64 // ms a megabyte, in the order of the servers
+	CPU          []float64 // ms per megabyte, in the order of the servers
 }
 
-// Hostile sends each shape whose name contains only to each server, and calls row with what it costs: the least of some rounds, in
-// which the servers take turns.
+// Hostile measures each shape whose name contains only, in each event, on each server, and calls row with the lowest cost of the
+// rounds. Within a round the servers run one after the other.
 func Hostile(ctx context.Context, servers []*Server, only string, rounds, messages int, row func(HostileRow)) error {
 	for _, s := range servers {
 		if err := s.prepare(ctx, s); err != nil {
@@ -109,7 +109,7 @@ func Hostile(ctx context.Context, servers []*Server, only string, rounds, messag
 	return nil
 }
 
-// packet is the event with the shape, and for what the event requires.
+// packet returns the event with the shape and the fields that the event requires.
 func (s Shape) packet(event string) string {
 	switch {
 	case s.Arguments != "":
@@ -119,10 +119,10 @@ func (s Shape) packet(event string) string {
 	case event == "publish-notification":
 		return `42["publish-notification",{"targetUserId":"nobody","type":"INFO","title":"x","payload":{` + s.JSON + `}}]`
 	}
-	return `42["` + event + `",{"roomId":7.5,` + s.JSON + `}]` // a room that there cannot be
+	return `42["` + event + `",{"roomId":7.5,` + s.JSON + `}]` // an invalid room
 }
 
-// hostile returns the CPU time, in ms a megabyte, that a fresh server needs for messages of a shape after some that warm it up.
+// hostile returns the CPU time in ms per megabyte that a fresh server needs for messages of a shape, after a warm-up.
 func (s *Server) hostile(ctx context.Context, shape Shape, event string, messages int) (float64, error) {
 	p, err := s.start(ctx)
 	if err != nil {
@@ -159,8 +159,8 @@ func (s *Server) hostile(ctx context.Context, shape Shape, event string, message
 	return float64(after-before) / float64(time.Millisecond) / megabytes, nil
 }
 
-// converse connects with a token, sends packets and waits until the server has read them: until it answers a ping, or ends the
-// connection if that is what it has to do.
+// converse connects with a token, sends packets, and waits until the server answers a ping sent after them, or, if ends is set,
+// until the server ends the connection.
 func converse(ctx context.Context, addr string, packets []string, ends bool) error {
 	token, err := sio.Token(secret, "hostile")
 	if err != nil {
@@ -171,13 +171,13 @@ func converse(ctx context.Context, addr string, packets []string, ends bool) err
 		return err
 	}
 	var r io.Reader = conn
-	if first != nil { // what came with the handshake
+	if first != nil { // has data that arrived with the handshake
 		r = first
 	}
 	write := func(text string) error { return wsutil.WriteClientText(conn, []byte(text)) }
 	var writing sync.WaitGroup
 	defer writing.Wait()
-	defer conn.Close() // ends the writing
+	defer conn.Close() // ends the writing goroutine
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	if err := write(fmt.Sprintf(`40{"token":%q}`, token)); err != nil {
 		return err
@@ -196,7 +196,7 @@ func converse(ctx context.Context, addr string, packets []string, ends bool) err
 			writing.Go(func() {
 				for _, p := range append(packets, `429["ping"]`) {
 					if write(p) != nil {
-						return // the reader sees it
+						return // the reader returns the error
 					}
 				}
 			})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// machine says what the figures were measured on, as far as Linux tells.
+// machine describes the machine, as far as the system reports it.
 func machine() string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if v := field("/proc/cpuinfo", "model name"); v != "" {
@@ -26,7 +26,7 @@ func machine() string {
 	return strings.Join(parts, ", ")
 }
 
-// field returns the first value of a name in a file of "name: value" lines, or "".
+// field returns the first value of a name in a file of lines "name: value", or "".
 func field(file, name string) string {
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 )
 
-// Markdown returns the report as a page; plot, where not empty, is the address of its plot.
+// Markdown returns the report as a Markdown page. plot is the URL of its plot, or "" for none.
 func (r *Report) Markdown(plot string) string {
 	var b strings.Builder
 	r.head(&b, "Benchmark", reading)
@@ -47,12 +47,11 @@ func (r *Report) head(b *strings.Builder, title, reading string) {
 }
 
 const reading = `Server and load generator are two processes on this machine; each run has a fresh server process. All servers verify tokens,
-validate, authorise and have rate limits, set high; Puente's limits of connections, of those of one address and of handshakes
-per second are on, too. Beside each figure stands its ratio to %s's, in parentheses, and in the overview
-the least and the greatest ratio of one round. CPU is the
-server's user and system time. Where a workload keeps messages in flight, latency is mostly the queue that this makes: compare latency
-in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a server may write
-several to a connection at once; the workloads with one update at a time and with a fixed rate show it without.
+validate, authorise and have rate limits, set high; Puente's limits of connections, of connections per address and of handshakes
+per second are on too. In parentheses after each figure is its ratio to %s's, in the overview with the lowest and the highest
+ratio of a round. CPU is the server's user and system time. If a workload keeps messages in flight, latency is mostly queueing:
+compare latency in the workloads with a fixed rate. The cost of fan-out depends on how many updates are in flight, because a
+server may write several to a connection at once; the workloads with one update at a time and with a fixed rate exclude that.
 `
 
 func (r *Report) header(b *strings.Builder, first string, columns []string) {
@@ -66,7 +65,7 @@ func titles(servers []ServerInfo) (titles []string) {
 	return titles
 }
 
-// overview is the one figure per workload that decides.
+// overview writes the table of the headline figures.
 func (r *Report) overview(b *strings.Builder, of string) {
 	fmt.Fprintf(b, "## Overview: %s\n\n", of)
 	r.header(b, "workload", titles(r.Servers))
@@ -126,11 +125,11 @@ func (r *Report) failures(b *strings.Builder) {
 		}
 	}
 	if len(lines) > 0 {
-		fmt.Fprintf(b, "## What broke off\n\n%s\n", strings.Join(lines, "\n"))
+		fmt.Fprintf(b, "## Failures\n\n%s\n", strings.Join(lines, "\n"))
 	}
 }
 
-// figures is a value with its ratio.
+// figures returns a value with its ratio.
 func (r *Report) figures(server, spec string, m metric) string {
 	if r.cell(server, spec).Failure != "" {
 		return "broke off"
@@ -146,7 +145,7 @@ func (r *Report) figures(server, spec string, m metric) string {
 	return fmt.Sprintf("%s (%.2f×)", m.print(v), ratio)
 }
 
-// print prints a value of the metric.
+// print formats a value of the metric.
 func (m metric) print(v float64) string {
 	if m.fault {
 		return thousands(int(v))
@@ -154,7 +153,7 @@ func (m metric) print(v float64) string {
 	return figure(v)
 }
 
-// figure prints a number with about three digits.
+// figure formats a number with about three digits.
 func figure(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 1000:

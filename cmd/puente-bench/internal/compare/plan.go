@@ -1,4 +1,4 @@
-// Package compare starts servers in turn, puts the same workloads on each, and writes what came out as a table and a plot.
+// Package compare starts servers, runs the same workloads against each, and reports the results as tables and a plot.
 package compare
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 )
 
-// Names of the workloads that the document's targets are judged by.
+// Names of the workloads that targets refer to.
 const (
 	specEcho    = "echo"
 	specCalm    = "echo at 1,000/s"
@@ -23,12 +23,12 @@ const (
 	specBurst   = "burst of 20,000"
 )
 
-// Plan returns the workloads, in the order in which they run and are shown.
+// Plan returns the workloads in the order in which they run and are reported.
 func Plan(quick bool) []load.Spec {
 	fanout := func(n, inFlight int) load.Spec {
 		return load.Spec{Name: "fan-out to " + thousands(n), Kind: load.Fanout, Conns: n, InFlight: inFlight}
 	}
-	// One update at a time cannot share writes with the next: what a server gains by that shows beside it.
+	// One update at a time cannot share a write with the next; the difference to several shows what sharing saves.
 	single := fanout(1000, 1)
 	single.Name = "fan-out to 1,000, one at a time"
 	echo := load.Spec{Name: specEcho, Kind: load.Echo, Conns: 64, InFlight: 16}
@@ -47,7 +47,7 @@ func Plan(quick bool) []load.Spec {
 		{Name: specCalm, Kind: load.Echo, Conns: 64, Rate: 1000},
 		{Name: specPaced, Kind: load.Echo, Conns: 64, Rate: 10_000},
 		{Name: "publish", Kind: load.Publish, Conns: 64, InFlight: 4},
-		fanout(100, 4), fanout(1000, 4), fanout(10_000, 4), // alike, so that cost over size compares
+		fanout(100, 4), fanout(1000, 4), fanout(10_000, 4), // differ in size only
 		single,
 		{Name: specSteady, Kind: load.Fanout, Conns: 1000, Rate: 10},
 		rooms,
@@ -72,7 +72,7 @@ func Cluster(quick bool) []load.Spec {
 	return append(specs, burst)
 }
 
-// Timing returns how long the phases of each run are.
+// Timing returns the durations of the phases of a run.
 func Timing(quick bool) load.Timing {
 	if quick {
 		return load.Timing{Warmup: time.Second, Measure: 3 * time.Second, Settle: 3 * time.Second}
@@ -80,12 +80,12 @@ func Timing(quick bool) load.Timing {
 	return load.Timing{Warmup: 2 * time.Second, Measure: 5 * time.Second, Settle: 5 * time.Second}
 }
 
-// describe says in a few words what a workload is.
+// describe returns a short description of a workload.
 func describe(s load.Spec) string {
 	switch s.Kind {
 	case load.Echo:
 		if s.Rate > 0 {
-			return fmt.Sprintf("`ping`, answered by `pong`; %d connections, %s begun per second however late the answers", s.Conns, thousands(int(s.Rate)))
+			return fmt.Sprintf("`ping`, answered by `pong`; %d connections, %s per second without waiting for answers", s.Conns, thousands(int(s.Rate)))
 		}
 		return fmt.Sprintf("`ping`, answered by `pong`; %d connections, %d in flight on each", s.Conns, s.InFlight)
 	case load.Publish:
@@ -95,7 +95,7 @@ func describe(s load.Spec) string {
 		} else if len(s.Sizes) > 1 {
 			what = fmt.Sprintf("payloads of %d B to %s B in turn", s.Sizes[0], thousands(s.Sizes[len(s.Sizes)-1]))
 		}
-		return fmt.Sprintf("`publish-update` to a room of one's own, received back and acknowledged; %s; %d connections, %d in flight on each", what, s.Conns, s.InFlight)
+		return fmt.Sprintf("`publish-update` to a room with the publisher only, received back and acknowledged; %s; %d connections, %d in flight on each", what, s.Conns, s.InFlight)
 	case load.Fanout:
 		members := thousands(s.Conns) + " members"
 		if s.Nodes > 1 {
@@ -121,7 +121,7 @@ func describe(s load.Spec) string {
 	return "memory per connection, authenticated, " + headers + "; before and after each joined a room, published 3 updates of 1 KiB and left"
 }
 
-// thousands prints n with separators.
+// thousands formats n with separators.
 func thousands(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

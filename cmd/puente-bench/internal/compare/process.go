@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// process is a running server, or the Redis of some.
+// process is a running server or Redis.
 type process struct {
 	cmd  *exec.Cmd
 	addr string // host:port
@@ -17,7 +17,7 @@ type process struct {
 	gone chan struct{} // closed when it has exited
 }
 
-// launch starts what command makes for a free port of the loopback, and waits until it accepts connections there.
+// launch starts the command for a free loopback port, and waits until it accepts connections.
 func launch(title string, command func(port string) *exec.Cmd) (*process, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func launch(title string, command func(port string) *exec.Cmd) (*process, error)
 	return nil, fmt.Errorf("%w: %s accepted no connection in %v: %s", ErrStart, title, startLimit, p.log)
 }
 
-// stop ends the process at once: it holds nothing that a graceful end would save.
+// stop kills the process: a graceful stop would save nothing.
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill()
 	<-p.gone
@@ -61,12 +61,12 @@ func (p *process) exited() bool {
 	select {
 	case <-p.gone:
 		return true
-	case <-time.After(200 * time.Millisecond): // what closed the connections may still be on its way out
+	case <-time.After(200 * time.Millisecond): // its connections may have closed shortly before it exits
 		return false
 	}
 }
 
-// tail is a writer that remembers the last few KiB.
+// tail is a writer that keeps the last 4 KiB.
 type tail struct {
 	mu sync.Mutex
 	b  []byte

@@ -10,23 +10,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrNoRedis is reported where a cluster is to be measured and there is no redis-server.
+// ErrNoRedis is returned if a workload needs a cluster and redis-server is not installed.
 var ErrNoRedis = errors.New("compare: redis-server is not installed")
 
 const redisServer = "redis-server"
 
-// requests is the channel that every node of a cluster subscribes to, and by whose subscribers nodes of the classic adapter count
-// each other.
+// requests is the channel that every node subscribes to. Nodes of the classic adapter count each other by its subscribers.
 const requests = "socket.io-request#/#"
 
-// startRedis runs a redis-server with its defaults but for persistence, on a free port.
+// startRedis starts a redis-server with default settings, but without persistence, on a free port.
 func startRedis(ctx context.Context) (*process, error) {
 	return launch(redisServer, func(port string) *exec.Cmd {
 		return exec.CommandContext(ctx, redisServer, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no")
 	})
 }
 
-// assembled waits until n nodes have found each other.
+// assembled waits until n nodes have subscribed to requests.
 func assembled(ctx context.Context, addr string, n int) error {
 	client := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2})
 	defer client.Close()

@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/stats"
 )
 
-// Report is what came out.
+// Report is the result of a comparison.
 type Report struct {
 	Date    string                      `json:"date"`
 	Machine string                      `json:"machine"`
@@ -19,7 +19,7 @@ type Report struct {
 	Cells   map[string]map[string]*Cell `json:"results"` // by server and workload
 }
 
-// ServerInfo is what a report says of a server.
+// ServerInfo describes a server in a report.
 type ServerInfo struct {
 	Name    string `json:"name"`
 	Title   string `json:"title"`
@@ -27,10 +27,10 @@ type ServerInfo struct {
 	Own     bool   `json:"own,omitempty"` // a build of Puente
 }
 
-// Cell is one workload on one server.
+// Cell is the results of a workload on a server.
 type Cell struct {
 	Runs []load.Result `json:"runs,omitempty"`
-	// Failure is why it could not be measured.
+	// Failure is the reason why it could not be measured, or "".
 	Failure string `json:"failure,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func newReport(o Options) *Report {
 	return rep
 }
 
-// cell returns the cell of a server and a workload, made when first asked for.
+// cell returns the cell of a server and a workload, and creates it if there is none.
 func (r *Report) cell(server, spec string) *Cell {
 	if r.Cells[server] == nil {
 		r.Cells[server] = map[string]*Cell{}
@@ -59,11 +59,11 @@ func (r *Report) cell(server, spec string) *Cell {
 	return r.Cells[server][spec]
 }
 
-// metric is one figure of a result.
+// metric is a figure of a result.
 type metric struct {
 	title string
 	of    func(load.Result) float64
-	fault bool // a number of faults: it stands for itself, not beside Node's, and the worst round counts
+	fault bool // a number of faults, which is shown without a ratio; the worst round counts
 }
 
 var (
@@ -83,7 +83,7 @@ var (
 	usedKiB   = metric{title: "KiB/connection after traffic", of: func(r load.Result) float64 { return r.UsedKiB }}
 )
 
-// metrics returns what is shown of a workload.
+// metrics returns the metrics that are shown for a workload.
 func metrics(s load.Spec) []metric {
 	switch {
 	case s.Kind == load.Idle:
@@ -96,7 +96,7 @@ func metrics(s load.Spec) []metric {
 	return []metric{perSecond, cpu, p50, p99, p999, rss}
 }
 
-// headline returns the figures of a workload that the overview and the plot show.
+// headline returns the metrics of a workload that the overview and the plot show.
 func headline(s load.Spec) []metric {
 	if s.Kind == load.Idle {
 		return []metric{idleKiB, usedKiB}
@@ -104,7 +104,7 @@ func headline(s load.Spec) []metric {
 	return []metric{cpu}
 }
 
-// headlineTitle names a headline.
+// headlineTitle returns the title of a headline metric.
 func headlineTitle(s load.Spec, m metric) string {
 	if phase, ok := strings.CutPrefix(m.title, "KiB/connection "); ok {
 		return s.Name + ", " + phase
@@ -112,7 +112,8 @@ func headlineTitle(s load.Spec, m metric) string {
 	return s.Name
 }
 
-// value returns the median of a metric over the rounds, or the worst where it is a fault, and false where the workload was not measured, or broke off in any round.
+// value returns the median of a metric over the rounds, or the maximum of a fault. It returns false if the workload was not
+// measured or failed in any round.
 func (r *Report) value(server, spec string, m metric) (float64, bool) {
 	c := r.cell(server, spec)
 	if len(c.Runs) == 0 || c.Failure != "" {
@@ -128,7 +129,7 @@ func (r *Report) value(server, spec string, m metric) (float64, bool) {
 	return stats.Median(values), true
 }
 
-// baseline is the server that ratios refer to: Node, or the first where that is not among them.
+// baseline returns the server that ratios refer to: Node, or the first server without Node.
 func (r *Report) baseline() ServerInfo {
 	if i := slices.IndexFunc(r.Servers, func(s ServerInfo) bool { return s.Name == node }); i >= 0 {
 		return r.Servers[i]
@@ -146,8 +147,8 @@ func (r *Report) ratio(server, spec string, m metric) (float64, bool) {
 	return v / base, true
 }
 
-// spread returns the least and the greatest ratio to the baseline of any one round. Rounds run side by side, so that what
-// shook the machine in one shook both.
+// spread returns the lowest and the highest ratio to the baseline in a round. In a round both servers run one after the other,
+// so a disturbance of the machine affects both.
 func (r *Report) spread(server, spec string, m metric) (least, most float64, ok bool) {
 	c, base := r.cell(server, spec), r.cell(r.baseline().Name, spec)
 	if c.Failure != "" || base.Failure != "" || len(c.Runs) < 2 || len(c.Runs) != len(base.Runs) {

@@ -25,35 +25,35 @@ const (
 	startLimit = 20 * time.Second
 )
 
-// Server is one of those compared.
+// Server is a server to compare.
 type Server struct {
-	// Name is what -servers calls it, and the key of results.
+	// Name is its name in -servers and the key of its results.
 	Name string
-	// Title is what tables call it.
+	// Title is its name in tables.
 	Title string
 
-	dir     string // what its files are relative to
+	dir     string // the peer's directory, or Puente's executable
 	own     bool   // a build of Puente, not a peer
 	prepare func(ctx context.Context, s *Server) error
 	command []string // set by prepare
 	version string   // set by prepare
-	failure string   // why it could not be prepared
+	failure string   // reason why it could not be prepared
 }
 
-// Names of peers. Ratios refer to node, where it is among those compared.
+// Names of peers. Ratios refer to node if it is compared.
 const (
 	node = "node"
 	bun  = "bun"
 )
 
-// Servers returns the servers of the given names. peers is the directory of the peers, binary Puente's executable. A
-// name=path is one more executable of Puente under a name of its own, so that two builds can be compared.
+// Servers returns the servers with the given names. peers is the directory of the peers, binary Puente's executable. A
+// name of the form name=path adds another executable of Puente, to compare builds. The error wraps ErrUnknownServer.
 func Servers(names []string, peers, binary string) ([]*Server, error) {
 	var all []*Server
 	for _, name := range names {
 		name, build, isBuild := strings.Cut(name, "=")
 		if slices.ContainsFunc(all, func(s *Server) bool { return s.Name == name }) {
-			return nil, fmt.Errorf("%w: %q is named twice", ErrUnknownServer, name)
+			return nil, fmt.Errorf("%w: duplicate name %q", ErrUnknownServer, name)
 		}
 		s := &Server{Name: name, dir: filepath.Join(peers, name)}
 		if isBuild {
@@ -71,7 +71,7 @@ func Servers(names []string, peers, binary string) ([]*Server, error) {
 		case "puente":
 			s.Title, s.dir, s.own, s.prepare = "Puente", binary, true, preparePuente
 		default:
-			return nil, fmt.Errorf("%w: %q; there are node, bun, zishang520, puente, and name=path for a build of Puente", ErrUnknownServer, name)
+			return nil, fmt.Errorf("%w: %q; must be node, bun, zishang520, puente, or name=path for a build of Puente", ErrUnknownServer, name)
 		}
 		all = append(all, s)
 	}
@@ -88,7 +88,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	return strings.TrimSpace(string(out)), nil
 }
 
-// packageVersion reads the version of an npm package that is installed in dir.
+// packageVersion returns the name and version of an npm package that is installed in dir.
 func packageVersion(dir, name string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "node_modules", name, "package.json"))
 	if err != nil {
@@ -101,7 +101,7 @@ func packageVersion(dir, name string) (string, error) {
 	return name + " " + p.Version, nil
 }
 
-// versions joins a runtime and the packages that matter.
+// versions returns the versions of a runtime and of packages as text.
 func versions(dir, runtime string, packages ...string) (string, error) {
 	parts := []string{runtime}
 	for _, name := range packages {
@@ -131,8 +131,8 @@ func prepareBun(ctx context.Context, s *Server) error {
 	if _, err := output(ctx, s.dir, "npm", "ci"); err != nil {
 		return err
 	}
-	// The executable comes in a package for each platform. A script of the package bun moves the right one to its own
-	// directory, where npm lets it run.
+	// Each platform has its own package with an executable. An install script of the package bun, if npm runs it, moves the
+	// right one into the package's own directory.
 	binaries, err := filepath.Glob(filepath.Join(s.dir, "node_modules", "@oven", "*", "bin", "bun"))
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func prepareBun(ctx context.Context, s *Server) error {
 	var tried error
 	for _, bin := range binaries {
 		v, err := output(ctx, ".", bin, "--version")
-		if err != nil { // of another C library
+		if err != nil { // for another C library
 			tried = errors.Join(tried, err)
 			continue
 		}
@@ -149,7 +149,7 @@ func prepareBun(ctx context.Context, s *Server) error {
 		s.version, err = versions(s.dir, "Bun "+v, "socket.io", "@socket.io/bun-engine")
 		return err
 	}
-	return fmt.Errorf("compare: npm brought no Bun that runs here: %w", tried)
+	return fmt.Errorf("compare: npm installed no Bun that runs on this system: %w", tried)
 }
 
 func prepareGo(ctx context.Context, s *Server) error {
@@ -191,15 +191,15 @@ func preparePuente(_ context.Context, s *Server) error {
 	return nil
 }
 
-// limits are on, so that what they cost is counted, and never reached. The peers know the first two; Puente has the others, and
-// more by default.
+// limits turns all limits on, so that their cost is measured, but sets them too high to be reached. The peers have the first two;
+// Puente has the others, and more by default.
 var limits = []string{
 	"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10",
 	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
 	"WS_MAX_HANDSHAKES_PER_ADDRESS=100000",
 }
 
-// start runs the server on a free port, with env beside what every server gets, and waits until it accepts connections.
+// start starts the server on a free port, with additional environment variables, and waits until it accepts connections.
 func (s *Server) start(ctx context.Context, env ...string) (*process, error) {
 	command, err := filepath.Abs(s.command[0])
 	if !strings.ContainsRune(s.command[0], filepath.Separator) {

@@ -9,21 +9,20 @@ import (
 
 // Geometry of the plot, in pixels.
 const (
-	plotLeft   = 250 // where bars begin
+	plotLeft   = 250 // left end of the bars
 	plotScale  = 190 // length of a bar of ratio 1
-	plotLimit  = 2.5 // longest bar, as a ratio; what is longer is cut, and its label says by how much
+	plotLimit  = 2.5 // ratio at which bars are cut; the label shows the actual ratio
 	barHeight  = 13
 	groupGap   = 12
 	plotTop    = 64
 	labelSpace = 150
 )
 
-// colours of the servers, told apart by people who see few colours (Okabe and Ito).
+// colours of the servers, from the colour-blind safe palette of Okabe and Ito.
 var colours = []string{"#999999", "#e69f00", "#cc79a7", "#0072b2", "#009e73"}
 
-// SVG returns the headlines as a plot: a bar per server and workload, as long as its ratio to the baseline. It is written
-// by hand because it is rectangles and text: a chart library would bring font and image codecs into the module
-// and draw no better.
+// SVG returns a plot of the headline metrics: for each workload and server a bar as long as the ratio to the baseline. It
+// needs only rectangles and text; a chart library would add font and image codecs to the module.
 func (r *Report) SVG() string {
 	var b strings.Builder
 	y := plotTop

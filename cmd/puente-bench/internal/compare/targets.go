@@ -6,22 +6,22 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
 )
 
-// target is a figure that is promised.
+// target is a limit for a metric.
 type target struct {
-	title string // what is promised
-	by    string // how it is judged
+	title string
+	by    string // how it is measured
 	spec  string
 	of    metric
 	meets func(float64) bool
-	to    string // the server whose figure it is divided by, "" for none
-	over  string // the workload of the same server whose figure it is divided by, "" for none
+	to    string // divide by the metric of this server, if not ""
+	over  string // divide by the metric of this workload on the same server, if not ""
 }
 
 func under(limit float64) func(float64) bool   { return func(v float64) bool { return v < limit } }
 func atMost(limit float64) func(float64) bool  { return func(v float64) bool { return v <= limit } }
 func atLeast(limit float64) func(float64) bool { return func(v float64) bool { return v >= limit } }
 
-// clusterTargets are what a cluster is held to.
+// clusterTargets are the targets of clusters.
 var clusterTargets = []target{
 	{"≤ 0.25× Node's CPU per delivery", "both nodes, several updates in flight", specCluster, cpu, atMost(0.25), node, ""},
 	{"a burst arrives complete, once, in order", "deliveries lost, repeated, out of order", specBurst,
@@ -29,7 +29,7 @@ var clusterTargets = []target{
 	{"a burst does not fill the memory", "both nodes at most, under 200 MB, MiB", specBurst, peak, under(200e6 / (1 << 20)), "", ""},
 }
 
-// targets are the specification's own: what every server here is held to, absolutely.
+// targets are the absolute targets of the specification. They apply to every server.
 var targets = []target{
 	{"connect under 50 ms", "p99, ms", specConnect, p99, under(50), "", ""},
 	{"message under 2 ms", "round trip, p50 at 1,000/s, ms", specCalm, p50, under(2), "", ""},
@@ -44,7 +44,7 @@ var targets = []target{
 	{"under 100 MB in all", "1,000 members under fan-out, MiB", specFanout, rss, under(100e6 / (1 << 20)), "", ""},
 }
 
-// ownTargets are what Puente is held to beyond the specification: what it costs beside its peers.
+// ownTargets returns Puente's targets beyond the specification, most of them relative to its peers.
 func ownTargets() []target {
 	all := []target{
 		{"≤ 0.2× Node", "echo, CPU", specEcho, cpu, atMost(0.2), node, ""},
@@ -68,7 +68,7 @@ func ownTargets() []target {
 	return all
 }
 
-// verdict is a target's line for one server: the figure, and pass or fail.
+// verdict returns a table cell for a target and a server: pass or fail, and the figure.
 func (r *Report) verdict(server string, t target) string {
 	if r.cell(server, t.spec).Failure != "" {
 		return "**fail** (broke off)"

@@ -13,13 +13,13 @@ const (
 	burstLimit = 5 * time.Minute // for all deliveries of a burst
 )
 
-// burst is of one publisher, the first client, and a room of which all are members. Its updates are numbered from 1.
+// burst is the workload Burst: the first client publishes to a room of all clients. Its updates are numbered from 1.
 type burst struct {
 	run       *run
 	seen      [][]bool // by client and number
 	last      []int    // highest number received, by client
 	acked     int
-	delivered int64 // once each
+	delivered int64 // without repeated deliveries
 	twice     int64
 	late      int64
 	latest    time.Time // of the last delivery or acknowledgement
@@ -58,7 +58,7 @@ func (w *burst) packet(c sio.Client, p []byte) {
 	i := c.Index()
 	stamp, ok := stamped(p)
 	if !ok || stamp < 1 || stamp > int64(w.run.spec.Updates) {
-		w.run.fail(fmt.Errorf("an update without what was published: %.200s", p))
+		w.run.fail(fmt.Errorf("update without a valid number: %.200s", p))
 		return
 	}
 	n := int(stamp)
@@ -76,8 +76,8 @@ func (w *burst) packet(c sio.Client, p []byte) {
 	w.run.complete(w.run.start)
 }
 
-// burst runs the workload Burst: all updates are queued at once, and it is over when nothing is outstanding, or nothing has come
-// for as long as a drain may take.
+// burst runs the workload Burst: it queues all updates at once, and ends when nothing is outstanding, or when nothing has arrived
+// for the duration of timing.drain.
 func (r *run) burst() (Result, error) {
 	w := newBurst(r)
 	r.workload = w
@@ -101,9 +101,9 @@ func (r *run) burst() (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	res.Seconds = w.latest.Sub(r.start).Seconds() // without the silence at the end of one that lost some
+	res.Seconds = w.latest.Sub(r.start).Seconds() // without waiting for lost updates
 	res.PerSecond = float64(res.Messages) / res.Seconds
-	// What comes twice may come last.
+	// Repeated deliveries may arrive last.
 	if err := r.wait("draining", min(r.timing.drain, time.Second), nil, nil); err != nil {
 		return res, err
 	}

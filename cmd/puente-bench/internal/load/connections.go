@@ -7,7 +7,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
-const warmConns = 100 // connections that come and go before connecting or memory is measured
+const warmConns = 100 // connections opened and closed before connecting or memory is measured
 
 // arrivals is the handler of clients that only connect.
 type arrivals struct {
@@ -28,7 +28,7 @@ func (a *arrivals) Packet(_ sio.Client, p []byte) {
 func (a *arrivals) Attachment(sio.Client, []byte)  {}
 func (a *arrivals) Closed(c sio.Client, err error) { a.run.Closed(c, err) }
 
-// arrive makes n connections, some at a time.
+// arrive opens n connections, at most atOnce of them at a time.
 func (r *run) arrive(phase string, n, atOnce int) ([]sio.Client, error) {
 	a := &arrivals{run: r}
 	var clients []sio.Client
@@ -44,7 +44,7 @@ func (r *run) arrive(phase string, n, atOnce int) ([]sio.Client, error) {
 	return clients, err
 }
 
-// warm makes connections and drops them, so that what a server loads or compiles for its first ones is not counted.
+// warm opens and closes connections, so that what a server loads or compiles for its first ones is not measured.
 func (r *run) warm() error {
 	clients, err := r.arrive("warming up", warmConns, r.spec.InFlight)
 	for _, c := range clients {
@@ -84,7 +84,7 @@ func (r *run) idle() (Result, error) {
 	if res.BaseRSS, err = r.rss(); err != nil {
 		return res, err
 	}
-	// The connections settle before they join anything; the first half of publish's set-up is all that dialAll waits for.
+	// joinLater settles clients without joining, so that dialAll only waits for the connections.
 	r.spec.Sizes = []int{1024}
 	traffic := newPublish(r, 3)
 	r.workload = &joinLater{publish: traffic}
@@ -115,7 +115,7 @@ func (r *run) idle() (Result, error) {
 	return measured, nil
 }
 
-// traffic has every client join a room of its own, publish its quota and leave.
+// traffic makes every client join its own room, publish its quota and leave.
 func (r *run) traffic(w *publish) error {
 	r.settled = 0
 	asked, begun := 0, 0
@@ -123,7 +123,7 @@ func (r *run) traffic(w *publish) error {
 		for ; asked < len(r.clients) && asked-w.done < dialAtOnce; asked++ {
 			w.ready(r.clients[asked])
 		}
-		// Acknowledgements of join-room come in the order of the clients asked only per client, so all asked must have joined.
+		// Joins are only counted, not attributed to clients: publish when all clients asked so far have joined.
 		if r.settled == asked {
 			for ; begun < asked; begun++ {
 				w.send(r.clients[begun], time.Now())
@@ -137,7 +137,7 @@ func (r *run) traffic(w *publish) error {
 	return r.wait("draining", r.timing.drain, nil, func() bool { return w.outstanding() == 0 })
 }
 
-// joinLater is publish whose clients take part without having joined.
+// joinLater is publish, but its clients are settled without joining.
 type joinLater struct{ *publish }
 
 func (w *joinLater) ready(sio.Client) { w.run.settle() }

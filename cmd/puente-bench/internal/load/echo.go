@@ -45,7 +45,7 @@ func (w *echo) packet(c sio.Client, p []byte) {
 	}
 }
 
-// polling is an acknowledged event per round trip.
+// polling is the workload Polling: a round trip is an acknowledged event.
 type polling struct {
 	run     *run
 	waiting []fifo

@@ -220,8 +220,8 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// A benchmark that does not notice what is wrong measures nothing.
-func TestWrongsAreNoticed(t *testing.T) {
+// Faults of the server end the run with an error.
+func TestFaultsAreErrors(t *testing.T) {
 	fan := Spec{Kind: Fanout, Conns: 20, InFlight: 1}
 	for _, c := range []struct {
 		fault string
@@ -231,7 +231,7 @@ func TestWrongsAreNoticed(t *testing.T) {
 	}{
 		{"refuse", fan, ErrBrokeOff, "rate_limited"},
 		{"repeat", Spec{Kind: Fanout, Conns: 20, Rate: 2000}, ErrBrokeOff, "got an update twice"},
-		{"lose", Spec{Kind: Fanout, Conns: 20, Rate: 2000}, ErrLost, "never came"},
+		{"lose", Spec{Kind: Fanout, Conns: 20, Rate: 2000}, ErrLost, "did not arrive"},
 		{"hang up", fan, ErrBrokeOff, ""}, // closed by the server, or reset by it
 	} {
 		_, err := measure(t, &fake{fault: c.fault}, c.spec)
@@ -268,7 +268,7 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-func TestNodesThatAreNotThere(t *testing.T) {
+func TestWrongNumberOfNodes(t *testing.T) {
 	_, err := Run(t.Context(), Target{Nodes: []Node{{URL: "http://127.0.0.1:1"}}}, Spec{Kind: Fanout, Conns: 2, Nodes: 2}, short, nil)
 	if err == nil || !strings.Contains(err.Error(), "for 2 nodes, there are 1") {
 		t.Errorf("got %v", err)

@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
-// fifo holds when the messages under way on one connection were due. Answers on a connection come in the order of the questions.
+// fifo holds the times at which the messages in flight on a connection were due. Answers arrive in the order of the messages.
 type fifo struct {
 	due  []time.Time
 	head int
@@ -31,7 +31,7 @@ func (f *fifo) pop() (t time.Time, ok bool) {
 	return t, true
 }
 
-// isEvent reports whether p is an event of a name, binary or not.
+// isEvent reports whether p is an event of that name, binary or not.
 func isEvent(p []byte, name string) bool {
 	switch {
 	case len(p) > 0 && p[0] == sio.Event:
@@ -44,7 +44,7 @@ func isEvent(p []byte, name string) bool {
 	return len(p) > len(name)+3 && p[0] == '[' && p[1] == '"' && string(p[2:2+len(name)]) == name && p[2+len(name)] == '"'
 }
 
-// refusal returns what p says is wrong, if it does.
+// refusal returns an error if p is an error event or an acknowledgement without success.
 func refusal(p []byte) error {
 	if isEvent(p, "error") || len(p) > 0 && p[0] == sio.Ack && !bytes.Contains(p, []byte(`"success":true`)) {
 		return fmt.Errorf("the server answered %.300s", p)
@@ -52,7 +52,7 @@ func refusal(p []byte) error {
 	return nil
 }
 
-// stamp is the key under which a payload carries when its message was due: nanoseconds since the run began.
+// stamp is the payload's key for the time at which the message was due, in nanoseconds since the start of the run.
 const stamp = `"n":`
 
 func (r *run) stampOf(due time.Time) int64 { return due.Sub(r.start).Nanoseconds() }
@@ -74,13 +74,13 @@ func stamped(p []byte) (int64, bool) {
 	return n, digits > 0
 }
 
-// join asks to join a room, with the acknowledgement id 0.
+// join sends join-room with acknowledgement id 0.
 func join(c sio.Client, room string) { c.Send(fmt.Appendf(nil, `20["join-room",{"roomId":%q}]`, room)) }
 
 // isJoined reports whether p is the acknowledgement of join.
 func isJoined(p []byte) bool { return bytes.HasPrefix(p, []byte("30[")) }
 
-// appendUpdate appends a stamped publish-update.
+// appendUpdate appends a publish-update with the stamp n.
 func appendUpdate(dst []byte, id int64, room string, n int64) []byte {
 	dst = strconv.AppendInt(append(dst, sio.Event), id, 10)
 	dst = append(append(append(dst, `["publish-update",{"roomId":"`...), room...), `","type":"bench","payload":{`...)

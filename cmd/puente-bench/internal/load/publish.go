@@ -9,16 +9,16 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
-// publish is of publishers each alone in a room.
+// publish is the workload Publish: each client publishes to a room that only it is in.
 type publish struct {
 	run     *run
-	quota   int // messages per client; 0: without end
+	quota   int // messages per client; 0: no limit
 	payload []byte
 	waiting []fifo
-	sent    []int // messages begun, by client
+	sent    []int // messages sent, by client
 	updates []int // updates received, by client
 	id      int64
-	under   int64 // neither acknowledged nor, counted apart, received back
+	under   int64 // acknowledgements plus updates that have not arrived
 	done    int   // clients that have reached the quota
 	buf     []byte
 }
@@ -84,11 +84,11 @@ func (w *publish) packet(c sio.Client, p []byte) {
 
 func (w *publish) attachment(c sio.Client, p []byte) { w.received(c, len(p)) }
 
-// received takes one update, whose payload cannot be larger than size.
+// received counts an update of size bytes, which must be at least the size of the payload sent.
 func (w *publish) received(c sio.Client, size int) {
 	i := c.Index()
 	if want := w.run.spec.Sizes[w.updates[i]%len(w.run.spec.Sizes)]; size < want {
-		w.run.fail(fmt.Errorf("update %d has %d bytes, %d were sent", w.updates[i], size, want))
+		w.run.fail(fmt.Errorf("update %d has %d bytes, the payload sent had %d", w.updates[i], size, want))
 	}
 	w.updates[i]++
 	w.under--

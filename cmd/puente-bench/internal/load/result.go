@@ -2,34 +2,34 @@ package load
 
 import "github.com/puente-io/puente/cmd/puente-bench/internal/stats"
 
-// Result is what one run of a workload measured. What was not measured is 0: server figures where no process is known, memory of
+// Result is the result of a run. Fields that were not measured are 0: the server's if its process is unknown, the memory of
 // connections except for Idle.
 type Result struct {
 	Spec Spec `json:"spec"`
-	// Messages were completed in Seconds, which makes PerSecond.
+	// Messages is how many messages were completed in Seconds; PerSecond is their ratio.
 	Messages  int64   `json:"messages"`
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"perSecond"`
 	// CPU is the server's user and system time per message, in microseconds.
 	CPU float64 `json:"cpuMicros"`
-	// ClientCPU is the same of this process: what the measuring itself costs.
+	// ClientCPU is the CPU time per message of the load generator, in microseconds.
 	ClientCPU float64 `json:"clientCpuMicros"`
-	// BrokerCPU is the same of the process through which nodes talk.
+	// BrokerCPU is the CPU time per message of Redis, in microseconds.
 	BrokerCPU float64 `json:"brokerCpuMicros,omitempty"`
-	// Latency is of one message, in milliseconds.
+	// Latency is the latency of messages, in milliseconds.
 	Latency stats.Latency `json:"latencyMs"`
-	// RSS is the server's resident memory at the end, all connections still open, in bytes.
+	// RSS is the server's resident memory in bytes at the end, with all connections open.
 	RSS int64 `json:"rss"`
-	// Peak is the most resident memory that the server has had, in bytes, of all nodes together. Only of Burst.
+	// Peak is the sum of the nodes' peak resident memory, in bytes. Only for Burst.
 	Peak int64 `json:"peak,omitempty"`
-	// Lost, Twice and Late are deliveries that did not come, came again, and came after a later one. Only of Burst; elsewhere
-	// such a thing breaks the run off.
+	// Lost, Twice and Late count deliveries that did not arrive, arrived again, or arrived after a later one. Only for Burst;
+	// in other workloads they end the run.
 	Lost  int64 `json:"lost,omitempty"`
 	Twice int64 `json:"twice,omitempty"`
 	Late  int64 `json:"late,omitempty"`
-	// BaseRSS is RSS before any of them, after a few warm-up connections had come and gone. Only of Idle.
+	// BaseRSS is RSS after a few warm-up connections, before the measured ones are opened. Only for Idle.
 	BaseRSS int64 `json:"baseRss,omitempty"`
-	// IdleKiB and UsedKiB are resident memory per connection beyond BaseRSS: before any traffic, and after it. Only of Idle.
+	// IdleKiB and UsedKiB are the resident memory per connection above BaseRSS, before and after traffic. Only for Idle.
 	IdleKiB float64 `json:"idleKiB,omitempty"`
 	UsedKiB float64 `json:"usedKiB,omitempty"`
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
-// fanout is of one publisher, the first client, and a room of which all are members.
+// fanout is the workload Fanout: the first client publishes to a room of all clients.
 type fanout struct {
 	run       *run
 	last      []int64 // stamp of the last update received, by client
@@ -26,7 +26,7 @@ func (w *fanout) outstanding() int64            { return w.published*int64(len(w
 
 func (w *fanout) send(c sio.Client, due time.Time) {
 	w.published++
-	w.stamp = max(w.run.stampOf(due), w.stamp+1) // several may be due at one tick
+	w.stamp = max(w.run.stampOf(due), w.stamp+1) // several updates may be due at one tick
 	w.buf = appendUpdate(w.buf[:0], w.published, fanoutRoom, w.stamp)
 	c.Send(w.buf)
 }
@@ -43,7 +43,7 @@ func (w *fanout) packet(c sio.Client, p []byte) {
 	n, ok := stamped(p)
 	switch i := c.Index(); {
 	case !ok:
-		w.run.fail(fmt.Errorf("an update without what was published: %.200s", p))
+		w.run.fail(fmt.Errorf("update without a stamp: %.200s", p))
 	case n == w.last[i]:
 		w.run.fail(fmt.Errorf("connection %d got an update twice: %.200s", i, p))
 	case n < w.last[i]:
@@ -59,7 +59,7 @@ func (w *fanout) packet(c sio.Client, p []byte) {
 	}
 }
 
-// rooms is of many small rooms whose members all publish.
+// rooms is the workload Rooms: in rooms of ten every member publishes.
 type rooms struct {
 	run       *run
 	names     []string // by room
@@ -92,7 +92,7 @@ func (w *rooms) packet(c sio.Client, p []byte) {
 	if isEvent(p, "update") {
 		n, ok := stamped(p)
 		if !ok {
-			w.run.fail(fmt.Errorf("an update without what was published: %.200s", p))
+			w.run.fail(fmt.Errorf("update without a stamp: %.200s", p))
 		}
 		w.delivered++
 		w.run.complete(w.run.start.Add(time.Duration(n)))

@@ -23,39 +23,42 @@ var (
 )
 
 const (
-	dialAtOnce   = 64 // handshakes under way where connecting is not what is measured
+	dialAtOnce   = 64 // concurrent handshakes, except for Connect and Idle's warm-up
 	progressStep = 100 * time.Millisecond
 )
 
-// connectLimit is how long the connections of a run may take, or what each of them does once.
+// connectLimit returns how long it may take to open all connections, or for each to do something once.
 func (r *run) connectLimit() time.Duration {
 	return 40*time.Second + time.Duration(r.spec.Conns)*6*time.Millisecond
 }
 
 // Target is the server under load.
 type Target struct {
-	// Nodes are the server's processes: client i connects to the node i modulo their number. All have URLs of one scheme.
+	// Nodes are the server's processes: client i connects to node i modulo their number. Their URLs must have the same scheme.
 	Nodes []Node
-	// BrokerPID is the process on this machine through which the nodes talk to each other, or 0.
+	// BrokerPID is the process id of Redis on this machine, or 0.
 	BrokerPID int
-	// Token, where set, is every client's token; else each gets its own user and a token made with Secret; else none.
+	// Token is the token of every client. If it is "", each client is a different user with a token signed with Secret; if that
+	// is "" too, clients send no token.
 	Token, Secret string
-	// Insecure skips the verification of the server's certificate.
+	// Insecure disables the verification of the server's certificate.
 	Insecure bool
 }
 
-// Node is one process of a server.
+// Node is a process of a server.
 type Node struct {
-	// URL is http://host:port/socket.io/ or https://…; the path may be left out.
+	// URL is http://host:port/socket.io/ or https://…; the path may be omitted.
 	URL string
-	// PID is the process on this machine, or 0.
+	// PID is the process id, or 0 if the process is not on this machine.
 	PID int
 }
 
-// Progress tells how far a run is. It is called often, from the goroutine that runs the load, and must be quick.
+// Progress reports the progress of a run: the phase, and the part of it that is done, from 0 to 1. It is called often, on the
+// goroutine that runs the load, and must return quickly.
 type Progress func(phase string, done float64)
 
-// Run puts a load on a server and measures it. It runs one workload, in the calling goroutine, and leaves nothing behind.
+// Run runs a workload against a server and returns the measurements. It blocks until the run ends, and closes all connections.
+// progress may be nil. Errors wrap ErrBrokeOff or ErrLost if the server failed the workload.
 func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress) (Result, error) {
 	s, err := s.withDefaults()
 	if err != nil {
@@ -120,19 +123,19 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 	return r.steady()
 }
 
-// workload is what the clients of one kind do. Its methods are called from the loop.
+// workload is the behaviour of the clients of a Kind. The loop calls its methods.
 type workload interface {
-	// ready is called for each client once it is connected; it calls run.settle when the client can take part.
+	// ready is called for each client when it is connected. It calls run.settle when the client is ready for the load.
 	ready(c sio.Client)
-	// packet and attachment take what comes.
+	// packet and attachment handle what a client receives.
 	packet(c sio.Client, p []byte)
 	attachment(c sio.Client, p []byte)
-	// send begins one message of a client, due at the given time. The workload does so itself when one is completed, unless
-	// run.paced or run.stopping.
+	// send sends a message of a client, due at the given time. The workload itself sends the next message when one is
+	// completed, unless run.paced or run.stopping is set.
 	send(c sio.Client, due time.Time)
-	// publishers are the clients that send.
+	// publishers returns the clients that send.
 	publishers() []sio.Client
-	// outstanding is what has been begun and not completed.
+	// outstanding returns the number of answers or deliveries that have not arrived.
 	outstanding() int64
 }
 
@@ -150,7 +153,7 @@ type run struct {
 	start    time.Time
 	reported time.Time
 
-	settled   int   // clients that can take part
+	settled   int   // clients that are ready for the load
 	count     int64 // messages completed while measured
 	err       error // the first failure
 	paced     bool
@@ -165,7 +168,7 @@ func (r *run) fail(err error) {
 	}
 }
 
-// Ready, Packet, Attachment and Closed make run the sio.Handler of all its clients.
+// Ready, Packet, Attachment and Closed implement sio.Handler for all clients.
 func (r *run) Ready(c sio.Client)                { r.workload.ready(c) }
 func (r *run) Packet(c sio.Client, p []byte)     { r.workload.packet(c, p) }
 func (r *run) Attachment(c sio.Client, p []byte) { r.workload.attachment(c, p) }
@@ -173,10 +176,10 @@ func (r *run) Closed(c sio.Client, err error) {
 	r.fail(fmt.Errorf("connection %d of %d: %w", c.Index(), r.spec.Conns, err))
 }
 
-// settle says that one more client can take part.
+// settle counts a client that is ready for the load.
 func (r *run) settle() { r.settled++ }
 
-// complete counts one message that was due at a time.
+// complete counts a completed message and records its latency since due.
 func (r *run) complete(due time.Time) {
 	if r.measuring {
 		r.count++
@@ -184,7 +187,7 @@ func (r *run) complete(due time.Time) {
 	}
 }
 
-// dial starts client i.
+// dial connects client i.
 func (r *run) dial(i int, h sio.Handler) sio.Client {
 	token := r.target.Token
 	if token == "" && r.target.Secret != "" {
@@ -200,7 +203,7 @@ func (r *run) dial(i int, h sio.Handler) sio.Client {
 	return sio.DialWebSocket(r.loop, options, i, token, h)
 }
 
-// wait drives the loop until done, or for the whole of limit where done is nil.
+// wait runs the loop until done returns true, or for the duration of limit if done is nil.
 func (r *run) wait(phase string, limit time.Duration, share func() float64, done func() bool) error {
 	began := time.Now()
 	if share == nil {
@@ -219,12 +222,12 @@ func (r *run) wait(phase string, limit time.Duration, share func() float64, done
 	case errors.Is(err, loop.ErrTimeout) && done == nil:
 		return nil
 	case errors.Is(err, loop.ErrTimeout):
-		return fmt.Errorf("%w: %s was not over after %v", ErrBrokeOff, phase, limit)
+		return fmt.Errorf("%w: %s took longer than %v", ErrBrokeOff, phase, limit)
 	}
 	return err
 }
 
-// dialAll connects all clients, some at a time, and waits until each is settled.
+// dialAll connects all clients, dialAtOnce at a time, and waits until all are settled.
 func (r *run) dialAll() error {
 	return r.wait("connecting", r.connectLimit(),
 		func() float64 { return float64(r.settled) / float64(r.spec.Conns) },
@@ -236,7 +239,7 @@ func (r *run) dialAll() error {
 		})
 }
 
-// measure runs f and fills in what it took of the server and of this process.
+// measure runs f and returns the messages, latency and CPU times during it.
 func (r *run) measure(f func() error) (Result, error) {
 	res := Result{Spec: r.spec}
 	r.count = 0
@@ -265,12 +268,12 @@ func (r *run) measure(f func() error) (Result, error) {
 	res.ClientCPU = micros(own2-own, r.count)
 	res.Latency = r.latency.Latency()
 	if r.count == 0 {
-		err = errors.Join(err, fmt.Errorf("%w: nothing was completed in %.1f s", ErrBrokeOff, res.Seconds))
+		err = errors.Join(err, fmt.Errorf("%w: no message was completed in %.1f s", ErrBrokeOff, res.Seconds))
 	}
 	return res, errors.Join(err, err1, err2)
 }
 
-// steady runs a workload that goes on for as long as it is let.
+// steady runs a workload that has no end of its own.
 func (r *run) steady() (Result, error) {
 	if err := r.dialAll(); err != nil {
 		return Result{Spec: r.spec}, err
@@ -287,7 +290,7 @@ func (r *run) steady() (Result, error) {
 	r.stopping = true
 	stop()
 	if err := r.wait("draining", r.timing.drain, nil, func() bool { return r.workload.outstanding() == 0 }); err != nil {
-		return res, fmt.Errorf("%w: %d never came: %w", ErrLost, r.workload.outstanding(), err)
+		return res, fmt.Errorf("%w: %d did not arrive: %w", ErrLost, r.workload.outstanding(), err)
 	}
 	if res.RSS, err = r.rss(); err != nil {
 		return res, err
@@ -295,7 +298,7 @@ func (r *run) steady() (Result, error) {
 	return res, nil
 }
 
-// begin starts the load. It returns what stops a paced one.
+// begin starts the load. It returns a function that stops a load with a fixed rate.
 func (r *run) begin() (stop func()) {
 	publishers := r.workload.publishers()
 	if r.spec.Rate == 0 {
@@ -307,7 +310,7 @@ func (r *run) begin() (stop func()) {
 		return func() {}
 	}
 	r.paced = true
-	// Ticks closer than this would cost more than the messages; several messages then share one.
+	// Shorter ticks would cost more than the messages; at higher rates several messages share a tick.
 	const shortest = 250 * time.Microsecond
 	period := max(time.Duration(float64(time.Second)/r.spec.Rate), shortest)
 	perTick := r.spec.Rate * period.Seconds()
@@ -320,7 +323,7 @@ func (r *run) begin() (stop func()) {
 	})
 }
 
-// sum adds up a figure over the nodes whose process is known.
+// sum returns the sum of a figure over the nodes whose process is known.
 func (r *run) sum(of func(pid int) (int64, error)) (total int64, err error) {
 	for _, n := range r.target.Nodes {
 		if n.PID != 0 {
@@ -351,7 +354,7 @@ func (r *run) brokerCPU() (time.Duration, error) {
 
 func (r *run) rss() (int64, error) { return r.sum(proc.RSS) }
 
-// cpuOrNone is proc.CPU where there is a /proc.
+// cpuOrNone is proc.CPU, but returns 0 on systems without /proc.
 func cpuOrNone(pid int) (time.Duration, error) {
 	d, err := proc.CPU(pid)
 	if errors.Is(err, os.ErrNotExist) {

@@ -1,4 +1,5 @@
-// Package load has the workloads: what a number of clients sends to one server, how it is paced, and what is measured meanwhile.
+// Package load runs workloads: it connects clients to a server, sends messages at the workload's pace, and measures throughput,
+// latency, CPU time and memory.
 package load
 
 import (
@@ -7,50 +8,50 @@ import (
 	"time"
 )
 
-// Kind is what the clients of a workload do. All of it is documented events, so that any server of the contract can serve it.
+// Kind is a kind of workload. All kinds use documented events only, so any server of the contract can serve them.
 type Kind string
 
 // The kinds of workload.
 const (
-	// Echo: `ping` without an acknowledgement, answered by one `pong`. One message is one such round trip. It is the smallest
-	// exchange that the contract knows with one packet each way; a `ping` with an acknowledgement has two answers.
+	// Echo sends `ping` without an acknowledgement, which is answered by one `pong`. A message is such a round trip. It is the
+	// smallest exchange in the contract with one packet each way; a `ping` with an acknowledgement has two answers.
 	Echo Kind = "echo"
-	// Publish: `publish-update` with an acknowledgement, to a room in which the publisher is alone. One message is one
-	// update published, authorised, received back and acknowledged.
+	// Publish sends `publish-update` with an acknowledgement to a room that only the publisher is in. A message is an update
+	// that is authorised, received back and acknowledged.
 	Publish Kind = "publish"
-	// Fanout: one member of a room publishes to all. One message is one delivery.
+	// Fanout has one member of a room that publishes to all. A message is a delivery.
 	Fanout Kind = "fanout"
-	// Rooms: rooms of ten, in which every member publishes, one update at a time. One message is one delivery.
+	// Rooms has rooms of ten, in which every member publishes, one update at a time. A message is a delivery.
 	Rooms Kind = "rooms"
-	// Polling: an acknowledged event over long-polling (`join-room` of a room one is in already, which nobody else hears
-	// of). One message is one round trip: a POST and a GET.
+	// Polling sends an acknowledged event over long-polling: `join-room` of a room that the client is in already, which is not
+	// announced. A message is a round trip: a POST and a GET.
 	Polling Kind = "polling"
-	// Connect: WebSocket handshake, Engine.IO open, CONNECT with a token, and its answer. One message is one connection. All
-	// stay open to the end.
+	// Connect opens connections: WebSocket handshake, Engine.IO open packet, CONNECT with a token, and its answer. A message is
+	// a connection. All stay open until the end.
 	Connect Kind = "connect"
-	// Idle: memory of connections that do nothing, before and after each has joined a room, published three updates of
-	// 1 KiB there and left it.
+	// Idle measures the memory of idle connections, before and after each has joined a room, published three updates of 1 KiB
+	// there and left it.
 	Idle Kind = "idle"
-	// Burst: one member of a room publishes Updates in a tight loop, and waits for nothing. One message is one delivery. What is
-	// lost, comes twice or comes after a later one is counted; it does not break the run off.
+	// Burst has one member of a room that publishes Updates in a tight loop without waiting. A message is a delivery. Lost,
+	// repeated and misordered deliveries are counted and do not end the run.
 	Burst Kind = "burst"
 )
 
-const roomSize = 10 // of Rooms
+const roomSize = 10 // members of a room of Rooms
 
-// Spec is one workload. Fields that its kind has no use for are ignored.
+// Spec is a workload. Fields that its kind does not use are ignored.
 type Spec struct {
-	// Name stands in results. Default: the kind.
+	// Name is its name in results. Default: the kind.
 	Name string `json:"name"`
-	// Kind is what the clients do.
+	// Kind is the kind of workload.
 	Kind Kind `json:"kind"`
-	// Conns is the number of connections; of Connect, how many are made in all.
+	// Conns is the number of connections; for Connect, how many are opened in total.
 	Conns int `json:"conns"`
-	// InFlight is how many messages a client has under way at once: of Fanout the publisher alone, of Connect the number of
-	// handshakes under way. Default 1.
+	// InFlight is how many messages a client has in flight; for Fanout only the publisher, for Connect the number of concurrent
+	// handshakes. Default 1.
 	InFlight int `json:"inFlight,omitempty"`
-	// Rate, where not 0, is how many messages are begun per second over all clients (of Fanout and Rooms: updates published),
-	// whether or not earlier ones have been answered. Latency then counts from when a message was due. InFlight is not used.
+	// Rate, if not 0, is how many messages all clients together send per second (for Fanout and Rooms: updates), without waiting
+	// for answers. Latency then counts from the time at which a message was due. InFlight is not used.
 	Rate float64 `json:"rate,omitempty"`
 	// Sizes are the sizes of Publish's payloads in bytes, sent in turn. Default 64.
 	Sizes []int `json:"sizes,omitempty"`
@@ -58,13 +59,13 @@ type Spec struct {
 	Binary bool `json:"binary,omitempty"`
 	// Updates is how many updates Burst publishes. Default 20,000.
 	Updates int `json:"updates,omitempty"`
-	// Nodes is how many nodes of the server the clients spread over, in turn; a publisher alone is on the first. Default 1.
+	// Nodes is the number of nodes that the clients connect to in turn; a single publisher is on the first. Default 1.
 	Nodes int `json:"nodes,omitempty"`
 	// Browser adds a browser's headers to the handshake.
 	Browser bool `json:"browser,omitempty"`
 }
 
-// withDefaults returns the spec with defaults filled in, or what is wrong with it.
+// withDefaults returns the spec with defaults filled in, or an error if it is invalid.
 func (s Spec) withDefaults() (Spec, error) {
 	if s.Name == "" {
 		s.Name = string(s.Kind)
@@ -94,16 +95,16 @@ func (s Spec) withDefaults() (Spec, error) {
 	return s, nil
 }
 
-// Timing is how long the phases of a run take. Zero fields take the defaults.
+// Timing is the durations of the phases of a run. Zero means the default.
 type Timing struct {
-	// Warmup is how long the load runs before it is measured. Default 2 s.
+	// Warmup is the duration of the load before measuring. Default 2 s.
 	Warmup time.Duration
-	// Measure is how long it is measured. Default 5 s.
+	// Measure is the duration of measuring. Default 5 s.
 	Measure time.Duration
-	// Settle is the silence before memory is read. Default 5 s.
+	// Settle is the duration without load before memory is read. Default 5 s.
 	Settle time.Duration
 
-	drain time.Duration // for the last answers; default 15 s
+	drain time.Duration // limit for the last answers; default 15 s
 }
 
 func (t Timing) withDefaults() Timing {

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	readBuffer  = 256 << 10 // bytes one read can take; shared by all connections
-	batch       = 512       // epoll events taken at once
+	readBuffer  = 256 << 10 // size of the read buffer, which all connections share
+	batch       = 512       // epoll events per wait
 	pollAtMost  = 50 * time.Millisecond
 	readEvents  = unix.EPOLLIN | unix.EPOLLRDHUP
 	writeEvents = readEvents | unix.EPOLLOUT
 )
 
-// epoll is the Loop of one thread. Nothing in it is shared, so nothing is locked.
+// epoll is a Loop on a single thread, without locks.
 type epoll struct {
 	fd    int
 	addrs []unix.Sockaddr
@@ -27,7 +27,7 @@ type epoll struct {
 	dirty []*epollConn // have queued output since the last flush
 	ticks map[int32]func()
 	buf   []byte
-	born  int32 // connections dialled so far
+	born  int32 // number of connections dialled
 }
 
 type epollConn struct {
@@ -35,11 +35,11 @@ type epollConn struct {
 	handler Handler
 	out     []byte
 	fd      int
-	born    int32 // tells an event of this connection from one of the descriptor's last owner, in the same batch
+	born    int32 // distinguishes events of this connection from those of the descriptor's previous owner in the same batch
 	open    bool  // OnOpen was called
 	closed  bool
 	dirty   bool // is in loop.dirty
-	blocked bool // the socket took less than all; EPOLLOUT is awaited
+	blocked bool // the socket's buffer is full; waits for EPOLLOUT
 }
 
 func newPlain(addrs []string) (Loop, error) {
@@ -97,7 +97,7 @@ func (l *epoll) connect(c *epollConn, addr unix.Sockaddr) (err error) {
 func (l *epoll) Tick(period time.Duration, f func(time.Time)) (stop func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
-		panic(fmt.Sprintf("loop: timerfd: %v", err)) // only for want of descriptors or memory
+		panic(fmt.Sprintf("loop: timerfd: %v", err)) // only without free descriptors or memory
 	}
 	spec := unix.NsecToTimespec(period.Nanoseconds())
 	next := time.Now()
@@ -127,7 +127,7 @@ func (l *epoll) Tick(period time.Duration, f func(time.Time)) (stop func()) {
 }
 
 func (l *epoll) Run(ctx context.Context, limit time.Duration, done func() bool) error {
-	// Unlocked, the blocking wait would hand this goroutine from thread to thread.
+	// Without this, the blocking wait would move the goroutine between threads.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	deadline := time.Now().Add(limit)
@@ -161,7 +161,7 @@ func (l *epoll) Run(ctx context.Context, limit time.Duration, done func() bool) 
 }
 
 func (l *epoll) flush() {
-	for i := 0; i < len(l.dirty); i++ { // a handler told of a failed write may queue more
+	for i := 0; i < len(l.dirty); i++ { // OnClose after a failed write may queue more
 		c := l.dirty[i]
 		c.dirty = false
 		if !c.closed && c.open && !c.blocked {

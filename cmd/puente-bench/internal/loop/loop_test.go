@@ -13,11 +13,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-const patience = 30 * time.Second // bounds a hang, never a wait
+const waitTimeout = 30 * time.Second // no correct result depends on its value
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// both runs f against each Loop, with a server that handles every connection by serve.
+// both runs f with each implementation of Loop and a server that calls serve for every connection.
 func both(t *testing.T, serve func(net.Conn), f func(*testing.T, Loop)) {
 	makers := map[string]func([]string) (Loop, error){
 		"plain":    newPlain,
@@ -68,11 +68,11 @@ func TestEchoLargerThanAnySocketBuffer(t *testing.T) {
 	both(t, func(c net.Conn) { io.Copy(c, c) }, func(t *testing.T, l Loop) {
 		r := &recorder{send: bytes.Repeat([]byte("0123456789abcdef"), 1<<19)}
 		r.conn = l.Dial(0, r)
-		if err := l.Run(context.Background(), patience, func() bool { return len(r.got) >= len(r.send) }); err != nil {
+		if err := l.Run(context.Background(), waitTimeout, func() bool { return len(r.got) >= len(r.send) }); err != nil {
 			t.Fatalf("after %d bytes: %v", len(r.got), err)
 		}
 		if !bytes.Equal(r.got, r.send) {
-			t.Error("the echo differs from what was sent")
+			t.Error("the echo differs from the data sent")
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestCloseByServerIsReported(t *testing.T) {
 	both(t, func(c net.Conn) {}, func(t *testing.T, l Loop) {
 		r := &recorder{}
 		r.conn = l.Dial(0, r)
-		if err := l.Run(context.Background(), patience, func() bool { return r.err != nil }); err != nil {
+		if err := l.Run(context.Background(), waitTimeout, func() bool { return r.err != nil }); err != nil {
 			t.Fatal(err)
 		}
 		if !errors.Is(r.err, ErrEOF) {
@@ -100,13 +100,13 @@ func TestCloseByUsIsSilent(t *testing.T) {
 	both(t, serve, func(t *testing.T, l Loop) {
 		r := &recorder{send: []byte("x")}
 		r.conn = l.Dial(0, r)
-		if err := l.Run(context.Background(), patience, func() bool { return len(r.got) == 1 }); err != nil {
+		if err := l.Run(context.Background(), waitTimeout, func() bool { return len(r.got) == 1 }); err != nil {
 			t.Fatal(err)
 		}
 		r.conn.Close()
-		stop := l.Tick(time.Millisecond, func(time.Time) {}) // wakes Run, which looks at done after a batch
+		stop := l.Tick(time.Millisecond, func(time.Time) {}) // wakes Run, so that it calls done
 		defer stop()
-		if err := l.Run(context.Background(), patience, func() bool { return len(gone) == 1 }); err != nil {
+		if err := l.Run(context.Background(), waitTimeout, func() bool { return len(gone) == 1 }); err != nil {
 			t.Fatal(err)
 		}
 		<-gone
@@ -130,7 +130,7 @@ func TestRefusedConnection(t *testing.T) {
 	defer l.Close()
 	r := &recorder{}
 	r.conn = l.Dial(0, r)
-	if err := l.Run(context.Background(), patience, func() bool { return r.err != nil }); err != nil {
+	if err := l.Run(context.Background(), waitTimeout, func() bool { return r.err != nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,7 +139,7 @@ func TestTicksAreNominal(t *testing.T) {
 	both(t, func(net.Conn) {}, func(t *testing.T, l Loop) {
 		var times []time.Time
 		stop := l.Tick(time.Millisecond, func(at time.Time) { times = append(times, at) })
-		if err := l.Run(context.Background(), patience, func() bool { return len(times) >= 20 }); err != nil {
+		if err := l.Run(context.Background(), waitTimeout, func() bool { return len(times) >= 20 }); err != nil {
 			t.Fatal(err)
 		}
 		stop()
@@ -159,7 +159,7 @@ func TestRunEndsInTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := l.Run(ctx, patience, never); !errors.Is(err, context.Canceled) {
+		if err := l.Run(ctx, waitTimeout, never); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// portable is the Loop for TLS and for systems without epoll: a goroutine per connection reads, and mu serialises
-// handlers, ticks and the code between calls of Run, which holds mu except while it waits.
+// portable is the Loop for TLS and for systems without epoll. Each connection has a reading goroutine. mu serialises
+// handlers and ticks; Run releases it only while it waits, and it stays held between calls of Run.
 type portable struct {
 	addrs  []string
 	config *tls.Config
@@ -50,7 +50,7 @@ func (l *portable) Dial(addr int, h Handler) Conn {
 	return c
 }
 
-// do runs f as a handler: alone, and with a look at done afterwards.
+// do calls f with mu held, and wakes Run, which then calls done.
 func (l *portable) do(f func()) {
 	l.mu.Lock()
 	f()
@@ -71,7 +71,7 @@ func (l *portable) Tick(period time.Duration, f func(time.Time)) (stop func()) {
 			select {
 			case <-ctx.Done():
 				return
-			case now := <-ticker.C: // a Ticker drops what is missed; the nominal times are made up for here
+			case now := <-ticker.C: // a Ticker drops missed ticks; f is called for each of them here
 				l.do(func() {
 					for ctx.Err() == nil && !next.Add(period).After(now) {
 						next = next.Add(period)
@@ -146,7 +146,7 @@ func (l *portable) dial(addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = nc.(*net.TCPConn).SetLinger(0) // a lingering socket costs ports, not correctness
+	_ = nc.(*net.TCPConn).SetLinger(0) // if it fails, ports remain in TIME_WAIT
 	if l.config == nil {
 		return nc, nil
 	}
@@ -228,7 +228,7 @@ func (c *portableConn) Close() {
 	delete(c.loop.conns, c)
 	if c.nc != nil {
 		if tc, ok := c.nc.(*tls.Conn); ok {
-			tc.NetConn().Close() // without the goodbye that a full send buffer would block
+			tc.NetConn().Close() // without close_notify, which could block on a full send buffer
 		} else {
 			c.nc.Close()
 		}

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The three calls of the hot path go to the kernel without telling Go's scheduler, which would otherwise take the
-// processor away in every wait of 20 µs and give it back by waking a thread. read and write cannot block, since the sockets do not; the
-// wait blocks for at most pollAtMost, which is also how long it can hold up a garbage collection that another goroutine asks for.
+// The three system calls of the hot path bypass Go's scheduler, which would otherwise hand the processor to another thread in
+// every wait of over 20 µs and wake a thread to take it back. read and write do not block on these sockets; the wait blocks for
+// at most pollAtMost, and can delay a garbage collection for that long.
 
 func rawRead(fd int, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))

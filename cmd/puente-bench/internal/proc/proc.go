@@ -1,4 +1,4 @@
-// Package proc reads what a process on this machine has used, from Linux's /proc.
+// Package proc reads the CPU time and memory of a process from Linux's /proc.
 package proc
 
 import (
@@ -13,10 +13,10 @@ import (
 // tick is the unit of the times in /proc/<pid>/stat: USER_HZ, which is 100 on every architecture that Go runs on.
 const tick = 10 * time.Millisecond
 
-// ErrFormat is reported for a file of /proc that does not read as expected.
+// ErrFormat is returned if a file in /proc has an unexpected format.
 var ErrFormat = errors.New("proc: unexpected format")
 
-// CPU returns the user and system time that a process has used, all threads together, to 10 ms.
+// CPU returns the user and system time of all threads of a process, with a resolution of 10 ms.
 func CPU(pid int) (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -25,8 +25,8 @@ func CPU(pid int) (time.Duration, error) {
 	return parseStat(b)
 }
 
-// parseStat takes utime and stime, the fields 14 and 15 (proc_pid_stat(5)). The command, field 2, may contain anything, so
-// fields are counted from the last parenthesis.
+// parseStat returns the sum of utime and stime, fields 14 and 15 (proc_pid_stat(5)). Field 2, the command, may contain any
+// characters, so fields are counted from the last parenthesis.
 func parseStat(b []byte) (time.Duration, error) {
 	end := bytes.LastIndexByte(b, ')')
 	if end < 0 {
@@ -44,8 +44,8 @@ func parseStat(b []byte) (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
-// RSS returns the resident memory of a process in bytes, as smaps_rollup sums it: the figure in status lags behind by up
-// to some pages per core.
+// RSS returns the resident memory of a process in bytes, from smaps_rollup: the value in status may lag by some pages per
+// core.
 func RSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -54,7 +54,7 @@ func RSS(pid int) (int64, error) {
 	return parseKiB(b, "Rss")
 }
 
-// Peak returns the most resident memory that a process has had, in bytes.
+// Peak returns the peak resident memory of a process in bytes.
 func Peak(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -63,7 +63,7 @@ func Peak(pid int) (int64, error) {
 	return parseKiB(b, "VmHWM")
 }
 
-// parseKiB takes the line "name: number kB" (proc_pid_status(5), proc_pid_smaps(5)) and returns bytes.
+// parseKiB finds the line "name: number kB" (proc_pid_status(5), proc_pid_smaps(5)) and returns its value in bytes.
 func parseKiB(b []byte, name string) (int64, error) {
 	for line := range bytes.Lines(b) {
 		if rest, ok := bytes.CutPrefix(line, []byte(name+":")); ok {

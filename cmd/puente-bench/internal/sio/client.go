@@ -1,6 +1,5 @@
-// Package sio is a raw Socket.IO client (Engine.IO protocol 4, Socket.IO protocol 5, namespace "/") for load generation: it
-// connects with a token, answers heartbeats, and hands packets over as the bytes that came. It decodes nothing that the
-// load does not need, does not reconnect and does not upgrade.
+// Package sio is a minimal Socket.IO client (Engine.IO protocol 4, Socket.IO protocol 5, namespace "/") for load generation.
+// It connects with a token, answers heartbeats, and passes packets on undecoded. It does not reconnect or upgrade.
 package sio
 
 import (
@@ -12,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Errors that Handler.Closed may report, besides those of the connection.
+// Errors of Handler.Closed, besides those of the connection.
 var (
 	ErrHandshake  = errors.New("sio: handshake refused")
 	ErrConnect    = errors.New("sio: CONNECT refused")
@@ -20,7 +19,7 @@ var (
 	ErrProtocol   = errors.New("sio: unexpected packet")
 )
 
-// Socket.IO packet types as they stand first in a packet (Socket.IO protocol, "Packet encoding").
+// Socket.IO packet types: the first byte of a packet (Socket.IO protocol, "Packet encoding").
 const (
 	Connect      = '0'
 	Disconnect   = '1'
@@ -31,31 +30,31 @@ const (
 	BinaryAck    = '6'
 )
 
-// Handler receives what happens to a client, under the rule of loop.Handler.
+// Handler handles the events of a client. The rules of loop.Handler apply.
 type Handler interface {
-	// Ready is called once, when CONNECT has been answered.
+	// Ready is called once, when CONNECT was answered.
 	Ready(c Client)
 	// Packet is called with each Socket.IO packet after that. It is valid until Packet returns.
 	Packet(c Client, p []byte)
-	// Attachment is called with each attachment of the binary packet before it.
+	// Attachment is called with each attachment of the preceding binary packet. It is valid until Attachment returns.
 	Attachment(c Client, p []byte)
-	// Closed is called at most once, last, unless the client was closed through Client.Close.
+	// Closed is called at most once, as the last method, and not after Client.Close.
 	Closed(c Client, err error)
 }
 
-// Client is one Socket.IO connection. Its methods follow the rule of loop.Conn.
+// Client is a Socket.IO connection. The rules of loop.Conn apply.
 type Client interface {
-	// Index is the number under which the client was made.
+	// Index returns the index that was passed to Dial.
 	Index() int
-	// Send queues one Socket.IO packet, such as `2["ping"]`.
+	// Send queues a Socket.IO packet, such as `2["ping"]`.
 	Send(p []byte)
-	// SendAttachment queues one attachment of the packet before it.
+	// SendAttachment queues an attachment of the preceding packet.
 	SendAttachment(p []byte)
-	// Close drops the connection.
+	// Close closes the connection without a packet.
 	Close()
 }
 
-// Options says how clients of a run connect.
+// Options configures the connections of clients.
 type Options struct {
 	// Node is the index of the server's address among the loop's.
 	Node int
@@ -63,7 +62,7 @@ type Options struct {
 	Host string
 	// Path is the path of the endpoint. Default "/socket.io/".
 	Path string
-	// Browser adds the headers that a browser sends, which servers keep for as long as the connection lives.
+	// Browser adds the headers of a browser, which servers may keep as long as the connection.
 	Browser bool
 }
 
@@ -74,7 +73,7 @@ func (o Options) path() string {
 	return o.Path
 }
 
-// head returns a request up to its last header field; the caller adds its own and the empty line.
+// head returns the request line and headers; the caller adds further headers and the empty line.
 func (o Options) head(method, query string) string {
 	h := method + " " + o.path() + "?EIO=4&" + query + " HTTP/1.1\r\nHost: " + o.Host + "\r\n"
 	if !o.Browser {
@@ -89,14 +88,14 @@ func (o Options) head(method, query string) string {
 		"Cookie: session=5f2b1c0e9d8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a; theme=dark; locale=es; consent=2026-01-15T10%3A30%3A00Z\r\n"
 }
 
-// Token returns a JWT (HS256) for a user, valid for a day.
+// Token returns a JWT (HS256) for a user that is valid for a day.
 func Token(secret, user string) (string, error) {
 	now := time.Now()
 	claims := jwt.MapClaims{"userId": user, "iat": now.Unix(), "exp": now.Add(24 * time.Hour).Unix()}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 }
 
-// connectPacket returns the CONNECT packet that carries the token, if there is one.
+// connectPacket returns a CONNECT packet with the token, if it is not "".
 func connectPacket(token string) []byte {
 	if token == "" {
 		return []byte{Connect}
@@ -104,7 +103,7 @@ func connectPacket(token string) []byte {
 	return fmt.Appendf(nil, `0{"token":%q}`, token)
 }
 
-// answer judges the reply to CONNECT.
+// answer returns an error unless p accepts CONNECT.
 func answer(p []byte) error {
 	switch {
 	case len(p) > 0 && p[0] == Connect:
@@ -112,10 +111,10 @@ func answer(p []byte) error {
 	case len(p) > 0 && p[0] == ConnectError:
 		return fmt.Errorf("%w: %s", ErrConnect, p[1:])
 	}
-	return fmt.Errorf("%w: %.100q instead of an answer to CONNECT", ErrProtocol, p)
+	return fmt.Errorf("%w: CONNECT answered with %.100q", ErrProtocol, p)
 }
 
-// sessionID takes the sid from the body of an open packet.
+// sessionID returns the sid in the body of an open packet.
 func sessionID(p []byte) (string, error) {
 	var open struct {
 		SID string `json:"sid"`

@@ -12,8 +12,8 @@ import (
 
 const separator = 0x1e // between the packets of a payload (Engine.IO protocol, "HTTP long-polling")
 
-// polling is a client over long-polling alone: like a browser it has one connection on which a poll is always
-// outstanding, and one on which it posts, both kept alive.
+// polling is a client that only uses long-polling. Like a browser it has two keep-alive connections: on one a poll is always
+// outstanding, on the other it posts.
 type polling struct {
 	loop    loop.Loop
 	handler Handler
@@ -28,7 +28,7 @@ type polling struct {
 	closed  bool
 }
 
-// channel is one keep-alive connection, of which one request at a time is outstanding.
+// channel is a keep-alive connection with at most one outstanding request.
 type channel struct {
 	client *polling
 	conn   loop.Conn
@@ -39,8 +39,8 @@ type channel struct {
 	done   func(wire.Response) error
 }
 
-// DialPolling starts a client over long-polling alone. The outcome arrives at h, a failure possibly before DialPolling
-// returns.
+// DialPolling starts a client that only uses long-polling. h receives the result; a failure may be reported before
+// DialPolling returns.
 func DialPolling(l loop.Loop, o *Options, index int, token string, h Handler) Client {
 	c := &polling{loop: l, handler: h, options: o, token: token, index: index, state: opening}
 	c.get = channel{client: c, done: c.polled}
@@ -123,7 +123,7 @@ func (c *polling) enqueue(prefix, p []byte) {
 		c.queue = append(c.queue, separator)
 	}
 	c.queue = append(append(c.queue, prefix...), p...)
-	// Within a poll's answer, what its packets provoke leaves in one POST: polled flushes.
+	// Packets sent while a poll's answer is handled share one POST: polled flushes afterwards.
 	if !c.get.busy {
 		return
 	}
@@ -165,7 +165,7 @@ func (c *polling) Close() {
 	}
 }
 
-// request sends b, on a new connection if the server has closed the last one, as it may between two requests.
+// request sends b, on a new connection if the server has closed the previous one, as it may between requests.
 func (ch *channel) request(b []byte) {
 	ch.busy = true
 	switch {
@@ -190,7 +190,7 @@ func (ch *channel) OnData(b []byte) {
 		return
 	}
 	if err == nil && (!ch.busy || n != len(ch.in)) {
-		err = fmt.Errorf("%w: response that nobody asked for", ErrProtocol)
+		err = fmt.Errorf("%w: response without a request", ErrProtocol)
 	}
 	if err == nil {
 		ch.busy = false

@@ -15,7 +15,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/loop"
 )
 
-const patience = 30 * time.Second // bounds a hang, never a wait
+const waitTimeout = 30 * time.Second // no correct result depends on its value
 
 type recorder struct {
 	ready   bool
@@ -41,13 +41,14 @@ func run(t *testing.T, h http.Handler, dial func(loop.Loop, *Options, int, strin
 	t.Cleanup(func() { l.Close() })
 	r := &recorder{}
 	dial(l, &Options{Host: server.Listener.Addr().String(), Browser: true}, 7, "tok", r)
-	if err := l.Run(context.Background(), patience, func() bool { return done(r) }); err != nil {
+	if err := l.Run(context.Background(), waitTimeout, func() bool { return done(r) }); err != nil {
 		t.Fatalf("%v with %+v", err, r)
 	}
 	return r
 }
 
-// socket serves WebSocket connections: it sends what script says, and before each "<" line awaits that message.
+// socket serves WebSocket connections by a script: it sends each line, except that for a line "<message" it waits for that
+// message.
 func socket(t *testing.T, script ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, _, err := ws.UpgradeHTTP(r, w)
@@ -77,7 +78,7 @@ func socket(t *testing.T, script ...string) http.Handler {
 				t.Error(err)
 			}
 		}
-		wsutil.ReadClientText(conn) // until the client goes
+		wsutil.ReadClientText(conn) // until the client closes
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/cmd/puente-bench/internal/wire"
 )
 
-// The handshake's nonce guards against proxies that cache; one fixed value and its answer (RFC 6455, section 1.3) do.
+// The nonce of a handshake protects from caching proxies; a fixed one and its answer (RFC 6455, section 1.3) are enough here.
 const (
 	nonce  = "dGhlIHNhbXBsZSBub25jZQ=="
 	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -18,9 +18,9 @@ const (
 type state uint8
 
 const (
-	upgrading  state = iota // the HTTP response is awaited
-	opening                 // the Engine.IO open packet
-	connecting              // the answer to CONNECT
+	upgrading  state = iota // waits for the HTTP response
+	opening                 // waits for the Engine.IO open packet
+	connecting              // waits for the answer to CONNECT
 	ready
 )
 
@@ -29,18 +29,18 @@ type webSocket struct {
 	handler  Handler
 	options  *Options
 	token    string
-	in       []byte // start of a frame whose rest has not come
-	fragment []byte // message whose last frame has not come
+	in       []byte // start of an incomplete frame
+	fragment []byte // start of an incomplete message
 	scratch  []byte
 	index    int
 	mask     [4]byte
 	state    state
 	closed   bool
-	binary   bool // fragment is of a binary message
+	binary   bool // the current message is binary
 }
 
-// DialWebSocket starts a client over WebSocket alone. The outcome arrives at h, a failure possibly before DialWebSocket
-// returns.
+// DialWebSocket starts a client that only uses WebSocket. h receives the result; a failure may be reported before
+// DialWebSocket returns.
 func DialWebSocket(l loop.Loop, o *Options, index int, token string, h Handler) Client {
 	c := &webSocket{handler: h, options: o, token: token, index: index}
 	for i := range c.mask {
@@ -68,13 +68,13 @@ func (c *webSocket) OnData(b []byte) {
 	case err != nil:
 		c.fail(err)
 	case len(rest) == 0:
-		c.in = nil // thousands of idle clients must not hold a buffer each
+		c.in = nil // idle clients hold no buffer
 	default:
 		c.in = append(c.in[:0], rest...)
 	}
 }
 
-// take consumes what is complete in b and returns the rest.
+// take handles the complete frames in b and returns the rest.
 func (c *webSocket) take(b []byte) ([]byte, error) {
 	if c.state == upgrading {
 		r, n, err := wire.ParseResponse(b)
@@ -125,7 +125,7 @@ func (c *webSocket) frame(f wire.Frame) error {
 	return c.message(p)
 }
 
-// message handles one Engine.IO packet (Engine.IO protocol, "Packet encoding").
+// message handles an Engine.IO packet (Engine.IO protocol, "Packet encoding").
 func (c *webSocket) message(p []byte) error {
 	switch {
 	case c.binary && c.state == ready:

@@ -1,4 +1,4 @@
-// Package stats has what a benchmark says of its numbers: latency distributions and medians of rounds.
+// Package stats computes latency distributions and medians.
 package stats
 
 import (
@@ -8,10 +8,10 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// longest is the longest latency told apart; what takes longer counts as this.
+// longest is the longest latency that is recorded; longer ones count as this.
 const longest = time.Minute
 
-// Recorder takes latencies in constant memory, to three significant digits.
+// Recorder records latencies in constant memory, to three significant digits.
 type Recorder struct{ h *hdrhistogram.Histogram }
 
 // NewRecorder returns an empty Recorder.
@@ -19,15 +19,15 @@ func NewRecorder() *Recorder {
 	return &Recorder{hdrhistogram.New(1, int64(longest), 3)}
 }
 
-// Add records one latency.
+// Add records a latency.
 func (r *Recorder) Add(d time.Duration) {
-	_ = r.h.RecordValue(int64(min(max(d, 0), longest))) // in range by the line above
+	_ = r.h.RecordValue(int64(min(max(d, 0), longest))) // never out of range
 }
 
-// Reset forgets everything.
+// Reset drops all latencies.
 func (r *Recorder) Reset() { r.h.Reset() }
 
-// Latency is a distribution, in milliseconds. It is the zero value where nothing was recorded.
+// Latency is a distribution in milliseconds, all 0 if nothing was recorded.
 type Latency struct {
 	P50  float64 `json:"p50"`
 	P99  float64 `json:"p99"`
@@ -35,7 +35,7 @@ type Latency struct {
 	Max  float64 `json:"max"`
 }
 
-// Latency returns what was recorded so far.
+// Latency returns the distribution of the recorded latencies.
 func (r *Recorder) Latency() Latency {
 	if r.h.TotalCount() == 0 {
 		return Latency{}
@@ -49,7 +49,7 @@ func (r *Recorder) Latency() Latency {
 	}
 }
 
-// Median returns the middle of values, the mean of the two in the middle where their number is even, and 0 of none.
+// Median returns the median of values: the mean of the middle two if their number is even, and 0 if there are none.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

@@ -1,6 +1,5 @@
-// Package wire has the bytes below Engine.IO as a client sees them: WebSocket frames (RFC 6455), HTTP/1.1 responses and
-// the record separators of a long-polling payload. All of it is incremental and without allocation, because the cost of the load
-// generator bounds the load.
+// Package wire parses and encodes what a client needs below Engine.IO: WebSocket frames (RFC 6455) and HTTP/1.1 responses.
+// Parsing is incremental and does not allocate, because the cost of the load generator bounds the load.
 package wire
 
 import (
@@ -18,17 +17,17 @@ var (
 	ErrHTTP     = errors.New("wire: malformed HTTP response")
 )
 
-const maxLength = 256 << 20 // bytes; a server that announces more is broken
+const maxLength = 256 << 20 // bytes; no correct server sends more
 
-// Frame is one frame from the server.
+// Frame is a frame from the server.
 type Frame struct {
 	OpCode  ws.OpCode
 	Fin     bool
 	Payload []byte // aliases the buffer that was parsed
 }
 
-// ParseFrame takes one frame from the start of b (RFC 6455, section 5.2) and returns how many bytes it has; 0 means that b
-// holds less than one frame.
+// ParseFrame parses the frame at the start of b (RFC 6455, section 5.2) and returns its size in bytes, or 0 if b does not
+// hold a complete frame.
 func ParseFrame(b []byte) (f Frame, size int, err error) {
 	if len(b) < 2 {
 		return f, 0, nil
@@ -60,9 +59,9 @@ func ParseFrame(b []byte) (f Frame, size int, err error) {
 	return f, size, nil
 }
 
-// AppendFrame appends one masked frame whose payload is the concatenation of parts.
+// AppendFrame appends a masked frame whose payload is the concatenation of parts.
 //
-// The mask must not be zero: ws on Node then skips the unmasking that clients of the real world make it do.
+// The mask must not be zero: for a zero mask Node's ws skips the unmasking that real clients cost it.
 func AppendFrame(dst []byte, op ws.OpCode, mask [4]byte, parts ...[]byte) []byte {
 	length := 0
 	for _, p := range parts {

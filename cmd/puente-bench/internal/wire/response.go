@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// Response is one HTTP/1.1 response, as far as a load generator looks at it.
+// Response is the part of an HTTP/1.1 response that a load generator needs.
 type Response struct {
 	Status int
 	Head   []byte // status line and header fields, with the empty line
-	Body   []byte // de-chunked; aliases the buffer that was parsed unless it came in several chunks
-	Close  bool   // the server closes the connection after it
+	Body   []byte // without chunk framing; aliases the buffer that was parsed unless it has several chunks
+	Close  bool   // the server closes the connection after the response
 }
 
-// ParseResponse takes one response from the start of b (RFC 9112) and returns how many bytes it has; 0 means that b holds less than
-// one. A body that only the end of the connection delimits is not supported; a 101 has none.
+// ParseResponse parses the response at the start of b (RFC 9112) and returns its size in bytes, or 0 if b does not hold a
+// complete response. A body that ends with the connection is not supported.
 func ParseResponse(b []byte) (r Response, size int, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -65,7 +65,7 @@ func ParseResponse(b []byte) (r Response, size int, err error) {
 	return r, end + length, nil
 }
 
-// parseChunks reads the chunked body that starts at b[at:] (RFC 9112, section 7.1). Trailers are not expected.
+// parseChunks parses the chunked body that starts at b[at:] (RFC 9112, section 7.1). Trailers are not supported.
 func parseChunks(r Response, b []byte, at int) (Response, int, error) {
 	for {
 		n := bytes.Index(b[at:], []byte("\r\n"))
@@ -99,7 +99,7 @@ func parseChunks(r Response, b []byte, at int) (Response, int, error) {
 	}
 }
 
-// HasField reports whether a response's head has the field name with exactly value.
+// HasField reports whether a response's head has a field name with exactly that value.
 func HasField(head []byte, name, value string) bool {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		n, v, _ := bytes.Cut(line, []byte(":"))

@@ -9,7 +9,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The oracle for both directions is gobwas/ws, which shares no code with ParseFrame.
+// The tests of frames compare with gobwas/ws, which shares no code with ParseFrame.
 
 func TestParseFrame(t *testing.T) {
 	for _, length := range []int{0, 1, 125, 126, 127, 65535, 65536, 70000} {
