@@ -12,13 +12,13 @@ const (
 	eventPing         = "ping"
 )
 
-// ReasonRefusals is why the connection of a client ended whose events were
-// refused again and again.
+// ReasonRefusals is the reason with which the connection of a client is closed
+// that sent more than [Options.MaxRefusedEvents] events that were refused.
 const ReasonRefusals = "too many refused events"
 
-// admit is the middleware of events: it counts them, limits them, and lets a
-// socket without a user only authenticate and ping. It ends the connection of a
-// client that goes on and on with what is refused.
+// admit is the event middleware: it counts events, applies the rate limit, and
+// refuses all but authenticate and ping on a socket without a user. It closes the
+// connection of a client that exceeds MaxRefusedEvents.
 func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Event, next func() error) error {
 	svc.counters.received.Add(1)
 	sess := sessionOf(s)
@@ -32,8 +32,8 @@ func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Eve
 
 func (svc *Service) decide(sess *session, e *socketio.Event, next func() error) error {
 	if e.Name == eventPing {
-		// Counted apart, so that a client that has used up its events can
-		// still tell that it is connected.
+		// Pings have a limit of their own, so that a client that has used up
+		// its events can still check its connection.
 		if !svc.limits.allow(&sess.pings) {
 			svc.counters.limitedPings.Add(1)
 			return ErrRateLimited
@@ -57,7 +57,7 @@ func (svc *Service) decide(sess *session, e *socketio.Event, next func() error) 
 	return next()
 }
 
-// isRefusal reports whether an error is the client's doing.
+// isRefusal reports whether the client caused the error.
 func isRefusal(err error) bool {
 	switch Public(err).Code {
 	case CodeRateLimited, CodeUnauthenticated, CodeUnauthorized, CodeInvalid:

@@ -62,7 +62,7 @@ func TestDeepArgumentsAreRefusals(t *testing.T) {
 		c.Packet(`42["join-room",` + nested(600) + `]`)
 	}
 	if kicked := c.Ended(); kicked {
-		t.Error("the client got DISCONNECT, and does not come back by itself")
+		t.Error("the client got DISCONNECT, so it does not reconnect by itself")
 	}
 	if got := n.Stats().Limits; got.RefusedEvents != 1 || got.Depth != 11 {
 		t.Errorf("counted %+v", got)

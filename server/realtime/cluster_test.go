@@ -12,7 +12,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// failing is an adapter whose cluster does not take events.
+// failing is an adapter whose cluster does not accept events.
 type failing struct {
 	adapter.Adapter
 	err error
@@ -24,7 +24,7 @@ func (f failing) Broadcast(context.Context, *packet.Packet, adapter.Selection, a
 
 func (f failing) Disconnect(context.Context, adapter.Selection, bool) error { return f.err }
 
-// without is the option of a cluster that does not take events.
+// without is the option for a cluster that does not accept events.
 func without(err error) func(*options) {
 	return func(o *options) {
 		memory := adapter.NewMemory().Factory()
@@ -32,8 +32,8 @@ func without(err error) func(*options) {
 	}
 }
 
-// With the cluster away the members here get the update, the publisher is told
-// that it was published, and the drop is counted.
+// If the cluster is unreachable, members on this node get the update, publishing
+// succeeds, and the drop is counted.
 func TestClusterAway(t *testing.T) {
 	n := start(t, without(adapter.ErrAway))
 	ana, ben := n.member("ana", "r"), n.member("ben", "r")
@@ -52,8 +52,8 @@ func TestClusterAway(t *testing.T) {
 	ben.Disconnected()
 }
 
-// A cluster that is too slow makes the publisher hear of it; the members here
-// have the update all the same.
+// If the cluster is too slow, publishing returns ErrUnavailable; members on this
+// node still have the update.
 func TestClusterSlow(t *testing.T) {
 	for _, err := range []error{
 		adapter.ErrUnavailable, fmt.Errorf("wrapped: %w", adapter.ErrUnavailable), context.DeadlineExceeded, context.Canceled,
@@ -80,7 +80,7 @@ func TestHealthOfADegradedNode(t *testing.T) {
 		return realtime.Degradation{Degraded: true, Connected: true, Reason: "messages may be lost", Since: since}
 	}
 	if h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = connected, true }).HealthCheck(); !h.Healthy || h.Degraded == nil || !h.Degraded.Connected {
-		t.Errorf("a node that is connected: %+v", h)
+		t.Errorf("connected node: %+v", h)
 	}
 	for _, required := range []bool{false, true} {
 		h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = degraded, required }).HealthCheck()
@@ -119,7 +119,7 @@ func TestUserOnSeveralNodes(t *testing.T) {
 	laptop.Disconnected()
 	phone.Disconnected()
 	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
-	a.settled(0) // the phone was in no room any more: nobody is told when it has gone
+	a.settled(0) // the phone is in no room, so its disconnect is not announced
 	if a.IsUserConnected("ana") || !a.IsUserConnected("ben") {
 		t.Errorf("users %v", a.ConnectedUsers())
 	}

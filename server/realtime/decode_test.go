@@ -8,8 +8,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Members that a struct names are decoded, the last of a repeated name; whatever
-// else there is costs no more than to pass over it.
+// DecodeObject decodes the members that the struct names, the last one if a name is
+// repeated, and skips the others without decoding them.
 func TestDecodeObject(t *testing.T) {
 	type argument struct {
 		Token   string         `json:"token"`

@@ -62,7 +62,7 @@ func TestDocumentRooms(t *testing.T) {
 		want(t, watcher.Next("user-presence"), `{"userId":"ana","roomId":"r","status":"online","timestamp":T}`)
 		laptop := n.member("ana", "r")
 		mustSucceed(t, phone.Ask("leave-room", "r"))
-		nothing(t, watcher) // ana is there with her laptop
+		nothing(t, watcher) // ana is still there with another device
 		laptop.Close()
 		want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
 		want(t, watcher.Next("user-presence"), `{"userId":"ana","roomId":"r","status":"offline","timestamp":T}`)

@@ -8,26 +8,26 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Code tells a program what kind of error an [Error] is.
+// Code is the kind of an [Error].
 type Code string
 
 // The codes.
 const (
-	CodeUnauthenticated Code = "unauthenticated" // who are you?
-	CodeUnauthorized    Code = "unauthorized"    // you may not
-	CodeInvalid         Code = "invalid"         // the argument is not what it must be
-	CodeRateLimited     Code = "rate_limited"    // too much at once
-	CodeUnavailable     Code = "unavailable"     // the cluster does not keep up; try again
-	CodeInternal        Code = "internal"        // our fault
+	CodeUnauthenticated Code = "unauthenticated" // the socket has no user, or the token was refused
+	CodeUnauthorized    Code = "unauthorized"    // not allowed
+	CodeInvalid         Code = "invalid"         // malformed argument
+	CodeRateLimited     Code = "rate_limited"    // limit reached
+	CodeUnavailable     Code = "unavailable"     // the cluster is too slow; retry
+	CodeInternal        Code = "internal"        // fault of the server
 )
 
 // Error is an error as a client reads it.
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
-	// Reason says why, if the code alone does not. For a token that was refused it is a
-	// code of [auth.Code], or user_mismatch for the token of another user than the
-	// socket's; for an update that was refused, not_a_member.
+	// Reason gives detail that the code lacks. For a refused token it is a code of
+	// [auth.Code], or user_mismatch if the socket has another user; for a refused
+	// update it is not_a_member.
 	Reason string `json:"reason,omitzero"`
 }
 
@@ -39,8 +39,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is reports whether e is the target with a reason beside it, so that [ErrUnauthorized]
-// stands for all its reasons.
+// Is reports whether e is target with a reason added, so that [ErrUnauthorized]
+// matches whatever the reason is.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Reason == "" && t.Code == e.Code && t.Message == e.Message
@@ -52,40 +52,41 @@ var (
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Unauthorized"}
 	// ErrUnauthorized: the policy does not allow it.
 	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
-	// ErrNotMember: the user is not in the room that it publishes to. It is
-	// ErrUnauthorized with the reason.
+	// ErrNotMember: the user is not in the room that it publishes to.
+	// errors.Is(ErrNotMember, ErrUnauthorized) holds.
 	ErrNotMember = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "not_a_member"}
-	// ErrRateLimited: the limit of events is used up.
+	// ErrRateLimited: the user or socket has reached its limit of events.
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
-	// ErrTooManySockets: the user has as many sockets as one may have.
+	// ErrTooManySockets: the user has [Options.MaxSocketsPerUser] sockets already.
 	ErrTooManySockets = &Error{Code: CodeRateLimited, Message: "Too many connections of this user"}
 	// ErrUnavailable: the cluster did not take the message in time. The
 	// recipients on this node have it.
 	ErrUnavailable = &Error{Code: CodeUnavailable, Message: "Service unavailable"}
-	// ErrInternal stands for whatever a client need not know.
+	// ErrInternal replaces errors whose text clients must not see.
 	ErrInternal = &Error{Code: CodeInternal, Message: "Internal error"}
 )
 
-// authenticationFailed is the error of a token that was refused.
+// authenticationFailed returns the error for a refused token.
 func authenticationFailed(reason string) *Error {
 	return &Error{Code: CodeUnauthenticated, Message: "Authentication failed", Reason: reason}
 }
 
-// reasonUserMismatch is the reason of a token that is valid, and of another user
-// than the socket's.
+// reasonUserMismatch is the reason for a valid token of another user than the
+// socket's.
 const reasonUserMismatch = "user_mismatch"
 
-// Invalid is the error of a field that is not what is allowed.
+// Invalid returns the error "<field> must be <allowed>".
 func Invalid(field, allowed string) *Error {
 	return &Error{Code: CodeInvalid, Message: field + " must be " + allowed}
 }
 
-// tooManyRooms is the error of a socket that is in as many rooms as it may be.
+// tooManyRooms returns the error for a join beyond MaxRoomsPerSocket.
 func tooManyRooms(most int) *Error {
 	return &Error{Code: CodeInvalid, Message: fmt.Sprintf("a socket may be in %d rooms at most", most)}
 }
 
-// Public returns what a client may read of an error.
+// Public converts an error to what a client may read; it returns ErrInternal for
+// errors that it does not know.
 func Public(err error) *Error {
 	var e *Error
 	var se *socketio.Error

@@ -81,7 +81,7 @@ func start(t testing.TB, edits ...func(*options)) *node {
 	return n
 }
 
-// sign returns a token. Tokens live an hour where the grant does not say.
+// sign returns a token. Tokens live an hour unless the grant says otherwise.
 func sign(t testing.TB, user ident.ID, grants ...auth.Grant) string {
 	t.Helper()
 	g := auth.Grant{}
@@ -128,7 +128,7 @@ func (n *node) member(user string, rooms ...string) *raw.Client {
 	return c
 }
 
-// claimsOf are those of a user who may do what anyone may.
+// claimsOf returns the claims of a user without special rights.
 func claimsOf(user string) auth.Claims { return auth.Claims{UserID: id(user), AnyRoom: true} }
 
 // socket is the server's side of a client.
@@ -141,19 +141,18 @@ func (n *node) socket(c *raw.Client) *socketio.Socket {
 	return s
 }
 
-// settled waits until the service knows that a client has gone.
+// settled waits until the service has unregistered disconnected clients.
 func (n *node) settled(connections int64) {
 	n.t.Helper()
 	eventually(n.t, func() bool { return n.Stats().ActiveConnections == connections })
 }
 
-// eventually waits for what is not told by an event. It fails after
-// raw.Timeout.
+// eventually waits until the condition holds. It fails the test after raw.Timeout.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(raw.Timeout); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("what is waited for does not happen")
+			t.Fatal("condition not met in time")
 		}
 	}
 }
@@ -166,7 +165,7 @@ var isoTime = regexp.MustCompile(`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\
 // answers compare as text.
 func timeless(json string) string { return isoTime.ReplaceAllString(json, `"timestamp":T`) }
 
-// want compares an argument, whose timestamp must be where want has T.
+// want compares an argument with JSON in which T stands for the timestamp.
 func want(t testing.TB, e raw.Event, want string) {
 	t.Helper()
 	if got := timeless(e.Arg(0)); got != want {
@@ -191,6 +190,6 @@ func mustFail(t testing.TB, ack raw.Event, code, message string) {
 func nothing(t testing.TB, c *raw.Client) {
 	t.Helper()
 	if names := c.Names(); len(names) > 0 {
-		t.Errorf("events nobody expected: %v", names)
+		t.Errorf("unexpected events: %v", names)
 	}
 }

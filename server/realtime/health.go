@@ -2,11 +2,11 @@ package realtime
 
 import "time"
 
-// Degradation says that a node serves its own clients only, since the cluster
-// is away, or did so a moment ago.
+// Degradation says whether a node reaches only its own clients because the
+// cluster is unreachable, or recently did.
 type Degradation struct {
 	Degraded  bool
-	Connected bool // the node reaches the cluster; what Reason says is past, or elsewhere
+	Connected bool // the node reaches the cluster: Reason is past, or about another node
 	Reason    string
 	Since     time.Time
 }
@@ -18,22 +18,22 @@ type Health struct {
 	Rooms          int       `json:"rooms"`
 	Uptime         int64     `json:"uptime"` // milliseconds
 	Timestamp      time.Time `json:"timestamp"`
-	// Reason tells why the service is not healthy.
+	// Reason says why the service is not healthy.
 	Reason string `json:"reason,omitzero"`
-	// Degraded is set where the node serves its own clients only.
+	// Degraded is set if the node is degraded, see [Degradation].
 	Degraded *Degraded `json:"degraded,omitzero"`
 }
 
-// Degraded tells why a node is degraded and since when.
+// Degraded says why a node is degraded and since when.
 type Degraded struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// Connected: the node reaches the cluster; what Reason says is past, or elsewhere.
+	// Connected: the node reaches the cluster: Reason is past, or about another node.
 	Connected bool `json:"connected,omitzero"`
 }
 
-// HealthCheck returns the health of this moment. A cluster that is away makes
-// the node degraded, and unhealthy only if [Options.ClusterRequired] says so and the
+// HealthCheck returns the current health. An unreachable cluster makes the node
+// degraded; it makes it unhealthy only if [Options.ClusterRequired] is set and the
 // node is not connected.
 func (svc *Service) HealthCheck() Health {
 	users, rooms := svc.presence.View().Counts()

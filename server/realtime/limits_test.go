@@ -138,8 +138,8 @@ func TestMaxSocketsPerUser(t *testing.T) {
 	}
 }
 
-// Of sockets that come at once as many stay as there may be; the others are told
-// and come back by themselves.
+// If more sockets connect at once than a user may have, the limit is kept; the
+// others get an error and can reconnect.
 func TestMaxSocketsPerUserAtOnce(t *testing.T) {
 	const all, most = 12, 5
 	var passed sync.WaitGroup
@@ -165,7 +165,7 @@ func TestMaxSocketsPerUserAtOnce(t *testing.T) {
 	eventually(t, func() bool { return len(n.UserSockets("ana")) == most })
 }
 
-func TestMaxSocketsPerUserTells(t *testing.T) {
+func TestMaxSocketsPerUserErrors(t *testing.T) {
 	n := start(t, func(o *options) { o.MaxSocketsPerUser = 1 })
 	faster := make(chan *raw.Client, 1)
 	var second atomic.Bool
@@ -182,7 +182,7 @@ func TestMaxSocketsPerUserTells(t *testing.T) {
 		t.Errorf("error %s", e.Args)
 	}
 	if c.Ended() {
-		t.Error("DISCONNECT was sent, after which a client does not come back by itself")
+		t.Error("DISCONNECT was sent, so the client does not reconnect by itself")
 	}
 	mustSucceed(t, (<-faster).Ask("join-room", "r"))
 }
@@ -211,7 +211,7 @@ func TestMaxRoomsPerSocket(t *testing.T) {
 	mustFail(t, c.Ask("join-room", "r5"), "invalid", "a socket may be in 2 rooms at most")
 }
 
-// By default nobody notices the limit, and it can be turned off.
+// The default limit is high, and it can be turned off.
 func TestMaxRoomsPerSocketDefault(t *testing.T) {
 	for _, most := range []int{0, -1} {
 		n := start(t, func(o *options) { o.MaxRoomsPerSocket, o.RateLimit = most, -1 })

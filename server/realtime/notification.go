@@ -29,9 +29,9 @@ type Notification struct {
 	From ident.ID `json:"-"`
 }
 
-// ParseNotification decodes and checks a notification as a client sends it:
-// {targetUserId, type, title, message?, payload?, priority?}; userId stands for
-// targetUserId. Errors are [*Error].
+// ParseNotification decodes and validates a notification as a client sends it:
+// {targetUserId, type, title, message?, payload?, priority?}. userId is accepted
+// for targetUserId. Errors are [*Error].
 func ParseNotification(v socketio.Value) (*Notification, error) {
 	var in notificationFields
 	if err := DecodeObject(v, &in); err != nil {
@@ -47,7 +47,7 @@ func ParseNotification(v socketio.Value) (*Notification, error) {
 	return n.checked()
 }
 
-// notificationFields are the fields of a notification, with what each may be, for errors.
+// notificationFields are the fields of a notification; the tag allowed is for error texts.
 type notificationFields struct {
 	UserID       ident.ID       `json:"userId"`
 	TargetUserID ident.ID       `json:"targetUserId"`
@@ -59,8 +59,8 @@ type notificationFields struct {
 }
 
 // PublishNotification sends the notification to every device of its user, on
-// any node; the answer tells whether there is one. For errors see
-// [Service.PublishUpdate].
+// any node. Delivered in the result says whether the user has a device. For errors
+// see [Service.PublishUpdate].
 func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (NotificationSent, error) {
 	n, err := n.checked()
 	if err != nil {
@@ -74,8 +74,8 @@ func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (N
 	return NotificationSent{Delivered: delivered, Timestamp: now}, nil
 }
 
-// PublishNotificationThen is PublishNotification that does not wait for the
-// cluster to accept the notification, as [Service.PublishUpdateThen].
+// PublishNotificationThen is PublishNotification without waiting for the cluster
+// to accept the notification; it calls answer as [Service.PublishUpdateThen] does.
 func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification, answer func(NotificationSent, error)) {
 	n, err := n.checked()
 	if err != nil {
@@ -84,12 +84,12 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 	}
 	out := NotificationSent{Timestamp: time.Now()}
 	user := n.TargetUserID.Key()
-	var left atomic.Int32 // of what the answer needs
-	left.Store(2)
+	var pending atomic.Int32 // the emit, and the check of foreign nodes
+	pending.Store(2)
 	var failed error
 	done := func() {
 		switch {
-		case left.Add(-1) > 0:
+		case pending.Add(-1) > 0:
 		case failed != nil:
 			answer(NotificationSent{}, failed)
 		default:
@@ -98,13 +98,13 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 	}
 	connected := svc.presence.View().Connected(user)
 	svc.emitThen(ctx, userRoom(user), func(err error) { failed = err; done() }, "notification", notificationEvent{n, out.Timestamp})
-	out.Delivered = connected || svc.elsewhere(ctx, user)
+	out.Delivered = connected || svc.hasForeignDevice(ctx, user)
 	done()
 }
 
-// checked returns the notification with its defaults, and an error about its first
-// field that is not valid. Of payloads only a [socketio.Value] is checked: what another
-// becomes, its encoder knows.
+// checked returns the notification with its defaults, or an error about the first
+// invalid field. It checks a payload only if that is a [socketio.Value]; what others
+// encode to is not known yet.
 func (n *Notification) checked() (*Notification, error) {
 	if n.Priority == "" {
 		c := *n
@@ -133,7 +133,7 @@ func (n *Notification) checked() (*Notification, error) {
 }
 
 // notificationEvent is the argument of the event notification. It encodes
-// itself, since encoders by reflection reformat the payload's white space.
+// itself because encoding/json would reformat the payload's white space.
 type notificationEvent struct {
 	*Notification
 	at time.Time

@@ -12,7 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// ParseRoom decodes a room as clients name it: {roomId} or the bare id.
+// ParseRoom decodes a room id as clients send it: {roomId} or the bare id. Errors
+// are [*Error].
 func ParseRoom(v socketio.Value) (ident.ID, error) {
 	if len(v.JSON) > 0 && v.JSON[0] == '{' {
 		in := struct {
@@ -33,11 +34,11 @@ func ParseRoom(v socketio.Value) (ident.ID, error) {
 	return id, nil
 }
 
-// DecodeObject decodes an argument that must be an object into what into points
-// to, a struct: the members that its fields' tags name exactly, of a repeated name
-// the last. Others, which may be many, are passed over, and a [socketio.Value] is not
-// looked into. Its errors are [*Error]: of a field that has the wrong type they say
-// what its tag `allowed` says, and without one what an id may be.
+// DecodeObject decodes an object into the struct that into points to. It sets the
+// fields whose json tags match a member's name exactly; if a name is repeated, the
+// last member counts. It skips other members cheaply and does not parse into a
+// [socketio.Value]. It returns an [*Error] if v is no object, or if a member has the
+// wrong type: the text is that of the field's tag `allowed`, by default that for ids.
 func DecodeObject(v socketio.Value, into any) error {
 	object := reflect.ValueOf(into).Elem()
 	names, wrong := namesOf(object.Type()), ""
@@ -64,7 +65,7 @@ func DecodeObject(v socketio.Value, into any) error {
 	return nil
 }
 
-// namesOf returns the names in JSON of a struct's fields, which all have one.
+// namesOf returns the JSON names of a struct's fields; each field must have one.
 func namesOf(t reflect.Type) []string {
 	if known, ok := structs.Load(t); ok {
 		return known.([]string)
@@ -77,10 +78,10 @@ func namesOf(t reflect.Type) []string {
 	return names
 }
 
-// structs has what namesOf has found, by type.
+// structs caches the results of namesOf by type.
 var structs sync.Map
 
-// notAllowed is the error of a field of the struct T.
+// notAllowed returns the error for an invalid field of the struct T.
 func notAllowed[T any](field string) error {
 	return Invalid(field, allowed(reflect.TypeFor[T](), field))
 }
@@ -97,12 +98,12 @@ func isName(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxNameLength && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// isObject reports whether v is an object without binary in it, or null.
+// isObject reports whether v is null, or an object that contains no binary.
 func isObject(v socketio.Value) bool {
 	return v.IsNull() || v.JSON[0] == '{' && !v.IsBinary()
 }
 
-// allowed returns what a field of the struct may be, for an error about it: its tag, or what an id may be.
+// allowed returns the error text for a field of the struct: its tag allowed, by default that for ids.
 func allowed(t reflect.Type, name string) string {
 	if i := slices.Index(namesOf(t), name); i >= 0 {
 		if words, ok := t.Field(i).Tag.Lookup("allowed"); ok {
@@ -112,14 +113,14 @@ func allowed(t reflect.Type, name string) string {
 	return ident.Allowed
 }
 
-// eventFields are the fields of an event of a backend's own.
+// eventFields are the fields of a custom event that a backend sends.
 type eventFields struct {
 	Event string         `json:"event" allowed:"a string of 1 to 256 characters without control characters"`
 	Data  socketio.Value `json:"data"`
 }
 
-// ParseEvent decodes and checks {event, data}, with which a backend sends an
-// event of its own.
+// ParseEvent decodes and validates {event, data}, a custom event that a backend
+// sends. Errors are [*Error].
 func ParseEvent(v socketio.Value) (event string, data socketio.Value, err error) {
 	var in eventFields
 	if err := DecodeObject(v, &in); err != nil {

@@ -7,26 +7,26 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// Policy decides what users may do. Its methods are called by the handlers of
-// the documented events, before anything happens, with the claims of the socket
-// that asks; they may block, until ctx ends, and are safe for concurrent use. nil allows; an error refuses, with
-// [ErrUnauthorized], [ErrNotMember] or an [*Error] of the policy's own for the client to read.
+// Policy decides what users may do. The handlers of the documented events call
+// its methods with the claims of the requesting socket, before they act. The methods
+// must be safe for concurrent use and may block until ctx ends. nil allows; an error
+// refuses: [ErrUnauthorized], [ErrNotMember], or another [*Error], which the client reads.
 type Policy interface {
-	// JoinRoom: may the user enter the room? It is asked too when a socket brings
-	// a token with other rights, for each of its rooms, and when it publishes to a
+	// JoinRoom: may the user enter the room? It is also called for each room of a
+	// socket that sends a token with other rights, and if a socket publishes to a
 	// room that only another device of its user is in.
 	JoinRoom(ctx context.Context, user auth.Claims, room ident.ID) error
-	// PublishUpdate: may the user publish to the update's room? member says
-	// whether the user is in it, with this socket, or with another one and JoinRoom
-	// allows it for this socket's claims.
+	// PublishUpdate: may the user publish to the update's room? member is true if
+	// this socket is in it, or if another device of the user is and JoinRoom allows
+	// the room to this socket's claims.
 	PublishUpdate(ctx context.Context, user auth.Claims, member bool, u *Update) error
-	// PublishNotification: may the user notify the other?
+	// PublishNotification: may the user notify n.TargetUserID?
 	PublishNotification(ctx context.Context, user auth.Claims, n *Notification) error
 }
 
-// DefaultPolicy is the documented policy: a user may enter any room, or those
-// that his token's claim rooms names; update the rooms that he is in; and
-// notify anyone. A user with the role admin may update any room.
+// DefaultPolicy is the documented policy. A user may enter any room, or those that
+// the token's claim rooms names if it has one; publish to the rooms it is in; and
+// notify anyone. A user with the role admin may publish to any room.
 type DefaultPolicy struct {
 	// NotifyAdminOnly lets only users with the role admin notify others.
 	NotifyAdminOnly bool

@@ -120,7 +120,7 @@ func TestPolicyIsReplaced(t *testing.T) {
 	mustSucceed(t, c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"}))
 	mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "ana", "type": "secret"}), "internal", "Internal error")
 	mustFail(t, c.Ask("publish-notification", map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"}), "unauthorized", "Unauthorized")
-	// Programs ask nobody.
+	// Programs are not asked for permission.
 	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("ana"), Type: "secret"}); err != nil {
 		t.Error(err)
 	}

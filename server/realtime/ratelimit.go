@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// limiter allows a number of events in a window of time that begins with the
-// first of them: the documented limit, which a token bucket would not keep,
-// since that allows up to twice the number in a window. A user's window is kept
-// until it has passed, so that connecting again does not begin a new one.
+// limiter allows limit events in a window of time that begins with the first of
+// them. A token bucket would not keep the documented limit: it allows up to twice
+// the number in a window. A user's window is kept until it has passed, so that
+// reconnecting does not begin a new one.
 type limiter struct {
 	limit int
 	size  time.Duration
@@ -18,7 +18,7 @@ type limiter struct {
 	swept time.Time
 }
 
-// window is one subject's count. Its zero value has begun long ago.
+// window is the count of one user or socket. Its zero value has expired.
 type window struct {
 	mu    sync.Mutex
 	ends  time.Time
@@ -50,8 +50,8 @@ func (l *limiter) allow(w *window) bool {
 	return true
 }
 
-// user returns the user's window, for one more socket of his; nil where he has
-// as many already, unless that is 0.
+// user returns the user's window and adds a socket to it; nil if the user already
+// has most sockets (0: no limit). Each call that returns a window needs a release.
 func (l *limiter) user(key string, most int) *window {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *limiter) user(key string, most int) *window {
 	return w
 }
 
-// sockets is how many sockets count in the user's window.
+// sockets returns how many sockets count in the user's window.
 func (l *limiter) sockets(key string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,8 +77,8 @@ func (l *limiter) sockets(key string) int {
 	return 0
 }
 
-// release tells that a socket no longer counts in the window that user
-// returned. Windows of nobody are forgotten once they have passed.
+// release removes a socket from the window that user returned. Windows without
+// sockets are dropped once they have passed.
 func (l *limiter) release(w *window) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -57,7 +57,7 @@ func TestRefusedEvents(t *testing.T) {
 			}
 			c.Emit(tc.event, tc.arg)
 			if kicked := c.Ended(); kicked {
-				t.Error("the client got DISCONNECT, and does not come back by itself")
+				t.Error("the client got DISCONNECT, so it does not reconnect by itself")
 			}
 			if reason := <-reasons; reason != realtime.ReasonRefusals {
 				t.Errorf("reason %q", reason)

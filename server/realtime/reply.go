@@ -11,7 +11,7 @@ import (
 
 // The types in this file are what clients and backends read: the acknowledgement
 // of each event, which is also the reply event's argument and the body of the
-// HTTP route's answer, and the events that tell of others.
+// HTTP response, and the arguments of the events about other users.
 
 // Authenticated is the answer to authenticate.
 type Authenticated struct {
@@ -25,13 +25,13 @@ type Authenticated struct {
 type RoomJoined struct {
 	Success success  `json:"success"`
 	RoomID  ident.ID `json:"roomId"`
-	// Users has at most 1,000 users, Total says how many there are.
+	// Users has at most 1,000 users; Total is the full number.
 	Users     []ident.ID `json:"users"`
 	Total     int        `json:"total"`
 	Timestamp time.Time  `json:"timestamp"`
 }
 
-// AppendArg implements [socketio.ArgAppender]; after a restart all join at once.
+// AppendArg implements [socketio.ArgAppender], for speed: after a restart all clients join at once.
 func (r RoomJoined) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	dst = append(r.RoomID.AppendJSON(append(dst, `{"success":true,"roomId":`...)), `,"users":[`...)
 	for i, user := range r.Users {
@@ -54,7 +54,7 @@ type RoomLeft struct {
 // NotificationSent is the answer to publish-notification.
 type NotificationSent struct {
 	Success success `json:"success"`
-	// Delivered tells whether the user has a connected device.
+	// Delivered says whether the user has a connected device.
 	Delivered bool      `json:"delivered"`
 	Timestamp time.Time `json:"timestamp"`
 }
@@ -66,7 +66,7 @@ type UpdatePublished struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// AppendArg implements [socketio.ArgAppender]; updates are frequent.
+// AppendArg implements [socketio.ArgAppender], for speed: updates are frequent.
 func (r UpdatePublished) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	dst = r.RoomID.AppendJSON(append(dst, `{"success":true,"roomId":`...))
 	return append(appendTimestamp(dst, r.Timestamp), '}'), attachments, nil
@@ -77,7 +77,7 @@ type Pong struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// AppendArg implements [socketio.ArgAppender]; pings are frequent.
+// AppendArg implements [socketio.ArgAppender], for speed: pings are frequent.
 func (p Pong) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	return append(appendTime(append(dst, `{"timestamp":"`...), p.Timestamp), `"}`...), attachments, nil
 }
@@ -103,14 +103,14 @@ type Failure struct {
 	Error   Error `json:"error"`
 }
 
-// EventError is the second argument of the event error, which tells of an error
-// where the client does not wait for an acknowledgement.
+// EventError is the second argument of the event error, which reports an error if
+// the client does not wait for an acknowledgement.
 type EventError struct {
 	Error
 	Event string `json:"event"`
 }
 
-// success is true in JSON, so that no answer can forget to say so.
+// success encodes as true, so that no answer can omit it.
 type success struct{}
 
 func (success) MarshalJSON() ([]byte, error) { return []byte("true"), nil }
@@ -119,8 +119,8 @@ func appendTimestamp(dst []byte, t time.Time) []byte {
 	return append(appendTime(append(dst, `,"timestamp":"`...), t), '"')
 }
 
-// appendTime appends a time of this age in the layout socketio.ISOTime, several
-// times as fast as by the layout: there are two for each event.
+// appendTime appends t in the layout socketio.ISOTime, several times as fast as
+// AppendFormat: there are two for each event.
 func appendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -141,19 +141,18 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(dst, c1, c2, y1, y2, '-', m1, m2, '-', d1, d2, 'T', h1, h2, ':', i1, i2, ':', s1, s2, '.', f1, f2, '0'+byte(ms%10), 'Z')
 }
 
-// Encode encodes what backends read over HTTP in the way in which clients read
-// it as the argument of an event.
+// Encode encodes v for HTTP exactly as it is encoded as the argument of an event.
 func Encode(v any) ([]byte, error) {
 	body, _, err := socketio.AppendArg(nil, nil, v)
 	return body, err
 }
 
-// Value is an argument as it came, see [socketio.Value].
+// Value is an argument as received, see [socketio.Value].
 type Value = socketio.Value
 
-// Argument returns a body that a backend sent as the argument of an event. It
-// returns an [*Error] if a client's event would not be let in with it, because it
-// is nested too deeply; whether it is JSON shows when it is parsed.
+// Argument returns the body that a backend sent as the argument of an event. It
+// returns an [*Error] if the body is nested more deeply than a client's event may be;
+// it does not check that the body is JSON.
 func (svc *Service) Argument(body []byte) (Value, error) {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	if err := svc.ns.Server().CheckArgument(body); err != nil {

@@ -13,22 +13,21 @@ import (
 // maxUsersShown bounds the users in the answer to a join.
 const maxUsersShown = 1000
 
-// JoinRoom adds the socket, which must have a user, to a room. The others there
-// are sent user-joined unless the user has been in the room with another device.
-// Joining again changes nothing. It returns an [*Error], or
-// socketio.ErrDisconnected. A handler that passes the result on to the client
-// should use AnswerJoin.
+// JoinRoom adds the socket, which must have a user, to a room. The other members
+// get user-joined unless another device of the user is in the room. Joining again
+// changes nothing. Errors are [*Error], or socketio.ErrDisconnected. A handler that
+// sends the result to the client should use AnswerJoin.
 func (svc *Service) JoinRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (joined RoomJoined, err error) {
 	err = svc.AnswerJoin(ctx, s, room, func(r RoomJoined) { joined = r })
 	return joined, err
 }
 
 // AnswerJoin is JoinRoom that calls answer with the result, once, before it
-// returns nil. What answer sends to the socket has its place among the events of
-// the room: whoever comes or goes afterwards is announced behind it, and nobody who
-// did so before is announced to the socket at all. So answer must not wait. It
-// returns when the cluster knows of the join, or does not take it in time. If answer
-// panics it returns an error that wraps socketio.ErrPanic, and the socket has joined.
+// returns nil. What answer sends to the socket is ordered with the room's events:
+// later joins and leaves are announced after it, and earlier ones are not announced
+// to the socket. So answer must not block. AnswerJoin returns when the cluster has
+// the join, or has not accepted it in time. If answer panics, AnswerJoin returns an
+// error that wraps socketio.ErrPanic, and the socket has joined.
 func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ident.ID, answer func(RoomJoined)) error {
 	if room.IsZero() {
 		return Invalid("roomId", ident.Allowed)
@@ -37,7 +36,7 @@ func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ide
 	if sess == nil {
 		return ErrUnauthenticated
 	}
-	// Both wait for the cluster: no lock but the socket's own for its moves is held.
+	// Hold and Ready wait for the cluster, so no lock but sess.moves is held here.
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
 	name := roomName(room.Key())
@@ -64,10 +63,10 @@ func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ide
 	return <-done
 }
 
-// LeaveRoom takes the socket out of a room. The others there are sent user-left
-// when it was the user's last device. After it has returned the socket gets no
-// update of the room. Leaving a room that the socket is not in changes nothing. It
-// returns when the cluster knows of the leave, or does not take it in time.
+// LeaveRoom removes the socket from a room. The other members get user-left if it
+// was the user's last device there. After LeaveRoom has returned, the socket gets no
+// update of the room. Leaving a room that the socket is not in changes nothing.
+// LeaveRoom returns when the cluster has the leave, or has not accepted it in time.
 func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room ident.ID) (RoomLeft, error) {
 	if room.IsZero() {
 		return RoomLeft{}, Invalid("roomId", ident.Allowed)
@@ -88,10 +87,10 @@ func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room iden
 	return RoomLeft{RoomID: room, Timestamp: time.Now()}, nil
 }
 
-// announce sends an event of a room to its members, see [presence.Watch]. It does
-// not wait: whoever changes the room calls it, on a goroutine that a panic would end,
-// and with it the process. An announcement that the cluster does not take is lost to
-// servers without presence; nobody could do anything about it.
+// announce sends a join or leave to the room's members, see [presence.Watch]. It
+// does not block, because the goroutine that changed the room calls it, and recovers
+// panics, which would end the process there. If the cluster does not accept an
+// announcement, it is lost to servers without presence.
 func (svc *Service) announce(e presence.Event) {
 	svc.guard(func() { svc.post(e) })
 }
@@ -122,8 +121,8 @@ func (svc *Service) post(e presence.Event) {
 	}
 }
 
-// AuthorizeJoin asks the policy whether the socket's user may enter the room,
-// and refuses where the socket is in as many rooms as it may be.
+// AuthorizeJoin asks the policy whether the socket's user may enter the room, and
+// refuses if the socket is in [Options.MaxRoomsPerSocket] rooms already.
 func (svc *Service) AuthorizeJoin(ctx context.Context, s *socketio.Socket, room ident.ID) error {
 	if err := svc.authorize(s, func(c auth.Claims) error { return svc.policy.JoinRoom(ctx, c, room) }); err != nil {
 		return err
@@ -144,10 +143,9 @@ func (svc *Service) AuthorizeUpdate(ctx context.Context, s *socketio.Socket, u *
 	})
 }
 
-// isMember reports whether the socket counts as a member of the room: its user is
-// in it, with this socket, or with another one, if this socket's own claims
-// would let it join. A device with a narrow token gains nothing by its user's
-// other devices.
+// isMember reports whether the socket counts as a member of the room: it is in the
+// room itself, or another device of its user is and its own claims would let it
+// join. So a device with a narrow token gains nothing from the user's other devices.
 func (svc *Service) isMember(ctx context.Context, s *socketio.Socket, c auth.Claims, room ident.ID) bool {
 	return svc.IsUserInRoom(c.UserID.Key(), room.Key()) &&
 		(s.In(roomName(room.Key())) || svc.policy.JoinRoom(ctx, c, room) == nil)

@@ -31,7 +31,7 @@ func TestPresenceMax(t *testing.T) {
 	n.member("e", "r").Ask("leave-room", "r") // four are left
 	nothing(t, a)
 	mustSucceed(t, fourth.Ask("leave-room", "r"))
-	nothing(t, a) // who was never named to a
+	nothing(t, a) // d joined above the limit, so a does not know it
 }
 
 // When a room falls to the bound again, each member is sent what it has missed:
@@ -137,7 +137,7 @@ func TestUpdatesInOrder(t *testing.T) {
 	}
 }
 
-// After a socket has been told that it has left a room, no update of the room
+// After a socket has got room-left, no update of the room
 // follows.
 func TestNoUpdateAfterRoomLeft(t *testing.T) {
 	n := start(t, func(o *options) { o.RateLimit = -1 })

@@ -2,7 +2,7 @@ package realtime
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/puente-io/puente/server/auth"
@@ -13,99 +13,98 @@ import (
 
 // Options configures a [Service].
 type Options struct {
-	// Namespace is where the service lives. Required.
+	// Namespace is the namespace of the service. Required.
 	Namespace *socketio.Namespace
-	// Verifier verifies tokens. Without one none is accepted, and the program
-	// calls RegisterUser by itself.
+	// Verifier verifies tokens. If it is nil, tokens are refused and the program
+	// must call RegisterUser.
 	Verifier *auth.Verifier
-	// Presence knows the users of the cluster. Default: of this node alone.
+	// Presence knows the users of the cluster. Default: those of this node only.
 	Presence presence.Presence
 	// Policy decides what users may do. Default: [DefaultPolicy].
 	Policy Policy
-	// AuthRequired refuses sockets without a token at the handshake. Default:
-	// they may connect, and authenticate within AuthTimeout.
+	// AuthRequired refuses sockets without a token at the handshake. Default: they
+	// may connect and must authenticate within AuthTimeout.
 	AuthRequired bool
 	// AuthTimeout is how long a socket may stay connected without a user.
 	// Negative: forever. Default: 30 s.
 	AuthTimeout time.Duration
-	// IgnoreExpiry keeps the connections of sockets whose token expires, as long as
-	// they last: tokens are checked when they come, and no more. Default: the
-	// client gets the event error, code unauthenticated, reason token_expired, and
-	// its connection is closed, with all its namespaces; the official client
-	// connects again by itself, and asks its auth function for a token.
+	// IgnoreExpiry keeps connections open after their token has expired: tokens are
+	// checked only on arrival. Default: the client gets the event error (code
+	// unauthenticated, reason token_expired) and its connection is closed with all
+	// its namespaces. The official client then reconnects and asks its auth function
+	// for a token.
 	IgnoreExpiry bool
-	// RateLimit is how many events a user may send within RateWindow, over all
-	// his sockets on this node; pings count apart, per socket. Negative: any
-	// number. Default: 100 in 60 s.
+	// RateLimit is how many events a user may send within RateWindow over all its
+	// sockets on this node. Pings have the same limit, per socket. Negative: no
+	// limit. Default: 100 in 60 s.
 	RateLimit  int
 	RateWindow time.Duration
 	// MaxRefusedEvents is how many events of a socket may be refused within
-	// RateWindow, as beyond RateLimit, invalid, or not allowed; one more ends its
-	// connection with [ReasonRefusals], and the client may come back.
-	// Default: any number.
+	// RateWindow, because of RateLimit, or as invalid or not allowed. The next one
+	// closes the connection with [ReasonRefusals]; the client may reconnect.
+	// Default: no limit.
 	MaxRefusedEvents int
 	// MaxSocketsPerUser bounds the sockets on this node that clients register
-	// to one user. Default: any number, since all devices of a service may be
+	// to one user. Default: no limit, because a service's devices may all share
 	// one user.
 	MaxSocketsPerUser int
-	// MaxRoomsPerSocket bounds the rooms that a client puts its socket into.
-	// Negative: any number. Default: 1000.
+	// MaxRoomsPerSocket bounds the rooms that a client joins with one socket.
+	// Negative: no limit. Default: 1000.
 	MaxRoomsPerSocket int
-	// PresenceMax is up to how many users of a room its members are told of
-	// those who come and go. Negative: never. Default: 1000.
+	// PresenceMax is the number of users in a room above which joins and leaves are
+	// not announced there. Negative: they never are. Default: 1000.
 	PresenceMax int
-	// Degraded tells whether the cluster is away. Default: it never is.
+	// Degraded reports whether the cluster is unreachable. Default: it never is.
 	Degraded func() Degradation
-	// ClusterGaps counts when messages of other nodes may have been lost. Default:
-	// never.
+	// ClusterGaps returns how often messages of other nodes may have been lost.
+	// Default: no gaps.
 	ClusterGaps func() Gaps
 	// ClusterRequired makes a degraded node unhealthy, unless it is connected.
 	ClusterRequired bool
-	// Audit observes. Functions that are nil are not called.
+	// Audit observes what happens. Its functions may be nil.
 	Audit Audit
 }
 
-// Audit has functions that are told what happens, by the goroutine that it
-// happens to. They must return soon.
+// Audit has functions that the service calls when something happens, on the
+// goroutine of the event. They must not block.
 type Audit struct {
-	// Connected and Disconnected: a socket has come, and has gone after a while.
+	// Connected and Disconnected: a socket connected, and disconnected after some time.
 	Connected    func(s *socketio.Socket)
 	Disconnected func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration)
 	// Authenticated: a socket has been registered to a user.
 	Authenticated func(s *socketio.Socket, user ident.ID)
-	// Refused: a client was not let in as the user that it wants to be, with the
-	// code that it reads: of [auth.Code], user_mismatch, or a [Code].
+	// Refused: a token was refused, or a socket beyond MaxSocketsPerUser. code is what
+	// the client reads: one of [auth.Code], user_mismatch, or a [Code].
 	Refused func(s *socketio.Socket, code string, err error)
 	// Expired: a socket is disconnected because it did not authenticate in time
-	// (the zero user), or because its token has expired.
+	// (user is zero), or because its token expired.
 	Expired func(s *socketio.Socket, user ident.ID)
-	// Failed: an event ended with an error. Default: those that the client reads as
-	// an internal error are logged with slog.Default, at level Error.
+	// Failed: an event ended with an error. Default: if the client reads it as an
+	// internal error, it is logged with slog.Default at level Error.
 	Failed func(s *socketio.Socket, event string, err error)
 }
 
 // Service is the documented service. Its methods are safe for concurrent use.
 type Service struct {
-	opts      Options
-	ns        *socketio.Namespace
-	presence  presence.Presence
-	policy    Policy
-	limits    *limiter
-	strangers strangers
-	counters  counters
-	started   time.Time
+	opts     Options
+	ns       *socketio.Namespace
+	presence presence.Presence
+	policy   Policy
+	limits   *limiter
+	foreign  foreignNodes
+	counters counters
+	started  time.Time
 }
 
-// New returns a service and installs in the namespace what it needs: a
-// middleware that verifies tokens, one for events that counts and limits them,
-// functions that register and unregister devices, [socketio.Namespace.CloseUnused]
-// and [socketio.Namespace.StartAnonymous]: a socket is anonymous while it has no
-// user. What a client sends with CONNECT is dropped once the functions of OnConnect
-// have returned, see [socketio.Socket.ForgetAuth]. The handlers of the
-// documented events are package handlers' affair.
+// New returns a service and sets up its namespace: it installs middleware that
+// verifies tokens and limits events, and hooks that register and unregister devices;
+// it calls [socketio.Namespace.CloseUnused] and [socketio.Namespace.StartAnonymous]: a
+// socket is anonymous while it has no user. The auth payload of a CONNECT is dropped
+// once the functions of OnConnect have returned, see [socketio.Socket.ForgetAuth].
+// Package handlers installs the handlers of the documented events.
 func New(opts Options) (*Service, error) {
 	if opts.Namespace == nil {
-		return nil, fmt.Errorf("realtime: no namespace")
+		return nil, errors.New("realtime: Options.Namespace must be set")
 	}
 	if opts.Presence == nil {
 		opts.Presence = presence.NewMemory().Node()
@@ -146,26 +145,27 @@ func New(opts Options) (*Service, error) {
 	return svc, nil
 }
 
-// Namespace is where the service lives.
+// Namespace returns the namespace of the service.
 func (svc *Service) Namespace() *socketio.Namespace { return svc.ns }
 
-// userRoom and roomName are the Socket.IO rooms that stand for users and rooms.
+// userRoom and roomName return the Socket.IO room of a user and of a room.
 func userRoom(user string) string { return "user:" + user }
 func roomName(room string) string { return "room:" + room }
 
 // SendToUser sends an event to every device of the user, on any node. delivered
-// tells whether the user has one; where the cluster has servers without presence
-// they are asked, for 500 ms at most. For errors see [Service.PublishUpdate].
+// reports whether the user has one. If the presence knows none and the cluster has
+// servers without presence, it asks them, for up to 500 ms. For errors see
+// [Service.PublishUpdate].
 func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string, args ...any) (delivered bool, err error) {
 	delivered = svc.presence.View().Connected(user.Key())
 	if err := svc.emit(ctx, userRoom(user.Key()), event, args...); err != nil {
 		return false, err
 	}
-	return delivered || svc.elsewhere(ctx, user.Key()), nil
+	return delivered || svc.hasForeignDevice(ctx, user.Key()), nil
 }
 
-// emitThen is emit that does not wait for the cluster: done gets, once, possibly
-// before it returns, what emit would have returned.
+// emitThen is emit without waiting for the cluster. It calls done once with what
+// emit would have returned, possibly before emitThen returns.
 func (svc *Service) emitThen(ctx context.Context, room string, done func(error), event string, args ...any) {
 	op := svc.ns.To(room).OnAccepted(func(err error) { done(svc.published(err)) })
 	if err := op.Emit(ctx, event, args...); err != nil {
@@ -178,7 +178,7 @@ func (svc *Service) EmitToRoom(ctx context.Context, room ident.ID, event string,
 	return svc.emit(ctx, roomName(room.Key()), event, args...)
 }
 
-// Broadcast sends an event to all sockets, also to those without a user.
+// Broadcast sends an event to all sockets, including those without a user.
 func (svc *Service) Broadcast(ctx context.Context, event string, args ...any) error {
 	return svc.published(svc.ns.All().EmitAccepted(ctx, event, args...))
 }
@@ -187,9 +187,9 @@ func (svc *Service) emit(ctx context.Context, room, event string, args ...any) e
 	return svc.published(svc.ns.To(room).EmitAccepted(ctx, event, args...))
 }
 
-// DisconnectUser disconnects all devices of the user, on any node, after the
-// event force-disconnect {reason}. They do not come back by themselves. It
-// returns how many there were.
+// DisconnectUser sends all devices of the user, on any node, the event
+// force-disconnect {reason} and disconnects them; clients do not reconnect by
+// themselves. It returns how many devices there were.
 func (svc *Service) DisconnectUser(ctx context.Context, user ident.ID, reason string) (devices int, err error) {
 	devices = len(svc.UserSockets(user.Key()))
 	op := svc.ns.To(userRoom(user.Key()))
@@ -200,34 +200,34 @@ func (svc *Service) DisconnectUser(ctx context.Context, user ident.ID, reason st
 	return devices, svc.clusterAway(err)
 }
 
-// UserID returns the user that a socket is a device of, on any node.
+// UserID returns the user of a socket on any node; false if it has none.
 func (svc *Service) UserID(socketID string) (ident.ID, bool) {
 	return svc.presence.View().User(socketID)
 }
 
-// UserSockets returns the ids of the user's sockets. Users and rooms are named
-// by their canonical text in the methods that ask: "42" for 42, too.
+// UserSockets returns the ids of the user's sockets. As in all queries, users and
+// rooms are named by their canonical text: "42" also for the number 42.
 func (svc *Service) UserSockets(user string) []string { return svc.presence.View().Devices(user) }
 
 // IsUserConnected reports whether the user has a device.
 func (svc *Service) IsUserConnected(user string) bool { return svc.presence.View().Connected(user) }
 
-// ConnectedUsersCount is the number of users that have a device.
+// ConnectedUsersCount returns the number of users that have a device.
 func (svc *Service) ConnectedUsersCount() int {
 	users, _ := svc.presence.View().Counts()
 	return users
 }
 
-// ConnectedUsers returns the users that have a device, ordered by their text.
+// ConnectedUsers returns the users that have a device, sorted by their text.
 func (svc *Service) ConnectedUsers() []ident.ID { return svc.presence.View().Users() }
 
-// Rooms returns the rooms that have a user, ordered by their text.
+// Rooms returns the rooms that have a user, sorted by their text.
 func (svc *Service) Rooms() []ident.ID { return svc.presence.View().Rooms() }
 
 // RoomsForUser returns the rooms that the user is in.
 func (svc *Service) RoomsForUser(user string) []ident.ID { return svc.presence.View().RoomsOf(user) }
 
-// UsersInRoom returns up to limit users of the room and how many there are.
+// UsersInRoom returns up to limit users of the room, and the total number.
 func (svc *Service) UsersInRoom(room string, limit int) (users []ident.ID, total int) {
 	return svc.presence.View().Members(room, limit)
 }

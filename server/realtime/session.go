@@ -15,26 +15,26 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// session is what the service keeps with a socket.
+// session is the service's state of a socket.
 type session struct {
 	since time.Time
 
 	// Owned by the goroutine that runs the socket's handlers.
 	pings   window
 	refused socketio.Refusals
-	counted bool // as a connection
+	counted bool // in the statistics, as a connection
 
-	// moves is held by whoever puts the socket into a room or takes it out, or
-	// ends its being a device, until the cluster knows: one move at a time, the same
-	// in the presence and in the Socket.IO namespace. It is taken before mu, which
-	// nobody holds who waits.
+	// moves is held while the socket joins or leaves a room, or is registered or
+	// unregistered, until the cluster knows. So moves happen one at a time, in the
+	// same order in the presence and in the Socket.IO namespace. It is taken before
+	// mu, which must not be held while waiting.
 	moves sync.Mutex
 
-	// mu guards all below. It is taken before any lock of the presence and of the
+	// mu guards the fields below. It is taken before any lock of the presence or the
 	// namespace.
 	mu     sync.Mutex
-	claims auth.Claims // of no user until the socket has one
-	timer  *time.Timer // ends the connection: not authenticated in time, or token expired
+	claims auth.Claims // UserID is zero until the socket has a user
+	timer  *time.Timer // ends the connection: authentication timeout, or token expiry
 	events *window     // the user's, or the socket's own before it has one
 	ended  bool
 }
@@ -46,19 +46,19 @@ func sessionOf(s *socketio.Socket) *session {
 	return sess
 }
 
-// SocketData is what the service tells other servers about a socket, see
-// [socketio.Socket.Data]: servers on Node keep the same.
+// SocketData is the data of a socket that other servers can read, see
+// [socketio.Socket.Data]. The documented server on Node stores the same.
 type SocketData struct {
 	UserID ident.ID `json:"userId"`
 }
 
-// AppendArg implements [socketio.ArgAppender]: each socket is given one.
+// AppendArg implements [socketio.ArgAppender], for speed: each socket has a SocketData.
 func (d SocketData) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	return append(d.UserID.AppendJSON(append(dst, `{"userId":`...)), '}'), attachments, nil
 }
 
-// verifyHandshake is the middleware: a wrong token refuses the connection, none
-// at all where one is required.
+// verifyHandshake is the connection middleware. It refuses invalid tokens, and
+// missing ones if AuthRequired is set.
 func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) error {
 	sess := &session{since: time.Now(), events: new(window)}
 	s.Store(sessionKey{}, sess)
@@ -79,17 +79,17 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 	if err != nil {
 		return svc.refuse(s, err)
 	}
-	// The place is taken when the socket is registered; most of those for whom
-	// there will be none are told here.
+	// Only register counts the socket; this check refuses most sockets beyond the
+	// limit before they are connected.
 	if most := svc.opts.MaxSocketsPerUser; most > 0 && svc.limits.sockets(claims.UserID.Key()) >= most {
 		return svc.refuseSocket(s)
 	}
 	sess.claims = claims
-	s.SetAnonymous(false) // now, since once CONNECT is answered the client may send
+	s.SetAnonymous(false) // here: the client may send as soon as CONNECT is answered
 	return nil
 }
 
-// refuseSocket is refuse of a user who has too many sockets.
+// refuseSocket returns the refusal for a user that has too many sockets.
 func (svc *Service) refuseSocket(s *socketio.Socket) error {
 	svc.tooManySockets(s)
 	e := ErrTooManySockets
@@ -111,11 +111,11 @@ func (svc *Service) refuse(s *socketio.Socket, err error) error {
 	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": code}}
 }
 
-// isMissing reports whether a client that sent this for a token has none: an empty
-// or null one is what frontends send before they have one.
+// isMissing reports whether token is absent, null or empty: frontends send null or
+// an empty string while they have no token.
 func isMissing(token socketio.Value) bool { return token.IsNull() || string(token.JSON) == `""` }
 
-// verify verifies a token as it came.
+// verify verifies a token as received. The claims have no Raw.
 func (svc *Service) verify(ctx context.Context, token socketio.Value) (auth.Claims, error) {
 	if isMissing(token) {
 		return auth.Claims{}, auth.ErrTokenMissing
@@ -144,7 +144,8 @@ func (svc *Service) connected(_ context.Context, s *socketio.Socket) error {
 	}
 	reply, err := svc.registerClient(s, claims)
 	if err == ErrTooManySockets {
-		// Others were faster. When it comes back by itself it is refused.
+		// Other sockets were registered since verifyHandshake. When the client
+		// reconnects, that refuses it.
 		sess.mu.Lock()
 		sess.claims = auth.Claims{}
 		sess.mu.Unlock()
@@ -169,7 +170,7 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 		return
 	}
 	within := svc.opts.AuthTimeout
-	if since := s.AnonymousSince(); !since.IsZero() { // that of a client that has left and joined again goes on
+	if since := s.AnonymousSince(); !since.IsZero() { // leaving and joining the namespace does not restart it
 		within -= time.Since(since)
 	}
 	sess.timer = time.AfterFunc(within, func() {
@@ -178,7 +179,7 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 		sess.ended = sess.ended || late // as in expire
 		sess.mu.Unlock()
 		if !late {
-			return // in the last moment
+			return // ended or authenticated at the last moment
 		}
 		svc.counters.authTimeouts.Add(1)
 		svc.expired(s, ident.ID{})
@@ -193,10 +194,11 @@ func (svc *Service) expired(s *socketio.Socket, user ident.ID) {
 	}
 }
 
-// Authenticate verifies a token that a client sent and registers the socket to
-// its user, which must be user where that is given. On a socket that has a user
-// the token must be the same user's and replaces the one before: the socket leaves
-// the rooms that it no longer allows. Errors are [*Error], with the reason.
+// Authenticate verifies a token that a client sent and registers the socket to its
+// user, which must equal user unless that is zero. If the socket has a user already,
+// the token must be the same user's; it replaces the previous one, and the socket
+// leaves the rooms that the new one does not allow. Errors are [*Error] with a
+// reason, or those of [Service.RegisterUser].
 func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token socketio.Value, user ident.ID) (Authenticated, error) {
 	claims, err := svc.verify(ctx, token)
 	if errors.Is(err, auth.ErrUnavailable) {
@@ -222,8 +224,7 @@ func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token 
 // errUserMismatch is for the log.
 var errUserMismatch = errors.New("realtime: token of another user")
 
-// registerClient is RegisterUser on behalf of a client, whose user may have so
-// many sockets.
+// registerClient is RegisterUser with the limit MaxSocketsPerUser.
 func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
 	out, err := svc.registerUser(s, claims, svc.opts.MaxSocketsPerUser)
 	if err == ErrTooManySockets {
@@ -232,12 +233,13 @@ func (svc *Service) registerClient(s *socketio.Socket, claims auth.Claims) (Auth
 	return out, err
 }
 
-// RegisterUser makes the socket a device of the user whom the claims name, with
-// the rights that they give. When they expire the connection is closed, unless
-// they have been replaced or [Options.IgnoreExpiry] is set. On a socket that has a user it
-// replaces the claims; another user's are refused. The socket leaves the rooms that
-// the policy allowed by the claims before and does not allow by these; the client
-// gets room-left for each. It returns an [*Error], or socketio.ErrDisconnected.
+// RegisterUser makes the socket a device of the claims' user. When the claims
+// expire, the connection is closed, unless they have been replaced or
+// [Options.IgnoreExpiry] is set. If the socket has a user already, the claims must be
+// the same user's and replace the previous ones; the socket then leaves the rooms
+// that the policy allowed with the previous claims and does not allow with these,
+// and the client gets room-left for each. Errors are [*Error], or
+// socketio.ErrDisconnected.
 func (svc *Service) RegisterUser(s *socketio.Socket, claims auth.Claims) (Authenticated, error) {
 	return svc.registerUser(s, claims, 0)
 }
@@ -261,10 +263,10 @@ func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most in
 	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
 }
 
-// narrow ends the memberships of a socket that its claims gave it before and do
-// not give it now. The client reads room-left, as if it had left, for each; the
-// others in the room are informed as always. Rooms that the policy never allowed
-// are the program's doing, and stay.
+// narrow removes the socket from the rooms that the policy allowed with the claims
+// before and does not allow now. The client gets room-left for each, the other
+// members user-left as usual. Rooms that the policy allowed neither way were joined
+// by the program, and stay.
 func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 	if before.AnyRoom == now.AnyRoom && slices.Equal(before.Rooms, now.Rooms) &&
 		slices.Equal(before.Roles, now.Roles) && bytes.Equal(before.Raw, now.Raw) {
@@ -277,18 +279,19 @@ func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 		}
 		left, err := svc.LeaveRoom(ctx, s, room)
 		if err != nil {
-			return // the socket has gone, and with it all memberships
+			return // the socket disconnected, which ended all memberships
 		}
 		s.Emit("room-left", left)
 	}
 }
 
-// register reports whether the socket had no user. It returns ErrTooManySockets
-// where its user has that many already.
+// register makes the socket a device of the claims' user, or replaces its claims;
+// fresh reports whether it had no user. It returns ErrTooManySockets if the user
+// already has most sockets (0: no limit).
 func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims, most int) (user ident.ID, fresh bool, err error) {
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
-	// It waits for the cluster, here, so that the join below does not.
+	// Hold waits for the cluster, so that Join below does not wait under mu.
 	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID.Key()))()
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
@@ -299,7 +302,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 	case sess.ended:
 		return user, false, socketio.ErrDisconnected
 	case has:
-		user = sess.claims.UserID // as the socket's first token has it
+		user = sess.claims.UserID // as written in the socket's first token
 		claims.UserID = user
 	default:
 		user = claims.UserID
@@ -315,7 +318,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 		s.SetAnonymous(false)
 		sess.events = events
 		if s.Data() == nil {
-			s.SetData(SocketData{UserID: user}) // which cannot fail
+			s.SetData(SocketData{UserID: user}) // cannot fail
 		}
 	}
 	sess.claims = claims
@@ -323,10 +326,9 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 	return user, !has, nil
 }
 
-// expire sets the timer for the end of the claims: it closes the connection
-// behind the event error, without a DISCONNECT, after which the official client
-// would not come back. So it does, and asks its auth function for a token.
-// session.mu is held.
+// expire sets the timer for the expiry of the claims, which sends the event error
+// and closes the connection. It sends no DISCONNECT, so that the official client
+// reconnects and asks its auth function for a token. The caller holds session.mu.
 func (svc *Service) expire(s *socketio.Socket, sess *session) {
 	if sess.timer != nil {
 		sess.timer.Stop()
@@ -340,7 +342,7 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 	sess.timer = time.AfterFunc(time.Until(at), func() {
 		sess.mu.Lock()
 		renewed := sess.ended || !sess.claims.ExpiresAt.Equal(at)
-		sess.ended = sess.ended || !renewed // who authenticates from now on is told that it is too late
+		sess.ended = sess.ended || !renewed // from now on authenticate fails
 		sess.mu.Unlock()
 		if renewed {
 			return
@@ -353,9 +355,9 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 	})
 }
 
-// UnregisterUser makes the socket no longer a device of its user: it leaves the
-// rooms, whose members are sent user-left if it was the user's last device there,
-// and stays connected, as an anonymous one.
+// UnregisterUser removes the socket from its user's devices. The socket leaves its
+// rooms, whose members get user-left if it was the user's last device there, and
+// stays connected as an anonymous one.
 func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	sess := sessionOf(s)
 	if sess == nil {
@@ -387,7 +389,7 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	sess := sessionOf(s)
 	if most := svc.opts.MaxRefusedEvents; most > 0 && sess.refused.Count() > most/2 && s.Session().Open() {
-		// Not to be back with another count a moment later.
+		// Otherwise the client could join again at once with a new count.
 		s.Session().CloseWithReason(ReasonRefusals, nil)
 	}
 	sess.mu.Lock()
@@ -396,7 +398,7 @@ func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	sess.mu.Unlock()
 	svc.UnregisterUser(context.Background(), s)
 	if !sess.counted {
-		return // another function of OnConnect refused it before the service knew
+		return // another function of OnConnect refused it before connected ran
 	}
 	svc.counters.disconnections.Add(1)
 	if f := svc.opts.Audit.Disconnected; f != nil {
@@ -404,8 +406,8 @@ func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	}
 }
 
-// Claims returns what the socket's token says; those of no user, which have a
-// zero UserID, where the socket has none.
+// Claims returns the claims of the socket's token; the UserID is zero if the socket
+// has no user.
 func (svc *Service) Claims(s *socketio.Socket) auth.Claims {
 	sess := sessionOf(s)
 	if sess == nil {

@@ -117,8 +117,8 @@ func TestAuthenticateRefuses(t *testing.T) {
 	}
 }
 
-// User ids that are integers name the same user as their text, and are told as
-// they were sent.
+// User ids that are integers name the same user as their text, and are sent to clients as
+// they came in.
 func TestIntegerUser(t *testing.T) {
 	n := start(t)
 	number := n.connect(map[string]any{"token": sign(t, ident.Must(ident.Int(42)))})
@@ -195,7 +195,7 @@ func TestTokenExpiry(t *testing.T) {
 			t.Errorf("error %s", e.Args)
 		}
 		if ana.Ended() {
-			t.Error("a DISCONNECT, after which the official client does not come back")
+			t.Error("a DISCONNECT, after which the official client does not reconnect")
 		}
 		mustSucceed(t, ben.Ask("join-room", "r")) // a fresh token
 		time.Sleep(30 * time.Second)
@@ -405,7 +405,7 @@ func TestRegisterAndMoveConcurrently(t *testing.T) {
 	}
 	n.UnregisterUser(t.Context(), s)
 	if rooms := s.Rooms(); len(rooms) != 1 {
-		t.Errorf("rooms of a socket without a user: %v", rooms)
+		t.Errorf("rooms of an anonymous socket: %v", rooms)
 	}
 }
 
@@ -420,10 +420,10 @@ func TestRegisterUserErrors(t *testing.T) {
 	c.Close()
 	n.settled(0)
 	if _, err := n.RegisterUser(s, claimsOf("ana")); !errors.Is(err, socketio.ErrDisconnected) {
-		t.Errorf("on a socket that has gone: %v", err)
+		t.Errorf("disconnected socket: %v", err)
 	}
 	if n.IsUserConnected("ana") {
-		t.Error("a socket that has gone was registered")
+		t.Error("a disconnected socket was registered")
 	}
 }
 

@@ -15,13 +15,13 @@ type counters struct {
 	published, received, errors atomic.Int64
 	dropped                     atomic.Int64
 
-	// Of LimitCounts.
+	// Counters of LimitCounts.
 	limitedUserEvents, limitedSocketEvents, limitedPings atomic.Int64
 	limitedSockets, limitedRooms, authTimeouts, floods   atomic.Int64
 }
 
-// Stats are the service's statistics: the counters are this node's since it
-// started, users and rooms are the cluster's.
+// Stats are the service's statistics. Counters are those of this node since it
+// started; users and rooms are the cluster's.
 type Stats struct {
 	Connections       int64     `json:"connections"`
 	Disconnections    int64     `json:"disconnections"`
@@ -32,29 +32,29 @@ type Stats struct {
 	ConnectedUsers    int       `json:"connectedUsers"`
 	Rooms             int       `json:"rooms"`
 	Timestamp         time.Time `json:"timestamp"`
-	// Limits is a counter for each limit.
+	// Limits has a counter for each limit.
 	Limits LimitCounts `json:"limits"`
 }
 
-// LimitCounts says how often each limit has stopped a client since the node
-// started: those of the Socket.IO server, and these.
+// LimitCounts says how often each limit of the Socket.IO server and of the service
+// has stopped a client since the node started.
 type LimitCounts struct {
 	socketio.LimitCounts
 
-	// UserEvents, SocketEvents and Pings: events beyond RateLimit, those of a
-	// user, of a socket without one, and pings.
+	// UserEvents, SocketEvents and Pings: events beyond RateLimit, sent by users, by
+	// sockets without a user, and pings.
 	UserEvents   int64 `json:"userEvents"`
 	SocketEvents int64 `json:"socketEvents"`
 	Pings        int64 `json:"pings"`
-	// RefusedEvents: connections that were ended because of MaxRefusedEvents.
+	// RefusedEvents: connections closed because of MaxRefusedEvents.
 	RefusedEvents int64 `json:"refusedEvents"`
-	// SocketsPerUser: sockets that were not registered to their user.
+	// SocketsPerUser: sockets refused because of MaxSocketsPerUser.
 	SocketsPerUser int64 `json:"socketsPerUser"`
-	// RoomsPerSocket: rooms that were not joined.
+	// RoomsPerSocket: joins refused because of MaxRoomsPerSocket.
 	RoomsPerSocket int64 `json:"roomsPerSocket"`
 	// AuthTimeouts: sockets that did not authenticate in time.
 	AuthTimeouts int64 `json:"authTimeouts"`
-	// ClusterGaps and ClusterBuffers are [Gaps].
+	// ClusterGaps and ClusterBuffers are All and Buffers of [Gaps].
 	ClusterGaps    int64 `json:"clusterGaps"`
 	ClusterBuffers int64 `json:"clusterBuffers"`
 	// ClusterDrops is [Service.ClusterDrops].
@@ -62,17 +62,17 @@ type LimitCounts struct {
 }
 
 // Gaps counts how often the node's subscription was interrupted since it started.
-// Messages of other nodes may be lost then.
+// Each interruption may have lost messages of other nodes.
 type Gaps struct {
 	All     int64
-	Buffers int64 // those of All in which Redis' buffer for this node ran over
+	Buffers int64 // those of All in which Redis' output buffer for this node overflowed
 }
 
-// Stats returns the statistics of this moment.
+// Stats returns the current statistics.
 func (svc *Service) Stats() Stats {
 	users, rooms := svc.presence.View().Counts()
 	c := &svc.counters
-	// The disconnections first, so that no difference is ever negative.
+	// Disconnections are loaded first, so that the difference is not negative.
 	disconnections := c.disconnections.Load()
 	connections := c.connections.Load()
 	var gaps Gaps
@@ -92,29 +92,29 @@ func (svc *Service) Stats() Stats {
 	}
 }
 
-// ClusterDrops is how many messages did not reach the other nodes because the
-// cluster was away.
+// ClusterDrops returns how many messages did not reach the other nodes because the
+// cluster was unreachable.
 func (svc *Service) ClusterDrops() int64 { return svc.counters.dropped.Load() }
 
-// Failed counts an event that ended with an error, and tells the audit. An
-// empty event stands for what a client sent that was no event.
+// Failed counts an event that ended with an error, and calls Audit.Failed. event is
+// empty if what the client sent was not an event.
 func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
 	svc.counters.errors.Add(1)
 	if f := svc.opts.Audit.Failed; f != nil {
 		f(s, event, err)
 		return
 	}
-	// What the client reads as an internal error nobody else would learn of; panics
-	// and results that cannot be encoded are logged by package socketio.
-	known := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected) ||
+	// The client reads only "Internal error", so the text is logged here; package
+	// socketio logs panics and results that cannot be encoded.
+	logged := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected) ||
 		errors.Is(err, context.Canceled) && !s.Connected()
-	if Public(err) == ErrInternal && !known {
+	if Public(err) == ErrInternal && !logged {
 		slog.Error("realtime: event failed", "socket", s.ID(), "event", event, "error", err)
 	}
 }
 
-// guard calls f on a goroutine that belongs to no event. If f panics, that is
-// counted as an error, and reported.
+// guard calls f outside of an event. It recovers a panic, counts it as an error and
+// reports it to the server.
 func (svc *Service) guard(f func()) {
 	if err := socketio.Guard(func() error { f(); return nil }); err != nil {
 		svc.counters.errors.Add(1)

@@ -9,30 +9,30 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Update is news of a room for everyone in it.
+// Update is a message for everyone in a room.
 type Update struct {
 	// RoomID names the room.
 	RoomID ident.ID
 	// Type says what kind of update it is: 1 to 256 characters without control
 	// characters.
 	Type string
-	// Payload is any value that can be encoded as JSON; a socketio.Value is
-	// passed on as it is.
+	// Payload is any value that can be encoded as JSON; a [socketio.Value] is sent
+	// unchanged.
 	Payload any
 	// From is the publishing user, the zero ID for a backend.
 	From ident.ID
 }
 
-// updateFields are the fields of an update, with what each may be, for errors.
+// updateFields are the fields of an update; the tag allowed is for error texts.
 type updateFields struct {
 	RoomID  ident.ID       `json:"roomId"`
 	Type    string         `json:"type" allowed:"a string of 1 to 256 characters without control characters"`
 	Payload socketio.Value `json:"payload"`
 }
 
-// ParseUpdate decodes and checks an update as a client sends it:
-// {roomId, type, payload?}. Errors are [*Error]. The payload, which may be large,
-// is not looked into.
+// ParseUpdate decodes and validates an update as a client sends it:
+// {roomId, type, payload?}. Errors are [*Error]. It does not parse the payload,
+// which may be large.
 func ParseUpdate(v socketio.Value) (*Update, error) {
 	u, payload := new(Update), socketio.Value{}
 	names, wrong := [...]string{"roomId", "type", "payload"}, ""
@@ -49,7 +49,7 @@ func ParseUpdate(v socketio.Value) (*Update, error) {
 		}
 		if err != nil {
 			wrong = name
-		} else if wrong == name { // of a repeated name the last counts
+		} else if wrong == name { // if a name is repeated, the last counts
 			wrong = ""
 		}
 	})
@@ -66,8 +66,8 @@ func ParseUpdate(v socketio.Value) (*Update, error) {
 	return u, nil
 }
 
-// check returns an error about the first field that is not valid. It runs when an
-// update is parsed and when it is published, which need not be the same program.
+// check returns an error about the first invalid field. Both ParseUpdate and
+// publishing call it, because a program may publish an update that it did not parse.
 func (u *Update) check() error {
 	switch {
 	case u.RoomID.IsZero():
@@ -78,10 +78,10 @@ func (u *Update) check() error {
 	return nil
 }
 
-// PublishUpdate sends the update to everyone in the room, on any node. It
-// returns nil when all members on this node have it queued and the cluster has
-// accepted it for the others, or is away; ErrUnavailable where the cluster did
-// not take it in time, and another [*Error] for an update that is not valid.
+// PublishUpdate sends the update to everyone in the room, on any node. It returns
+// nil when the update is queued for all members on this node and the cluster has
+// accepted it for the others, or is unreachable. It returns ErrUnavailable if the
+// cluster did not accept it in time, and another [*Error] if the update is invalid.
 func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublished, error) {
 	if err := u.check(); err != nil {
 		return UpdatePublished{}, err
@@ -93,11 +93,10 @@ func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublish
 	return UpdatePublished{RoomID: u.RoomID, Timestamp: now}, nil
 }
 
-// PublishUpdateThen is PublishUpdate that does not wait for the cluster: answer
-// gets what PublishUpdate would have returned, once, possibly before
-// PublishUpdateThen returns. It must not wait. Updates that follow each other share
-// a round trip to the cluster this way, and are on their way in the order of the
-// calls.
+// PublishUpdateThen is PublishUpdate without waiting for the cluster. It calls
+// answer once with what PublishUpdate would have returned, possibly before
+// PublishUpdateThen returns. answer must not block. Consecutive updates can share a
+// round trip to the cluster this way; they are sent in the order of the calls.
 func (svc *Service) PublishUpdateThen(ctx context.Context, u *Update, answer func(UpdatePublished, error)) {
 	if err := u.check(); err != nil {
 		answer(UpdatePublished{}, err)
@@ -113,8 +112,8 @@ func (svc *Service) PublishUpdateThen(ctx context.Context, u *Update, answer fun
 	}, "update", updateEvent{u, now})
 }
 
-// updateEvent is the argument of the event update. It encodes itself: there is
-// one for each update that passes through.
+// updateEvent is the argument of the event update. It encodes itself, for speed:
+// updates are frequent.
 type updateEvent struct {
 	*Update
 	at time.Time
@@ -135,8 +134,8 @@ func (e updateEvent) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]by
 	return append(dst, '}'), attachments, nil
 }
 
-// published counts what was published, and makes of the adapter's error what
-// the caller is told.
+// published counts a message that was published, and converts an error of the
+// adapter to the one that the caller gets.
 func (svc *Service) published(err error) error {
 	err = svc.clusterAway(err)
 	switch {
@@ -156,9 +155,9 @@ func (svc *Service) published(err error) error {
 	return err
 }
 
-// clusterAway lets what could not reach the other nodes because the cluster is
-// away count as published: the recipients on this node have it, health says
-// what is wrong, and the publisher can do nothing about it.
+// clusterAway returns nil for ErrAway and counts the drop: if the cluster is
+// unreachable, the recipients on this node still have the message, health reports
+// the fault, and the publisher cannot do anything about it.
 func (svc *Service) clusterAway(err error) error {
 	if errors.Is(err, socketio.ErrAway) {
 		svc.counters.dropped.Add(1)

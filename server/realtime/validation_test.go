@@ -140,7 +140,7 @@ func TestArgumentsBeyondTheFirst(t *testing.T) {
 	nothing(t, c)
 }
 
-// A program that publishes is told of what is not valid, too.
+// Publishing from Go returns errors for invalid values, too.
 func TestValidationFromGo(t *testing.T) {
 	n := start(t)
 	c := n.member("ana", "r")
