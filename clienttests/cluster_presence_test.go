@@ -23,7 +23,7 @@ func presenceRounds(usual int) int {
 	return usual
 }
 
-// member is a device in a room, with the users that it was told are in it.
+// member is a device in a room, with the users that were announced to it.
 type member struct {
 	*raw.Client
 	user string

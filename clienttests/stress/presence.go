@@ -15,7 +15,7 @@ import (
 )
 
 // presence tests a property of a cluster: whatever users do, and whatever node dies,
-// no client receives an announcement that contradicts what it was told before, and in
+// no client receives an announcement that contradicts an earlier one, and in
 // the end it knows who is in the room. Each round has its own room on three nodes.
 // Users with devices on several nodes join, leave, move and disconnect concurrently;
 // in some rounds a node is killed meanwhile, or cut off from Redis for a while.
@@ -88,7 +88,7 @@ func (p *presence) fault(round int) fault {
 	return none
 }
 
-// tracker is a device that records which users it was told of. It belongs to a player, or
+// tracker is a device that records the users announced to it. It belongs to a player, or
 // to a witness, which stays in the room.
 type tracker struct {
 	*raw.Client
