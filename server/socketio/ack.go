@@ -11,13 +11,13 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// ackFunc takes a client's acknowledgement, or the news that none will come. It
-// is called once, without locks, and must return soon.
+// ackFunc gets a client's acknowledgement, or an error if there will be none.
+// It is called once, without locks held, and must return soon.
 type ackFunc func(adapter.Args, error)
 
-// expect has f called with the acknowledgement of an event. It reports false
-// on a socket that is not connected.
-func (s *Socket) expect(id uint64, f ackFunc) bool {
+// awaitAck registers f for the acknowledgement of an event. It reports false if
+// the socket is not connected.
+func (s *Socket) awaitAck(id uint64, f ackFunc) bool {
 	s.mu.Lock()
 	if s.state != connected {
 		s.mu.Unlock()
@@ -29,7 +29,7 @@ func (s *Socket) expect(id uint64, f ackFunc) bool {
 	s.acks[id] = f
 	s.client.awaited.Add(1)
 	s.mu.Unlock()
-	if full := s.client.stopped.Load(); full != nil { // the reading may go on now
+	if full := s.client.stopped.Load(); full != nil { // only MaxPendingBytes applies now
 		full.mu.Lock()
 		full.inbox.release()
 		full.mu.Unlock()
@@ -37,8 +37,9 @@ func (s *Socket) expect(id uint64, f ackFunc) bool {
 	return true
 }
 
-// answered takes what was expected with an id, or returns nil. s.mu is held.
-func (s *Socket) answered(id uint64) ackFunc {
+// takeAck removes and returns the function that awaits the acknowledgement, or
+// nil. s.mu is held.
+func (s *Socket) takeAck(id uint64) ackFunc {
 	f := s.acks[id]
 	if f != nil {
 		delete(s.acks, id)
@@ -47,29 +48,30 @@ func (s *Socket) answered(id uint64) ackFunc {
 	return f
 }
 
-// unanswered takes all that is expected. s.mu is held.
-func (s *Socket) unanswered() map[uint64]ackFunc {
+// takeAcks removes and returns all functions that await acknowledgements. s.mu
+// is held.
+func (s *Socket) takeAcks() map[uint64]ackFunc {
 	acks := s.acks
 	s.acks = nil
 	s.client.awaited.Add(-int64(len(acks)))
 	return acks
 }
 
-// unexpect gives up waiting for an acknowledgement.
-func (s *Socket) unexpect(id uint64) {
+// cancelAck stops waiting for an acknowledgement.
+func (s *Socket) cancelAck(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answered(id)
+	s.takeAck(id)
 }
 
-// giveUp ends all waiting for acknowledgements of the client's with an error.
-func (c *client) giveUp(err error) {
+// failAcks ends all waits for the client's acknowledgements with an error.
+func (c *client) failAcks(err error) {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.mu.Lock()
-		acks := s.unanswered()
+		acks := s.takeAcks()
 		s.mu.Unlock()
 		for _, f := range acks {
 			f(adapter.Args{}, err)
@@ -77,13 +79,13 @@ func (c *client) giveUp(err error) {
 	}
 }
 
-// acknowledged handles an ACK. One that nobody waits for is ignored.
+// acknowledged handles an ACK packet. An unexpected one is ignored.
 func (s *Socket) acknowledged(p packet.Packet) {
 	if !p.HasID {
 		return
 	}
 	s.mu.Lock()
-	f := s.answered(p.ID)
+	f := s.takeAck(p.ID)
 	s.mu.Unlock()
 	if f == nil {
 		return
@@ -95,7 +97,7 @@ func (s *Socket) acknowledged(p packet.Packet) {
 	f(adapter.Args{List: inner(p.Data), Attachments: p.Attachments}, nil)
 }
 
-// inner is a JSON array's text without its brackets.
+// inner returns the text of a JSON array without its brackets.
 func inner(array []byte) []byte {
 	start, end := 0, len(array)-1
 	for start < len(array) && array[start] != '[' {
@@ -110,10 +112,10 @@ func inner(array []byte) []byte {
 	return array[start+1 : end]
 }
 
-// Emit sends an event to the client. The arguments are encoded as the package
-// documentation says. It returns ErrReserved, ErrDisconnected, or an error that
-// wraps ErrEncode or ErrAttachments, and waits, within bounds, while more is being sent than
-// the client takes or the machine writes.
+// Emit sends an event to the client. The package documentation says how
+// arguments are encoded. Emit waits, for a bounded time, while the client or
+// the machine is behind. Errors: ErrReserved, ErrDisconnected, and those that
+// wrap ErrEncode or ErrAttachments.
 func (s *Socket) Emit(event string, args ...any) error {
 	fs, err := s.eventFrames(event, args)
 	if err != nil {
@@ -122,8 +124,8 @@ func (s *Socket) Emit(event string, args ...any) error {
 	return s.send(fs)
 }
 
-// EmitVolatile is Emit for events that may be lost: they are, without an error,
-// where the client cannot take them now.
+// EmitVolatile is Emit that drops the event, without an error, if the client
+// cannot take it immediately.
 func (s *Socket) EmitVolatile(event string, args ...any) error {
 	fs, err := s.eventFrames(event, args)
 	if err != nil {
@@ -133,7 +135,7 @@ func (s *Socket) EmitVolatile(event string, args ...any) error {
 	return nil
 }
 
-// eventFrames encodes an event without an acknowledgement for the engine.
+// eventFrames encodes an event that asks for no acknowledgement.
 func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
 	if err != nil {
@@ -145,14 +147,15 @@ func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error)
 	return frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, false), nil
 }
 
-// EmitWithAck sends an event and waits for the client's acknowledgement, whose
-// arguments it returns, each of them a [Value]. Errors: those of Emit;
-// ErrDisconnected if the client goes away; ErrAttachments or ErrArguments if the
-// acknowledgement has more than it may have; an error that wraps that of ctx if ctx
-// ends before, or ErrTimeout after Options.AckTimeout if ctx has no deadline; and
-// ErrBacklog if the client sends so much meanwhile that the acknowledgement behind
-// it cannot be read. A handler of the same client may call it: the events that
-// come while it waits are bounded by Options.MaxPendingBytes alone.
+// EmitWithAck sends an event, waits for the client's acknowledgement and
+// returns its arguments, each a [Value]. Errors: those of Emit; ErrDisconnected
+// if the client disconnects; ErrAttachments or ErrArguments if the
+// acknowledgement exceeds a limit; an error that wraps that of ctx if ctx ends
+// first; one that wraps ErrTimeout after Options.AckTimeout if ctx has no
+// deadline; and ErrBacklog if the client meanwhile sends so many events that
+// the acknowledgement behind them cannot be read. A handler of the same client
+// may call it: while it waits, only Options.MaxPendingBytes bounds the queued
+// events.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
 	if err != nil {
@@ -164,12 +167,12 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 	}
 	ch := make(chan answer, 1)
 	id := s.ns.ids.Add(1) - 1
-	if !s.expect(id, func(a adapter.Args, err error) { ch <- answer{a, err} }) {
+	if !s.awaitAck(id, func(a adapter.Args, err error) { ch <- answer{a, err} }) {
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Event, Namespace: s.nsName, ID: id, HasID: true, Data: data, Attachments: attachments}
 	if err := s.send(frames(&p, false)); err != nil {
-		s.unexpect(id)
+		s.cancelAck(id)
 		return nil, err
 	}
 	var late <-chan time.Time
@@ -189,16 +192,16 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 	case <-late:
 		err = ErrTimeout
 	}
-	s.unexpect(id)
-	if !s.Connected() { // which ends the context of a handler, too
+	s.cancelAck(id)
+	if !s.Connected() { // which also ends a handler's context
 		return nil, ErrDisconnected
 	}
 	return nil, fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
 }
 
-// To returns an operator for the sockets in the rooms, but for this one.
+// To returns an operator for the sockets in the rooms, except this one.
 func (s *Socket) To(rooms ...string) Operator { return s.ns.Except(s.id).To(rooms...) }
 
-// Broadcast returns an operator for all sockets of the namespace, but for this
+// Broadcast returns an operator for all sockets of the namespace, except this
 // one.
 func (s *Socket) Broadcast() Operator { return s.ns.Except(s.id) }

@@ -198,7 +198,7 @@ func TestAckBacklog(t *testing.T) {
 	}
 }
 
-// While the reading is stopped, the heartbeat shows that a client has gone.
+// While reading is stopped, the heartbeat detects that a client has disconnected.
 func TestEndWhileTheReadingIsStopped(t *testing.T) {
 	for _, polling := range []bool{false, true} {
 		srv := serve(t, socketio.Options{Engine: engineio.Options{PingInterval: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond}})
@@ -250,7 +250,7 @@ func TestEmitWithAckTimeout(t *testing.T) {
 			if got := time.Since(start); !errors.Is(err, tc.want) || got != tc.after {
 				t.Errorf("%+v: %v after %v", tc, err, got)
 			}
-			c.Ack(c.Expect("q"), "late") // which nobody waits for
+			c.Ack(c.Expect("q"), "late") // not awaited any more
 		})
 	}
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 )
 
-// A client is anonymous until one of its sockets is known: connected to a
-// namespace, or, if the namespace has StartAnonymous, declared known by the
-// program. What the server keeps of an anonymous client is bounded by
+// A client is anonymous until one of its sockets is not: until it is connected to a
+// namespace or, if the namespace has StartAnonymous, the program has called
+// SetAnonymous(false). What the server keeps of an anonymous client is bounded by
 // Options.MaxAnonymousBytes.
 
-// StartAnonymous makes the namespace's sockets anonymous until
-// [Socket.SetAnonymous] says otherwise.
+// StartAnonymous makes new sockets of the namespace anonymous until
+// [Socket.SetAnonymous] changes that.
 func (ns *Namespace) StartAnonymous() { ns.anonymous.Store(true) }
 
-// SetAnonymous says whether it is known who is at the socket's other end, for
-// instance because it has shown a token. A middleware may call it, for a socket
-// that is still to be connected. The client as a whole is anonymous if all of its
-// sockets are.
+// SetAnonymous sets whether the socket is anonymous; a program calls
+// SetAnonymous(false) when the client has authenticated, for instance. A
+// middleware may call it before the socket is connected. The client is
+// anonymous if all of its sockets are.
 func (s *Socket) SetAnonymous(on bool) {
 	c := s.client
 	c.mu.Lock()
@@ -29,20 +29,21 @@ func (s *Socket) SetAnonymous(on bool) {
 	}
 }
 
-// AnonymousSince is when the client's first socket was connected since the client
-// has been anonymous, or zero if it is not: leaving and joining again does not
-// change it.
+// AnonymousSince returns when the client became anonymous, counted from its
+// first connected socket, or zero if it is not. Leaving the namespace and
+// joining again does not change it.
 func (s *Socket) AnonymousSince() time.Time {
 	c := s.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.strange == 0 {
+	if c.anonymousSince == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, c.strange)
+	return time.Unix(0, c.anonymousSince)
 }
 
-// setKnown notes whether a socket is known. c.mu is held.
+// setKnown sets whether a socket is known, that is, not anonymous. c.mu is
+// held.
 func (c *client) setKnown(s *Socket, known bool) {
 	if s.known == known {
 		return
@@ -50,22 +51,22 @@ func (c *client) setKnown(s *Socket, known bool) {
 	s.known = known
 	if known {
 		c.known++
-		c.strange = 0
+		c.anonymousSince = 0
 	} else if c.known--; c.known == 0 && c.joined > 0 {
-		c.strange = time.Now().UnixNano()
+		c.anonymousSince = time.Now().UnixNano()
 	}
 	c.bound()
 }
 
-// hold counts bytes that the server keeps of the client until they are complete
-// or decided about. c.mu is held.
+// hold counts bytes that the server keeps of incomplete packets and pending
+// CONNECTs. c.mu is held.
 func (c *client) hold(bytes int) {
 	c.held += bytes
 	c.bound()
 }
 
-// bound bounds the next message by what is left for an anonymous client. c.mu is
-// held.
+// bound sets the engine's limit of the next message to what an anonymous client
+// may still send. c.mu is held.
 func (c *client) bound() {
 	most := c.server.opts.MaxAnonymousBytes
 	if most == 0 {
@@ -80,7 +81,8 @@ func (c *client) bound() {
 	c.session.SetMaxMessageBytes(max(most-c.held, 1))
 }
 
-// maxPendingBytes bounds the inbox of each of the client's sockets.
+// maxPendingBytes returns the limit of the inbox of each of the client's
+// sockets.
 func (c *client) maxPendingBytes() int {
 	most := c.server.opts.MaxPendingBytes
 	if c.anonymous.Load() {
@@ -89,9 +91,9 @@ func (c *client) maxPendingBytes() int {
 	return most
 }
 
-// HandleLargeMessage implements engineio.LargeMessageHandler: it waits until what
-// the client has sent before is decided about and handled, which may make it
-// known. It does not wait for a handler that itself waits for the client.
+// HandleLargeMessage implements engineio.LargeMessageHandler. It waits until
+// the client's earlier packets are handled, which may end its anonymity, but
+// not while a handler waits for the client.
 func (c *client) HandleLargeMessage(*engineio.Session) {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)
@@ -104,7 +106,7 @@ func (c *client) HandleLargeMessage(*engineio.Session) {
 	}
 }
 
-// settle waits until the events in the inbox have been handled, or the socket has
+// settle waits until the events in the inbox are handled or the socket has
 // ended.
 func (s *Socket) settle() {
 	handled := make(chan struct{})

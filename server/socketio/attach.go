@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Attach returns a handler that serves the endpoint's requests, those for
-// [Options.Path] and below, and passes all others to next. It redirects nobody,
-// as an [http.ServeMux] does to clean a path: neither WebSockets nor pages of
-// other origins follow. Doubled slashes, which balancers make of a path that ends
-// with one, count as one; next gets the request as it came.
+// Attach returns a handler that serves requests for [Options.Path] and below,
+// and passes all others to next. Unlike [http.ServeMux] it never redirects to
+// clean a path, because WebSockets and pages of other origins do not follow
+// redirects. Doubled slashes, which balancers make of a path with a trailing
+// one, count as one; next gets the request unchanged.
 func (srv *Server) Attach(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if srv.serves(r.URL.Path) {
@@ -20,8 +20,8 @@ func (srv *Server) Attach(next http.Handler) http.Handler {
 	})
 }
 
-// serves reports whether a path is the endpoint's: it begins with Options.Path
-// and a slash, or, without the need for that slash, it may also be Options.Path.
+// serves reports whether a path belongs to the endpoint: Options.Path and a
+// slash, followed by anything. With NoTrailingSlash also Options.Path alone.
 func (srv *Server) serves(path string) bool {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")

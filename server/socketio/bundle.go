@@ -11,18 +11,18 @@ import (
 	"sync"
 )
 
-// bundleNames are the files of the browser's client, under the names that Node
-// serves. Each has a map beside it.
+// bundleNames are the files of the browser client, named as on Node. Each has a
+// map.
 var bundleNames = [...]string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"}
 
-// bundle serves the browser's client.
+// bundle serves the browser client.
 type bundle struct {
 	version string
-	files   map[string]*bundleFile // all that may be there
+	files   map[string]*bundleFile // also those that do not exist
 }
 
-// bundleFile is a file that is read, and compressed, when it is first asked for.
-// All answers share the bytes, so one that nobody reads holds none of its own.
+// bundleFile is a file that is read and compressed at its first request. All
+// responses share these bytes, so a stalled one holds none of its own.
 type bundleFile struct {
 	plain, zipped func() []byte // nil if the file is not there
 }
@@ -58,7 +58,8 @@ func zip(plain []byte) []byte {
 	return bytes.Clone(buf.Bytes())
 }
 
-// serves reports whether the last element of a path names a file of the client.
+// serves reports whether the last element of the path is a file of the browser
+// client.
 func (b *bundle) serves(urlPath string) bool { return b.files[path.Base(urlPath)] != nil }
 
 func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +82,7 @@ func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Cache-Control", "public, max-age=0")
 	h.Set("Content-Length", strconv.Itoa(len(content)))
-	if b.version != "" { // without one, the same tag would stand for every file that ever was
+	if b.version != "" { // an empty version would give all releases the same tag
 		h.Set("ETag", etag)
 	}
 	if strings.HasSuffix(name, ".map") {

@@ -11,39 +11,39 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// client is one session with its sockets, at most one a namespace. It is the
-// session's handler.
+// client is the engineio.Handler of one session. It has at most one socket per
+// namespace.
 type client struct {
 	server  *Server
 	session *engineio.Session
 
-	// Owned by the goroutine that reads.
+	// Used only by the goroutine that reads from the session.
 	decoder packet.Decoder
-	touched *Socket // has events that nobody works on yet
+	touched *Socket // has new events, and no goroutine to handle them yet
 
-	awaited   atomic.Int64           // acknowledgements, by all of its sockets
-	stopped   atomic.Pointer[Socket] // whose inbox is full, while that stops the reading
-	anonymous atomic.Bool            // and there is a bound for those
+	awaited   atomic.Int64           // number of acknowledgements that its sockets wait for
+	stopped   atomic.Pointer[Socket] // the socket whose full inbox stops the reading, or nil
+	anonymous atomic.Bool            // and MaxAnonymousBytes is set
 
-	mu          sync.Mutex
-	sockets     []*Socket     // connected, or being decided about
-	joined      int           // how many of them are connected
-	known       int           // how many of them are not anonymous
-	strange     int64         // see Socket.AnonymousSince: nanoseconds since 1970, 0 if known
-	held        int           // bytes of undecided CONNECTs and of a packet that lacks attachments
-	partial     int           // those of the packet
-	left        []string      // namespaces that the server has disconnected
-	refusals    Refusals      // of CONNECTs
-	decided     chan struct{} // where not nil: closed when a socket was decided about or has left
-	idle        *time.Timer   // ends the session; runs while no socket is connected
-	attachments *time.Timer   // ends the session; runs while attachments are awaited
-	closed      bool
+	mu             sync.Mutex
+	sockets        []*Socket     // connected or pending
+	joined         int           // number of connected sockets
+	known          int           // number of sockets that are not anonymous
+	anonymousSince int64         // see Socket.AnonymousSince: nanoseconds since 1970, 0 if known
+	held           int           // bytes of pending CONNECTs and of an incomplete packet
+	partial        int           // bytes of the incomplete packet
+	left           []string      // namespaces that the server disconnected
+	refusals       Refusals      // of CONNECTs
+	decided        chan struct{} // if not nil: closed when a CONNECT has been decided or a socket removed
+	idle           *time.Timer   // closes the session; runs while no socket is connected
+	attachments    *time.Timer   // closes the session; runs while attachments are missing
+	closed         bool
 }
 
 var (
 	errConnectTimeout    = errors.New("socketio: no namespace joined in time")
-	errAttachmentTimeout = errors.New("socketio: attachments did not come in time")
-	errInvalidState      = errors.New("socketio: packet out of place")
+	errAttachmentTimeout = errors.New("socketio: attachments not received in time")
+	errInvalidState      = errors.New("socketio: unexpected packet")
 )
 
 // errNamespaces refuses a CONNECT beyond MaxNamespaces.
@@ -58,12 +58,12 @@ func (srv *Server) newClient(s *engineio.Session) *client {
 	return c
 }
 
-// closeAfter closes the session after d, with err, unless the timer is stopped.
+// closeAfter closes the session with err after d, unless the timer is stopped.
 func (c *client) closeAfter(d time.Duration, err error) *time.Timer {
 	return time.AfterFunc(d, func() { c.session.CloseWithReason(engineio.ReasonForcedClose, err) })
 }
 
-// stop stops a timer of the client's and forgets it. c.mu is held.
+// stop stops a timer and sets it to nil. c.mu is held.
 func stop(t **time.Timer) {
 	if *t != nil {
 		(*t).Stop()
@@ -71,7 +71,7 @@ func stop(t **time.Timer) {
 	}
 }
 
-// awaitAttachments starts the timer for the attachments of a packet, and
+// awaitAttachments starts the timer for the attachments of a packet;
 // haveAttachments stops it.
 func (c *client) awaitAttachments(bytes int) {
 	c.mu.Lock()
@@ -117,7 +117,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 			c.server.limits.refused(p.Excess)
 		}
 		c.handle(p)
-	case !waiting: // its first attachment has not come yet
+	case !waiting: // the packet has attachments
 		if c.connected() == nil {
 			c.fail(errInvalidState)
 			return
@@ -160,7 +160,7 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 	}
 }
 
-// fail closes the session of a client that broke the protocol.
+// fail closes the session of a client that violated the protocol.
 func (c *client) fail(err error) {
 	if !c.session.Open() {
 		return
@@ -183,9 +183,9 @@ func (c *client) connected() *Socket {
 	return nil
 }
 
-// find returns the socket of a namespace and its state, disconnected where
-// there is none. stale tells that the server has disconnected the namespace,
-// and the client may not know it yet.
+// find returns the socket of a namespace and its state; nil and disconnected if
+// there is none. stale reports that the server disconnected the namespace,
+// which the client may not know yet.
 func (c *client) find(namespace string) (s *Socket, is socketState, stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *client) find(namespace string) (s *Socket, is socketState, stale bool) 
 			s.mu.Lock()
 			is = s.state
 			s.mu.Unlock()
-			// One that has just been disconnected is about to be removed.
+			// A disconnected one is about to be removed.
 			return s, is, is == disconnected
 		}
 	}
@@ -209,8 +209,8 @@ func (c *client) handle(p packet.Packet) {
 	case p.Type == packet.Connect, p.Type == packet.ConnectError:
 		c.fail(errInvalidState)
 	case stale:
-		// Node closes the connection of a client that spoke before it read
-		// that it was disconnected; we do not.
+		// The client sent the packet before it read DISCONNECT. Node closes its
+		// connection; we ignore the packet.
 	case is != connected:
 		c.fail(errInvalidState)
 	case p.Type == packet.Event:
@@ -225,7 +225,7 @@ func (c *client) handle(p packet.Packet) {
 
 func (c *client) event(s *Socket, p packet.Packet) {
 	if len(p.Data) == 0 {
-		return // an event without a name, which Node lets pass
+		return // an event without a name; Node ignores it too
 	}
 	if c.touched != s && c.touched != nil {
 		c.touched.work()
@@ -234,12 +234,12 @@ func (c *client) event(s *Socket, p packet.Packet) {
 	s.receive(p)
 }
 
-// connect adds a socket for a CONNECT packet. What comes beyond MaxNamespaces is
-// refused. While as many are connected or being decided about, the reading from
-// the client stops, so that what is refused does not depend on how long the
+// connect handles a CONNECT packet. Above MaxNamespaces connected sockets it
+// refuses. While that many are connected or pending, it blocks, and with it the
+// reading from the client, so that what is refused does not depend on how long
 // decisions take.
 func (c *client) connect(p packet.Packet) {
-	// Of a client that takes no answers no more questions are read.
+	// Read no more requests from a client that does not read the answers.
 	c.session.AwaitQueue()
 	s := newSocket(c, p)
 	if p.Excess != nil {
@@ -275,7 +275,7 @@ func (c *client) connect(p packet.Packet) {
 	}
 }
 
-// decide lets connect look again. c.mu is held.
+// decide wakes connect. c.mu is held.
 func (c *client) decide() {
 	if c.decided != nil {
 		close(c.decided)
@@ -283,13 +283,12 @@ func (c *client) decide() {
 	}
 }
 
-// join counts a socket that has been connected, and stops the clock that runs
-// while the client has none.
+// join counts a connected socket and stops the idle timer.
 func (c *client) join(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !slices.Contains(c.sockets, s) {
-		return // removed already
+		return // already removed
 	}
 	s.joined = true
 	c.joined++
@@ -297,16 +296,17 @@ func (c *client) join(s *Socket) {
 	s.held = 0
 	if !s.ns.anonymous.Load() {
 		c.setKnown(s, true)
-	} else if c.known == 0 && c.strange == 0 {
-		c.strange = time.Now().UnixNano()
+	} else if c.known == 0 && c.anonymousSince == 0 {
+		c.anonymousSince = time.Now().UnixNano()
 	}
 	c.decide()
 	stop(&c.idle)
 }
 
-// remove forgets a socket; byServer says that packets may still come for it.
-// With the last connected one the clock starts again. A socket that was refused
-// does not touch it: it is running then, or another socket is connected.
+// remove removes a socket; byServer says that the client may still send packets
+// for it. After the last connected one the idle timer starts. A refused socket
+// does not affect the timer: either it is running, or another socket is
+// connected.
 func (c *client) remove(s *Socket, byServer bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -326,8 +326,8 @@ func (c *client) remove(s *Socket, byServer bool) {
 	}
 }
 
-// closeUnused closes the session if the client uses no namespace and waits for
-// the answer of none. What is queued, such as DISCONNECT, is sent before.
+// closeUnused closes the session if the client has no connected or pending
+// socket. Queued packets, such as DISCONNECT, are sent first.
 func (c *client) closeUnused() {
 	c.mu.Lock()
 	unused := len(c.sockets) == 0
@@ -337,7 +337,7 @@ func (c *client) closeUnused() {
 	}
 }
 
-// disconnect disconnects all sockets and then the session.
+// disconnect disconnects all sockets and then closes the session.
 func (c *client) disconnect() {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)

@@ -7,7 +7,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// publicError is what a client may read of an error.
+// publicError returns the part of an error that the client gets.
 func publicError(err error) *Error {
 	var e *Error
 	switch {
@@ -19,18 +19,19 @@ func publicError(err error) *Error {
 	return errInternal
 }
 
-// errInternal stands for what a client need not know.
+// errInternal replaces errors that the client must not see.
 var errInternal = &Error{Code: "internal", Message: "internal error"}
 
-// errNamespace refuses a CONNECT to a namespace that there is not, in Node's words.
+// errNamespace refuses a CONNECT to a namespace that does not exist, in Node's
+// words.
 var errNamespace = &ConnectError{Message: "Invalid namespace"}
 
-// begin has the socket's connection decided about. Where nothing can block that
-// is done here, so that a client that connects to several namespaces at once
-// gets the answers in the order of its questions.
+// begin accepts or refuses the socket's CONNECT. If nothing can block it does
+// so on the caller's goroutine, so that a client gets the answers for several
+// namespaces in the order of its CONNECTs.
 func (s *Socket) begin() {
 	srv := s.client.server
-	s.ns = srv.known(s)
+	s.ns = srv.lookup(s)
 	switch {
 	case s.ns == nil && !srv.hasPatterns():
 		s.refuse(errNamespace)
@@ -43,12 +44,12 @@ func (s *Socket) begin() {
 	}
 }
 
-// run decides about a socket's connection, answers it, and goes on to serve its
-// events.
+// run accepts or refuses the socket's CONNECT and then serves its events. It
+// may block.
 func (s *Socket) run() {
 	srv := s.client.server
 	if s.ns == nil {
-		s.ns = srv.matching(s)
+		s.ns = srv.lookupOrCreate(s)
 	}
 	ns := s.ns
 	if ns == nil {
@@ -75,7 +76,8 @@ func (s *Socket) run() {
 	s.serveEvents()
 }
 
-// serveEvents tells the program of a connected socket, and then of its events.
+// serveEvents runs the OnConnect functions and then the handlers of queued
+// events.
 func (s *Socket) serveEvents() {
 	for _, f := range s.ns.Handlers.set.Load().connect {
 		if err := Guard(func() error { return f(&s.ctx, s) }); err != nil {
@@ -93,8 +95,8 @@ func (s *Socket) serveEvents() {
 	s.dispatch()
 }
 
-// connect answers CONNECT and makes the socket known, in one step for whoever
-// broadcasts. It reports false where the client has gone.
+// connect answers CONNECT and adds the socket to the room table, in one step as
+// broadcasts see it. It reports false if the socket has disconnected.
 func (s *Socket) connect() bool {
 	s.mu.Lock()
 	if s.state == disconnected {
@@ -108,7 +110,7 @@ func (s *Socket) connect() bool {
 	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
 		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer...) })
 		if !s.Connected() {
-			s.unlist() // it went before it was there to be forgotten
+			s.unlist() // it disconnected before Add, so close could not remove it
 		}
 	})
 	queued.Settle()
@@ -134,7 +136,7 @@ func (s *Socket) refuse(err error) {
 	s.mu.Lock()
 	gone := s.state == disconnected
 	s.state = disconnected
-	s.told = true
+	s.ended = true
 	s.ctx.cancel()
 	s.mu.Unlock()
 	if gone {

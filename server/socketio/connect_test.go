@@ -105,8 +105,8 @@ func TestRefusal(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("%s: got %s, want %s", how, got, want)
 		}
-		if err := receive(t, refused, "the hook's news"); how == "panic" && !errors.Is(err, socketio.ErrPanic) {
-			t.Errorf("the hook was told %v", err)
+		if err := receive(t, refused, "the hook's call"); how == "panic" && !errors.Is(err, socketio.ErrPanic) {
+			t.Errorf("the hook got %v", err)
 		}
 	}
 	if _, got := socketiotest.Join(t, conn, "/nowhere", nil); string(got) != `{"message":"Invalid namespace"}` {
@@ -167,8 +167,8 @@ func TestOnConnectError(t *testing.T) {
 	c := dial(t, srv)
 	c.Emit("e")
 	c.ExpectDisconnect()
-	if got := receive(t, failed, "the hook's news"); got != "no" {
-		t.Errorf("the hook was told %q", got)
+	if got := receive(t, failed, "the hook's call"); got != "no" {
+		t.Errorf("the hook got %q", got)
 	}
 	if got := receive(t, left, "the disconnect"); got != socketio.ReasonServerDisconnect {
 		t.Errorf("reason %q", got)
@@ -258,7 +258,7 @@ func TestMaxNamespacesAtOnce(t *testing.T) {
 	}
 }
 
-// A client whose CONNECTs nobody decides about is not read, and its end is seen.
+// A client whose CONNECTs are all pending is not read, and its end is noticed.
 func TestGoneWhileManyConnect(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxNamespaces: 2, ConnectTimeout: 200 * time.Millisecond})
 	srv.IO.Namespace("/")

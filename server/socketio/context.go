@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// socketContext is a socket's context. The real one is made when somebody asks
-// for more than whether it has ended, so that most sockets never have one.
+// socketContext is a socket's context. Most are only asked for Err, so the
+// underlying context is made at the first call of another method.
 type socketContext struct {
 	socket *Socket
 	// Guarded by Socket.mu.

@@ -11,22 +11,24 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// decoder decodes a value with its attachments; see encoder for why it is kept.
+// decoder decodes a value with its attachments. Decoders are pooled for the
+// same reason as encoders, see encoder.
 type decoder struct {
 	text          []byte
 	attachments   [][]byte
-	places        []place // of the attachments in text, in order
+	places        []place // placeholders in text, in order
 	plain, binary json.Options
 }
 
-// place is where a placeholder stands in a text.
+// place is the position of a placeholder in a text and the number of its
+// attachment.
 type place struct{ start, num int }
 
 var decoders = sync.Pool{New: func() any {
 	d := new(decoder)
 	common := json.JoinOptions(
 		jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true), // lone surrogates, which JavaScript's strings can have
+		jsontext.AllowInvalidUTF8(true), // lone surrogates, which JavaScript strings can have
 	)
 	value := json.UnmarshalFromFunc(d.unmarshalValue)
 	d.plain = json.JoinOptions(common, json.WithUnmarshalers(json.JoinUnmarshalers(value, json.UnmarshalFromFunc(resetAny))))
@@ -38,8 +40,7 @@ var decoders = sync.Pool{New: func() any {
 	return d
 }}
 
-// decode decodes a text. Its placeholders are looked for once, however deeply
-// values are nested.
+// decode decodes a text. It looks for placeholders once, before decoding.
 func (d *decoder) decode(text []byte, attachments [][]byte, into any) error {
 	d.text, d.attachments, d.places = text, attachments, d.places[:0]
 	defer func() { d.text, d.attachments = nil, nil }()
@@ -50,13 +51,13 @@ func (d *decoder) decode(text []byte, attachments [][]byte, into any) error {
 	return json.Unmarshal(text, into, d.binary)
 }
 
-var errNoAttachment = errors.New("placeholder of no attachment")
+var errNoAttachment = errors.New("placeholder without attachment")
 
-// attachment skips the object that comes next if it is a placeholder, and returns
-// its attachment.
+// attachment returns the attachment of the next object, and skips the object,
+// if it is a placeholder.
 func (d *decoder) attachment(dec *jsontext.Decoder) (b []byte, is bool, err error) {
 	at := int(dec.InputOffset())
-	for d.text[at] != '{' { // white space, and what separates it from the value before
+	for d.text[at] != '{' { // white space and separators
 		at++
 	}
 	i, is := slices.BinarySearchFunc(d.places, at, func(p place, at int) int { return p.start - at })
@@ -69,7 +70,7 @@ func (d *decoder) attachment(dec *jsontext.Decoder) (b []byte, is bool, err erro
 	return nil, true, errNoAttachment
 }
 
-// unmarshalValue takes a part of what is being decoded, and no copy: it may be
+// unmarshalValue sets v to a part of the text, without a copy, since it may be
 // large.
 func (d *decoder) unmarshalValue(dec *jsontext.Decoder, v *Value) error {
 	text, err := dec.ReadValue()
@@ -87,21 +88,20 @@ func (d *decoder) unmarshalBytes(dec *jsontext.Decoder, b *[]byte) error {
 	}
 	data, is, err := d.attachment(dec)
 	if err == nil && !is {
-		err = errors.New("object where bytes are due")
+		err = errors.New("got an object, want bytes")
 	}
 	*b = data
 	return err
 }
 
-// resetAny has the last of repeated names count, as for JSON.parse: by itself
-// package json merges the values that are objects.
+// resetAny makes the last of repeated names win, as JSON.parse does; package
+// json would merge objects.
 func resetAny(_ *jsontext.Decoder, v *any) error {
 	*v = nil
 	return errors.ErrUnsupported
 }
 
-// unmarshalAny is resetAny that puts attachments into values of no type: maps and
-// lists keep theirs as []byte.
+// unmarshalAny is resetAny that also decodes placeholders into []byte.
 func (d *decoder) unmarshalAny(dec *jsontext.Decoder, v *any) error {
 	*v = nil
 	if dec.PeekKind() != '{' {

@@ -16,11 +16,11 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 	return list
 }
 
-// deliver sends a packet to this server's selected sockets. It is encoded once;
-// each recipient costs an entry in its queue. When all have it queued it waits, see
-// [engineio.Queued.Wait], until those that are behind may have more, or ctx ends.
-// before, if not nil, is called for each recipient first, under the room
-// table's lock.
+// deliver sends a packet to this server's selected sockets. The packet is
+// encoded once; each recipient costs an entry in its queue. When it is queued
+// to all, deliver waits, see [engineio.Queued.Wait], while recipients are
+// behind or until ctx ends. before, if not nil, is called for each recipient
+// before the packet is queued, under the room table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
 	ns.enqueue(p, sel, flags, before).Wait(ctx, engineio.Haste(flags.Haste))
 }
@@ -28,7 +28,7 @@ func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.
 // enqueue is deliver without waiting.
 func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Queued {
 	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) {
-		return engineio.Queued{} // nobody is there to encode it for
+		return engineio.Queued{} // no recipients, so do not encode
 	}
 	own := *p
 	own.Namespace = ns.name
@@ -47,14 +47,14 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 	})
 }
 
-// deliverWithAck is deliver of an event that the recipients acknowledge; ack is
-// called for each until ctx ends.
+// deliverWithAck is deliver for an event that asks for acknowledgements. It
+// calls ack for each until ctx ends and returns the number of recipients.
 func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, ack ackFunc) (clients int) {
 	own := *p
 	own.ID, own.HasID = ns.ids.Add(1)-1, true
 	var asked []*Socket
 	ns.deliver(ctx, &own, sel, flags, func(s *Socket) {
-		if s.expect(own.ID, ack) {
+		if s.awaitAck(own.ID, ack) {
 			asked = append(asked, s)
 		}
 	})
@@ -63,7 +63,7 @@ func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel a
 	}
 	context.AfterFunc(ctx, func() {
 		for _, s := range asked {
-			s.unexpect(own.ID)
+			s.cancelAck(own.ID)
 		}
 	})
 	return len(asked)
@@ -79,7 +79,7 @@ func (s *Socket) info() adapter.SocketInfo {
 	data := s.dataJSON
 	s.mu.Unlock()
 	if len(data) == 0 || string(data) == "null" {
-		data = []byte("{}") // what data is on Node until it is set
+		data = []byte("{}") // as on Node before data is set
 	}
 	return adapter.SocketInfo{ID: s.id, Rooms: s.Rooms(), Handshake: handshake, Data: data}
 }

@@ -13,9 +13,9 @@
 //	hs.Addr = ":3001"
 //	hs.ListenAndServe()
 //
-// [Server.Attach] serves the clients' requests, below /socket.io/, and passes all
-// others on; [engineio.NewHTTPServer] makes an [http.Server] whose connections all
-// end, whatever their clients do, and says what to set on a server of your own.
+// [Server.Attach] serves the clients' requests below /socket.io/ and passes all
+// others on. [engineio.NewHTTPServer] returns an [http.Server] with the timeouts that
+// end every connection, whatever its client does; its documentation lists them.
 //
 // # What happens to a socket
 //
@@ -24,37 +24,37 @@
 //	          an error                    an error
 //	       CONNECT_ERROR                 disconnects
 //
-// Handlers of one socket run one at a time, in the order in which its events
-// came; those of different sockets run at the same time. A handler may wait, for
-// the client's acknowledgement too: acknowledgements, heartbeats and
-// disconnects are seen while it does. Events that come meanwhile wait in a
-// bounded queue. When it is full, by Options.MaxPendingEvents or MaxPendingBytes,
-// the reading from that client stops: then a disconnect is seen when there is
-// room again, or when the heartbeat is overdue, which takes a few times
-// engineio's PingTimeout. While EmitWithAck waits for that client, the
-// number of events does not count; beyond MaxPendingBytes the wait ends with
-// [ErrBacklog].
+// The handlers of one socket run one at a time, in the order in which its events
+// arrived; those of different sockets run concurrently. A handler may block, also
+// to wait for the client's acknowledgement: meanwhile acknowledgements, heartbeats
+// and disconnects are still received, and events wait in a bounded queue. When the
+// queue is full (Options.MaxPendingEvents, MaxPendingBytes), reading from that
+// client stops; a disconnect is then noticed when there is room again, or when the
+// heartbeat is overdue, after a few times engineio's PingTimeout. While EmitWithAck
+// waits for that client, the number of events is not limited; above
+// MaxPendingBytes the wait ends with [ErrBacklog].
 //
 // # Errors
 //
-// An error of an event's handler goes to [Handlers.OnError], which by default answers
-// the client: with the fields of an [*Error], "invalid" for an argument that cannot be
-// decoded, and "internal" for everything else. A panic of any function of the
-// program is recovered and counts as such an error, ErrPanic. Panics, and errors that
-// the client reads as internal ones, are logged with slog's default logger, unless
-// Hooks.HandlerError takes them.
+// An error of an event handler goes to the function of [Handlers.OnError]. By
+// default it is sent as the acknowledgement: the fields of an [*Error], "invalid"
+// for an argument that cannot be decoded, and "internal" for any other error. A
+// panic of any function of the program is recovered and becomes such an error,
+// ErrPanic. Panics, and errors that the client gets as "internal", are logged with
+// slog's default logger, unless there is a Hooks.HandlerError.
 //
 // # Arguments
 //
-// What clients send stays JSON until a handler decodes it, and a [Value] is
-// passed on as it came. Both ways github.com/go-json-experiment/json does the
-// work, so json struct tags count, and names match exactly, as they do in
-// JavaScript: a field N without a tag is not the client's n. []byte goes out as a
-// binary attachment wherever it stands, time.Time in the form of JavaScript's
-// toISOString, nil slices and maps as empty ones.
+// What clients send stays JSON until a handler decodes it, and a [Value] is passed
+// on unchanged. Encoding and decoding use github.com/go-json-experiment/json: json
+// struct tags apply, and names match exactly, as in JavaScript, so a field N without
+// a tag is not the client's n. A []byte, at any depth, is sent as a binary
+// attachment, a time.Time in the format of JavaScript's toISOString, and nil slices
+// and maps as empty ones.
 //
 // # Locks
 //
-// Order: the room table's lock, Socket.mu, then the engine's. The handlers of
-// the program are called without any.
+// Lock order: the room table's lock, Socket.mu, the engine's locks. Functions of
+// the program are called without locks, except Options.Adapter, which is called
+// under Server.mu.
 package socketio

@@ -14,10 +14,10 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// ISOTime is the layout of JavaScript's toISOString, for times in UTC.
+// ISOTime is the format of JavaScript's toISOString, for times in UTC.
 const ISOTime = "2006-01-02T15:04:05.000Z"
 
-// encodeEvent returns the data of an event's packet, which clients take.
+// encodeEvent returns the data of an EVENT packet and checks its attachments.
 func (srv *Server) encodeEvent(event string, args []any) (data []byte, attachments [][]byte, err error) {
 	data, attachments, err = encodeEvent(event, args)
 	if err == nil && len(attachments) > 0 {
@@ -26,7 +26,7 @@ func (srv *Server) encodeEvent(event string, args []any) (data []byte, attachmen
 	return data, attachments, err
 }
 
-// encodeEvent returns the data of an event's packet.
+// encodeEvent returns the data of an EVENT packet.
 func encodeEvent(event string, args []any) (data []byte, attachments [][]byte, err error) {
 	if packet.Reserved(event) {
 		return nil, nil, fmt.Errorf("%w: %q", ErrReserved, event)
@@ -38,12 +38,13 @@ func encodeEvent(event string, args []any) (data []byte, attachments [][]byte, e
 	return encodeList(dst, args, true)
 }
 
-// encodeAck returns the data of an acknowledgement's packet.
+// encodeAck returns the data of an ACK packet.
 func encodeAck(args []any) (data []byte, attachments [][]byte, err error) {
 	return encodeList(append(make([]byte, 0, 128), '['), args, false)
 }
 
-// encodeList appends arguments to a JSON array that has been begun, and ends it.
+// encodeList appends arguments and the closing bracket to the start of a JSON
+// array.
 func encodeList(dst []byte, args []any, comma bool) (_ []byte, attachments [][]byte, err error) {
 	for _, arg := range args {
 		if comma {
@@ -57,8 +58,8 @@ func encodeList(dst []byte, args []any, comma bool) (_ []byte, attachments [][]b
 	return append(dst, ']'), attachments, nil
 }
 
-// AppendArg appends the JSON of an argument as Emit encodes it, and the
-// attachments that it has; it is what an [ArgAppender] encodes its parts with.
+// AppendArg appends an argument's JSON to dst, encoded as by Emit, and its
+// attachments to attachments. An [ArgAppender] encodes its parts with it.
 // Errors wrap [ErrEncode].
 func AppendArg(dst []byte, attachments [][]byte, arg any) ([]byte, [][]byte, error) {
 	var err error
@@ -93,9 +94,8 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(dst, '"'), ISOTime), '"')
 }
 
-// encoder encodes what has to be looked at by reflection. The functions that
-// take the attachments out are bound to it once, since the library caches what
-// it finds out about types by these functions.
+// encoder encodes values by reflection. Encoders are pooled, and their
+// functions bound once, because package json caches types by these functions.
 type encoder struct {
 	buf         bytes.Buffer
 	attachments [][]byte
@@ -153,7 +153,7 @@ func marshalTime(enc *jsontext.Encoder, t time.Time) error {
 	return enc.WriteValue(appendTime(nil, t))
 }
 
-// marshalRaw lets an empty raw message be null, as encoding/json does.
+// marshalRaw encodes an empty raw message as null, as encoding/json does.
 func marshalRaw(enc *jsontext.Encoder, raw stdjson.RawMessage) error {
 	if len(raw) == 0 {
 		return enc.WriteToken(jsontext.Null)

@@ -9,53 +9,53 @@ import (
 
 // Errors of this package.
 var (
-	// ErrDisconnected: the socket is no longer connected, or not yet.
+	// ErrDisconnected: the socket is not connected any more, or not yet.
 	ErrDisconnected = errors.New("socketio: socket is not connected")
-	// ErrReserved: the event has a meaning of its own and cannot be sent.
+	// ErrReserved: the event name is reserved and cannot be sent.
 	ErrReserved = errors.New("socketio: reserved event name")
 	// ErrEncode: an argument cannot be encoded; wrapped with the cause.
 	ErrEncode = errors.New("socketio: argument cannot be encoded")
-	// ErrDecode: an argument is not what the handler takes; wrapped with the
-	// cause.
+	// ErrDecode: an argument does not have the type that the handler takes;
+	// wrapped with the cause.
 	ErrDecode = errors.New("socketio: argument cannot be decoded")
-	// ErrAttachments: a packet has more attachments than Options.MaxAttachments,
-	// counted at each place that names one, or more bytes of them than a client
-	// may send; wrapped with the number.
+	// ErrAttachments: a packet has more attachments than
+	// Options.MaxAttachments, or a client's has more bytes than
+	// Options.MaxAttachmentBytes, counted once per placeholder; wrapped with
+	// the number.
 	ErrAttachments = errors.New("socketio: too many attachments")
-	// ErrArguments: a packet has more arguments than Options.MaxArguments, or one
-	// that is nested more deeply than Options.MaxDepth.
-	ErrArguments = errors.New("socketio: too many arguments, or too deep ones")
-	// ErrReplied: the event has been replied to.
+	// ErrArguments: a packet has more arguments than Options.MaxArguments, or
+	// one that is nested more deeply than Options.MaxDepth.
+	ErrArguments = errors.New("socketio: too many arguments, or nested too deeply")
+	// ErrReplied: the event has been acknowledged already.
 	ErrReplied = errors.New("socketio: event has been replied to")
 	// ErrPanic: a handler panicked; wrapped with the value and the stack.
 	ErrPanic = errors.New("socketio: handler panicked")
-	// ErrUnavailable: the cluster did not take a message in time; this
-	// server's sockets have it.
+	// ErrUnavailable: the cluster did not accept a message in time. This
+	// server's sockets got it.
 	ErrUnavailable = adapter.ErrUnavailable
-	// ErrAway: the cluster is away, and did not get a message; this server's
-	// sockets have it.
+	// ErrAway: the cluster is disconnected and the message was not sent to it.
+	// This server's sockets got it. It is an ErrUnavailable.
 	ErrAway = adapter.ErrAway
-	// ErrBacklog: the client has sent so many events while its acknowledgement was
-	// awaited that no more of what it sends is read.
+	// ErrBacklog: while the server waited for an acknowledgement, the client
+	// sent so many events that reading from it stopped.
 	ErrBacklog = errors.New("socketio: too many events before the acknowledgement")
-	// ErrTimeout: not all answers came in time.
+	// ErrTimeout: some answers did not come in time.
 	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed: the server is closed.
 	ErrClosed = adapter.ErrClosed
 )
 
-// ConnectError is an error of a middleware with data for the client: it reads
-// both in the error of its connect_error event. Of any other error it reads the
-// text.
+// ConnectError is an error of a middleware with data for the client, which gets
+// both in its connect_error event. Of any other error the client gets the text.
 type ConnectError struct {
 	Message string
-	// Data, where not nil, is encoded as JSON.
+	// Data, if not nil, is encoded as JSON.
 	Data any
 }
 
 func (e *ConnectError) Error() string { return "socketio: connection refused: " + e.Message }
 
-// Error is an error of a handler that the client may read.
+// Error is an error of a handler that is sent to the client.
 type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

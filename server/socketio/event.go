@@ -12,21 +12,21 @@ import (
 // Handler handles one kind of event.
 type Handler interface {
 	// ServeEvent handles an event of a socket. ctx ends when the socket
-	// disconnects. An error goes to the namespace's error handler, see
-	// [Namespace.OnError].
+	// disconnects. An error is passed to the function of [Handlers.OnError].
 	ServeEvent(ctx context.Context, s *Socket, e *Event) error
 }
 
-// HandlerFunc makes a [Handler] of a function.
+// HandlerFunc adapts a function to a [Handler].
 type HandlerFunc func(ctx context.Context, s *Socket, e *Event) error
 
 // ServeEvent calls f.
 func (f HandlerFunc) ServeEvent(ctx context.Context, s *Socket, e *Event) error { return f(ctx, s, e) }
 
-// Func makes a [Handler] of a function that takes the event's first argument
-// and returns the acknowledgement's. An event without arguments is handled as
-// if it had null; an argument that does not decode is an error that wraps
-// [ErrDecode]. What the client did not ask for is not sent.
+// Func returns a [Handler] that decodes the event's first argument, calls f,
+// and acknowledges the event with the result. Without an argument f gets the
+// decoding of null; for one that does not decode the handler returns an error
+// that wraps [ErrDecode]. The result is dropped if the client did not ask for
+// an acknowledgement.
 func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error)) Handler {
 	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
 		var in In
@@ -42,7 +42,7 @@ func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error
 	})
 }
 
-// Do is Func for a function without a result: the acknowledgement is empty.
+// Do is Func for a function without a result; the acknowledgement is empty.
 func Do[In any](f func(ctx context.Context, s *Socket, in In) error) Handler {
 	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
 		var in In
@@ -57,8 +57,8 @@ func Do[In any](f func(ctx context.Context, s *Socket, in In) error) Handler {
 	})
 }
 
-// Event is an event as it came from a client. It may be kept, and its methods
-// are safe for concurrent use, but for Return.
+// Event is an event from a client. It may be kept. Its methods are safe for
+// concurrent use, except Return.
 type Event struct {
 	// Name is the event's name.
 	Name string
@@ -67,24 +67,24 @@ type Event struct {
 	args        []byte // JSON values with commas between
 	count       int    // of args, 0 if it is not known
 	attachments [][]byte
-	excess      error // it is refused: see packet.Packet.Excess
+	excess      error // not nil if it is refused, see packet.Packet.Excess
 	id          uint64
 	wantsAck    bool
 	replied     atomic.Bool
 
-	handled chan struct{} // where not nil it is no event: closed when those before it have been handled
+	handled chan struct{} // if not nil, this is no event but a marker: closed when the events before it have been handled
 
-	result    []any // of Return, most often in one
+	result    []any // of Return, usually stored in one
 	hasResult bool
 	one       [1]any
-	frame     [1]engineio.Frame // the reply, most often
+	frame     [1]engineio.Frame // usually holds the reply
 }
 
 // WantsAck reports whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
-// Args returns the arguments, each of them a [Value], in a form that can be
-// passed on: s.Emit(name, e.Args()...).
+// Args returns the arguments, each a [Value]. They can be passed on:
+// s.Emit(name, e.Args()...).
 func (e *Event) Args() []any { return values(adapter.Args{List: e.args, Attachments: e.attachments}) }
 
 // values splits a list of arguments.
@@ -97,10 +97,10 @@ func values(args adapter.Args) []any {
 	return out
 }
 
-// Arg returns argument number i, counted from 0; the zero Value, which is null,
-// where there is none.
+// Arg returns argument number i, counted from 0, or the zero Value (null) if
+// there are fewer.
 func (e *Event) Arg(i int) Value {
-	if i == 0 && e.count == 1 { // most often, and it may be large
+	if i == 0 && e.count == 1 { // the common case, and it may be large
 		return Value{JSON: packet.Trim(e.args), Attachments: e.attachments}
 	}
 	if text, ok := packet.Element(e.args, i); ok {
@@ -109,9 +109,10 @@ func (e *Event) Arg(i int) Value {
 	return Value{}
 }
 
-// Reply acknowledges the event now. Where the client does not wait for that it
-// does nothing. It returns ErrReplied the second time, ErrDisconnected where
-// the client has gone, and errors that wrap ErrEncode.
+// Reply acknowledges the event now; if the client does not wait for an
+// acknowledgement it does nothing. Errors: ErrReplied if the event was
+// acknowledged before, ErrDisconnected, and those that wrap ErrEncode or
+// ErrAttachments.
 func (e *Event) Reply(args ...any) error {
 	frames, err := e.replyFrames(args)
 	if err != nil || frames == nil {
@@ -120,10 +121,10 @@ func (e *Event) Reply(args ...any) error {
 	return e.socket.send(frames)
 }
 
-// Return acknowledges the event when its handler has returned without an error:
-// the cheaper way for a handler that replies last. If args cannot be encoded the
-// event ends with an error that wraps ErrEncode, as if the handler had returned
-// it. It must be called by the handler's goroutine.
+// Return sets the acknowledgement that is sent when the handler returns without
+// an error. It is cheaper than Reply for a handler that replies last. If args
+// cannot be encoded, the event ends as if the handler had returned an error
+// that wraps ErrEncode. Return must be called on the handler's goroutine.
 func (e *Event) Return(args ...any) { e.result, e.hasResult = append(e.one[:0], args...), true }
 
 func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
@@ -137,7 +138,7 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Ack, Namespace: e.socket.ns.name, ID: e.id, HasID: true}
-	// Without attachments, as nearly all are, it is encoded where it is sent from.
+	// A reply without attachments, the common case, is encoded in place.
 	text := packet.AppendText(engineio.StartText(128), &p)
 	head := len(text)
 	text, attachments, err := encodeList(append(text, '['), args, false)

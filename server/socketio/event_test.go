@@ -316,7 +316,7 @@ func TestMiddlewareOfEvents(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	c.Emit("nobody")
-	if got := receive(t, unhandled, "the hook's news"); got != "nobody" {
+	if got := receive(t, unhandled, "the hook's call"); got != "nobody" {
 		t.Errorf("unhandled: %q", got)
 	}
 }

@@ -88,7 +88,7 @@ func ExampleOperator_EmitWithAck() {
 	// Output: 0 <nil>
 }
 
-// An argument stays the JSON that it was where nobody looks into it.
+// An argument that is not decoded stays the JSON that it was.
 func ExampleValue() {
 	type update struct {
 		Payload socketio.Value `json:"payload"`

@@ -7,8 +7,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// refusal is the error of an event or acknowledgement that is more than a client
-// may send, see packet.Packet.Excess.
+// refusal returns the error of an event or acknowledgement from a client that
+// exceeds a limit, see packet.Packet.Excess.
 func (srv *Server) refusal(excess error) error {
 	kind, message := ErrArguments, ""
 	switch excess {
@@ -28,15 +28,16 @@ func (srv *Server) allowedDepth(what string) string {
 	return fmt.Sprintf("%s must be nested %d levels deep at most", what, srv.opts.MaxDepth)
 }
 
-// tooDeepConnect refuses a CONNECT whose payload is nested too deeply.
+// tooDeepConnect returns the error for a CONNECT whose payload is nested too
+// deeply.
 func (srv *Server) tooDeepConnect() error {
 	return &ConnectError{Message: srv.allowedDepth("auth"), Data: map[string]string{"code": "invalid"}}
 }
 
-// CheckArgument returns the error that an event from a client would end with if
-// it had the JSON for an argument: one that wraps ErrArguments and an [Error] if it
-// is nested more than Options.MaxDepth levels deep, which is counted. It is for
-// arguments that come by another way than a client's connection.
+// CheckArgument checks the JSON of an argument that did not come over a
+// client's connection. If it is nested more than Options.MaxDepth levels deep,
+// it is counted in LimitCounts and CheckArgument returns the error of such an
+// event, which wraps ErrArguments and an [Error].
 func (srv *Server) CheckArgument(json []byte) error {
 	err := srv.checkDepth(json, 0)
 	if err != nil {
@@ -45,8 +46,8 @@ func (srv *Server) CheckArgument(json []byte) error {
 	return err
 }
 
-// checkDepth checks the nesting of arguments that stand within some brackets more,
-// such as those of a packet's data. It does not count.
+// checkDepth checks the nesting of arguments that are inside of some more
+// brackets, such as those of a packet's data. It does not count.
 func (srv *Server) checkDepth(json []byte, brackets int) error {
 	if packet.TooDeep(json, srv.opts.MaxDepth+brackets) {
 		return srv.refusal(packet.ErrTooDeep)
@@ -54,7 +55,7 @@ func (srv *Server) checkDepth(json []byte, brackets int) error {
 	return nil
 }
 
-// refused counts what was refused because of an excess.
+// refused counts what was refused with the error, see packet.Packet.Excess.
 func (c *limitCounters) refused(err error) {
 	switch {
 	case errors.Is(err, packet.ErrTooDeep):

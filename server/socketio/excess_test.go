@@ -24,7 +24,7 @@ const (
 )
 
 // An event with an argument that is nested too deeply, or with too many arguments,
-// is refused: its sender reads why, its connection lives, and nobody else notices.
+// is refused: its sender gets the reason, its connection stays open, and no other client is affected.
 func TestArgumentsAreBounded(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

@@ -10,38 +10,40 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Middleware decides about a connection before it is answered; it may block,
-// until ctx ends with the client's session. An error refuses the connection:
-// the client reads its text, or the fields of a [*ConnectError].
+// Middleware decides whether a socket may connect, before CONNECT is answered.
+// It may block; ctx ends with the client's session. An error refuses the
+// connection and is sent to the client: its text, or the fields of a
+// [*ConnectError].
 type Middleware func(ctx context.Context, s *Socket) error
 
-// ConnectFunc is called for each socket once its CONNECT has been answered. No
-// event of the socket reaches a handler before all of them have returned. An
+// ConnectFunc is called for each socket after its CONNECT has been answered.
+// The socket's event handlers run after all ConnectFuncs have returned. An
 // error disconnects the socket.
 type ConnectFunc func(ctx context.Context, s *Socket) error
 
-// DisconnectFunc is called for each socket that was connected, after its last
-// event has been handled. s.Rooms still tells the rooms that the socket was in.
+// DisconnectFunc is called for each socket that was connected, after the
+// handlers of its events have returned. s.Rooms still returns the rooms that
+// the socket was in.
 type DisconnectFunc func(s *Socket, reason Reason)
 
-// EventMiddleware is called for each event; it calls next to go on. The error
-// that it returns is the event's.
+// EventMiddleware is called for each event before its handlers; it calls next
+// to run the rest. Its error is the event's error.
 type EventMiddleware func(ctx context.Context, s *Socket, e *Event, next func() error) error
 
-// ServerSideFunc handles an event from another server's ServerSideEmit. What it
-// returns is its answer, where one is asked for.
+// ServerSideFunc handles an event of another server's ServerSideEmit. reply is
+// its answer; it is ignored if the other server did not ask for one.
 type ServerSideFunc func(ctx context.Context, args []any) (reply any, err error)
 
-// Handlers are what a program does with the sockets of a namespace, or of all
-// namespaces that match a pattern. The methods add to them and are safe for
-// concurrent use, also while sockets are connected; what they are given is
-// called by many goroutines at once.
+// Handlers are the functions that a program registers for a namespace, or for
+// all namespaces that match a pattern. Its methods are safe for concurrent use,
+// also while sockets are connected. The registered functions are called
+// concurrently.
 type Handlers struct {
 	mu  sync.Mutex // held by writers
 	set atomic.Pointer[handlerSet]
 }
 
-// handlerSet is immutable.
+// handlerSet is immutable, see Handlers.change.
 type handlerSet struct {
 	middleware []Middleware
 	connect    []ConnectFunc
@@ -59,7 +61,7 @@ func newHandlers() *Handlers {
 	return h
 }
 
-// change replaces the set by a changed copy.
+// change replaces the set with a changed copy.
 func (h *Handlers) change(f func(*handlerSet)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,7 +70,7 @@ func (h *Handlers) change(f func(*handlerSet)) {
 	h.set.Store(&next)
 }
 
-// Use adds a middleware. They run in the order in which they were added.
+// Use adds a middleware. Middleware runs in the order of the calls.
 func (h *Handlers) Use(m Middleware) {
 	h.change(func(s *handlerSet) { s.middleware = append(s.middleware[:len(s.middleware):len(s.middleware)], m) })
 }
@@ -78,21 +80,22 @@ func (h *Handlers) OnConnect(f ConnectFunc) {
 	h.change(func(s *handlerSet) { s.connect = append(s.connect[:len(s.connect):len(s.connect)], f) })
 }
 
-// OnDisconnect adds a function that is called for each socket that has gone.
+// OnDisconnect adds a function that is called for each socket that has
+// disconnected.
 func (h *Handlers) OnDisconnect(f DisconnectFunc) {
 	h.change(func(s *handlerSet) { s.disconnect = append(s.disconnect[:len(s.disconnect):len(s.disconnect)], f) })
 }
 
-// UseEvent adds a middleware for events; handlers of a single socket, too, are
-// behind it.
+// UseEvent adds a middleware for events. It also runs before handlers of a
+// single socket.
 func (h *Handlers) UseEvent(m EventMiddleware) {
 	h.change(func(s *handlerSet) { s.chain = append(s.chain[:len(s.chain):len(s.chain)], m) })
 }
 
-// Handle sets the handler of an event; nil removes it. It panics if the event has
-// a meaning of its own (connect, connect_error, disconnect, disconnecting,
-// newListener, removeListener): clients cannot send it. For connections and their
-// end see OnConnect and OnDisconnect.
+// Handle sets the handler of an event; nil removes it. It panics if the event
+// name is reserved (connect, connect_error, disconnect, disconnecting,
+// newListener, removeListener), because clients cannot send it. For connections
+// and disconnects use OnConnect and OnDisconnect.
 func (h *Handlers) Handle(event string, handler Handler) {
 	mustHandle(event)
 	h.change(func(s *handlerSet) {
@@ -104,24 +107,24 @@ func (h *Handlers) Handle(event string, handler Handler) {
 	})
 }
 
-// mustHandle panics for an event that no handler ever gets, as
-// http.ServeMux does for a pattern that cannot match: it is a mistake in the program.
+// mustHandle panics for an event that clients cannot send: that is a mistake in
+// the program, as an impossible pattern is for http.ServeMux.
 func mustHandle(event string) {
 	if packet.Reserved(event) {
 		panic(fmt.Sprintf("socketio: Handle(%q): the event is reserved, clients cannot send it", event))
 	}
 }
 
-// HandleAny adds a handler that sees every event before the event's own
-// handler does. An event that has no other is unhandled all the same, unless
-// this one has replied to it.
+// HandleAny adds a handler that is called for every event, before the event's
+// own handler. It does not count as handling the event (see Hooks.Unhandled)
+// unless it replies.
 func (h *Handlers) HandleAny(handler Handler) {
 	h.change(func(s *handlerSet) { s.any = append(s.any[:len(s.any):len(s.any)], handler) })
 }
 
 // HandleServerSide sets the handler of an event that other servers emit with
-// [Namespace.ServerSideEmit]. It panics if the event has a meaning of its own on
-// Node's servers (connect, connection, new_namespace).
+// [Namespace.ServerSideEmit]. It panics if Node's servers reserve the event
+// (connect, connection, new_namespace).
 func (h *Handlers) HandleServerSide(event string, f ServerSideFunc) {
 	if reservedServerSide(event) {
 		panic(fmt.Sprintf("socketio: HandleServerSide(%q): the event is reserved", event))
@@ -135,8 +138,8 @@ func (h *Handlers) HandleServerSide(event string, f ServerSideFunc) {
 	})
 }
 
-// reservedServerSide reports whether a server on Node would take the event for one
-// of its own.
+// reservedServerSide reports whether Node's servers handle the event
+// themselves.
 func reservedServerSide(event string) bool {
 	switch event {
 	case "connect", "connection", "new_namespace":
@@ -145,9 +148,9 @@ func reservedServerSide(event string) bool {
 	return false
 }
 
-// OnError sets what is done about an error of an event's handler. The default
-// acknowledges with {"error": {"code", "message"}} where the client waits: the
-// fields of an [*Error], and "internal" for any other.
+// OnError sets the function that handles errors of event handlers. The default
+// acknowledges the event, if the client waits for that, with {"error": {"code",
+// "message"}}: the fields of an [*Error], or "internal" for any other error.
 func (h *Handlers) OnError(f func(ctx context.Context, s *Socket, e *Event, err error)) {
 	h.change(func(s *handlerSet) { s.onError = f })
 }

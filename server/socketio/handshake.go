@@ -7,29 +7,28 @@ import (
 	"time"
 )
 
-// Handshake describes how a socket came to be connected.
+// Handshake describes the request and the CONNECT that a socket connected with.
 type Handshake struct {
-	// Headers are those of the request that opened the session.
+	// Headers are the headers of the request that opened the session.
 	Headers http.Header
 	// Time is when the socket connected to its namespace.
 	Time time.Time
 	// Address is the client's network address without the port.
 	Address string
-	// XDomain tells that the request had an Origin.
+	// XDomain reports whether the request had an Origin header.
 	XDomain bool
-	// Secure tells that it came over TLS.
+	// Secure reports whether the request came over TLS.
 	Secure bool
 	// URL is the request's target, path and query.
 	URL string
-	// Query has the query's parameters, of repeated ones the last.
+	// Query has the query parameters; of a repeated one the last value.
 	Query map[string]string
-	// Auth is what the client sent with CONNECT, {} if it sent nothing, or if
-	// [Socket.ForgetAuth] has dropped it.
+	// Auth is what the client sent with CONNECT; {} if it sent nothing or
+	// [Socket.ForgetAuth] dropped it.
 	Auth Value
 }
 
-// Handshake returns what is known of the socket's handshake. It is decoded anew
-// by each call.
+// Handshake returns the socket's handshake. Each call builds a new one.
 func (s *Socket) Handshake() Handshake {
 	r := s.client.session.Request()
 	h := Handshake{
@@ -48,10 +47,9 @@ func (s *Socket) Handshake() Handshake {
 	return h
 }
 
-// ForgetAuth drops what the client sent with CONNECT, a token for instance, when
-// the functions of OnConnect have returned, so that it is not kept as long as the
-// socket, nor shown to other servers by FetchSockets. From then on Handshake().Auth
-// is {}: what is needed of it later must be stored.
+// ForgetAuth drops what the client sent with CONNECT, such as a token, as soon
+// as the OnConnect functions have returned. It is then neither kept with the
+// socket nor sent to other servers by FetchSockets, and Handshake().Auth is {}.
 func (s *Socket) ForgetAuth() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +65,7 @@ func (s *Socket) sentAuth() Value {
 	return s.auth
 }
 
-// MarshalJSON encodes the handshake in the form of Node's servers.
+// MarshalJSON encodes the handshake in the format of Node's servers.
 func (h Handshake) MarshalJSON() ([]byte, error) {
 	headers := make(map[string]string, len(h.Headers))
 	for name, values := range h.Headers {

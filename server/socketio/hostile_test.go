@@ -53,7 +53,7 @@ func TestHostilePackets(t *testing.T) {
 					}
 				} else {
 					c.End()
-					receive(t, problems, "the hook's news")
+					receive(t, problems, "the hook's call")
 				}
 				if got := text(bystander.EmitAck("echo", "alive")); got != `["alive"]` {
 					t.Errorf("the bystander got %s", got)
@@ -66,7 +66,7 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// Out of turn: before CONNECT, and where an attachment is due.
+// Unexpected packets: before CONNECT, and instead of an attachment.
 func TestHostileOrder(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	for _, tc := range []struct {

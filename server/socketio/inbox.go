@@ -7,15 +7,14 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// inbox holds the events of a socket that wait for its handlers. Socket.mu
-// guards it.
+// inbox queues the events of a socket for its handlers. Socket.mu guards it.
 type inbox struct {
 	events []*Event
 	bytes  int
-	room   chan struct{} // closed when a full inbox has been taken
+	room   chan struct{} // if not nil: closed when a full inbox has room
 }
 
-// release lets a reader go on that waits for room.
+// release wakes a reader that waits for room.
 func (b *inbox) release() {
 	if b.room != nil {
 		close(b.room)
@@ -23,16 +22,16 @@ func (b *inbox) release() {
 	}
 }
 
-// eventBytes is what an event counts in the inbox beside its data, so that many
+// eventBytes is what each event counts in addition to its data, so that many
 // small ones are bounded too.
 const eventBytes = 64
 
-// receive puts an event into the inbox. While that is full it blocks, and with
-// it the reading from the client.
+// receive puts an event into the inbox. While the inbox is full it blocks, and
+// with it the reading from the client.
 func (s *Socket) receive(p packet.Packet) {
 	name, args, err := packet.Name(p.Data)
 	if err != nil {
-		return // the decoder has checked it
+		return // cannot happen, the decoder has checked it
 	}
 	e := &Event{Name: name, socket: s, args: args, count: p.Arguments, attachments: p.Attachments, excess: p.Excess, id: p.ID, wantsAck: p.HasID}
 	size := eventBytes + len(p.Data)
@@ -44,8 +43,8 @@ func (s *Socket) receive(p packet.Packet) {
 		return
 	}
 	c := s.client
-	// First, so that whoever begins to wait for an acknowledgement sees it, or is
-	// seen by put.
+	// Set before put, so that a concurrent awaitAck sees stopped, or put sees its
+	// count.
 	c.stopped.Store(s)
 	defer c.stopped.Store(nil)
 	for {
@@ -54,7 +53,7 @@ func (s *Socket) receive(p packet.Packet) {
 		case room == nil:
 			return
 		case bytes && c.awaited.Load() > 0:
-			c.giveUp(ErrBacklog)
+			c.failAcks(ErrBacklog)
 		default:
 			s.work()
 			<-room
@@ -62,10 +61,11 @@ func (s *Socket) receive(p packet.Packet) {
 	}
 }
 
-// put puts an event into the inbox, or returns what is closed when that may have
-// room; bytes says that it is too large, not too long. How long it is does not
-// count while the client's acknowledgement is awaited, which may come behind the
-// events. It returns nil on a socket that is disconnected, too.
+// put puts an event into the inbox, or returns a channel that is closed when
+// there may be room; bytes reports that MaxPendingBytes is the reason. While an
+// acknowledgement of the client is awaited the number of events does not count,
+// because it may come behind them. If the socket is disconnected, put drops the
+// event and returns nil.
 func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
 	opts, most := &s.client.server.opts, s.client.maxPendingBytes()
 	s.mu.Lock()
@@ -86,15 +86,15 @@ func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
 	return s.inbox.room, bytes
 }
 
-// work makes sure that a goroutine works on what there is to do.
+// work starts dispatch if there is work and no goroutine is doing it.
 func (s *Socket) work() {
 	if s.claim() {
 		s.client.server.spawn(s.dispatch)
 	}
 }
 
-// claim reports whether there is something to do that nobody works on. The
-// caller must see to it that dispatch is run then.
+// claim reports whether there is work and no goroutine is doing it. If it
+// returns true the caller must run dispatch.
 func (s *Socket) claim() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,19 +103,19 @@ func (s *Socket) claim() bool {
 	return claimed
 }
 
-// dispatch is the work on a socket, as the engine runs it.
+// dispatch is the engineio.Task that runs Socket.dispatch.
 type dispatch struct{ socket *Socket }
 
 // Run implements engineio.Task.
 func (d dispatch) Run() { d.socket.dispatch() }
 
-// pending reports whether there is something to do. Socket.mu is held.
+// pending reports whether there is work: events, or a disconnect. s.mu is held.
 func (s *Socket) pending() bool {
-	return len(s.inbox.events) > 0 || s.state == disconnected && !s.told
+	return len(s.inbox.events) > 0 || s.state == disconnected && !s.ended
 }
 
-// dispatch runs the handlers of what is in the inbox, and at the end those of
-// the disconnect.
+// dispatch runs the handlers of queued events, and the disconnect handlers at
+// the end.
 func (s *Socket) dispatch() {
 	for {
 		s.mu.Lock()
@@ -123,9 +123,9 @@ func (s *Socket) dispatch() {
 		s.inbox.events, s.inbox.bytes = nil, 0
 		s.inbox.release()
 		if len(events) == 0 {
-			gone := s.state == disconnected && !s.told
-			s.told = s.told || gone
-			s.working = gone // there is nothing after the disconnect handlers
+			gone := s.state == disconnected && !s.ended
+			s.ended = s.ended || gone
+			s.working = gone // no work follows the disconnect handlers
 			s.mu.Unlock()
 			if gone {
 				s.disconnected()
@@ -143,8 +143,8 @@ func (s *Socket) dispatch() {
 	}
 }
 
-// serve runs the handlers of one event. last tells that no other event waits,
-// so that the reply may as well be written here.
+// serve runs the handlers of one event. last says that no other event waits, so
+// the reply may be written on this goroutine.
 func (s *Socket) serve(e *Event, last bool) {
 	if e.handled != nil {
 		close(e.handled)
@@ -160,7 +160,7 @@ func (s *Socket) serve(e *Event, last bool) {
 			return
 		}
 	}
-	if err != nil { // of the handler, or of a result that cannot be encoded
+	if err != nil { // of the handler, or from encoding its result
 		srv, cause := s.client.server, err
 		srv.failed(s, e.Name, cause)
 		if err := Guard(func() error { set.onError(&s.ctx, s, e, cause); return nil }); err != nil {
@@ -178,7 +178,7 @@ func (s *Socket) serve(e *Event, last bool) {
 	s.client.session.Send(fs...)
 }
 
-// chain runs the middleware of events, and behind it the handlers.
+// chain runs the event middleware and then the handlers.
 func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error {
 	if len(rest) > 0 {
 		return rest[0](&s.ctx, s, e, func() error { return s.chain(set, rest[1:], e) })
@@ -206,7 +206,7 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 	return h.ServeEvent(&s.ctx, s, e)
 }
 
-// disconnected runs the handlers of the disconnect.
+// disconnected runs the disconnect handlers.
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
@@ -216,7 +216,7 @@ func (s *Socket) disconnected() {
 	}
 }
 
-// replyError is the default of [Handlers.OnError].
+// replyError is the default function of [Handlers.OnError].
 func replyError(_ context.Context, s *Socket, e *Event, err error) {
 	public := publicError(err)
 	if public == errInternal {

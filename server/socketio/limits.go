@@ -8,31 +8,31 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// LimitCounts says how often each limit has stopped a client since the server
-// was made: those of the engine, and these.
+// LimitCounts has, for each limit, how often it stopped a client since the
+// server was created, including the engine's limits.
 type LimitCounts struct {
 	engineio.LimitCounts
 
-	// Namespaces: CONNECTs that were refused because of MaxNamespaces.
+	// Namespaces: CONNECTs refused because of MaxNamespaces.
 	Namespaces int64 `json:"namespaces"`
-	// RefusedConnects: sessions that were closed because of MaxRefusedConnects.
+	// RefusedConnects: sessions closed because of MaxRefusedConnects.
 	RefusedConnects int64 `json:"refusedConnects"`
-	// Arguments and Depth: events and acknowledgements that were refused because
-	// of MaxArguments and MaxDepth. Depth also counts CONNECTs and the requests of
-	// backends that were refused, and messages of other servers that were dropped.
+	// Arguments and Depth: events and acknowledgements refused because of
+	// MaxArguments and MaxDepth. Depth also counts refused CONNECTs and
+	// requests of backends, and dropped messages of other servers.
 	Arguments int64 `json:"arguments"`
 	Depth     int64 `json:"depth"`
-	// Sessions that were closed, because of MaxAttachments, ConnectTimeout and
+	// Sessions closed because of MaxAttachments, ConnectTimeout and
 	// AttachmentTimeout.
 	Attachments        int64 `json:"attachments"`
 	ConnectTimeouts    int64 `json:"connectTimeouts"`
 	AttachmentTimeouts int64 `json:"attachmentTimeouts"`
-	// PendingEvents: how often a client was not read on because of
+	// PendingEvents: how often reading from a client stopped because of
 	// MaxPendingEvents or MaxPendingBytes.
 	PendingEvents int64 `json:"pendingEvents"`
-	// References: events and acknowledgements that were refused, and broadcasts
-	// of other servers that were dropped, because of MaxAttachments or
-	// MaxAttachmentBytes, counted at each place that names an attachment.
+	// References: events and acknowledgements refused, and broadcasts of other
+	// servers dropped, because of MaxAttachments or MaxAttachmentBytes, counted
+	// once per placeholder.
 	References int64 `json:"references"`
 }
 
@@ -44,7 +44,7 @@ type limitCounters struct {
 	refusedConnects                     atomic.Int64
 }
 
-// LimitCounts returns the counts of this moment.
+// LimitCounts returns the current counts.
 func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{
@@ -55,7 +55,7 @@ func (srv *Server) LimitCounts() LimitCounts {
 	}
 }
 
-// ended counts the end of a session where a limit was the cause.
+// ended counts the end of a session that a limit caused.
 func (c *limitCounters) ended(err error) {
 	switch {
 	case err == nil:

@@ -86,7 +86,7 @@ func TestPendingEventsCount(t *testing.T) {
 	for srv.IO.LimitCounts().PendingEvents == 0 {
 		select {
 		case <-deadline:
-			t.Fatal("ten events wait, and nobody was stopped")
+			t.Fatal("ten events wait, and no client was stopped")
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Namespace is a channel of its own over the clients' sessions. Its methods are
-// safe for concurrent use.
+// Namespace is a group of sockets, one per client at most, that share handlers
+// and rooms and have nothing to do with other namespaces. Its methods are safe
+// for concurrent use.
 type Namespace struct {
 	*Handlers
 
 	server  *Server
 	name    string
-	pattern *Pattern // that made it, or nil
+	pattern *Pattern // that created it, or nil
 	sockets *adapter.Table[*Socket]
 	adapter adapter.Adapter
 	ids     atomic.Uint64 // of acknowledgements
@@ -36,28 +37,28 @@ func (srv *Server) newNamespace(name string, h *Handlers, p *Pattern) *Namespace
 	return ns
 }
 
-// Name is the namespace's name, "/" for the root.
+// Name returns the namespace's name, "/" for the root.
 func (ns *Namespace) Name() string { return ns.name }
 
-// Server is the server that the namespace belongs to.
+// Server returns the server that the namespace belongs to.
 func (ns *Namespace) Server() *Server { return ns.server }
 
-// CloseUnused has Disconnect close the client's connection behind DISCONNECT if
-// the client uses no other namespace. Without it the connection stays open for
-// Options.ConnectTimeout, as on Node, and the client may join a namespace over it.
+// CloseUnused makes Disconnect close the client's connection, after DISCONNECT
+// is sent, if the client uses no other namespace. Without it the connection
+// stays open for Options.ConnectTimeout, as on Node, and the client may connect
+// to a namespace again.
 func (ns *Namespace) CloseUnused() { ns.closeUnused.Store(true) }
 
-// Count is the number of sockets that are connected to this server.
+// Count returns the number of sockets connected to this server.
 func (ns *Namespace) Count() int { return ns.sockets.Len() }
 
-// Socket returns the socket of this server with the id, or nil.
+// Socket returns this server's socket with the id, or nil.
 func (ns *Namespace) Socket(id string) *Socket {
 	s, _ := ns.sockets.Get(id)
 	return s
 }
 
-// Sockets returns this server's sockets that are in the room, or all where room
-// is "".
+// Sockets returns this server's sockets in the room, or all if room is "".
 func (ns *Namespace) Sockets(room string) []*Socket {
 	var sel adapter.Selection
 	if room != "" {
@@ -68,23 +69,24 @@ func (ns *Namespace) Sockets(room string) []*Socket {
 	return list
 }
 
-// Rooms returns the rooms of this server's sockets, without sockets' own.
+// Rooms returns the rooms of this server's sockets, without the sockets' own.
 func (ns *Namespace) Rooms() []string { return ns.sockets.Rooms() }
 
 // HasRoom reports whether a socket of this server is in the room.
 func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
 
-// Hold returns when what other servers send to a room arrives at this one, as far
-// as [Socket.Join] waits for that, and keeps it so until release is called. A
-// socket that joins meanwhile need not wait.
+// Hold subscribes this server to a room, whether it has sockets in it or not,
+// and returns when other servers' broadcasts to the room arrive here, or when
+// [Socket.Join] would stop waiting for that. The subscription lasts at least
+// until release is called; a socket that joins meanwhile need not wait.
 func (ns *Namespace) Hold(ctx context.Context, room string) (release func()) {
 	ns.sockets.Hold(room)
 	ns.adapter.AwaitRoom(ctx, room)
 	return func() { ns.sockets.Unhold(room) }
 }
 
-// AllRooms returns the rooms of the sockets of all servers; with what it has
-// and an error where not all servers answered.
+// AllRooms returns the rooms of all servers' sockets. If not all servers
+// answered it returns those that it has, and an error.
 func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
@@ -102,7 +104,7 @@ func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
 	return rooms, err
 }
 
-// ServerCount is the number of servers in the cluster.
+// ServerCount returns the number of servers in the cluster, this one included.
 func (ns *Namespace) ServerCount(ctx context.Context) (int, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
@@ -121,8 +123,8 @@ func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...a
 }
 
 // ServerSideEmitWithAck is ServerSideEmit that returns the answer of each other
-// server, each of them a [Value]; within 5 s where ctx has no deadline. With
-// an error it returns the answers that have come.
+// server as a [Value]. It waits until ctx ends, or 5 s if ctx has no deadline.
+// With an error it returns the answers that were received.
 func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
@@ -154,7 +156,7 @@ func encodeArgs(args []any) (adapter.Args, error) {
 	return adapter.Args{List: inner(data), Attachments: attachments}, err
 }
 
-// firstValue is the first of a list of arguments.
+// firstValue returns the first of a list of arguments, or null.
 func firstValue(a adapter.Args) Value {
 	v := values(a)
 	if len(v) == 0 {
@@ -163,11 +165,12 @@ func firstValue(a adapter.Args) Value {
 	return v[0].(Value)
 }
 
-// requestTimeout is how long other servers have to answer where the caller's
-// context does not say.
+// requestTimeout is how long other servers have to answer if the caller's
+// context has no deadline.
 const requestTimeout = 5 * time.Second
 
-// bound gives a context without a deadline one.
+// bound returns ctx with a timeout of d, or, if d is 0 and ctx has no deadline,
+// of requestTimeout.
 func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if d == 0 {
 		d = requestTimeout
@@ -178,7 +181,7 @@ func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context,
 	return context.WithTimeout(ctx, d)
 }
 
-// local is a namespace as its adapter sees it.
+// local implements adapter.Local: a namespace as its adapter sees it.
 type local struct{ *Namespace }
 
 var _ adapter.Local = local{}
@@ -202,8 +205,8 @@ func (l local) DeliverBroadcastWithAck(ctx context.Context, p *packet.Packet, se
 	})
 }
 
-// takes reports whether another server's broadcast is one that this server's
-// clients may send and take.
+// takes reports whether another server's broadcast is within the limits of this
+// server and of its clients.
 func (l local) takes(p *packet.Packet) bool {
 	err := l.server.checkDepth(p.Data, 1)
 	if err == nil && len(p.Attachments) > 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Operator says which sockets of a namespace something is done to, and how. It
-// is a value: each method that selects returns a changed copy, and one operator
-// may be used any number of times and by many goroutines.
+// Operator selects sockets of a namespace and says how to reach them. It is a
+// value: each selecting method returns a changed copy. An operator may be used
+// many times and by many goroutines.
 type Operator struct {
 	ns    *Namespace
 	sel   adapter.Selection
@@ -25,7 +25,7 @@ type Operator struct {
 // To returns an operator for the sockets in the rooms.
 func (ns *Namespace) To(rooms ...string) Operator { return Operator{ns: ns}.To(rooms...) }
 
-// Except returns an operator for all sockets but those in the rooms.
+// Except returns an operator for all sockets except those in the rooms.
 func (ns *Namespace) Except(rooms ...string) Operator { return Operator{ns: ns}.Except(rooms...) }
 
 // All returns an operator for all sockets of the namespace.
@@ -36,40 +36,42 @@ func (ns *Namespace) Emit(ctx context.Context, event string, args ...any) error 
 	return ns.All().Emit(ctx, event, args...)
 }
 
-// To adds rooms: the sockets that are in at least one of all added rooms are
-// selected, each once. A socket's id is the room in which it alone is.
+// To adds rooms: the operator selects the sockets that are in at least one of
+// all added rooms, each once. A socket's id is a room that only that socket is
+// in.
 func (o Operator) To(rooms ...string) Operator {
 	o.sel.Rooms = append(slices.Clip(o.sel.Rooms), rooms...)
 	return o
 }
 
-// Except takes out the sockets that are in one of the rooms.
+// Except excludes the sockets that are in at least one of the rooms.
 func (o Operator) Except(rooms ...string) Operator {
 	o.sel.Except = append(slices.Clip(o.sel.Except), rooms...)
 	return o
 }
 
-// Local leaves out the sockets of other servers.
+// Local excludes the sockets of other servers.
 func (o Operator) Local() Operator { o.local = true; return o }
 
-// Foreign leaves out the sockets of this package's servers: Emit reaches those of
-// servers of another kind that are in the cluster, such as Node's.
+// Foreign excludes the sockets of this package's servers: Emit reaches only
+// those of other kinds of servers in the cluster, such as Node's.
 func (o Operator) Foreign() Operator { o.flags.Foreign = true; return o }
 
-// Volatile lets the event be lost where a client cannot take it now.
+// Volatile drops the event for a client that cannot take it immediately.
 func (o Operator) Volatile() Operator { o.flags.Volatile = true; return o }
 
-// Compress says whether polling responses may be compressed for the event.
+// Compress sets whether polling responses with the event may be compressed.
 // Default: true.
 func (o Operator) Compress(on bool) Operator { o.flags.Uncompressed = !on; return o }
 
-// Timeout bounds EmitWithAck. Default: the deadline of its context, or 5 s.
+// Timeout sets how long EmitWithAck waits. Default: until the deadline of its
+// context, or 5 s.
 func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = d; return o }
 
 func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 	data, attachments, err := o.ns.server.encodeEvent(event, args)
 	if err == nil && !o.local {
-		err = o.ns.server.checkDepth(data, 1) // or other servers would drop it
+		err = o.ns.server.checkDepth(data, 1) // deeper ones are dropped by other servers
 	}
 	if err != nil {
 		return nil, err
@@ -78,12 +80,12 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 }
 
 // Emit sends an event to the selected sockets. When it returns nil, the event
-// is queued to each that is connected to this server, and on its way to the
-// others; see OnAccepted for when it is known to the cluster. It waits, within bounds and until ctx ends, while
-// more is being sent than recipients, this machine or the cluster take: see the
-// page of package engineio. Errors: ErrReserved, those that wrap ErrEncode,
-// ErrAttachments or ErrArguments, and the adapter's; after one of the adapter's this
-// server's sockets have the event all the same.
+// is queued to those on this server and is being sent to the other servers;
+// OnAccepted reports when the cluster has it. Emit waits, for a bounded time
+// and until ctx ends, while recipients, this machine or the cluster are behind:
+// see the documentation of package engineio. Errors: ErrReserved; those that
+// wrap ErrEncode, ErrAttachments or ErrArguments; and the adapter's, after
+// which this server's sockets still get the event.
 func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	p, err := o.packet(event, args)
 	if err != nil {
@@ -99,19 +101,20 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 	return o.ns.adapter.Broadcast(ctx, p, o.sel, o.flags)
 }
 
-// OnAccepted returns an operator whose Emit, if it returns nil, calls done once,
-// soon and possibly before it returns: with nil when the cluster has accepted
-// the event for the sockets of other servers, and with an error that wraps
-// ErrUnavailable if that is not known in time. done is called in the order of the
-// events, on a goroutine that others wait for, and must not wait itself. Emitting
-// goes on meanwhile, so that many events share one round trip to the cluster.
+// OnAccepted returns an operator whose Emit, if it returns nil, also calls done
+// exactly once, soon and possibly before Emit returns: with nil when the
+// cluster has accepted the event for the sockets of other servers, or with an
+// error that wraps ErrUnavailable if no confirmation came in time. done is
+// called in the order of the events, on a goroutine that other events depend
+// on, so it must not block. Emit does not wait for it: many events share one
+// round trip to the cluster.
 func (o Operator) OnAccepted(done func(error)) Operator {
 	o.flags.Accepted = adapter.OnAcceptance(done)
 	return o
 }
 
-// EmitAccepted is Emit that waits until the cluster has accepted the event, or ctx
-// ends: one round trip to the cluster.
+// EmitAccepted is Emit that also waits, one round trip, until the cluster has
+// accepted the event or ctx ends.
 func (o Operator) EmitAccepted(ctx context.Context, event string, args ...any) error {
 	accepted := make(chan error, 1)
 	if err := o.OnAccepted(func(err error) { accepted <- err }).Emit(ctx, event, args...); err != nil {
@@ -126,10 +129,10 @@ func (o Operator) EmitAccepted(ctx context.Context, event string, args ...any) e
 }
 
 // EmitWithAck sends an event to the selected sockets and returns the first
-// argument of each one's acknowledgement, each of them a [Value], in the order
-// in which they came. If not all came in time it returns those that did, and
-// ErrTimeout; together with ErrBacklog if a client of this server has sent so much
-// meanwhile that its acknowledgement behind it cannot be read.
+// argument of each acknowledgement as a [Value], in the order of arrival. If
+// some are missing at the end of the time it returns the others and ErrTimeout.
+// The error also wraps ErrBacklog if a client of this server has meanwhile sent
+// so many events that its acknowledgement cannot be read.
 func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	p, err := o.packet(event, args)
 	if err != nil {
@@ -149,7 +152,7 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 	}
 	answers, err := c.wait(ctx)
 	if err != nil && errors.Is(remoteErr, ErrTimeout) {
-		remoteErr = nil // err says so already
+		remoteErr = nil // err reports it already
 	}
 	answers = append(answers, remote...)
 	out := make([]any, len(answers))
@@ -163,7 +166,7 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 type collector struct {
 	mu      sync.Mutex
 	answers []adapter.Args
-	done    int // answered, or gone
+	done    int // answered or disconnected
 	missing bool
 	backlog bool
 	want    int
@@ -217,9 +220,9 @@ func (c *collector) wait(ctx context.Context) ([]adapter.Args, error) {
 	return slices.Clone(c.answers), err
 }
 
-// FetchSockets describes the selected sockets, of all servers unless Local. It
-// takes at most 5 s where ctx has no deadline; with an error it returns what
-// has come.
+// FetchSockets describes the selected sockets of all servers, or of this one
+// with Local. If ctx has no deadline it takes at most 5 s. With an error it
+// returns the sockets received so far.
 func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	infos := local{o.ns}.LocalSockets(o.sel)
 	var err error
@@ -237,9 +240,10 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return list, err
 }
 
-// RemoteSocket is a socket of any server: what was known of it when it was fetched,
-// and what can be done to it alone. It is a value, and may be kept; a socket that has
-// gone meanwhile is none any more, which is no error.
+// RemoteSocket is a socket of any server: its description at the time of the
+// fetch, and methods that affect only this socket. It is a value and may be
+// kept. After the socket has disconnected the methods do nothing, without an
+// error.
 type RemoteSocket struct {
 	adapter.SocketInfo
 	self Operator
@@ -250,8 +254,9 @@ func (r RemoteSocket) Emit(ctx context.Context, event string, args ...any) error
 	return r.self.Emit(ctx, event, args...)
 }
 
-// EmitWithAck sends an event to the socket and returns the first argument of its
-// acknowledgement, or none if it has gone; see [Operator.EmitWithAck].
+// EmitWithAck sends an event to the socket and returns the first argument of
+// its acknowledgement, or nothing if it has disconnected; see
+// [Operator.EmitWithAck].
 func (r RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	return r.self.EmitWithAck(ctx, event, args...)
 }
@@ -261,7 +266,7 @@ func (r RemoteSocket) Join(ctx context.Context, rooms ...string) error {
 	return r.self.Join(ctx, rooms...)
 }
 
-// Leave takes the socket out of rooms, see [Operator.Leave].
+// Leave removes the socket from rooms, see [Operator.Leave].
 func (r RemoteSocket) Leave(ctx context.Context, rooms ...string) error {
 	return r.self.Leave(ctx, rooms...)
 }
@@ -271,8 +276,8 @@ func (r RemoteSocket) Disconnect(ctx context.Context, closeConn bool) error {
 	return r.self.Disconnect(ctx, closeConn)
 }
 
-// Join adds the selected sockets to rooms. Other servers' sockets join soon
-// after.
+// Join adds the selected sockets to rooms. It does not wait for other servers'
+// sockets, which join soon after.
 func (o Operator) Join(ctx context.Context, rooms ...string) error {
 	local{o.ns}.JoinLocal(o.sel, rooms)
 	if o.local {
@@ -281,8 +286,8 @@ func (o Operator) Join(ctx context.Context, rooms ...string) error {
 	return o.ns.adapter.Join(ctx, o.sel, rooms)
 }
 
-// Leave takes the selected sockets out of rooms, those of other servers soon
-// after.
+// Leave removes the selected sockets from rooms. It does not wait for other
+// servers' sockets, which leave soon after.
 func (o Operator) Leave(ctx context.Context, rooms ...string) error {
 	local{o.ns}.LeaveLocal(o.sel, rooms)
 	if o.local {
@@ -291,8 +296,8 @@ func (o Operator) Leave(ctx context.Context, rooms ...string) error {
 	return o.ns.adapter.Leave(ctx, o.sel, rooms)
 }
 
-// Disconnect disconnects the selected sockets, those of other servers soon
-// after; see [Socket.Disconnect].
+// Disconnect disconnects the selected sockets, see [Socket.Disconnect]. It does
+// not wait for other servers' sockets, which are disconnected soon after.
 func (o Operator) Disconnect(ctx context.Context, closeConn bool) error {
 	local{o.ns}.DisconnectLocal(o.sel, closeConn)
 	if o.local {

@@ -10,119 +10,120 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Options configures a [Server]. The zero value is what socket.io 4.8 on Node
-// does by default.
+// Options configures a [Server]. The zero value behaves as socket.io 4.8 on
+// Node does by default.
 type Options struct {
 	// Engine configures transports, heartbeat, limits and CORS.
 	Engine engineio.Options
-	// Adapter makes the adapter of each namespace. Default: none, the server is
-	// alone.
+	// Adapter makes the adapter of each namespace. Default: a server without a
+	// cluster.
 	Adapter adapter.Factory
-	// Path is where [Server.Attach] serves the endpoint, without a slash at the
-	// end. Default: "/socket.io".
+	// Path is where [Server.Attach] serves the endpoint, without a trailing
+	// slash. Default: "/socket.io".
 	Path string
-	// NoTrailingSlash makes Attach serve the path without the slash behind it
-	// too, for clients whose option addTrailingSlash is false. Default: such
-	// requests are for others.
+	// NoTrailingSlash makes Attach also serve Path without a slash behind it,
+	// for clients with addTrailingSlash: false. Default: such requests go to
+	// the next handler.
 	NoTrailingSlash bool
-	// ConnectTimeout is how long a client may be connected to no namespace before
-	// its session is closed: at its beginning, and when it has left the last one or
-	// was disconnected from it. Refused attempts do not count. Default: 45 s.
+	// ConnectTimeout is how long a session may stay open without a connected
+	// namespace: at its start, and after the client has left or was
+	// disconnected from its last one. Refused attempts do not extend it.
+	// Default: 45 s.
 	ConnectTimeout time.Duration
-	// AttachmentTimeout is how long the attachments that a packet has announced
-	// may take to come. Default: 45 s.
+	// AttachmentTimeout is how long a client may take to send the attachments
+	// of a packet. Default: 45 s.
 	AttachmentTimeout time.Duration
 	// MaxAttachments bounds the attachments of a packet in both directions. A
-	// client that announces more is disconnected. Counted are also the places
-	// that name an attachment: an event that names more comes without arguments
-	// to the event middleware, and to no handler; its error wraps ErrAttachments
-	// and an [Error] that says so. What this server's program emits, or another
-	// server broadcasts, with more is not sent, because the official clients
-	// disconnect then unless their parser was made with a higher maxAttachments.
-	// Default: 10, as theirs.
+	// client that announces more is disconnected. The placeholders that name an
+	// attachment count too: an event with more of them reaches the event
+	// middleware without arguments, and no handler; its error wraps
+	// ErrAttachments and an [Error] with the limit. Events of this
+	// program fail, and those of other servers are dropped, because the
+	// official clients would disconnect unless their parser has a higher
+	// maxAttachments. Default: 10, as in the clients.
 	MaxAttachments int
 	// MaxAttachmentBytes bounds the bytes of the attachments of an event or
-	// acknowledgement from a client, each counted at each place that names it;
-	// one that has more is refused as one that names too many. Default: any
-	// number, as on Node.
+	// acknowledgement from a client, counted once per placeholder. A larger one
+	// is refused like one with too many placeholders. Default: no limit, as on
+	// Node.
 	MaxAttachmentBytes int
 	// MaxArguments bounds the arguments of an event or acknowledgement from a
-	// client. An event with more is refused as one that names too many attachments;
-	// its error wraps ErrArguments and an [Error]. Negative: any number.
-	// Default: 1000.
+	// client. An event with more is refused like one with too many
+	// placeholders; its error wraps ErrArguments and an [Error]. Negative: no
+	// limit. Default: 1000.
 	MaxArguments int
-	// MaxDepth bounds, in levels, how deeply arrays and objects are nested in an
-	// argument from a client. An event with a deeper one is refused as one with too
-	// many arguments, and a CONNECT with CONNECT_ERROR. What this server's program
-	// sends to other servers with a deeper one is an error, and what they send is
-	// dropped. Default: [packet.DefaultMaxDepth], 512.
+	// MaxDepth bounds how many levels deep arrays and objects may be nested in
+	// an argument from a client. An event with a deeper one is refused like one
+	// with too many arguments, a CONNECT with CONNECT_ERROR. Sending a deeper
+	// one to other servers is an error; one that they send is dropped. Default:
+	// [packet.DefaultMaxDepth], 512.
 	MaxDepth int
-	// MaxNamespaces bounds the namespaces that one client is connected to: one too
-	// many is refused with "Too many namespaces". As many may be decided about at
-	// one time; the client is not read while more have been asked for.
-	// Default: 100.
+	// MaxNamespaces bounds how many namespaces one client is connected to; the
+	// next is refused with "Too many namespaces". It also bounds the pending
+	// CONNECTs: the client is not read while there are more. Default: 100.
 	MaxNamespaces int
 	// MaxRefusedConnects is how many CONNECTs of a client may be refused within
-	// RefusalWindow, which begins with the first: by a middleware, because there is
-	// no such namespace, or because of another limit. One more ends its connection
-	// with [ReasonRefusals], and the client may come back. Default: any number, as
-	// on Node.
+	// RefusalWindow, for whatever reason: by a middleware, because the
+	// namespace does not exist, or because of another limit. One more closes
+	// its connection with [ReasonRefusals]; the client may reconnect. Default:
+	// no limit, as on Node.
 	MaxRefusedConnects int
-	// RefusalWindow is the time in which they are counted. Default: 60 s.
+	// RefusalWindow is the period of MaxRefusedConnects; it starts with the
+	// first refusal. Default: 60 s.
 	RefusalWindow time.Duration
 	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that
-	// wait for its handlers, of which each counts 64 bytes beside its data. Beyond
-	// them the client is not read, and neither its acknowledgements nor its end are
-	// seen, until there is room or its heartbeat is overdue. While an
-	// acknowledgement of the client is awaited, MaxPendingBytes alone holds; what
-	// goes beyond it ends the waiting with ErrBacklog.
-	// Default: 256, and 1 MiB.
+	// wait for its handlers; each event counts 64 bytes more than its data.
+	// When the queue is full the client is not read, and its acknowledgements
+	// and disconnect are not seen, until there is room or its heartbeat is
+	// overdue. While the server waits for an acknowledgement of the client only
+	// MaxPendingBytes applies; when it is exceeded the wait ends with
+	// ErrBacklog. Default: 256, and 1 MiB.
 	MaxPendingEvents, MaxPendingBytes int
-	// MaxAnonymousBytes bounds, in bytes, what is kept of a client whom no namespace
-	// has accepted yet, see [Namespace.StartAnonymous]: a message or body with what
-	// has come of a packet that lacks attachments and with the CONNECTs that are not
-	// decided about, and the events that wait for a handler. One that sends a
-	// message beyond it is disconnected, once what it has sent before has been
-	// handled and has not changed it. Default: 0, no such bound.
+	// MaxAnonymousBytes bounds the bytes that the server keeps of a client that
+	// is not connected to any namespace yet, see [Namespace.StartAnonymous]: a
+	// message or body together with incomplete packets and pending CONNECTs,
+	// and separately the events that wait for a handler. A client that sends a
+	// larger message is disconnected if it is still anonymous when everything
+	// before the message has been handled. Default: 0, no limit.
 	MaxAnonymousBytes int
-	// AckTimeout bounds Socket.EmitWithAck if its context has no deadline.
-	// Negative: it does not. Default: 30 s.
+	// AckTimeout is how long Socket.EmitWithAck waits if its context has no
+	// deadline. Negative: no limit. Default: 30 s.
 	AckTimeout time.Duration
-	// KeepEmptyNamespaces keeps namespaces that a pattern made when their last
-	// socket has left. Default: they are removed.
+	// KeepEmptyNamespaces keeps namespaces of a pattern after their last socket
+	// has disconnected. Default: they are removed.
 	KeepEmptyNamespaces bool
-	// Bundle, where not nil, has the files of the browser's client, such as
-	// socket.io.js, which are served beside the endpoint. BundleVersion is
-	// their ETag; without it they have none, and clients fetch them each time.
+	// Bundle, if not nil, has the files of the browser client, such as
+	// socket.io.js, which are served below the endpoint. BundleVersion is their
+	// ETag; without it they have none, and browsers fetch them each time.
 	Bundle        fs.FS
 	BundleVersion string
 	// Hooks observe the server.
 	Hooks Hooks
 }
 
-// Hooks are functions that are called when something happens, by the goroutine
-// that it happens to; they must return soon. Those that are nil are not called.
+// Hooks are functions that observe the server. They are called on the goroutine
+// of the event and must return soon. A nil hook is not called.
 type Hooks struct {
-	// PacketError: a client sent what is not a packet, or one that is out of
-	// place. Its session is closed.
+	// PacketError: a client sent an invalid or unexpected packet. Its session
+	// is closed.
 	PacketError func(s *engineio.Session, err error)
-	// Unhandled: nobody handles an event.
+	// Unhandled: an event has no handler.
 	Unhandled func(s *Socket, event string)
-	// HandlerError: a function of the program returned an error, or panicked: the
-	// error is then an ErrPanic, with the stack. event is the event that was
-	// handled, or "" for the other functions: OnConnect, and panics of OnDisconnect,
-	// OnError, Use, NamespacePattern, and an adapter's Broadcast. s is nil for the
-	// last, for HandleServerSide and for Server.Report. A result that cannot be
-	// encoded is an error of its handler, ErrEncode.
-	// Default: panics, ErrEncode, errors that OnError's default answers as
-	// "internal", and those of HandleServerSide are logged with slog.Default, at
-	// level Error.
+	// HandlerError: a function of the program returned an error or panicked;
+	// the error of a panic wraps ErrPanic and has the stack. event is the name
+	// of the handled event, or "" for errors of OnConnect and panics of
+	// OnDisconnect, OnError, Use, NamespacePattern and an adapter's Broadcast.
+	// s is nil for the last of these, for HandleServerSide and for
+	// Server.Report. A result that cannot be encoded is an error of its
+	// handler, ErrEncode. Default: panics, ErrEncode, errors that OnError's
+	// default answers as "internal", and those of HandleServerSide are logged
+	// with slog.Default, at level Error.
 	HandlerError func(s *Socket, event string, err error)
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)
-	// BroadcastDropped: another server's broadcast was not delivered, since
-	// its clients may not send or would not take it. The error wraps ErrAttachments
-	// or ErrArguments.
+	// BroadcastDropped: another server's broadcast was not delivered, because
+	// it exceeds a limit of this server or of its clients. The error wraps
+	// ErrAttachments or ErrArguments.
 	BroadcastDropped func(ns *Namespace, err error)
 	// SessionClosed: a client's connection has ended.
 	SessionClosed func(s *engineio.Session, reason engineio.Reason, err error)

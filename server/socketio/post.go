@@ -11,11 +11,11 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// maxPosts bounds what waits for the cluster, of one namespace.
+// maxPosts bounds the queue of posts of a namespace.
 const maxPosts = 8192
 
-// posts is what Post has left for the cluster, in order. A goroutine sends it as
-// long as there is something.
+// posts queues the events of Operator.Post for the cluster, in order. A
+// goroutine sends them while there are any.
 type posts struct {
 	mu    sync.Mutex
 	queue []post
@@ -28,7 +28,7 @@ type post struct {
 	flags  adapter.Flags
 }
 
-// Post is [Socket.Emit] for those who must not wait for the client.
+// Post is [Socket.Emit] that does not wait for a slow client.
 func (s *Socket) Post(event string, args ...any) error {
 	fs, err := s.eventFrames(event, args)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Socket) Post(event string, args ...any) error {
 	return s.enqueue(fs)
 }
 
-// Post is Reply for those who must not wait for the client.
+// Post is Reply that does not wait for a slow client.
 func (e *Event) Post(args ...any) error {
 	fs, err := e.replyFrames(args)
 	if err != nil || fs == nil {
@@ -55,11 +55,11 @@ func (s *Socket) enqueue(fs []engineio.Frame) (err error) {
 	return nil
 }
 
-// Post is Emit for those who must not wait. When it returns, the event is queued
-// to the selected sockets of this server; the cluster gets it in the order of the
-// calls, soon. What the cluster does not take is lost, and the adapter counts it.
-// Errors: ErrReserved, those that wrap ErrEncode, and ErrUnavailable if too much
-// waits for the cluster.
+// Post is Emit that does not wait. When it returns, the event is queued to the
+// selected sockets of this server; the cluster gets it soon, in the order of
+// the calls. Events that the cluster does not take are lost and counted by the
+// adapter. Errors: ErrReserved, those that wrap ErrEncode, ErrAttachments or
+// ErrArguments, and ErrUnavailable if too many events wait for the cluster.
 func (o Operator) Post(event string, args ...any) error {
 	p, err := o.packet(event, args)
 	if err != nil {
@@ -98,7 +98,7 @@ func (ns *Namespace) sendPosts() {
 		}
 		for _, p := range queue {
 			err := Guard(func() error { return ns.adapter.Broadcast(context.Background(), p.packet, p.sel, p.flags) })
-			if errors.Is(err, ErrPanic) { // the others the adapter has counted
+			if errors.Is(err, ErrPanic) { // the adapter counts the others
 				ns.server.Report("", err)
 			}
 		}

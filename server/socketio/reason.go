@@ -1,10 +1,10 @@
 package socketio
 
-// Reason tells why a socket disconnected, in the words of Node's server where
-// it has a word for it. Besides these it can be any of package engineio's.
+// Reason says why a socket disconnected, in the words of Node's server if it
+// has any. Besides the constants below it can be any engineio.Reason.
 type Reason string
 
-// The reasons that are not the transport's.
+// Reasons other than the transport's.
 const (
 	ReasonClientDisconnect Reason = "client namespace disconnect" // the client left the namespace
 	ReasonServerDisconnect Reason = "server namespace disconnect" // Socket.Disconnect

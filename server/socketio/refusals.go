@@ -6,16 +6,15 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 )
 
-// Refusals counts what a client was refused within a window of time, which begins
-// with the first refusal. The zero value has counted nothing. It is not safe for
-// concurrent use.
+// Refusals counts refusals within a window of time that starts with the first
+// one. The zero value is ready to use. It is not safe for concurrent use.
 type Refusals struct {
 	ends  int64 // Unix nanoseconds
 	count int
 }
 
-// Exceeds counts one more and reports whether that is the first above the limit;
-// a limit of 0 or less is never exceeded.
+// Exceeds counts one refusal and reports whether it is the first above the
+// limit. A limit of 0 or less is never exceeded.
 func (r *Refusals) Exceeds(limit int, window time.Duration) bool {
 	if limit <= 0 {
 		return false
@@ -27,11 +26,11 @@ func (r *Refusals) Exceeds(limit int, window time.Duration) bool {
 	return r.count == limit+1
 }
 
-// Count is how many refusals were counted in the window of the last one.
+// Count returns the number of refusals in the current window.
 func (r *Refusals) Count() int { return r.count }
 
-// refused counts a CONNECT that was refused, and ends the connection of a client
-// whose CONNECTs are refused again and again, with all sockets that it has.
+// refused counts a refused CONNECT and closes the connection, with all of its
+// sockets, if there were too many.
 func (c *client) refused() {
 	opts := &c.server.opts
 	c.mu.Lock()

@@ -8,8 +8,9 @@ import (
 	"runtime/debug"
 )
 
-// Guard calls f and returns its error, or one that wraps [ErrPanic] and has the
-// stack if f panics: for functions of a program that run on goroutines of others.
+// Guard calls f and returns its error; if f panics, an error that wraps
+// [ErrPanic] and has the stack. It is for functions of the program that run on
+// a goroutine of a package.
 func Guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -19,9 +20,9 @@ func Guard(f func() error) (err error) {
 	return f()
 }
 
-// failed reports an error of the program's to Hooks.HandlerError. Without that
-// hook it logs what nobody else would learn of: panics, replies that cannot be
-// encoded, and errors of events that have no client (s is nil).
+// failed reports an error of the program to Hooks.HandlerError. Without that
+// hook it logs errors that would otherwise be lost: panics, replies that cannot
+// be encoded, and errors of events without a client (s is nil).
 func (srv *Server) failed(s *Socket, event string, err error) {
 	if f := srv.opts.Hooks.HandlerError; f != nil {
 		f(s, event, err)
@@ -32,17 +33,16 @@ func (srv *Server) failed(s *Socket, event string, err error) {
 	}
 }
 
-// Report is for errors, such as those of [Guard], that belong to no client and
-// that nobody else is given: they go to Hooks.HandlerError, without a socket, or to
-// the log.
+// Report passes an error that belongs to no client, such as one of [Guard], to
+// Hooks.HandlerError with a nil socket, or logs it without that hook.
 func (srv *Server) Report(event string, err error) { srv.failed(nil, event, err) }
 
-// failedInternally reports an error that the client reads as an internal one, so
-// that its text is seen by somebody. failed has been called before.
+// failedInternally logs an error that the client gets as "internal", without
+// its text, unless failed, called before, has reported it.
 func (srv *Server) failedInternally(s *Socket, event string, err error) {
 	seen := srv.opts.Hooks.HandlerError != nil || errors.Is(err, ErrPanic) || errors.Is(err, ErrEncode)
 	gone := errors.Is(err, ErrDisconnected) || errors.Is(err, context.Canceled) && !s.Connected()
-	if !seen && !gone { // nobody reads the answer of a client that has gone
+	if !seen && !gone { // after a disconnect there is no client to answer
 		logFailure(s, event, err)
 	}
 }

@@ -176,7 +176,7 @@ func TestInternalErrorsAreLogged(t *testing.T) {
 	gone.Leave()
 	receive(t, left, "the disconnect")
 	if got := log.String(); got != "" {
-		t.Errorf("of a client that has gone: %s", got)
+		t.Errorf("after the client disconnected: %s", got)
 	}
 	c.EmitAck("fail", "the database is away")
 	for _, part := range []string{"level=ERROR", "the database is away", "event=fail", "namespace=/", "socket=" + c.SID} {

@@ -25,12 +25,11 @@ type Server struct {
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
 	patterns   []*Pattern
-	closing    map[string]chan struct{} // namespaces whose adapters are being closed, and the ends of that
-	closed     bool                     // no new goroutines
+	closing    map[string]chan struct{} // by namespace; the channel is closed when the adapter is
+	closed     bool                     // spawn starts no more goroutines
 }
 
-// New returns a server with the root namespace, to which every client may
-// connect.
+// New returns a server with the root namespace, which accepts every client.
 func New(opts Options) *Server {
 	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), closing: make(map[string]chan struct{})}
 	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
@@ -43,8 +42,7 @@ func New(opts Options) *Server {
 	return srv
 }
 
-// ServeHTTP serves the endpoint, and the files of the browser's client below
-// it.
+// ServeHTTP serves the endpoint and, below it, the files of the browser client.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if srv.bundle != nil && srv.bundle.serves(r.URL.Path) {
 		if cors := srv.opts.Engine.CORS; cors != nil && cors.Apply(w, r) {
@@ -56,11 +54,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	srv.engine.ServeHTTP(w, r)
 }
 
-// Engine is the Engine.IO server below.
+// Engine returns the underlying Engine.IO server.
 func (srv *Server) Engine() *engineio.Server { return srv.engine }
 
-// Namespace returns the namespace with the name, which it makes where there is
-// none. Clients may connect to it from then on.
+// Namespace returns the namespace with this name and creates it if necessary.
+// Clients may connect to it from then on. A name without a leading slash gets
+// one.
 func (srv *Server) Namespace(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -70,8 +69,9 @@ func (srv *Server) Namespace(name string) *Namespace {
 	return srv.namespace(name, newHandlers, nil)
 }
 
-// namespace returns the namespace with the name, or a new one. It waits until its
-// predecessor's adapter is closed, and lets go of srv.mu, which is held, meanwhile.
+// namespace returns the namespace with this name, or a new one. If a namespace
+// of this name is being removed, it first waits until its adapter is closed.
+// Called with srv.mu held, which it releases while it waits.
 func (srv *Server) namespace(name string, h func() *Handlers, p *Pattern) *Namespace {
 	for srv.closing[name] != nil {
 		end := srv.closing[name]
@@ -87,7 +87,7 @@ func (srv *Server) namespace(name string, h func() *Handlers, p *Pattern) *Names
 	return ns
 }
 
-// Namespaces returns the namespaces of this moment.
+// Namespaces returns the current namespaces, in no particular order.
 func (srv *Server) Namespaces() []*Namespace {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
@@ -98,21 +98,22 @@ func (srv *Server) Namespaces() []*Namespace {
 	return list
 }
 
-// Pattern stands for all namespaces whose names match. They are made when a
-// client connects to one, share the pattern's handlers, and are removed when
-// their last socket has left.
+// Pattern stands for all namespaces whose names match. Such a namespace is
+// created when a client connects to it, shares the pattern's handlers, and is
+// removed when its last socket has disconnected, see
+// Options.KeepEmptyNamespaces.
 type Pattern struct {
 	*Handlers
 	server *Server
 	match  MatchFunc
 }
 
-// MatchFunc decides whether there is a namespace with the name, for a client
-// that connects to it with auth. It may block until ctx ends with the client's
-// session.
+// MatchFunc reports whether a client may connect to the namespace with this
+// name; auth is what the client sent with CONNECT. It may block; ctx ends with
+// the client's session.
 type MatchFunc func(ctx context.Context, name string, auth Value) bool
 
-// NamespacePattern adds a pattern. Those that were added first are asked first.
+// NamespacePattern adds a pattern. Patterns are tried in the order of the calls.
 // For a regular expression:
 //
 //	io.NamespacePattern(func(_ context.Context, name string, _ socketio.Value) bool {
@@ -126,7 +127,7 @@ func (srv *Server) NamespacePattern(match MatchFunc) *Pattern {
 	return p
 }
 
-// Namespaces returns the pattern's namespaces of this moment.
+// Namespaces returns the pattern's current namespaces.
 func (p *Pattern) Namespaces() []*Namespace {
 	return slices.DeleteFunc(p.server.Namespaces(), func(ns *Namespace) bool { return ns.pattern != p })
 }
@@ -137,13 +138,13 @@ func (srv *Server) hasPatterns() bool {
 	return len(srv.patterns) > 0
 }
 
-// known returns the namespace that a socket connects to and counts the socket;
-// nil where there is none yet.
-func (srv *Server) known(s *Socket) *Namespace { return srv.acquire(s, nil) }
+// lookup returns the namespace that s connects to and counts s in it, or nil if
+// the namespace does not exist.
+func (srv *Server) lookup(s *Socket) *Namespace { return srv.acquire(s, nil) }
 
-// matching is known that asks the patterns, which may block, and makes the
-// namespace where one matches.
-func (srv *Server) matching(s *Socket) *Namespace {
+// lookupOrCreate is lookup that also tries the patterns, which may block, and
+// creates the namespace if one matches.
+func (srv *Server) lookupOrCreate(s *Socket) *Namespace {
 	srv.mu.RLock()
 	patterns := srv.patterns
 	srv.mu.RUnlock()
@@ -172,7 +173,8 @@ func (srv *Server) acquire(s *Socket, p *Pattern) *Namespace {
 	return ns
 }
 
-// release counts a socket out, and removes a pattern's namespace with its last.
+// release uncounts a socket and removes a pattern's namespace after its last
+// one.
 func (srv *Server) release(ns *Namespace) {
 	srv.mu.Lock()
 	ns.refs--
@@ -193,7 +195,7 @@ func (srv *Server) release(ns *Namespace) {
 }
 
 // spawn runs f on a goroutine that Close waits for. On a closed server it does
-// not.
+// nothing.
 func (srv *Server) spawn(f func()) {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
@@ -202,13 +204,14 @@ func (srv *Server) spawn(f func()) {
 	}
 }
 
-// Drain refuses new clients and closes the connections of the others, spread
-// evenly over the given time. The clients come back by themselves, to another
-// server. It returns when all are closed or ctx ends.
+// Drain refuses new clients and closes the existing connections, spread evenly
+// over the given time; the clients reconnect to another server. It returns when
+// all are closed or ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.Drain(ctx, over) }
 
-// Close closes all connections and leaves the cluster. It waits for the
-// handlers that are under way, or until ctx ends.
+// Close closes all connections, waits until running handlers have returned or
+// ctx ends, and leaves the cluster. It returns the error of ctx if handlers
+// were still running.
 func (srv *Server) Close(ctx context.Context) error {
 	err := srv.engine.Close(ctx)
 	srv.mu.Lock()

@@ -23,41 +23,41 @@ const (
 // concurrent use.
 type Socket struct {
 	client *client
-	ns     *Namespace // nil until it is known that there is one
+	ns     *Namespace // nil until it is found or created
 	nsName string
 	id     string
 	since  time.Time
 
 	// Guarded by client.mu.
-	joined bool // counts as connected
-	known  bool // is not anonymous
-	held   int  // bytes of CONNECT, until it is decided about
+	joined bool // counted in client.joined
+	known  bool // not anonymous
+	held   int  // bytes of CONNECT, until it is accepted or refused
 
-	membership adapter.Membership[*Socket] // the room table's
+	membership adapter.Membership[*Socket] // owned by the room table
 	ctx        socketContext
 
 	mu       sync.Mutex // guards all below
 	state    socketState
-	working  bool // a goroutine runs handlers
-	told     bool // the disconnect handlers have been called
-	greeted  bool // the functions of OnConnect have returned
-	forget   bool // auth is not to be kept longer than that
+	working  bool // a goroutine is running handlers
+	ended    bool // the disconnect handlers have been called, or need not be
+	greeted  bool // the OnConnect functions have returned
+	forget   bool // drop auth once greeted
 	auth     Value
 	reason   Reason
 	inbox    inbox
 	acks     map[uint64]ackFunc
-	handlers map[string]Handler // the socket's own
+	handlers map[string]Handler // override the namespace's
 	rooms    []string           // at the time of the disconnect
 	data     any
 	dataJSON []byte
 	stored   *stored
 }
 
-// noAuth is what a client sent that sent nothing with CONNECT.
+// noAuth is the auth of a client that sent none with CONNECT.
 var noAuth = Value{JSON: []byte("{}")}
 
 func newSocket(c *client, p packet.Packet) *Socket {
-	// 20 characters are how other servers' adapters tell sockets' own rooms.
+	// Other servers' adapters recognize sockets' own rooms by their 20 characters.
 	s := &Socket{client: c, nsName: p.Namespace, id: engineio.NewID(), since: time.Now(), working: true}
 	s.ctx.socket = s
 	s.auth.JSON = p.Data
@@ -68,17 +68,18 @@ func newSocket(c *client, p packet.Packet) *Socket {
 	return s
 }
 
-// ID is the socket's id, 20 characters. Unlike the session's it is no secret.
+// ID returns the socket's id, 20 characters. Unlike the session id it is not
+// secret.
 func (s *Socket) ID() string { return s.id }
 
-// Namespace is the namespace that the socket is connected to; nil while a
-// pattern decides whether there is one.
+// Namespace returns the namespace that the socket is connected to, or nil while
+// a pattern decides whether it exists.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
-// Session is the connection that carries the socket.
+// Session returns the connection that carries the socket.
 func (s *Socket) Session() *engineio.Session { return s.client.session }
 
-// Membership is for the room table.
+// Membership is used by the room table.
 func (s *Socket) Membership() *adapter.Membership[*Socket] { return &s.membership }
 
 // Connected reports whether the socket is connected.
@@ -88,22 +89,22 @@ func (s *Socket) Connected() bool {
 	return s.state == connected
 }
 
-// Context ends when the socket disconnects.
+// Context returns a context that ends when the socket disconnects.
 func (s *Socket) Context() context.Context { return &s.ctx }
 
-// Data returns what SetData was given last.
+// Data returns the last value of SetData, or nil.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
 }
 
-// SetData gives the socket a value of the program's own, which Data returns here
-// and FetchSockets, as JSON, on every server. It is encoded by this call, as an
-// argument of Emit is: what the program changes in v afterwards reaches other
-// servers by the next SetData, and is nobody's race. The error wraps ErrEncode,
-// and leaves the data that there was, if v cannot be encoded, or not without
-// attachments (a []byte, a Value with binary parts).
+// SetData stores a value of the program with the socket. Data returns it on
+// this server, FetchSockets its JSON on every server. v is encoded during the
+// call, as an argument of Emit is; later changes in v reach other servers with
+// the next SetData and do not race with anything. If v cannot be encoded, or
+// only with attachments (a []byte, a Value with binary parts), SetData returns
+// an error that wraps ErrEncode and keeps the previous data.
 func (s *Socket) SetData(v any) error {
 	text, attachments, err := AppendArg(nil, nil, v)
 	if err != nil {
@@ -118,9 +119,9 @@ func (s *Socket) SetData(v any) error {
 	return nil
 }
 
-// Handle sets the socket's own handler of an event, which goes before that of
-// the namespace; nil removes it. It panics for the events for which
-// [Handlers.Handle] does.
+// Handle sets this socket's handler of an event, which replaces the
+// namespace's; nil removes it. It panics for the same events as
+// [Handlers.Handle].
 func (s *Socket) Handle(event string, h Handler) {
 	mustHandle(event)
 	s.mu.Lock()
@@ -132,7 +133,7 @@ func (s *Socket) Handle(event string, h Handler) {
 }
 
 // Rooms returns the names of the socket's rooms, its own first. In a disconnect
-// handler they are the rooms that it was in.
+// handler it returns the rooms that the socket was in.
 func (s *Socket) Rooms() []string {
 	if rooms := s.ns.sockets.RoomsOf(s); rooms != nil {
 		return rooms
@@ -145,9 +146,9 @@ func (s *Socket) Rooms() []string {
 // In reports whether the socket is in a room.
 func (s *Socket) In(room string) bool { return s.ns.sockets.In(s, room) }
 
-// Join adds the socket to rooms. It returns ErrDisconnected on a socket that is
-// not connected. Where the adapter says so it then waits, within bounds or until
-// ctx ends, for the cluster to know.
+// Join adds the socket to rooms. It returns ErrDisconnected if the socket is
+// not connected. With an adapter that requires it, Join then waits until the
+// cluster delivers to the rooms, for a bounded time or until ctx ends.
 func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 	if !s.ns.sockets.Join(s, rooms...) {
 		return ErrDisconnected
@@ -158,18 +159,19 @@ func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 	return nil
 }
 
-// Leave takes the socket out of rooms. No broadcast to them that starts after
-// it has returned reaches the socket.
+// Leave removes the socket from rooms. A broadcast to them that starts after
+// Leave has returned does not reach the socket.
 func (s *Socket) Leave(_ context.Context, rooms ...string) error {
 	s.ns.sockets.Leave(s, rooms...)
 	return nil
 }
 
 // Disconnect disconnects the socket from its namespace; the client does not
-// come back by itself. With closeConn the client's other sockets are
-// disconnected too, and its session is closed, as it is without closeConn in a
-// namespace with [Namespace.CloseUnused] if the client uses no other. To have the
-// client come back, close the connection alone: s.Session().Close().
+// reconnect by itself. With closeConn it disconnects the client's other sockets
+// too and closes the session. Without closeConn the session is closed only if
+// the namespace has [Namespace.CloseUnused] and the client uses no other
+// namespace. To make the client reconnect, close only the connection:
+// s.Session().Close().
 func (s *Socket) Disconnect(closeConn bool) {
 	if closeConn {
 		s.client.disconnect()
@@ -191,13 +193,13 @@ func (s *Socket) disconnect() {
 	}
 }
 
-// post queues frames and has them written, without waiting for a client that is
-// behind: many may be disconnected one after the other.
+// post queues frames and starts writing them. It does not wait for a slow
+// client, because many sockets may be disconnected in a row.
 func (s *Socket) post(fs []engineio.Frame) {
 	s.client.server.engine.Batch(func(b *engineio.Batch) { b.Add(s.client.session, fs...) }).Settle()
 }
 
-// send queues frames and has them written. It waits while the client is behind.
+// send queues frames and writes them. It waits while the client is behind.
 func (s *Socket) send(fs []engineio.Frame) error {
 	if err := s.client.session.Send(fs...); err != nil {
 		return fmt.Errorf("%w: %w", ErrDisconnected, err)
@@ -205,10 +207,10 @@ func (s *Socket) send(fs []engineio.Frame) error {
 	return nil
 }
 
-// close ends the socket, and reports false where that has happened already. The
-// disconnect handlers follow when those of events have returned: of events that
-// the client sent before it went, but not of any that waited when the server
-// disconnected it.
+// close ends the socket; it reports false if it had ended before. The
+// disconnect handlers run after the event handlers: events that the client sent
+// before it disconnected are still handled, but if the server disconnected it,
+// waiting events are dropped.
 func (s *Socket) close(reason Reason) bool {
 	s.mu.Lock()
 	was := s.state
@@ -221,7 +223,7 @@ func (s *Socket) close(reason Reason) bool {
 	if reason == ReasonServerDisconnect {
 		s.inbox.events = nil
 	}
-	acks := s.unanswered()
+	acks := s.takeAcks()
 	s.inbox.release()
 	s.ctx.cancel()
 	s.mu.Unlock()
@@ -235,14 +237,15 @@ func (s *Socket) close(reason Reason) bool {
 	return true
 }
 
-// dismissed reports whether the server has disconnected the socket.
+// dismissed reports whether the server disconnected the socket.
 func (s *Socket) dismissed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == disconnected && s.reason == ReasonServerDisconnect
 }
 
-// unlist takes the socket out of the room table and notes where it was.
+// unlist removes the socket from the room table and keeps the names of its
+// rooms.
 func (s *Socket) unlist() {
 	rooms := s.ns.sockets.Remove(s)
 	if rooms == nil {

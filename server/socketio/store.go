@@ -1,15 +1,14 @@
 package socketio
 
-// stored is one of the values that packages keep with a socket: there are few,
-// so a list does.
+// stored is a list of the values that packages keep with a socket; there are
+// few.
 type stored struct {
 	key, value any
 	next       *stored
 }
 
-// Store keeps a value with the socket under a key, which like a context's
-// should be of a type of the caller's own: so packages that work with the same
-// sockets keep out of each other's way.
+// Store keeps a value with the socket under a key. Like a context key it should
+// have a type of the calling package, so that packages do not collide.
 func (s *Socket) Store(key, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,7 +21,7 @@ func (s *Socket) Store(key, value any) {
 	s.stored = &stored{key, value, s.stored}
 }
 
-// Load returns what was stored under the key, or nil.
+// Load returns the value stored under the key, or nil.
 func (s *Socket) Load(key any) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

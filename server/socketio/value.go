@@ -6,19 +6,19 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Value is one argument as it came or will go: its JSON, and the attachments
-// that placeholders in the JSON name by number. It is immutable, and may be
-// emitted again, to anyone, as it is: byte for byte as an argument or by an
-// [ArgAppender], without its white space as a part of other Go values. The zero
-// Value is emitted as null.
+// Value is one argument, received or to be sent: its JSON, and the attachments
+// that placeholders in the JSON refer to by number. It is immutable and may be
+// emitted again. As an argument or through an [ArgAppender] its JSON is sent
+// byte for byte, inside of other Go values without white space. The zero Value
+// is sent as null.
 type Value struct {
 	JSON        []byte
 	Attachments [][]byte
 }
 
-// Decode decodes the value into what v points to. Binary attachments decode
-// into []byte, also inside an any; what decodes into a Value shares v's memory.
-// It returns an error that wraps [ErrDecode].
+// Decode decodes the value into what into points to. Attachments decode into
+// []byte, also within an any. A Value in the result shares v's memory. Errors
+// wrap [ErrDecode].
 func (v Value) Decode(into any) error {
 	text := v.JSON
 	if len(text) == 0 {
@@ -32,18 +32,18 @@ func (v Value) Decode(into any) error {
 	return nil
 }
 
-// Members calls yield for each member of an object, in order and whatever is in
-// it, which costs less than to decode it where a part is passed on as it came.
-// It reports false, perhaps after some calls, where v is no object.
+// Members calls yield for each member of an object, in order. It is cheaper
+// than Decode if the members are passed on unchanged. It reports false, perhaps
+// after some calls, if v is not an object.
 func (v Value) Members(yield func(name string, member Value)) bool {
 	return packet.Members(v.JSON, func(name string, text []byte) {
 		yield(name, Value{JSON: text, Attachments: v.Attachments})
 	})
 }
 
-// Pick is Members of those members alone whose name is one of some names, of which
-// yield gets the index, and which costs little for others, however many there are.
-// An empty name is none, and names must not have characters that JSON must escape.
+// Pick is Members for only the members with one of the names; yield gets the
+// index of the name. Other members cost little, however many there are. Empty
+// names match nothing, and names must not contain characters that JSON escapes.
 func (v Value) Pick(names []string, yield func(i int, member Value)) bool {
 	return packet.Pick(v.JSON, names, func(i int, text []byte) {
 		yield(i, Value{JSON: text, Attachments: v.Attachments})
@@ -53,7 +53,7 @@ func (v Value) Pick(names []string, yield func(i int, member Value)) bool {
 // IsNull reports whether the value is null or missing.
 func (v Value) IsNull() bool { return len(v.JSON) == 0 || string(v.JSON) == "null" }
 
-// AppendArg appends the value's JSON.
+// AppendArg implements [ArgAppender].
 func (v Value) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	if len(v.JSON) == 0 {
 		return append(dst, "null"...), attachments, nil
@@ -62,10 +62,9 @@ func (v Value) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, er
 	return dst, attachments, nil
 }
 
-// ArgAppender is implemented by arguments that encode themselves: AppendArg
-// appends one JSON value to dst and the attachments that the value's
-// placeholders name to attachments, and returns both. It may be called more
-// than once.
+// ArgAppender is an argument that encodes itself. AppendArg appends one JSON
+// value to dst, and to attachments those that the value's placeholders name,
+// and returns both. It may be called more than once.
 type ArgAppender interface {
 	AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error)
 }
