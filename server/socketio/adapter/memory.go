@@ -8,10 +8,10 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Memory connects the namespaces of several servers in one process: the twin
-// of the Redis adapters for tests and for programs that run more than one
-// server. With one server it is an adapter that has nobody to talk to, which
-// is what a server uses by default. It is safe for concurrent use.
+// Memory connects the namespaces of several servers in one process, for tests
+// and for programs that run more than one server. It behaves like the Redis
+// adapters. With a single server, the default, it does nothing. It is safe for
+// concurrent use.
 type Memory struct {
 	mu    sync.RWMutex
 	nodes map[string][]*memoryNode // by namespace
@@ -32,8 +32,8 @@ func (c *Memory) Factory() Factory {
 	}
 }
 
-// memoryNode is one server's adapter. Calls go straight to the other nodes'
-// namespaces, on the caller's goroutine.
+// memoryNode is one server's adapter. It calls the other nodes' namespaces
+// directly, on the caller's goroutine.
 type memoryNode struct {
 	cluster *Memory
 	local   Local
@@ -193,7 +193,7 @@ func (n *memoryNode) AllRooms(context.Context) ([]string, error) {
 	return slices.Compact(all), err
 }
 
-// The other nodes are asked each time, so there is nothing to note.
+// Nothing to do: each broadcast asks the other nodes.
 func (n *memoryNode) RoomCreated(string)                {}
 func (n *memoryNode) RoomDeleted(string)                {}
 func (n *memoryNode) AwaitRoom(context.Context, string) {}

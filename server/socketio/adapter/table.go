@@ -5,30 +5,31 @@ import (
 	"sync"
 )
 
-// Member is what a [Table] holds.
+// Member is an element of a [Table].
 type Member[M comparable] interface {
 	comparable
-	// ID is the name of the room that the member alone is always in.
+	// ID returns the name of the room that only this member is in, always.
 	ID() string
-	// Membership returns the same value each time, the table's own.
+	// Membership returns the same pointer each time. Only the table uses it.
 	Membership() *Membership[M]
 }
 
-// Membership is a member's place in a table. Its zero value is in none.
+// Membership is a member's position in a table. The zero value is in no table.
 type Membership[M comparable] struct {
 	in    bool
 	index int // in Table.all
 	rooms []*room[M]
 }
 
-// Table knows which members are in which rooms. It is safe for concurrent use.
+// Table holds members and the rooms that they are in. It is safe for concurrent
+// use.
 //
-// A member's own room is not stored: it follows from the member's id. Lists are
-// plain slices, since what the table is for is walking through them.
+// A member's own room is not stored: it follows from the member's id. Members
+// are in plain slices, because a table is mostly iterated.
 type Table[M Member[M]] struct {
-	// Created and Deleted are called, if not nil, when a room gets its first
-	// member or Hold, and when it has neither any more, under the lock: they must
-	// not block or call the table.
+	// Created and Deleted, if not nil, are called when a room gets its first
+	// member or Hold, and when it has lost its last one. They are called under
+	// the lock and must not block or call the table.
 	Created, Deleted func(room string)
 
 	mu    sync.RWMutex
@@ -37,15 +38,15 @@ type Table[M Member[M]] struct {
 	rooms map[string]*room[M]
 }
 
-// room is a room's members. Those of a large room are also found by map.
+// room is a room and its members. A large room also has an index.
 type room[M comparable] struct {
 	name    string
-	held    int // by callers of Hold
+	held    int // number of Holds
 	members []M
 	index   map[M]int
 }
 
-// smallRoom is up to how many members a search is faster than a map is.
+// smallRoom is the size up to which a linear search is faster than a map.
 const smallRoom = 8
 
 // NewTable returns an empty table.
@@ -53,8 +54,8 @@ func NewTable[M Member[M]]() *Table[M] {
 	return &Table[M]{byID: make(map[string]M), rooms: make(map[string]*room[M])}
 }
 
-// Add adds a member that is in no table. then, where not nil, is called under
-// the lock: what it does comes before all that selections do with the member.
+// Add adds a member that is not in any table. then, if not nil, is called under
+// the lock: no selection sees the member before then has returned.
 func (t *Table[M]) Add(m M, then func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,8 +71,8 @@ func (t *Table[M]) Add(m M, then func()) {
 	}
 }
 
-// Remove takes a member out of all rooms and of the table, and returns the
-// names of the rooms that it was in, without its own.
+// Remove removes a member from all rooms and from the table. It returns the
+// names of its rooms, without its own; nil if it was not in the table.
 func (t *Table[M]) Remove(m M) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,8 +99,8 @@ func (t *Table[M]) Remove(m M) []string {
 	return names
 }
 
-// Join adds a member to rooms. It reports false, and does nothing, where the
-// member is not in the table.
+// Join adds a member to rooms. If the member is not in the table it does
+// nothing and reports false.
 func (t *Table[M]) Join(m M, rooms ...string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,8 +122,8 @@ func (t *Table[M]) Join(m M, rooms ...string) bool {
 	return true
 }
 
-// Leave takes a member out of rooms. No broadcast that starts after it has
-// returned reaches the member through them.
+// Leave removes a member from rooms. A broadcast to them that starts after
+// Leave has returned does not reach the member.
 func (t *Table[M]) Leave(m M, rooms ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,7 +144,7 @@ func (t *Table[M]) drop(r *room[M], m M) {
 	t.prune(r)
 }
 
-// prune forgets a room that is of no use any more.
+// prune deletes a room that has no members and no Holds.
 func (t *Table[M]) prune(r *room[M]) {
 	if len(r.members) > 0 || r.held > 0 {
 		return
@@ -154,7 +155,7 @@ func (t *Table[M]) prune(r *room[M]) {
 	}
 }
 
-// room returns the room, and makes it if there is none.
+// room returns the room and creates it if necessary.
 func (t *Table[M]) room(name string) *room[M] {
 	r := t.rooms[name]
 	if r == nil {
@@ -167,8 +168,8 @@ func (t *Table[M]) room(name string) *room[M] {
 	return r
 }
 
-// Hold makes the table call Created for a room as if it had a member, until as
-// many calls of Unhold.
+// Hold keeps a room as if it had a member, and calls Created if it is new,
+// until Unhold is called as many times.
 func (t *Table[M]) Hold(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -222,8 +223,8 @@ func (r *room[M]) remove(m M) {
 	r.members = r.members[:last]
 }
 
-// Each calls f for each selected member, once, and holds up all changes of the
-// table meanwhile: f must not block or call the table.
+// Each calls f once for each selected member. The table cannot change
+// meanwhile: f must not block or call the table.
 func (t *Table[M]) Each(sel Selection, f func(M)) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -256,8 +257,8 @@ func (t *Table[M]) Each(sel Selection, f func(M)) {
 	}
 }
 
-// target is what a room's name means: the members of the room, and the member
-// whose id it is.
+// target is what a room name selects: the members of the room, and the member
+// with that id.
 type target[M comparable] struct {
 	room  *room[M]
 	self  M
@@ -285,7 +286,7 @@ func anyHas[M comparable](targets []target[M], m M) bool {
 	return false
 }
 
-// Get returns the member with the id.
+// Get returns the member with the id, and false if there is none.
 func (t *Table[M]) Get(id string) (m M, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -293,7 +294,7 @@ func (t *Table[M]) Get(id string) (m M, ok bool) {
 	return m, ok
 }
 
-// Len is the number of members.
+// Len returns the number of members.
 func (t *Table[M]) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -320,7 +321,7 @@ func (t *Table[M]) In(m M, name string) bool {
 	return name == m.ID() || r != nil && r.has(m)
 }
 
-// Rooms returns the names of all rooms, without members' own.
+// Rooms returns the names of all rooms with members, without the members' own.
 func (t *Table[M]) Rooms() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -333,8 +334,8 @@ func (t *Table[M]) Rooms() []string {
 	return names
 }
 
-// RoomsOf returns the names of the rooms that the member is in, its own first;
-// nil where it is not in the table.
+// RoomsOf returns the names of the member's rooms, its own first; nil if it is
+// not in the table.
 func (t *Table[M]) RoomsOf(m M) []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -1,4 +1,4 @@
-// Package adaptertest is the contract of [adapter.Adapter] as tests: one suite
+// Package adaptertest tests the contract of [adapter.Adapter]: one suite of tests
 // that every adapter must pass.
 //
 //	func TestContract(t *testing.T) {
@@ -7,8 +7,8 @@
 //		})
 //	}
 //
-// The nodes are [Node]s, which stand for namespaces without clients: what the
-// suite finds out is about the adapter alone.
+// Its nodes are [Node]s, namespaces without clients, so that the suite tests the
+// adapter alone.
 package adaptertest
 
 import (
@@ -23,13 +23,14 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// patience is how long the suite waits for what must happen. It says nothing of
-// how long it should take.
+// patience is how long the suite waits for a condition. It is no measure of how
+// long that should take.
 const patience = 20 * time.Second
 
-// Run tests the adapters of a cluster. newCluster makes a cluster without nodes
-// and returns what makes the factory of each node; both end with the test. The
-// tests run in parallel, each with a cluster of its own.
+// Run tests the adapters of a cluster. newCluster creates a cluster without
+// nodes and returns a function that returns the factory of each node; the
+// cluster must end with the test. The tests run in parallel, each with its own
+// cluster.
 func Run(t *testing.T, newCluster func(t *testing.T) func() adapter.Factory) {
 	for _, tc := range []struct {
 		name string
@@ -59,7 +60,7 @@ func Run(t *testing.T, newCluster func(t *testing.T) func() adapter.Factory) {
 		{"Concurrency", concurrency},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel() // most of them wait
+			t.Parallel() // most of the tests wait
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			tc.test(t, &cluster{t: t, ctx: ctx, node: newCluster(t)})
@@ -75,7 +76,7 @@ type cluster struct {
 	nodes []*Node
 }
 
-// start adds nodes and waits until they know of each other.
+// start adds nodes and waits until they know each other.
 func (c *cluster) start(n int) []*Node {
 	c.t.Helper()
 	for range n {
@@ -90,8 +91,8 @@ func (c *cluster) start(n int) []*Node {
 	return c.nodes
 }
 
-// settle waits until each node reaches the sockets of the others in all their
-// rooms, their own included: a join does not wait for the cluster.
+// settle waits until each node reaches the other nodes' sockets through each of
+// their rooms, because a join does not wait for the cluster.
 func (c *cluster) settle() {
 	c.t.Helper()
 	for from, a := range c.nodes {
@@ -125,19 +126,19 @@ func (c *cluster) eventually(what string, cond func() bool) {
 	Eventually(c.t, what, cond)
 }
 
-// Eventually waits until cond holds, and fails the test where it does not
-// within a time that no healthy machine takes.
+// Eventually waits until cond returns true. It fails the test after a time that
+// is long enough for any healthy machine.
 func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !cond(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not: %s", what)
+			t.Fatalf("timeout: waiting until %s", what)
 		}
-		time.Sleep(2 * time.Millisecond) // between questions, not for an answer
+		time.Sleep(2 * time.Millisecond) // polling interval
 	}
 }
 
-// broadcast broadcasts an event, whose data is a JSON array.
+// broadcast broadcasts an event; data is its JSON array.
 func (c *cluster) broadcast(n *Node, data string, sel adapter.Selection, attachments ...string) {
 	c.t.Helper()
 	if err := n.Adapter.Broadcast(c.ctx, event(data, attachments...), sel, adapter.Flags{}); err != nil {
@@ -162,7 +163,7 @@ func event(data string, attachments ...string) *packet.Packet {
 
 func rooms(names ...string) adapter.Selection { return adapter.Selection{Rooms: names} }
 
-// sameJSON reports whether two texts have the same value, numbers included.
+// sameJSON reports whether two JSON texts have the same value.
 func sameJSON(a, b string) bool {
 	var va, vb any
 	return decode(a, &va) == nil && decode(b, &vb) == nil && fmt.Sprintf("%#v", va) == fmt.Sprintf("%#v", vb)

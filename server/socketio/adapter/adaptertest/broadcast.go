@@ -21,7 +21,7 @@ func broadcastReachesOthers(t *testing.T, c *cluster) {
 			t.Errorf("%s got %v", s.id, got)
 		}
 	}
-	// The answer takes the same way back, after all that came to the own node.
+	// The answer takes the same way back, after anything the node sent to itself.
 	c.broadcast(nodes[1], `["back"]`, adapter.Selection{})
 	if got := c.got(own, 1); len(got) != 1 || !sameJSON(got[0].Data, `["back"]`) {
 		t.Errorf("the node that broadcast got %v", got)
@@ -73,8 +73,8 @@ func broadcastSelects(t *testing.T, c *cluster) {
 	}
 }
 
-// gotAfter waits until the socket has n times the end, and returns what else it
-// got since the first events.
+// gotAfter waits until the socket has received end n times, and returns the
+// other events since the first ones.
 func (c *cluster) gotAfter(s *Socket, first int, end string, n int) (other []Received) {
 	c.t.Helper()
 	c.eventually(s.id+" has the end", func() bool {
@@ -96,7 +96,7 @@ func broadcastFlags(t *testing.T, c *cluster) {
 	nodes := c.start(2)
 	s := nodes[1].Connect("s", "r")
 	c.settle()
-	// What is for servers of another kind alone comes to nobody here.
+	// An event for other kinds of servers must reach none of these nodes.
 	if err := nodes[0].Adapter.Broadcast(c.ctx, event(`["foreign"]`), rooms("r"), adapter.Flags{Foreign: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func broadcastOrder(t *testing.T, c *cluster) {
 				t.Fatal(err)
 			}
 			if i != next[p] {
-				t.Fatalf("%s got number %d of publisher %d where %d was due", s.id, i, p, next[p])
+				t.Fatalf("%s got number %d of publisher %d, want %d", s.id, i, p, next[p])
 			}
 			next[p]++
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// A node that is alone gets empty answers, and no errors.
+// A single node gets empty answers and no errors.
 func alone(t *testing.T, c *cluster) {
 	n := c.start(1)[0]
 	n.Connect("own", "r").Answer = answer(`1`)
@@ -76,7 +76,7 @@ func countAndClose(t *testing.T, c *cluster) {
 	}
 }
 
-// Everything at once, for the race detector, and while a node leaves.
+// Everything at once, for the race detector, while a node leaves.
 func concurrency(t *testing.T, c *cluster) {
 	nodes := c.start(3)
 	for i, n := range nodes {

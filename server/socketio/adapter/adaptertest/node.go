@@ -12,23 +12,23 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// settleEvent is the event with which a cluster finds out that it is complete.
-// Sockets count it apart from what they receive.
+// settleEvent is the event that cluster.settle broadcasts. Sockets count it
+// apart from other events.
 const settleEvent = "adaptertest-settle"
 
-// Node is a namespace of one node as adapters see it: sockets that note what
+// Node is a namespace of one node as adapters see it. Its sockets record what
 // they receive. It implements [adapter.Local] and is safe for concurrent use.
 type Node struct {
 	Adapter adapter.Adapter
-	// ServerSide, where not nil, is the program that takes events from other
-	// nodes. It is set before the first comes.
+	// ServerSide, if not nil, handles events of other nodes. It must be set
+	// before the first one arrives.
 	ServerSide func(event string, args adapter.Args, reply func(adapter.Args))
 
 	name  string
 	table *adapter.Table[*Socket]
 }
 
-// Start makes a node, and closes its adapter with the test.
+// Start creates a node and closes its adapter at the end of the test.
 func Start(t testing.TB, factory adapter.Factory, namespace string) *Node {
 	n := &Node{name: namespace, table: adapter.NewTable[*Socket]()}
 	n.Adapter = factory(n)
@@ -116,7 +116,7 @@ func (n *Node) DeliverServerSide(event string, args adapter.Args, reply func(ada
 	}
 }
 
-// Received is an event as a socket got it.
+// Received is an event that a socket received.
 type Received struct {
 	// Data is the JSON array of the event's name and arguments.
 	Data        string
@@ -126,7 +126,7 @@ type Received struct {
 
 // Socket is a socket of a [Node]. Its methods are safe for concurrent use.
 type Socket struct {
-	// Answer is what it acknowledges events with; nil: nothing, ever.
+	// Answer is sent as the acknowledgement of events; nil: none is sent.
 	Answer *adapter.Args
 
 	node *Node
@@ -139,20 +139,20 @@ type Socket struct {
 	disconnected string          // "", "socket" or "connection"
 }
 
-// ID is for the room table.
+// ID is used by the room table.
 func (s *Socket) ID() string { return s.id }
 
-// Membership is for the room table.
+// Membership is used by the room table.
 func (s *Socket) Membership() *adapter.Membership[*Socket] { return &s.ms }
 
-// Rooms returns the socket's rooms in order, its own included.
+// Rooms returns the socket's rooms in order, including its own.
 func (s *Socket) Rooms() []string {
 	rooms := s.node.table.RoomsOf(s)
 	slices.Sort(rooms)
 	return rooms
 }
 
-// Join and Leave are what the program of the node does.
+// Join and Leave change the socket's rooms as a program on its node does.
 func (s *Socket) Join(rooms ...string)  { s.node.table.Join(s, rooms...) }
 func (s *Socket) Leave(rooms ...string) { s.node.table.Leave(s, rooms...) }
 
@@ -191,22 +191,22 @@ func (s *Socket) disconnect(closeConn bool) {
 	}
 }
 
-// Disconnected says whether the socket has been disconnected, "socket", with
-// its connection, "connection", or not, "".
+// Disconnected returns "socket" if the socket has been disconnected,
+// "connection" if its connection was closed too, and "" otherwise.
 func (s *Socket) Disconnected() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.disconnected
 }
 
-// Received returns what the socket has got.
+// Received returns the events that the socket has received.
 func (s *Socket) Received() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.got)
 }
 
-// Len is how many events the socket has got.
+// Len returns the number of events that the socket has received.
 func (s *Socket) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

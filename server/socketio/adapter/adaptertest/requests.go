@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// soon is a deadline for what cannot complete: long enough for all answers that
-// do come.
+// soon is the deadline of a request that cannot complete: long enough for the
+// answers that do come.
 const soon = 2 * time.Second
 
 func answer(list string, attachments ...string) *adapter.Args {
@@ -24,7 +24,7 @@ func answer(list string, attachments ...string) *adapter.Args {
 	return a
 }
 
-// texts returns the answers in order of their text.
+// texts returns the answers, sorted by their text.
 func texts(answers []adapter.Args) []string {
 	var list []string
 	for _, a := range answers {
@@ -171,7 +171,7 @@ func disconnect(t *testing.T, c *cluster) {
 	}
 	c.eventually("a and b are disconnected", func() bool { return a.Disconnected() == "socket" && b.Disconnected() == "connection" })
 	if own.Disconnected() != "" || d.Disconnected() != "" {
-		t.Error("sockets were disconnected that were not selected")
+		t.Error("sockets that were not selected were disconnected")
 	}
 }
 
@@ -181,7 +181,7 @@ func serverSideEmit(t *testing.T, c *cluster) {
 	for i, n := range nodes {
 		n.ServerSide = func(event string, args adapter.Args, reply func(adapter.Args)) {
 			if reply != nil {
-				t.Error("an answer is wanted where none was asked for")
+				t.Error("reply is not nil, but no answer was requested")
 			}
 			got <- string(rune('0'+i)) + " " + event + " " + string(args.List) + " " + string(slices.Concat(args.Attachments...))
 		}
@@ -214,7 +214,7 @@ func serverSideEmit(t *testing.T, c *cluster) {
 
 func serverSideEmitWithAck(t *testing.T, c *cluster) {
 	nodes := c.start(3)
-	nodes[0].ServerSide = func(string, adapter.Args, func(adapter.Args)) { t.Error("the node that asked was asked") }
+	nodes[0].ServerSide = func(string, adapter.Args, func(adapter.Args)) { t.Error("the node that asked got its own request") }
 	nodes[1].ServerSide = func(_ string, args adapter.Args, reply func(adapter.Args)) {
 		reply(args)
 		reply(*answer(`"twice"`))
