@@ -135,7 +135,7 @@ func TestEmitTooManyAttachments(t *testing.T) {
 	}{
 		"eleven": {eleven, socketio.ErrAttachments}, "in one value": {[]any{eleven}, socketio.ErrAttachments},
 		"one named eleven times": {[]any{repeated}, socketio.ErrAttachments}, "named in two places": {[]any{map[string]any{"a": repeated}}, socketio.ErrAttachments},
-		"an object that passes for a placeholder": {dangling, socketio.ErrEncode},
+		"an object that looks like a placeholder": {dangling, socketio.ErrEncode},
 	} {
 		args <- tc.args
 		check := func(what string, err error) {

@@ -7,48 +7,46 @@ import (
 )
 
 // Decoder decodes the packets of one connection. It is not safe for concurrent
-// use. After an error it must not be used again.
+// use, and must not be used after an error.
 type Decoder struct {
-	// MaxAttachments bounds the attachments that a packet announces, and the
-	// placeholders that name one: a packet with more of these has an Excess.
-	// 0: 10, as on Node.
+	// MaxAttachments bounds the attachments that a packet announces, and its
+	// placeholders that name one; a packet with more placeholders has an
+	// Excess. 0: 10, as on Node.
 	MaxAttachments int
-	// MaxAttachmentBytes bounds the bytes of a packet's attachments, each counted
-	// as often as a placeholder names it: beyond it a packet has an Excess.
-	// 0: any number.
+	// MaxAttachmentBytes bounds the bytes of a packet's attachments, counted
+	// once per placeholder; a packet with more has an Excess. 0: no limit.
 	MaxAttachmentBytes int
-	// MaxArguments bounds the arguments of a packet: one with more has an Excess.
-	// 0: [DefaultMaxArguments]; negative: any number.
+	// MaxArguments bounds the arguments of a packet; one with more has an
+	// Excess. 0: [DefaultMaxArguments]; negative: no limit.
 	MaxArguments int
-	// MaxDepth bounds the nesting of each argument, and of the payload of a
-	// Connect: a packet with deeper ones has an Excess. 0: [DefaultMaxDepth].
+	// MaxDepth bounds the nesting of each argument and of the payload of a
+	// Connect; a packet that exceeds it has an Excess. 0: [DefaultMaxDepth].
 	MaxDepth int
 
 	pending *pending
 }
 
 // DefaultMaxAttachments and DefaultMaxArguments are the defaults of a Decoder.
-// The first is that of the official clients' decoders too.
+// The official clients' decoders have the same limit of attachments.
 const (
 	DefaultMaxAttachments = 10
 	DefaultMaxArguments   = 1000
 )
 
-// pending is a packet that lacks attachments.
+// pending is a packet whose attachments are incomplete.
 type pending struct {
 	packet Packet
 	want   int
-	// references are the numbers that placeholders name, in order; those of
-	// attachments that have come are taken off.
+	// references are the numbers that placeholders name, sorted, without those
+	// of received attachments.
 	references []int
 	bytes      int // of the attachments, counted at each reference
 }
 
-// Pending reports whether a packet has been announced whose attachments have
-// not all come.
+// Pending reports whether the decoder waits for attachments of a packet.
 func (d *Decoder) Pending() bool { return d.pending != nil }
 
-// Text decodes a text message. complete is false where attachments must follow.
+// Text decodes a text message. complete is false if attachments must follow.
 // The packet shares no memory with b.
 func (d *Decoder) Text(b []byte) (p Packet, complete bool, err error) {
 	if d.pending != nil {
@@ -65,8 +63,9 @@ func (d *Decoder) Text(b []byte) (p Packet, complete bool, err error) {
 	return p, true, nil
 }
 
-// Binary takes an attachment. complete is true where it was the last one.
-// The packet shares no memory with b, and keeps of it what it names alone.
+// Binary decodes an attachment. complete is true if it was the packet's last
+// one. The packet shares no memory with b, and keeps a copy only if a
+// placeholder names the attachment.
 func (d *Decoder) Binary(b []byte) (p Packet, complete bool, err error) {
 	if d.pending == nil {
 		return p, false, ErrUnexpected
@@ -83,8 +82,7 @@ func (d *Decoder) Binary(b []byte) (p Packet, complete bool, err error) {
 	return w.packet, true, nil
 }
 
-// take adds the next attachment. Once the packet is one to refuse, it only
-// counts.
+// take adds the next attachment. If the packet is to be refused it only counts.
 func (w *pending) take(b []byte, most int) {
 	num, names := len(w.packet.Attachments), 0
 	for names < len(w.references) && w.references[names] == num {
@@ -102,7 +100,7 @@ func (w *pending) take(b []byte, most int) {
 	w.packet.Attachments = append(w.packet.Attachments, kept)
 }
 
-// refuse takes out of the packet what nobody will read.
+// refuse sets the packet's Excess and drops the data that will not be read.
 func (p *Packet) refuse(excess error) {
 	p.Excess, p.Arguments = excess, 0
 	clear(p.Attachments)
@@ -141,7 +139,7 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, references []int, 
 		return p, 0, nil, err
 	}
 	if len(b) == 0 {
-		return p, attachments, nil, nil // without JSON it is let through, as on Node, and means nothing
+		return p, attachments, nil, nil // without JSON it has no meaning, but is accepted, as on Node
 	}
 	s := scanner{b: b, maxDepth: d.maxDepth(p.Type), strict: true, attachments: attachments, collect: attachments > 0}
 	if err := d.check(&s, p.Type); err != nil {
@@ -176,7 +174,8 @@ func (d *Decoder) maxAttachments() int {
 	return d.MaxAttachments
 }
 
-// maxElements bounds the elements of the JSON of a packet, 0 if nothing does.
+// maxElements returns the limit of elements of a packet's JSON array, 0 if
+// there is none.
 func (d *Decoder) maxElements(t Type) int {
 	n := d.MaxArguments
 	switch {
@@ -191,7 +190,7 @@ func (d *Decoder) maxElements(t Type) int {
 	return n
 }
 
-// maxDepth bounds the nesting of the JSON of a packet.
+// maxDepth returns the limit of nesting of a packet's JSON.
 func (d *Decoder) maxDepth(t Type) int {
 	n := d.MaxDepth
 	if n == 0 {
@@ -203,9 +202,9 @@ func (d *Decoder) maxDepth(t Type) int {
 	return n
 }
 
-// attachments decodes the number of attachments that a binary packet announces.
-// Zero is refused, as by socket.io-parser since 4.2.7 (CVE-2026-69185): a packet
-// without attachments has a type of its own.
+// attachments decodes the number of attachments of a binary packet. Zero is
+// refused, as by socket.io-parser since 4.2.7 (CVE-2026-69185): a packet
+// without attachments has another type.
 func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
 	limit := d.maxAttachments()
 	for i, c := range b {
@@ -222,8 +221,8 @@ func (d *Decoder) attachments(b []byte) (n int, rest []byte, err error) {
 	return 0, nil, ErrAttachments
 }
 
-// ackID takes the digits at the start of b. Ids beyond what JavaScript counts
-// exactly cannot be answered and are refused.
+// ackID decodes the digits at the start of b. Ids above JavaScript's largest
+// safe integer cannot be answered and are refused.
 func ackID(b []byte) (id uint64, has bool, rest []byte, err error) {
 	i := 0
 	for ; i < len(b) && '0' <= b[i] && b[i] <= '9'; i++ {
@@ -234,7 +233,7 @@ func ackID(b []byte) (id uint64, has bool, rest []byte, err error) {
 	return id, i > 0, b[i:], nil
 }
 
-// check checks that the JSON is what a packet of the type may have.
+// check checks that a packet of the type may have this JSON.
 func (d *Decoder) check(s *scanner, t Type) error {
 	if t == Event || t == Ack {
 		s.maxElements = d.maxElements(t)
@@ -274,8 +273,8 @@ func (d *Decoder) check(s *scanner, t Type) error {
 }
 
 // Name splits the data of an event into its name and the JSON of its arguments,
-// without the brackets around them. A number is a name, as on Node. The data
-// must be valid JSON; name and args may share its memory.
+// without the surrounding brackets. The name may be a number, as on Node. The
+// data must be valid JSON; name and args may share its memory.
 func Name(data []byte) (name string, args []byte, err error) {
 	s := scanner{b: data}
 	i := space(data, 0)
@@ -305,9 +304,8 @@ func Name(data []byte) (name string, args []byte, err error) {
 	return view(text), data[i:end], nil
 }
 
-// Elements returns the JSON texts of a list of values that are separated by
-// commas, such as the args of [Name]. They share memory with list, which must
-// be valid.
+// Elements returns the JSON texts of a list of comma-separated values, such as
+// the args of [Name]. They share memory with list, which must be valid.
 func Elements(list []byte) [][]byte {
 	s := scanner{b: list}
 	var out [][]byte
@@ -325,8 +323,8 @@ func Elements(list []byte) [][]byte {
 	return out
 }
 
-// Element returns element number n of a list as [Elements] takes it, or false if
-// there is none. It looks at no element behind that.
+// Element returns element number n of a list as in [Elements]; false if there
+// are fewer. It does not read beyond that element.
 func Element(list []byte, n int) ([]byte, bool) {
 	s := scanner{b: list}
 	for i := space(list, 0); i < len(list); i = space(list, i) {
@@ -345,8 +343,8 @@ func Element(list []byte, n int) ([]byte, bool) {
 	return nil, false
 }
 
-// Trim returns a value without the white space around it: what [Element] returns
-// of a list that is known to have one value, at little cost.
+// Trim returns a value without the white space around it: a cheap [Element] for
+// a list that is known to have one value.
 func Trim(value []byte) []byte {
 	value = value[space(value, 0):]
 	n := len(value)
@@ -359,9 +357,9 @@ func Trim(value []byte) []byte {
 	return value[:n:n]
 }
 
-// Scalar returns where the string, number or literal that begins at json[i] ends.
-// It reports false if there is none. With [Space] it is what walkers of JSON, such
-// as those that encode it otherwise, are made of.
+// Scalar returns the end of the string, number or literal that begins at
+// json[i], or false if there is none. With [Space] it helps to walk JSON, for
+// example to encode it in another format.
 func Scalar(json []byte, i int) (end int, ok bool) {
 	if i >= len(json) || json[i] == '{' || json[i] == '[' {
 		return 0, false
@@ -370,6 +368,5 @@ func Scalar(json []byte, i int) (end int, ok bool) {
 	return end, end >= 0
 }
 
-// Space returns where the white space that begins at json[i], if there is any,
-// ends.
+// Space returns the end of the white space, if any, that begins at json[i].
 func Space(json []byte, i int) int { return space(json, i) }

@@ -2,9 +2,9 @@ package packet
 
 import "slices"
 
-// Members calls yield for each member of a JSON object: its name, and the text
-// of its value, which shares memory with object. It reports false, perhaps after
-// some calls, if object is not one valid object.
+// Members calls yield for each member of a JSON object with its name and the
+// text of its value, which shares memory with object. It reports false, perhaps
+// after some calls, if object is not one valid object.
 func Members(object []byte, yield func(name string, value []byte)) bool {
 	var name, buf []byte
 	return members(object, func(quoted, value []byte) {
@@ -13,12 +13,12 @@ func Members(object []byte, yield func(name string, value []byte)) bool {
 	})
 }
 
-// Pick is Members of those members alone whose name is one of some names, of which
-// yield gets the index. It costs little for the others, however many there are and
-// however they are spelled. An empty name is none, and names must not have characters that
-// JSON must escape.
+// Pick is Members for only the members with one of the names; yield gets the
+// index of the name. Other members cost little, however many there are and
+// however they are spelled. Empty names match nothing, and names must not
+// contain characters that JSON escapes.
 func Pick(object []byte, names []string, yield func(i int, value []byte)) bool {
-	var initials [4]uint64 // a bit for each byte
+	var initials [4]uint64 // one bit for each byte value
 	for _, name := range names {
 		if name != "" {
 			initials[name[0]>>6] |= 1 << (name[0] & 63)
@@ -44,7 +44,7 @@ func Pick(object []byte, names []string, yield func(i int, value []byte)) bool {
 	})
 }
 
-// members walks over the members of an object, whose names keep their quotes.
+// members calls yield for each member of an object; names keep their quotes.
 func members(object []byte, yield func(quoted, value []byte)) bool {
 	s := scanner{b: object, maxDepth: DefaultMaxDepth}
 	i := space(object, 0)

@@ -2,17 +2,17 @@ package packet
 
 import "bytes"
 
-// DefaultMaxDepth is how deeply arrays and objects may be nested in an argument
-// by default. Node has no such limit; its process ends when it has to encode a
-// value that is nested some thousand levels deep.
+// DefaultMaxDepth is the default limit of nested arrays and objects in an
+// argument. Node has no such limit; its process ends when it encodes a value
+// that is nested some thousand levels deep.
 const DefaultMaxDepth = 512
 
-// TooDeep reports whether arrays and objects are nested more than most levels
-// deep in a JSON value, or in a list of values with commas between. Text that is
-// no JSON is not.
+// TooDeep reports whether arrays and objects in a JSON value, or a
+// comma-separated list of values, are nested more than most levels deep. For
+// invalid JSON it returns false.
 func TooDeep(json []byte, most int) bool {
 	if len(json) <= 2*most || bytes.Count(json, []byte{'['})+bytes.Count(json, []byte{'{'}) <= most {
-		return false // nearly always, at a small part of what scanning costs
+		return false // the common case, far cheaper than a scan
 	}
 	s := scanner{b: json, maxDepth: most}
 	for i := space(json, 0); i < len(json); i = space(json, i) {
@@ -26,15 +26,15 @@ func TooDeep(json []byte, most int) bool {
 	return s.excess != nil
 }
 
-// shallow is how many levels the scanner recurses before it skims: a processor
-// predicts the returns of few calls, and each one more costs several times what its
-// two brackets do otherwise.
+// shallow is how many levels the scanner recurses before it skims: processors
+// predict only few nested returns, and each further call costs several times as
+// much as its two brackets do otherwise.
 const shallow = 16
 
-// skim checks the array or object that begins at i, which has been entered, without
-// recursion. It reports false if what is in it must be looked into, because there
-// may be a placeholder; so is all that follows then, so that nothing is checked
-// three times.
+// skim checks the entered array or object that begins at i, without recursion.
+// It reports false if its content must be searched, because it may have a
+// placeholder; then everything after it is searched too, so that nothing is
+// checked three times.
 func (s *scanner) skim(i int) (end int, done bool) {
 	end = s.open.walk(s.b, i)
 	if end >= 0 && s.open.marked && (s.strict || s.collect) {
@@ -48,12 +48,11 @@ func (s *scanner) skim(i int) (end int, done bool) {
 	return end, true
 }
 
-// below is skim of what is nested too deeply to be looked into.
+// below is skim for values nested too deeply to be searched.
 func (s *scanner) below(i int) int { return s.open.walk(s.b, i) }
 
-// levels are the arrays and objects that have begun and not ended: a bit for
-// each, which is set if it is an object. So a message that is nothing but brackets
-// costs a bit for each.
+// levels are the open arrays and objects: one bit for each, set for an object.
+// So a message of only brackets costs one bit for each.
 type levels struct {
 	bits    []uint64
 	n, most int
@@ -61,7 +60,7 @@ type levels struct {
 }
 
 // walk checks the array or object that begins at b[i] and returns the index
-// behind it, or bad. The memory of the levels is used again.
+// behind it, or bad. It reuses the memory of the levels.
 func (l *levels) walk(b []byte, i int) int {
 	if l.bits == nil {
 		l.bits = make([]uint64, 0, 16)
@@ -92,7 +91,7 @@ func (l *levels) walk(b []byte, i int) int {
 				return bad
 			}
 		}
-		// And here has it ended, or is about to.
+		// The value has ended; so may have arrays and objects around it.
 		for {
 			if i = space(b, i); i == len(b) {
 				return bad
@@ -148,7 +147,7 @@ func (l *levels) push(object bool) {
 
 func (l *levels) inObject() bool { return l.bits[(l.n-1)>>6]>>((l.n-1)&63)&1 == 1 }
 
-// end is the bracket that ends the innermost level.
+// end returns the bracket that closes the innermost level.
 func (l *levels) end() byte {
 	if l.inObject() {
 		return '}'

@@ -1,4 +1,4 @@
-// Package packet turns Socket.IO packets into bytes and back.
+// Package packet encodes and decodes Socket.IO packets.
 //
 // It implements the packet encoding of the Socket.IO protocol, revision 5
 // (section "Packet encoding"):
@@ -13,11 +13,11 @@
 //	51-["file",{"_placeholder":true,"num":0}]    BINARY_EVENT, one attachment follows
 //	61-7[{"_placeholder":true,"num":0}]          BINARY_ACK, one attachment follows
 //
-// The JSON stays as it came: arguments are checked, and not decoded. Whether a
+// The JSON is checked, but neither decoded nor changed. Whether a
 // packet is binary follows from its attachments, so [Event] and [Ack] stand for
 // BINARY_EVENT and BINARY_ACK too.
 //
-// The package knows nothing of connections, and nothing of what arguments mean.
+// The package knows nothing of connections or the meaning of arguments.
 package packet
 
 import (
@@ -26,10 +26,10 @@ import (
 	"strconv"
 )
 
-// Type is the type of a packet, as the character that stands for it on the wire.
+// Type is the type of a packet: its character on the wire.
 type Type byte
 
-// The packet types. Those of binary packets exist on the wire only.
+// Packet types. Those of binary packets exist only on the wire.
 const (
 	Connect      Type = '0'
 	Disconnect   Type = '1'
@@ -41,53 +41,53 @@ const (
 	binaryAck   Type = '6'
 )
 
-// Root is the namespace that a packet without a namespace belongs to.
+// Root is the namespace of a packet without a namespace.
 const Root = "/"
 
-// Packet is one packet. Its bytes are never changed once it has been decoded or
-// encoded: packets are shared by many connections.
+// Packet is one packet. Its bytes must not change once it is decoded or
+// encoded: many connections share a packet.
 type Packet struct {
 	Type      Type
 	Namespace string
-	// ID is the acknowledgement id; HasID tells whether there is one.
+	// ID is the acknowledgement id; HasID reports whether there is one.
 	ID    uint64
 	HasID bool
 	// Data is the JSON: an array for Event (its first element the event's name)
 	// and Ack, an object for Connect and ConnectError, nothing for Disconnect.
 	Data []byte
-	// Attachments are what the placeholders in Data stand for, by number. Those
-	// of a decoded packet that no placeholder names are nil.
+	// Attachments are the bytes that placeholders in Data name by number. In a
+	// decoded packet those that no placeholder names are nil.
 	Attachments [][]byte
-	// Arguments is how many arguments a decoded Event or Ack has.
+	// Arguments is the number of arguments of a decoded Event or Ack.
 	Arguments int
-	// Excess is set in a decoded Connect, Event or Ack that is well-formed and must
-	// be refused, since it is more than a [Decoder] allows: [ErrTooDeep],
-	// [ErrTooManyArguments], [ErrReferences] or [ErrAttachmentBytes]. Of its data
-	// only an event's name is left.
+	// Excess is set in a decoded Connect, Event or Ack that is well-formed but
+	// exceeds a limit of the [Decoder], and must be refused: [ErrTooDeep],
+	// [ErrTooManyArguments], [ErrReferences] or [ErrAttachmentBytes]. Its Data
+	// has only an event's name.
 	Excess error
 }
 
-// Errors that decoding returns, alone or wrapped.
+// Errors of decoding; they may be wrapped.
 var (
 	ErrType        = errors.New("packet: unknown packet type")
-	ErrAttachments = errors.New("packet: illegal attachments")
-	ErrID          = errors.New("packet: illegal acknowledgement id")
+	ErrAttachments = errors.New("packet: invalid attachments")
+	ErrID          = errors.New("packet: invalid acknowledgement id")
 	ErrPayload     = errors.New("packet: invalid payload")
 	ErrReserved    = errors.New("packet: reserved event name")
-	ErrUnexpected  = errors.New("packet: text where an attachment is due, or an attachment where none is")
+	ErrUnexpected  = errors.New("packet: text instead of an attachment, or an unannounced attachment")
 
-	// More than a Decoder allows.
+	// Above Decoder.MaxAttachments.
 	ErrTooMany = fmt.Errorf("%w: too many", ErrAttachments)
 
-	// More than a Decoder allows too, but no error of it: see Packet.Excess.
+	// Not errors of the Decoder, but values of Packet.Excess.
 	ErrTooDeep          = errors.New("packet: nested too deeply")
 	ErrTooManyArguments = errors.New("packet: too many arguments")
 	ErrReferences       = errors.New("packet: too many attachments, counted at each placeholder")
 	ErrAttachmentBytes  = errors.New("packet: attachments too large, counted at each placeholder")
 )
 
-// Reserved reports whether an event name has a meaning of its own in the
-// clients or servers and must not be sent.
+// Reserved reports whether clients or servers use the event name themselves, so
+// that it must not be sent.
 func Reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
@@ -96,8 +96,8 @@ func Reserved(event string) bool {
 	return false
 }
 
-// AppendText appends the text part of the packet; its attachments follow as
-// binary messages of their own.
+// AppendText appends the text part of the packet. Its attachments are separate
+// binary messages.
 func AppendText(dst []byte, p *Packet) []byte {
 	t := p.Type
 	binary := len(p.Attachments) > 0

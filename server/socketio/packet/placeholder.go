@@ -6,16 +6,16 @@ import (
 	"unsafe"
 )
 
-// AppendPlaceholder appends the object that stands for attachment number n.
+// AppendPlaceholder appends the placeholder of attachment number n.
 func AppendPlaceholder(dst []byte, n int) []byte {
 	dst = append(dst, `{"_placeholder":true,"num":`...)
 	return append(strconv.AppendInt(dst, int64(n), 10), '}')
 }
 
-// Placeholders calls yield for each placeholder in valid JSON, in order: where
-// it starts and ends and which attachment it names, -1 where that is no number.
-// What stands inside another placeholder is none: the attachment takes the place
-// of the whole.
+// Placeholders calls yield for each placeholder in valid JSON, in order, with
+// its start and end and its attachment's number, -1 if that is not a number.
+// Placeholders inside of another one do not count: the attachment replaces the
+// whole object.
 func Placeholders(json []byte, yield func(start, end, num int)) {
 	var few [8]placeholder
 	s := scanner{b: json, collect: true, found: few[:0]}
@@ -32,10 +32,10 @@ func Placeholders(json []byte, yield func(start, end, num int)) {
 	}
 }
 
-// References counts the placeholders in valid JSON that name one of a number of
-// attachments, each as often as it is named. It returns [ErrAttachments] for an
-// object that passes for a placeholder and names none, which official clients
-// refuse.
+// References returns the number of placeholders in valid JSON that name one of
+// the attachments, counting repeated ones. It returns [ErrAttachments] for an
+// object that looks like a placeholder but names no attachment, which official
+// clients refuse.
 func References(json []byte, attachments int) (int, error) {
 	s := scanner{b: json, strict: true, attachments: attachments, collect: true}
 	if s.value(space(json, 0)) < 0 {
@@ -44,13 +44,13 @@ func References(json []byte, attachments int) (int, error) {
 	return len(s.found), nil
 }
 
-// AppendValue appends a JSON value (or list of values) whose placeholders name
-// attachments, numbered so that they name the same attachments in out, to which
-// those are appended that it does not have yet, and returns both. Text around the
-// placeholders stays as it is.
+// AppendValue appends a JSON value, or a list of values, whose placeholders
+// name attachments. It appends the attachments that out does not have yet to
+// out, renumbers the placeholders for it, and returns both. Other text stays
+// unchanged.
 func AppendValue(dst, json []byte, attachments, out [][]byte) ([]byte, [][]byte) {
 	if len(dst)+len(json) > cap(dst) {
-		dst = slices.Grow(dst, len(json)+128) // with room for the little that often follows
+		dst = slices.Grow(dst, len(json)+128) // spare room for what often follows
 	}
 	if len(attachments) == 0 {
 		return append(dst, json...), out
@@ -70,12 +70,12 @@ func AppendValue(dst, json []byte, attachments, out [][]byte) ([]byte, [][]byte)
 	return append(dst, json[at:]...), out
 }
 
-// maxCompared bounds what a placeholder costs: of more attachments, which only
-// a server with a high limit takes, some may go out more than once.
+// maxCompared bounds the cost of a placeholder: with more attachments, which
+// only a server with a high limit accepts, some may be sent more than once.
 const maxCompared = 64
 
-// index returns which of list is the attachment a, the same bytes in memory, or
-// the length of list.
+// index returns the index in list of attachment a (the same memory), or
+// len(list).
 func index(list [][]byte, a []byte) int {
 	for i, b := range list[:min(len(list), maxCompared)] {
 		if len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b) {

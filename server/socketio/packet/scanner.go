@@ -11,34 +11,35 @@ import (
 
 // scanner checks JSON (RFC 8259) without decoding it. In the same pass it finds
 // the end of a value and the placeholders of attachments, bounds the depth and
-// counts the elements of the outermost array, which no library's validator does;
-// it runs for each packet that comes in, before any rate limit, so that its cost
-// per byte must be small for every text. Its methods take the index where
+// counts the elements of the outermost array, which no library's validator
+// does. It runs for each received packet, before any rate limit, so its cost
+// per byte must be small for every text. Its methods take the index at which
 // something begins and return the index behind it, or bad.
 type scanner struct {
 	b []byte
 	// Beyond maxDepth levels of nesting, and beyond maxElements elements of the
-	// outermost array, there is an excess; 0: any number. What is nested more
-	// deeply is checked, and not looked into.
+	// outermost array, there is an excess; 0: no limit. Values nested more
+	// deeply are checked, but not searched for placeholders.
 	maxDepth, maxElements int
-	// strict refuses a placeholder that names none of the attachments.
+	// strict refuses a placeholder that does not name one of the attachments.
 	strict      bool
 	attachments int
 	// collect keeps placeholders in found.
 	collect bool
-	// thorough looks into everything that is not too deep: see skim.
+	// thorough searches everything that is not too deep, see skim.
 	thorough bool
 
 	start    int // of the document's value
 	depth    int
-	elements int // of the outermost array that was scanned last
+	elements int // of the last outermost array
 	found    []placeholder
-	open     levels // what is checked without recursion
+	open     levels // for checking without recursion
 	excess   error  // ErrTooDeep or ErrTooManyArguments, whichever came first
-	err      error  // why a method returned bad, nil: ErrPayload
+	err      error  // why a method returned bad; nil means ErrPayload
 }
 
-// placeholder is where one stands, and which attachment it names, or -1.
+// placeholder is the position of a placeholder and its attachment's number, or
+// -1.
 type placeholder struct{ start, end, num int }
 
 const bad = -1
@@ -48,7 +49,7 @@ func (s *scanner) fail(err error) int {
 	return bad
 }
 
-// problem is the error of a scan that went bad.
+// problem returns the error of a scan that returned bad.
 func (s *scanner) problem() error {
 	if s.err != nil {
 		return s.err
@@ -56,7 +57,7 @@ func (s *scanner) problem() error {
 	return ErrPayload
 }
 
-// document checks that b is one value and white space.
+// document checks that b is one value, with white space around it.
 func (s *scanner) document() error {
 	if s.maxDepth == 0 {
 		s.maxDepth = DefaultMaxDepth
@@ -72,7 +73,7 @@ func (s *scanner) document() error {
 	return nil
 }
 
-// at returns byte i, or 0 behind the end.
+// at returns byte i, or 0 beyond the end.
 func (s *scanner) at(i int) byte {
 	if i < len(s.b) {
 		return s.b[i]
@@ -95,7 +96,7 @@ func spaces(b []byte, i int) int {
 			if !blank(w) {
 				break
 			}
-			// A run of the same, as it nearly always is, costs a comparison.
+			// Usually a run of the same byte, which takes one comparison.
 			for i += 8; i+16 <= len(b) && binary.LittleEndian.Uint64(b[i:]) == w && binary.LittleEndian.Uint64(b[i+8:]) == w; i += 16 {
 			}
 		}
@@ -110,7 +111,7 @@ func spaces(b []byte, i int) int {
 // Classes of bytes.
 const (
 	isSpace  = 1 << iota // white space
-	isEscape             // what may follow a backslash, u aside
+	isEscape             // may follow a backslash, except u
 	isHex
 )
 
@@ -156,7 +157,7 @@ func (s *scanner) value(i int) int {
 	return scalar(s.b, i)
 }
 
-// scalar is value of what is neither an array nor an object.
+// scalar is value for anything but arrays and objects.
 func scalar(b []byte, i int) int {
 	switch b[i] {
 	case '"':
@@ -218,7 +219,7 @@ func number(b []byte, i int) int {
 func str(b []byte, i int) int {
 	i++
 	for {
-		// To the next byte that is special.
+		// Skip to the next special byte.
 		for i+8 <= len(b) {
 			m := special(binary.LittleEndian.Uint64(b[i:]))
 			if m != 0 {
@@ -242,7 +243,7 @@ func str(b []byte, i int) int {
 	}
 }
 
-// escapes skips escapes that follow one another.
+// escapes skips consecutive escapes.
 func escapes(b []byte, i int) int {
 	for i+1 < len(b) && b[i] == '\\' {
 		switch c := b[i+1]; {
@@ -302,7 +303,7 @@ func (s *scanner) array(i int) int {
 		}
 		i = space(b, i)
 		if one := i + 1; one < len(b) && digit(b[i]) && (b[one] == ',' || b[one] == ']') {
-			i = one // one digit, the shortest element that there is
+			i = one // one digit, the shortest element
 		} else if i = s.value(i); i < 0 {
 			return bad
 		}
@@ -360,7 +361,7 @@ func (s *scanner) object(start int) int {
 		if i = s.value(value); i < 0 {
 			return bad
 		}
-		// A name costs a look only beside a value that a placeholder may have.
+		// The name is compared only if the value fits a placeholder.
 		// Of a repeated name the last counts, as for JSON.parse.
 		if c := b[value]; c == 't' || marked {
 			if isKey(b[key:end], "_placeholder") {
@@ -395,7 +396,7 @@ func (s *scanner) placeholder(start, end, num int) int {
 		return s.fail(ErrAttachments)
 	}
 	if s.collect {
-		for n := len(s.found); n > 0 && s.found[n-1].start > start; n-- { // inside this one, which ends last
+		for n := len(s.found); n > 0 && s.found[n-1].start > start; n-- { // inside this one
 			s.found = s.found[:n-1]
 		}
 		s.found = append(s.found, placeholder{start, end, num})
@@ -403,8 +404,8 @@ func (s *scanner) placeholder(start, end, num int) int {
 	return end
 }
 
-// isKey reports whether a name in quotes, which may be spelled with escapes, is
-// name, which has none.
+// isKey reports whether a quoted name, which may contain escapes, equals name,
+// which contains none.
 func isKey(quoted []byte, name string) bool {
 	text := quoted[1 : len(quoted)-1]
 	if len(text) == len(name) {
@@ -420,7 +421,7 @@ func isKey(quoted []byte, name string) bool {
 		c, n := text[0], 1
 		if c == '\\' {
 			if text[1] != 'u' {
-				return false // none of the others stands for a letter
+				return false // no other escape stands for a letter
 			}
 			r := hex(text[2:6])
 			if r >= utf8.RuneSelf {
@@ -436,7 +437,8 @@ func isKey(quoted []byte, name string) bool {
 	return len(text) == 0
 }
 
-// placeholderNum returns the attachment's number, or -1 for what is not one.
+// placeholderNum returns the attachment's number, or -1 if b is not a valid
+// one.
 func placeholderNum(b []byte) int {
 	n, err := strconv.ParseUint(view(b), 10, 31)
 	if err != nil {
@@ -445,5 +447,5 @@ func placeholderNum(b []byte) int {
 	return int(n)
 }
 
-// view is b as a string without a copy. Data of packets does not change.
+// view returns b as a string without copying. Data of packets does not change.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

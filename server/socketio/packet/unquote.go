@@ -7,14 +7,14 @@ import (
 )
 
 // unquote returns the text of a valid JSON string. Without escapes it shares
-// the memory of quoted; else it lies behind what is in buf, which is not changed.
-// It returns the buf of the next call.
+// the memory of quoted, otherwise that of buf, behind its present content. It
+// returns the buf of the next call.
 func unquote(quoted, buf []byte) (text, _ []byte) {
 	text = quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text, buf
 	}
-	if cap(buf)-len(buf) < len(text) { // no text is longer than the string that stands for it
+	if cap(buf)-len(buf) < len(text) { // a text is never longer than its quoted form
 		buf = make([]byte, 0, max(len(text), min(2*cap(buf), 64<<10)))
 	}
 	start := len(buf)
@@ -35,7 +35,7 @@ func AppendUnquoted(dst, quoted []byte) []byte {
 	}
 }
 
-// unescape appends what the escapes that text starts with stand for.
+// unescape appends the characters of the escapes that text starts with.
 func unescape(dst, text []byte) (_, rest []byte) {
 	for len(text) > 0 && text[0] == '\\' {
 		c := text[1]
@@ -75,7 +75,7 @@ func unescaped(c byte) byte {
 	return c
 }
 
-// hex is the number that four valid digits stand for.
+// hex returns the number of four valid hexadecimal digits.
 func hex(b []byte) rune {
 	var r rune
 	for _, c := range b[:4] {

@@ -21,27 +21,27 @@ import (
 type Options struct {
 	// Namespace defaults to "/".
 	Namespace string
-	// Auth, where not nil, is sent with CONNECT, as JSON.
+	// Auth, if not nil, is sent with CONNECT as JSON.
 	Auth any
 	// Path defaults to "/socket.io/".
 	Path string
-	// Polling connects over HTTP long-polling, and Upgrade goes on to a
-	// WebSocket once the namespace is connected.
+	// Polling connects over HTTP long-polling. Upgrade does too, and upgrades
+	// to a WebSocket once the namespace is connected.
 	Polling, Upgrade bool
 	// Header and Query are added to each request.
 	Header http.Header
 	Query  url.Values
-	// TLS is for servers at an https URL.
+	// TLS is the configuration for https URLs.
 	TLS *tls.Config
-	// Dial, where not nil, makes the network connections.
+	// Dial, if not nil, opens the network connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Client is connected to one namespace. Its methods are for the goroutine of the
-// test; they fail it where what they wait for does not come within
-// [engineiotest.Wait].
+// Client is connected to one namespace. Its methods must be called on the
+// test's goroutine; they fail the test if an expected packet does not arrive
+// within [engineiotest.Wait].
 type Client struct {
-	// Conn is the connection below.
+	// Conn is the underlying connection.
 	*engineiotest.Conn
 	// SID is the socket's id.
 	SID string
@@ -49,7 +49,7 @@ type Client struct {
 	t      testing.TB
 	nsp    string // as it stands in packets: "" or "/name,"
 	nextID int
-	events []Event // that came while something else was waited for
+	events []Event // received while waiting for something else
 	acks   map[int][]json.RawMessage
 }
 
@@ -61,7 +61,7 @@ type Event struct {
 	Args        []json.RawMessage
 	Attachments [][]byte
 
-	id string // of the acknowledgement, "" where none is asked for
+	id string // of the acknowledgement, "" if none is requested
 }
 
 // Decode decodes argument number i, counted from 0.
@@ -73,7 +73,7 @@ func (e Event) Decode(i int, into any) error {
 }
 
 // Dial connects to the server at a URL, such as [Server]'s, and to a namespace.
-// It fails the test where either refuses.
+// It fails the test if either is refused.
 func Dial(t testing.TB, url string, opts Options) *Client {
 	t.Helper()
 	c, refusal := TryDial(t, url, opts)
@@ -83,8 +83,8 @@ func Dial(t testing.TB, url string, opts Options) *Client {
 	return c
 }
 
-// TryDial is Dial that returns the server's CONNECT_ERROR where it refuses the
-// namespace, an object with "message" and perhaps "data".
+// TryDial is Dial that, if the server refuses the namespace, returns its
+// CONNECT_ERROR: an object with "message" and perhaps "data".
 func TryDial(t testing.TB, url string, opts Options) (c *Client, refusal json.RawMessage) {
 	t.Helper()
 	path := opts.Path
@@ -102,8 +102,8 @@ func TryDial(t testing.TB, url string, opts Options) (c *Client, refusal json.Ra
 	return c, refusal
 }
 
-// Join connects to a namespace over a connection that no other Client reads.
-// It returns the server's refusal in the place of a client where it refuses.
+// Join connects to a namespace over a connection that no other Client reads
+// from. If the server refuses, c is nil and refusal is its CONNECT_ERROR.
 func Join(t testing.TB, conn *engineiotest.Conn, namespace string, auth any) (c *Client, refusal json.RawMessage) {
 	t.Helper()
 	c = &Client{Conn: conn, t: t, acks: map[int][]json.RawMessage{}}
@@ -123,17 +123,17 @@ func Join(t testing.TB, conn *engineiotest.Conn, namespace string, auth any) (c 
 		SID string `json:"sid"`
 	}
 	if err := jsonv2.Unmarshal([]byte(rest), &answer); kind != '0' || err != nil || answer.SID == "" {
-		t.Fatalf("socketiotest: CONNECT was answered %q", string(kind)+rest)
+		t.Fatalf("socketiotest: CONNECT got the answer %q", string(kind)+rest)
 	}
 	c.SID = answer.SID
 	return c, nil
 }
 
-// packet splits a packet of this namespace.
+// packet returns the type and the rest of a packet of this namespace.
 func (c *Client) packet(text string) (kind byte, rest string) {
 	c.t.Helper()
 	if text == "" {
-		c.t.Fatal("socketiotest: an empty packet")
+		c.t.Fatal("socketiotest: got an empty packet")
 	}
 	kind, rest = text[0], text[1:]
 	count := ""
@@ -143,7 +143,7 @@ func (c *Client) packet(text string) (kind byte, rest string) {
 	}
 	rest, ok := strings.CutPrefix(rest, c.nsp)
 	if !ok || c.nsp == "" && strings.HasPrefix(rest, "/") {
-		c.t.Fatalf("socketiotest: %q is of another namespace", text)
+		c.t.Fatalf("socketiotest: got %q, which is for another namespace", text)
 	}
 	return kind, count + rest
 }

@@ -1,7 +1,7 @@
-// Package socketiotest tests programs that use package socketio, as httptest
-// does those that use net/http: a server on a loopback address, and a small
-// client of the Socket.IO protocol, revision 5, that fails its test where what
-// it waits for does not come.
+// Package socketiotest helps to test programs that use package socketio, as
+// httptest does for net/http: a server on a loopback address, and a small client
+// of the Socket.IO protocol, revision 5, that fails its test if an expected packet
+// does not arrive.
 //
 //	io := socketio.New(socketio.Options{})
 //	srv := socketiotest.NewServer(io)
@@ -10,7 +10,7 @@
 //	c.Emit("join-room", map[string]any{"roomId": 42})
 //	c.Expect("room-joined")
 //
-// Arguments are JSON on both ways; a []byte that is an argument by itself is
+// Arguments are JSON in both directions. A []byte that is an argument itself is
 // sent as an attachment. The client shares no code with the server, except for
 // the names of types.
 package socketiotest

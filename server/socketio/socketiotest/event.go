@@ -14,7 +14,7 @@ func (c *Client) Emit(event string, args ...any) {
 }
 
 // EmitAck sends an event, waits for its acknowledgement and returns the
-// arguments of that. Events that come meanwhile are kept for Expect.
+// acknowledgement's arguments. Events received meanwhile are kept for Expect.
 func (c *Client) EmitAck(event string, args ...any) []json.RawMessage {
 	c.t.Helper()
 	id := c.nextID
@@ -35,7 +35,7 @@ func (c *Client) EmitAck(event string, args ...any) []json.RawMessage {
 func (c *Client) Ack(e Event, args ...any) {
 	c.t.Helper()
 	if e.id == "" {
-		c.t.Fatalf("socketiotest: %q wants no acknowledgement", e.Name)
+		c.t.Fatalf("socketiotest: %q asks for no acknowledgement", e.Name)
 	}
 	c.emit("3", e.id, args)
 }
@@ -46,7 +46,7 @@ func (c *Client) Leave() { c.SendText("1" + c.nsp) }
 func (c *Client) emit(kind, id string, args []any) {
 	c.t.Helper()
 	var attachments [][]byte
-	list := make([]any, len(args)) // in JSON never null
+	list := make([]any, len(args)) // never null in JSON
 	for i, a := range args {
 		if b, ok := a.([]byte); ok {
 			a = map[string]any{"_placeholder": true, "num": len(attachments)}
@@ -63,7 +63,7 @@ func (c *Client) emit(kind, id string, args []any) {
 	}
 }
 
-// Next returns the next event, of whatever name.
+// Next returns the next event, whatever its name.
 func (c *Client) Next() Event {
 	c.t.Helper()
 	if len(c.events) > 0 {
@@ -78,7 +78,7 @@ func (c *Client) Next() Event {
 	}
 }
 
-// Expect returns the next event and fails the test where it has another name.
+// Expect returns the next event and fails the test if it has another name.
 func (c *Client) Expect(event string) Event {
 	c.t.Helper()
 	e := c.Next()
@@ -88,8 +88,8 @@ func (c *Client) Expect(event string) Event {
 	return e
 }
 
-// ExpectDisconnect waits for the server to disconnect the socket, after the
-// events that have been expected, and fails the test where another comes.
+// ExpectDisconnect waits until the server disconnects the socket, and fails the
+// test if another event comes first.
 func (c *Client) ExpectDisconnect() {
 	c.t.Helper()
 	if len(c.events) > 0 {
@@ -100,7 +100,7 @@ func (c *Client) ExpectDisconnect() {
 	}
 }
 
-// read reads one packet; ok tells that it is an event.
+// read reads one packet; ok reports whether it is an event.
 func (c *Client) read() (e Event, ok bool) {
 	c.t.Helper()
 	text := c.Text()
@@ -114,7 +114,7 @@ func (c *Client) read() (e Event, ok bool) {
 		for range n {
 			m := c.Conn.Next()
 			if !m.Binary {
-				c.t.Fatalf("socketiotest: got %.200q for an attachment", m.Data)
+				c.t.Fatalf("socketiotest: got %.200q, want an attachment", m.Data)
 			}
 			e.Attachments = append(e.Attachments, m.Data)
 		}
@@ -131,7 +131,7 @@ func (c *Client) read() (e Event, ok bool) {
 	if kind == '3' {
 		id, err := strconv.Atoi(e.id)
 		if err != nil {
-			c.t.Fatalf("socketiotest: %.200q acknowledges nothing", text)
+			c.t.Fatalf("socketiotest: %.200q has no acknowledgement id", text)
 		}
 		c.acks[id] = append([]json.RawMessage{}, e.Args...)
 		return e, false

@@ -11,15 +11,15 @@ import (
 // Server is a Socket.IO server that listens on a loopback address.
 type Server struct {
 	*httptest.Server
-	// IO is the server that was given to NewServer.
+	// IO is the server passed to NewServer.
 	IO *socketio.Server
 }
 
-// closeTimeout bounds the waiting for handlers when a server is closed.
+// closeTimeout bounds how long Close waits for handlers.
 const closeTimeout = 30 * time.Second
 
-// NewServer starts a server. All paths are the endpoint's. The caller closes
-// it.
+// NewServer starts a server that serves the endpoint at every path. The caller
+// must close it.
 func NewServer(io *socketio.Server) *Server {
 	return &Server{Server: httptest.NewServer(io), IO: io}
 }
@@ -30,12 +30,12 @@ func NewTLSServer(io *socketio.Server) *Server {
 }
 
 // Close closes all connections, waits up to 30 s for the handlers of their
-// sockets and stops listening. It panics where handlers are still running then.
+// sockets and stops listening. It panics if handlers are still running then.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := s.IO.Close(ctx); err != nil {
-		panic("socketiotest: handlers do not return: " + err.Error())
+		panic("socketiotest: handlers are still running: " + err.Error())
 	}
 	s.Server.CloseClientConnections()
 	s.Server.Close()
