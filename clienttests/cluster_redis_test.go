@@ -30,7 +30,7 @@ func TestClusterTLS(t *testing.T) {
 		eventually(t, "the log says why", func() bool {
 			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "x"})
 			near.Next("update")
-			return log.has("messages have not reached the other nodes", "certificate signed by unknown authority") &&
+			return log.has("messages to other nodes dropped", "certificate signed by unknown authority") &&
 				log.has("cluster degraded", `"part":"messages"`, "certificate signed by unknown authority") &&
 				log.has("cluster degraded", `"part":"presence"`)
 		})

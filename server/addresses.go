@@ -8,10 +8,10 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 )
 
-// limitAddresses sets what the clients of one address may have. Limits that
-// nobody has set hold for the open internet: a loopback or private address may
-// stand for a whole company, a test, or a proxy that does not say for whom it
-// asks. One that was set holds for every address.
+// limitAddresses sets the limits per client address. Default limits do not apply to
+// loopback and private addresses and trusted proxies, because one of those may stand
+// for a whole company, a test, or a proxy that forwards no client address. A limit
+// that was configured applies to every address.
 func limitAddresses(opts *engineio.Options, cfg config.Config) {
 	opts.MaxSessionsPerAddress = cfg.MaxConnectionsPerAddress
 	opts.MaxHandshakesPerAddress = cfg.MaxHandshakesPerAddress
@@ -19,17 +19,17 @@ func limitAddresses(opts *engineio.Options, cfg config.Config) {
 		return
 	}
 	opts.ExemptAddress = func(client netip.Addr) (fromSessions, fromHandshakes bool) {
-		ours := isLocalAddress(client) || slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(client) })
-		return ours && !cfg.ConnectionsPerAddressSet, ours && !cfg.HandshakesPerAddressSet
+		local := isLocalAddress(client) || slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(client) })
+		return local && !cfg.ConnectionsPerAddressSet, local && !cfg.HandshakesPerAddressSet
 	}
 }
 
-// carrierGrade is where carriers and clouds put hosts behind their NAT (RFC
-// 6598). On the internet nobody comes from there: it is a network of one's own.
+// carrierGrade is the shared address space of carrier-grade NAT (RFC 6598). It is
+// not routed on the internet, so its clients are in the operator's own network.
 var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
-// isLocalAddress reports whether an address cannot be one of the open internet. What is
-// no IP address is the peer of a Unix socket.
+// isLocalAddress reports whether an address is not one of the public internet. An
+// invalid one is the peer of a Unix socket, and local.
 func isLocalAddress(a netip.Addr) bool {
 	return !a.IsValid() || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || carrierGrade.Contains(a)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// clientDist has the browser's client where the build has put it there; a plain
-// go build does without.
+// clientDist has the browser's client if the build has put it there; a plain
+// go build has none.
 //
 //go:embed all:clientdist
 var clientDist embed.FS

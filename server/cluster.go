@@ -17,7 +17,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// cluster is what connects the node with others: nothing, or Redis.
+// cluster connects the node with others through Redis; without Redis it has the
+// presence of this node only.
 type cluster struct {
 	adapter  adapter.Factory
 	presence presence.Presence
@@ -29,16 +30,17 @@ type cluster struct {
 // joinWait bounds how long a join waits for Redis, in the sharded mode.
 const joinWait = 500 * time.Millisecond
 
-// newCluster does not wait for Redis: its error is one of the configuration.
+// newCluster returns the cluster that cfg describes. It does not wait for Redis: its
+// errors are about the configuration.
 func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 	if !cfg.RedisURL.IsSet() {
 		p := presence.NewMemory().Node()
 		return &cluster{presence: p, close: p.Close}, nil
 	}
-	redis.SetLogger(redisLog{sampled(log)}) // of the whole process, which a node is
-	// A client that has been told of its join misses nothing.
+	redis.SetLogger(redisLog{sampled(log)}) // sets it for the whole process
+	// JoinWait: a client that has got room-joined misses no message.
 	opts := redisadapter.Options{JoinWait: joinWait, URL: cfg.RedisURL.Reveal(), Prefix: cfg.RedisPrefix, Hooks: adapterHooks(log), KeepRedisLog: true}
-	var view atomic.Pointer[presence.View] // which comes after the adapter
+	var view atomic.Pointer[presence.View] // set below: the presence needs the adapter's client
 	opts.Peers = func() int {
 		if v := view.Load(); v != nil {
 			return v.Nodes() - 1
@@ -71,29 +73,29 @@ func newCluster(cfg config.Config, log zerolog.Logger) (*cluster, error) {
 			s := nodes.Stats()
 			return realtime.Gaps{All: int64(s.Gaps), Buffers: int64(s.CutOff)}
 		},
-		// Presence first: its last word is that the users have gone.
+		// Presence first: it announces that this node's users have left.
 		close: func() error { return errors.Join(users.Close(), nodes.Close()) },
 	}, nil
 }
 
-// adapterHooks logs what a cluster does to messages, and when it comes and goes.
+// adapterHooks logs lost messages, errors of Redis, and changes of health.
 func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
-	var cut atomic.Bool // off from the cluster, as the log has it
-	cut.Store(true)
+	var disconnected atomic.Bool // as last logged
+	disconnected.Store(true)
 	drops, foreign, failures, gaps := sampled(log), sampled(log), sampled(log), sampled(log)
 	return redisadapter.Hooks{
-		Failed: func(err error) { failures.Warn().Err(err).Msg("Redis trouble") },
+		Failed: func(err error) { failures.Warn().Err(err).Msg("Redis error") },
 		Dropped: func(n int, err error) {
-			drops.Warn().Int("messages", n).Err(err).Msg("messages have not reached the other nodes")
+			drops.Warn().Int("messages", n).Err(err).Msg("messages to other nodes dropped")
 		},
 		Gap: func(err error) {
-			gaps.Error().Err(err).Msg("subscription interrupted: messages of other nodes may be lost")
+			gaps.Error().Err(err).Msg("Redis subscription interrupted, messages of other nodes may be lost")
 		},
 		Malformed: func(channel string, err error) {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},
 		Health: func(h redisadapter.Health) {
-			if now := h.Degraded && !h.Connected; cut.Swap(now) != now || now {
+			if now := h.Degraded && !h.Connected; disconnected.Swap(now) != now || now {
 				logHealth(log, "messages", now, h.Reason)
 			}
 		},
@@ -103,7 +105,7 @@ func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
 func presenceHooks(log zerolog.Logger) redispresence.Hooks {
 	failures, foreign := sampled(log), sampled(log)
 	return redispresence.Hooks{
-		Failed: func(err error) { failures.Debug().Err(err).Msg("presence does not reach Redis") },
+		Failed: func(err error) { failures.Debug().Err(err).Msg("presence cannot reach Redis") },
 		Malformed: func(channel string, err error) {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},
@@ -113,7 +115,7 @@ func presenceHooks(log zerolog.Logger) redispresence.Hooks {
 
 func logHealth(log zerolog.Logger, part string, degraded bool, reason string) {
 	if degraded {
-		log.Warn().Str("part", part).Str("reason", reason).Msg("cluster degraded: this node serves its own clients")
+		log.Warn().Str("part", part).Str("reason", reason).Msg("cluster degraded, this node serves only its own clients")
 		return
 	}
 	log.Info().Str("part", part).Msg("cluster connected")

@@ -14,10 +14,10 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// tokenPort is where "puente token" looks for a node if it is not given another.
+// tokenPort is the default of --port of "puente token".
 const tokenPort = 3001
 
-// url is where a browser on this machine finds the node.
+// url returns the URL of the node for a browser on this machine.
 func (srv *Server) url() string {
 	ap, err := netip.ParseAddrPort(srv.Addr().String())
 	if err != nil {
@@ -38,7 +38,7 @@ func (srv *Server) port() int {
 	return addr.Port
 }
 
-// clusterName says what connects the node with others.
+// clusterName returns "redis" or "memory".
 func clusterName(cfg config.Config) string {
 	if cfg.RedisURL.IsSet() {
 		return "redis"
@@ -53,9 +53,9 @@ func authName(cfg config.Config) string {
 	return "optional"
 }
 
-// announce logs where and how the node serves. In development it keeps the secret of
-// the run for "puente token", and shows how to connect. It returns a function that
-// ends what it began.
+// announce logs the address of the node and how it is configured. In development it
+// also writes the secret of the run to a file for "puente token", and prints how to
+// connect. end removes the file.
 func (srv *Server) announce() (end func()) {
 	srv.log.Info().Str("url", srv.url()).Stringer("address", srv.Addr()).Str("cluster", clusterName(srv.cfg)).
 		Str("authentication", authName(srv.cfg)).Str("version", config.Version()).Msg("serving")
@@ -65,7 +65,7 @@ func (srv *Server) announce() (end func()) {
 	kept := runSecret{srv.cfg.JWTSecret.Reveal(), srv.cfg.JWTIssuer, srv.cfg.JWTAudience}
 	end, err := kept.keep(srv.port())
 	if err != nil {
-		srv.log.Warn().Err(err).Msg("secret of this run not kept: puente token cannot sign with it")
+		srv.log.Warn().Err(err).Msg("secret of this run not saved, puente token cannot sign with it")
 		end = func() {}
 	}
 	token, err := auth.Sign([]byte(srv.cfg.JWTSecret.Reveal()), auth.Grant{
@@ -74,7 +74,7 @@ func (srv *Server) announce() (end func()) {
 	})
 	switch {
 	case err != nil:
-		srv.log.Error().Err(err).Msg("no development token")
+		srv.log.Error().Err(err).Msg("development token not signed")
 	case srv.cfg.LogFormat == "json":
 		srv.log.Info().Str("user", "demo").Str("token", token).Msg("development token")
 	default:
@@ -83,8 +83,8 @@ func (srv *Server) announce() (end func()) {
 	return end
 }
 
-// command is how this program was called, so that what it shows can be pasted; puente
-// if it is a part of another.
+// command returns the path with which puente was started, so that printed commands
+// can be pasted; "puente" if another program embeds this package.
 func command() string {
 	if base := filepath.Base(os.Args[0]); base == "puente" || base == "puente.exe" {
 		return os.Args[0]
@@ -92,13 +92,13 @@ func command() string {
 	return "puente"
 }
 
-// greeting is the first screen in development.
+// greeting returns the text that a node in development prints when it starts.
 func (srv *Server) greeting(token string) string {
-	cluster := "in memory, this node alone; REDIS_URL joins nodes"
+	cluster := "in memory, this node only; set REDIS_URL to connect nodes"
 	if srv.cfg.RedisURL.IsSet() {
 		cluster = "Redis"
 	}
-	authentication := fmt.Sprintf("optional at first: a connection without a token has %v for it; WS_AUTH_REQUIRED=true refuses it", srv.cfg.AuthTimeout)
+	authentication := fmt.Sprintf("a connection without a token has %v to authenticate; WS_AUTH_REQUIRED=true refuses it", srv.cfg.AuthTimeout)
 	if srv.cfg.AuthRequired {
 		authentication = "required: a connection without a token is refused"
 	}
@@ -112,7 +112,7 @@ Puente serves at %[1]s
   cluster         %[2]s
   authentication  %[3]s
 
-JWT_SECRET is not set, so a secret was made for this run. A token of the user "demo":
+JWT_SECRET is not set, so a secret was generated for this run. A token for the user "demo":
 
   %[4]s
 
@@ -122,7 +122,7 @@ Connect with it (npm install socket.io-client):
     s.onAny((...a) => console.log(...a)); s.on("connect_error", console.error);
     s.on("connect", () => s.emit("join-room", "lobby", console.log))'
 
-A token of another user, while this node runs:
+A token for another user, while this node runs:
 
   %[5]s
 

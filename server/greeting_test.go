@@ -12,8 +12,8 @@ func TestFirstScreen(t *testing.T) {
 		env  env
 		want []string
 	}{
-		{env{"JWT_SECRET": ""}, []string{"cluster         in memory", "authentication  optional", "30s"}},
-		{env{"JWT_SECRET": "", "WS_AUTH_REQUIRED": "true", "REDIS_URL": "redis://127.0.0.1:1"}, []string{"cluster         Redis", "authentication  required"}},
+		{env{"JWT_SECRET": ""}, []string{"cluster         in memory", "has 30s to authenticate"}},
+		{env{"JWT_SECRET": "", "WS_AUTH_REQUIRED": "true", "REDIS_URL": "redis://127.0.0.1:1"}, []string{"cluster         Redis", "authentication  required: a connection without a token is refused"}},
 	} {
 		n := start(t, tc.env)
 		n.until("it has greeted", func() bool { return strings.Contains(n.log.String(), "puente token --user bob --port ") })

@@ -23,9 +23,9 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// newLogger logs in the format that LOG_FORMAT asks for. Tokens, payloads and secrets
-// are given to no logger, nor are URLs and headers, which have them; only the token
-// that development begins with is shown.
+// newLogger returns a logger in the format of LOG_FORMAT. Callers must not log
+// tokens, payloads and secrets, nor URLs and headers, which may contain them; the
+// development token is the only exception.
 func newLogger(cfg config.Config, w io.Writer) zerolog.Logger {
 	if cfg.LogFormat == "text" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !hasColors(w, os.Getenv)}
@@ -37,22 +37,22 @@ func newLogger(cfg config.Config, w io.Writer) zerolog.Logger {
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
-// hasColors reports whether w is a terminal that is to be written to in colours: not
-// if NO_COLOR is set (no-color.org), and not on one that has none.
+// hasColors reports whether w is a terminal with colours and NO_COLOR (no-color.org)
+// is not set.
 func hasColors(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && isatty.IsTerminal(f.Fd())
 }
 
-// sampled lets the first lines of each second pass and of the rest one in a
-// thousand, so that what clients do cannot fill a disk. What is counted is in
-// the statistics.
+// sampled returns a logger that passes the first 50 lines of each second and one in
+// a thousand of the rest, so that clients cannot fill a disk. The statistics count
+// every occurrence.
 func sampled(l zerolog.Logger) zerolog.Logger {
 	return l.Sample(&zerolog.BurstSampler{Burst: 50, Period: time.Second, NextSampler: &zerolog.BasicSampler{N: 1000}})
 }
 
-// maxText bounds, in bytes, what is logged of a text that a client may have had
-// a hand in, and maxTrace what is logged of a panic.
+// maxText bounds, in bytes, what is logged of a text that a client may have
+// influenced; maxTrace bounds what is logged of a panic.
 const (
 	maxText  = 256
 	maxTrace = 8 << 10
@@ -65,7 +65,7 @@ func clip(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// audit logs who comes, who goes, and what is refused.
+// audit logs connects, disconnects and refusals.
 func audit(l zerolog.Logger) realtime.Audit {
 	connections, refusals, failures, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	of := func(e *zerolog.Event, s *socketio.Socket) *zerolog.Event {
@@ -101,10 +101,9 @@ func audit(l zerolog.Logger) realtime.Audit {
 	}
 }
 
-// handshakeRefused logs requests that did not become a session: clients that an
-// operator may have to do something about as warnings, such as those that are too
-// old, and malformed requests at a level that is seldom looked at. proxies says
-// whether there are trusted ones.
+// handshakeRefused logs requests that opened no session: as warnings if an operator
+// may have to act, for example on clients that are too old, and malformed requests at
+// debug level. proxies reports whether trusted proxies are configured.
 func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engineio.HandshakeError) {
 	refusals, protocols, malformed := sampled(l), sampled(l), sampled(l)
 	return func(r *http.Request, e *engineio.HandshakeError) {
@@ -116,7 +115,7 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 			line = protocols.Warn
 		}
 		event := line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText))
-		if errors.Is(e, engineio.ErrOrigin) { // the two that differ, as they were compared
+		if errors.Is(e, engineio.ErrOrigin) { // the two values that were compared
 			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText)).Str("hint", originHint)
 		}
 		if !proxies && errors.Is(e, engineio.ErrAddressLimit) && r.Header.Get("X-Forwarded-For") != "" {
@@ -126,7 +125,7 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 	}
 }
 
-// keyRefused logs requests of backends that have not the API key.
+// keyRefused logs requests of backends without the right API key.
 func keyRefused(l zerolog.Logger) func(*http.Request) {
 	refusals := sampled(l)
 	return func(r *http.Request) {
@@ -135,7 +134,7 @@ func keyRefused(l zerolog.Logger) func(*http.Request) {
 	}
 }
 
-// hostURL is the host that the client asked for, with the scheme if that is known.
+// hostURL returns the host of the request, with the scheme if that is known.
 func hostURL(r *http.Request) string {
 	if scheme := schemeOf(r); scheme != "" {
 		return scheme + "://" + r.Host
@@ -151,15 +150,14 @@ func hostOf(r *http.Request) string {
 	return host
 }
 
-// maxUnhandledNames bounds the names of unhandled events that are remembered,
-// and maxNameLength, in bytes, what is remembered and logged of each: clients
-// choose them.
+// maxUnhandledNames bounds how many names of unhandled events are logged, and
+// maxNameLength, in bytes, how much of each: clients choose the names.
 const (
 	maxUnhandledNames = 1000
 	maxNameLength     = 64
 )
 
-// hooks logs what the service does not see.
+// hooks logs what happens below the service.
 func hooks(l zerolog.Logger) socketio.Hooks {
 	packets, ends, broadcasts, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	var mu sync.Mutex
@@ -176,7 +174,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 				return
 			}
 			unhandled[event] = true
-			l.Warn().Str("event", event).Msg("nobody handles this event; said once")
+			l.Warn().Str("event", event).Msg("unhandled event (logged once per name)")
 		},
 		BroadcastDropped: func(ns *socketio.Namespace, err error) {
 			broadcasts.Warn().Str("namespace", clip(ns.Name(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("broadcast of another server dropped")
@@ -196,18 +194,18 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:
-				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("client does not read; disconnected")
+				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("slow consumer disconnected")
 			case reason == realtime.ReasonRefusals, reason == engineio.Reason(socketio.ReasonRefusals):
-				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client goes on after refusals; disconnected")
+				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client disconnected after too many refusals")
 			case reason == engineio.ReasonForcedClose && err != nil:
-				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client does not speak; disconnected")
+				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client disconnected, no namespace joined in time")
 			}
 		},
 	}
 }
 
-// redisLog has what go-redis says of its connections, for people who look into
-// them; what fails is reported by the hooks of the cluster.
+// redisLog logs at debug level what go-redis reports about its connections; the
+// cluster's hooks log failures.
 type redisLog struct{ l zerolog.Logger }
 
 func (r redisLog) Printf(_ context.Context, format string, args ...any) {
@@ -218,25 +216,26 @@ func (r redisLog) Printf(_ context.Context, format string, args ...any) {
 
 // fetchFailed logs that the token issuer's keys could not be fetched.
 func fetchFailed(l zerolog.Logger) func(error) {
-	return func(err error) { l.Error().Err(err).Msg("key set not fetched; the keys at hand stay in use") }
+	return func(err error) { l.Error().Err(err).Msg("JWKS fetch failed, using cached keys") }
 }
 
-// errorLog is where the HTTP server complains.
+// errorLog returns the error log of the HTTP server.
 func errorLog(l zerolog.Logger) *log.Logger {
-	return log.New(complaints{accepts: seldom(l), panics: sampled(l), others: sampled(l)}, "", 0)
+	return log.New(httpErrors{accepts: throttled(l), panics: sampled(l), others: sampled(l)}, "", 0)
 }
 
-// seldom lets a line pass every ten seconds, of a trouble that lasts.
-func seldom(l zerolog.Logger) zerolog.Logger {
+// throttled returns a logger that passes one line every ten seconds, for errors that
+// repeat while a fault lasts.
+func throttled(l zerolog.Logger) zerolog.Logger {
 	return l.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})
 }
 
-// complaints are the HTTP server's: of its own troubles, and of connections,
-// which clients break as they like. While there are no descriptors it fails to
-// accept a connection again and again, up to 200 times a second.
-type complaints struct{ accepts, panics, others zerolog.Logger }
+// httpErrors is an [io.Writer] that logs the lines of the HTTP server's error log.
+// Errors of connections are at debug level, because clients cause them. If the
+// process has no free file descriptors, accepting fails up to 200 times a second.
+type httpErrors struct{ accepts, panics, others zerolog.Logger }
 
-func (c complaints) Write(line []byte) (int, error) {
+func (c httpErrors) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	switch {
 	case strings.HasPrefix(text, "http: Accept error"):

@@ -70,7 +70,7 @@ func TestAudit(t *testing.T) {
 	n.do("GET", "/api/ws/users", "", "Authorization: Bearer wrong", "X-Forwarded-For: 203.0.113.7")
 	c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"})
 	c.Send("41")
-	n.until("all have been told of", func() bool {
+	n.until("all are logged", func() bool {
 		text := n.log.String()
 		return strings.Contains(text, `"user":"ana","reason":"client namespace disconnect"`) && strings.Contains(text, `"reason":"parse error"`)
 	})
@@ -139,7 +139,7 @@ func TestLogIsBounded(t *testing.T) {
 		text := n.log.String()
 		for message, want := range map[string]int{
 			"handshake refused": 3 * 51, "API key refused": 51, "authentication refused": 51, "event failed": 51,
-			"nobody handles this event; said once": 7, "connected": 1,
+			"unhandled event (logged once per name)": 7, "connected": 1,
 		} {
 			if got := len(lines(t, text, message)); got != want {
 				t.Errorf("%s: %d lines, want %d", message, got, want)

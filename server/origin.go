@@ -13,12 +13,12 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 )
 
-// origin is where a page comes from, or a server is found: what RFC 6454 compares.
-// Hosts are in lower case, addresses in their one form, and the port is a number.
+// origin is the origin of a page or of a server (RFC 6454). Hosts are in lower case
+// and IP addresses in canonical form, so that origins compare with ==.
 type origin struct{ scheme, host, port string }
 
-// parseOrigin reads an Origin header, or an entry of a list. It reports false for
-// what has no host, such as the "null" of pages that have no origin.
+// parseOrigin parses an Origin header, or an entry of a list. It reports false if
+// there is no host, as in the "null" that pages without an origin send.
 func parseOrigin(s string) (origin, bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" {
@@ -32,7 +32,7 @@ func parseOrigin(s string) (origin, bool) {
 	return o, ok
 }
 
-// parseHost reads a Host header. The port is "" if there is none.
+// parseHost parses a Host header. The port is "" if there is none.
 func parseHost(s string) (o origin, ok bool) {
 	u := url.URL{Host: s}
 	o.host, o.port = strings.ToLower(u.Hostname()), u.Port()
@@ -52,20 +52,20 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// schemeOf is the scheme by which the client reached the server, or "" if that is
-// not known: a proxy that has taken TLS off need not say so.
+// schemeOf returns the scheme with which the client reached the server, or "" if that
+// is not known: a proxy that terminates TLS need not say so.
 func schemeOf(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
 	}
-	if r.URL.Host != "" { // the client wrote a whole URL into its request
+	if r.URL.Host != "" { // the client sent an absolute URL, so its scheme is not reliable
 		return ""
 	}
-	return r.URL.Scheme // see forwarded
+	return r.URL.Scheme // set by forwarded
 }
 
-// isOwn reports whether a page of the server's own origin has sent the request.
-// Without a known scheme either counts, with its own default port.
+// isOwn reports whether o is the server's own origin, judged by the request. If the
+// scheme is not known, http and https both count, each with its default port.
 func (o origin) isOwn(r *http.Request) bool {
 	own, ok := parseHost(r.Host)
 	own.scheme = schemeOf(r)
@@ -94,7 +94,7 @@ func newOriginList(texts []string) originList {
 	return l
 }
 
-// has reports whether the origin is listed, in whatever form it is written.
+// has reports whether the origin is listed, whichever way it is written.
 func (l originList) has(s string) bool {
 	if slices.Contains(l.texts, s) {
 		return true
@@ -103,7 +103,7 @@ func (l originList) has(s string) bool {
 	return ok && slices.Contains(l.origins, o)
 }
 
-// isLocal reports whether the origin is a page of this machine's.
+// isLocal reports whether the origin is that of a page served by this machine.
 func isLocal(s string) bool {
 	o, ok := parseOrigin(s)
 	if !ok || o.port == "" {
@@ -113,11 +113,10 @@ func isLocal(s string) bool {
 	return o.host == "localhost" || strings.HasSuffix(o.host, ".localhost") || err == nil && addr.IsLoopback()
 }
 
-// allowOrigins makes the engine's options of WS_CORS_ORIGINS. Browsers do not
-// apply CORS to WebSockets, so these are checked by their Origin header: those of
-// listed origins, of the server's own and of clients that are no browsers pass.
-// Without a list all pass, and outside of production pages of this machine may
-// use XHR, so that the first page works.
+// allowOrigins sets the engine's options from WS_CORS_ORIGINS. Browsers do not apply
+// CORS to WebSockets, so their Origin header is checked: listed origins, the server's
+// own, and clients that send none pass. Without a list all WebSockets pass, and
+// outside of production pages of this machine may use XHR, so that a first page works.
 func allowOrigins(opts *engineio.Options, cfg config.Config) {
 	switch {
 	case len(cfg.CORSOrigins) == 0 && cfg.Production:
@@ -139,19 +138,19 @@ func allowOrigins(opts *engineio.Options, cfg config.Config) {
 	}
 }
 
-// originHint is what the log says beside an origin that was refused.
+// originHint is logged with an origin that was refused.
 const originHint = "set WS_CORS_ORIGINS to the origins whose pages may connect"
 
-// warnOfOrigins logs the requests that a browser sends for a page and whose answer
-// it will not show to that page: the page gets "xhr poll error", and nothing else
-// says why. WebSockets are refused, and logged, by their handshake.
+// warnOfOrigins logs XHR requests whose response the browser will withhold from the
+// page. The page only gets "xhr poll error", so this line is the only explanation.
+// WebSockets are refused, and logged, by their handshake.
 func warnOfOrigins(cors *engineio.CORS, l zerolog.Logger, next http.Handler) http.Handler {
 	blocked := sampled(l)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if text := r.Header.Get("Origin"); text != "" && r.Header.Get("Upgrade") == "" && (cors == nil || !cors.Allows(text)) {
 			if o, ok := parseOrigin(text); !ok || !o.isOwn(r) {
 				blocked.Warn().Str("address", clip(hostOf(r), maxText)).Str("origin", clip(text, maxText)).Str("host", clip(hostURL(r), maxText)).
-					Str("hint", originHint).Msg("page blocked by its browser")
+					Str("hint", originHint).Msg("origin not allowed, browser blocks the page")
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -4,6 +4,6 @@ package server
 
 import "io/fs"
 
-// isPrivate relies on the directory of the user's profile, which is closed to others by
-// its access list: Go shows no owner and no mode of it.
+// isPrivate returns true: Go reports no owner and mode here, and the access list of the
+// user's profile directory keeps others out.
 func isPrivate(fs.FileInfo) bool { return true }

@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// forwarded gives requests that come through trusted proxies what their client
-// sent to the first of them: its address, which the proxies append to
-// X-Forwarded-For, the host that it asked for (X-Forwarded-Host) and the scheme
-// (X-Forwarded-Proto), which becomes the URL's. What stands in the headers before
-// that anybody can write.
+// forwarded sets, on requests from trusted proxies, what the client sent to the first
+// of those proxies: RemoteAddr from X-Forwarded-For, Host from X-Forwarded-Host, and
+// URL.Scheme from X-Forwarded-Proto. It ignores earlier elements of the headers,
+// which clients can forge.
 func forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return next
@@ -38,15 +37,15 @@ func forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 	})
 }
 
-// clientAddr is the client's address: see walkBack.
+// clientAddr returns the client's address, see walkBack.
 func clientAddr(trusted []netip.Prefix, peer netip.Addr, header []string) netip.Addr {
 	client, _ := walkBack(trusted, peer, header)
 	return client
 }
 
-// walkBack goes back through the proxies as long as they are trusted, counts
-// them, and looks at nothing before: however long a list clients send, it costs
-// nothing.
+// walkBack follows X-Forwarded-For from its end while the addresses are trusted. It
+// returns the first address that is not, and the number of trusted proxies. It does
+// not read the rest of the header, so a long list from a client costs nothing.
 func walkBack(trusted []netip.Prefix, peer netip.Addr, header []string) (client netip.Addr, proxies int) {
 	trusts := func(a netip.Addr) bool {
 		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap().WithZone("")) })
@@ -68,8 +67,8 @@ func walkBack(trusted []netip.Prefix, peer netip.Addr, header []string) (client 
 	return peer, proxies
 }
 
-// backwards yields the elements of a list, which may have several lines, the last
-// first.
+// backwards yields the elements of a list header, which may have several lines, in
+// reverse order.
 func backwards(header []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(header) {
@@ -88,9 +87,9 @@ func backwards(header []string) func(yield func(string) bool) {
 	}
 }
 
-// written is the element of a list that the first of the trusted proxies has
-// written, to which each that came after it may have added its own. A shorter list
-// is of proxies that replace it, and the first element counts.
+// written returns the element of a list header that the first of the trusted proxies
+// wrote; each later proxy may have appended one. If the list is shorter, proxies have
+// replaced it, and its first element counts.
 func written(header []string, proxies int) (element string) {
 	for e := range backwards(header) {
 		if proxies--; proxies < 0 {
@@ -112,7 +111,7 @@ func forwardedScheme(s string) string {
 	return ""
 }
 
-// maxHost is the length of the longest name with a port.
+// maxHost is the length of the longest host name with a port.
 const maxHost = 255 + len(":65535")
 
 // validHost reports whether s may stand in a Host header.
@@ -123,9 +122,8 @@ func validHost(s string) bool {
 	return s != "" && len(s) <= maxHost && !strings.ContainsFunc(s, func(c rune) bool { return !valid(c) })
 }
 
-// parseHop reads an address, which some proxies write with the port. An address
-// has one form here, whatever is written before it or behind a %: what counts by
-// addresses would take each for another.
+// parseHop parses an address, which some proxies write with the port. It unmaps IPv4
+// and removes the zone, so that limits per address see one form of each address.
 func parseHop(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	if err != nil {

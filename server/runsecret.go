@@ -13,17 +13,17 @@ import (
 )
 
 // runSecret is what "puente token" needs to sign tokens for a node in development that
-// has made a secret for its run. The node keeps it in a file of its user's, named by
-// its port, for as long as it runs. A file that a crash leaves behind does no harm:
-// no node reads it, and its tokens are refused by the next one's secret.
+// generated a secret for its run. The node keeps it in a file of its user, named by
+// its port, while it runs. A file left by a crash does no harm: nodes do not read it,
+// and the next node has another secret, which refuses its tokens.
 type runSecret struct {
 	Secret   string `json:"secret"`
 	Issuer   string `json:"issuer,omitempty"`
 	Audience string `json:"audience,omitempty"`
 }
 
-// runDirectory returns the directory of these files: below XDG_RUNTIME_DIR, which is
-// the user's and ends with its session, else below the user's cache.
+// runDirectory returns the directory of these files: below XDG_RUNTIME_DIR, which the
+// system removes with the user's session, else below the user's cache directory.
 func runDirectory() (string, error) {
 	base := os.Getenv("XDG_RUNTIME_DIR")
 	if !filepath.IsAbs(base) {
@@ -35,8 +35,8 @@ func runDirectory() (string, error) {
 	return filepath.Join(base, "puente"), nil
 }
 
-// openRunDirectory returns the directory as a root that no symbolic link leads out of.
-// It must be the user's own and closed to all others: a file in it is believed.
+// openRunDirectory opens the directory as a root that no symbolic link leads out of.
+// The user must own it and nobody else may access it, because its files are trusted.
 func openRunDirectory(create bool) (*os.Root, error) {
 	path, err := runDirectory()
 	if err != nil {
@@ -60,7 +60,7 @@ func openRunDirectory(create bool) (*os.Root, error) {
 	}
 	if opened, err := root.Stat("."); err != nil || !os.SameFile(info, opened) {
 		root.Close()
-		return nil, fmt.Errorf("%s has changed meanwhile", path)
+		return nil, fmt.Errorf("%s was replaced while it was opened", path)
 	}
 	return root, nil
 }
@@ -80,7 +80,7 @@ func (s runSecret) keep(port int) (remove func(), err error) {
 		return nil, err
 	}
 	name := runSecretName(port)
-	root.Remove(name) // a stale one, whatever its mode
+	root.Remove(name) // a stale file, which may have another mode
 	if err := writeNew(root, name, text); err != nil {
 		root.Close()
 		return nil, err
@@ -103,10 +103,10 @@ func writeNew(root *os.Root, name string, text []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// findRunSecret returns what the node at the port has kept.
+// findRunSecret returns the secret of the node at the port.
 func findRunSecret(port int) (s runSecret, err error) {
 	none := func(why error) error {
-		return fmt.Errorf("JWT_SECRET is not set, and no node of yours in development at port %d was found: %w", port, why)
+		return fmt.Errorf("JWT_SECRET is not set, and no development node of yours was found at port %d: %w", port, why)
 	}
 	root, err := openRunDirectory(false)
 	if err != nil {
@@ -115,7 +115,7 @@ func findRunSecret(port int) (s runSecret, err error) {
 	defer root.Close()
 	info, err := root.Lstat(runSecretName(port))
 	if err == nil && (!info.Mode().IsRegular() || !isPrivate(info)) {
-		err = errors.New("its file is not yours alone")
+		err = errors.New("its file must be yours, with mode 0600")
 	}
 	if err != nil {
 		return s, none(withoutPath(err))
@@ -125,12 +125,12 @@ func findRunSecret(port int) (s runSecret, err error) {
 		return s, none(withoutPath(err))
 	}
 	if err := json.Unmarshal(text, &s); err != nil || s.Secret == "" {
-		return s, none(errors.New("its file is not readable as JSON with a secret"))
+		return s, none(errors.New("its file must be JSON with a secret"))
 	}
 	return s, nil
 }
 
-// withoutPath returns why a file could not be used, without its name.
+// withoutPath returns the cause of an [fs.PathError], without the path.
 func withoutPath(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
@@ -139,7 +139,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// withRunSecret completes a command that has no secret by that of the node at its port.
+// withRunSecret sets the secret of a command to that of the node at its port.
 func withRunSecret(cmd config.Command) (config.Command, error) {
 	kept, err := findRunSecret(cmd.Config.HTTPPort)
 	if err != nil {

@@ -136,7 +136,7 @@ func TestStrangeRunDirectories(t *testing.T) {
 			// The node runs all the same.
 			n := start(t, env{"JWT_SECRET": ""})
 			n.do("GET", "/healthz", "")
-			n.until("it is in the log", func() bool { return strings.Contains(n.log.String(), "secret of this run not kept") })
+			n.until("it is in the log", func() bool { return strings.Contains(n.log.String(), "secret of this run not saved") })
 		})
 	}
 	t.Run("a link in it", func(t *testing.T) {

@@ -1,6 +1,5 @@
-// Package server is the whole: it puts the parts together as a configuration
-// says, runs them, and ends them in order. It is the only package that knows
-// them all.
+// Package server builds a node from a configuration, runs it, and stops it in order.
+// It is the only package that imports all others.
 package server
 
 import (
@@ -27,23 +26,22 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// refusedPerLimit is how many events of a client, and how many of its CONNECTs, may
-// be refused within a window for each event that it may send: then its connection is
-// ended.
+// refusedPerLimit times the rate limit is how many events, and how many CONNECTs, of
+// a client may be refused within a window before its connection is closed.
 const refusedPerLimit = 20
 
-// keptRequestBytes is what a session keeps of the request that opened it.
+// keptRequestBytes bounds what a session keeps of the request that opened it.
 const keptRequestBytes = 8 << 10
 
-// minCloseTime is what handlers have to return when everything is closed, also
-// where SHUTDOWN_TIMEOUT is 0.
+// minCloseTime is the least time that handlers have to return when the node closes,
+// even if SHUTDOWN_TIMEOUT is 0.
 const minCloseTime = 100 * time.Millisecond
 
 // Server is one node.
 type Server struct {
 	cfg      config.Config
 	log      zerolog.Logger
-	out      io.Writer // what log writes to
+	out      io.Writer // where log writes
 	listener net.Listener
 	http     *http.Server
 	io       *socketio.Server
@@ -62,14 +60,13 @@ func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	return srv.Run(ctx)
 }
 
-// New puts a node together and listens, so that its address is known; it serves
-// when Run is called. It logs to log, which must be safe for concurrent use. It does
-// not wait for Redis.
+// New builds a node and listens, so that its address is known; Run serves. The node
+// logs to log, which must be safe for concurrent use. New does not wait for Redis.
 func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	srv := &Server{cfg: cfg, log: newLogger(cfg, log), out: log}
 	defer func() {
 		if err != nil {
-			srv.close(context.Background()) // the error that matters is the first
+			srv.close(context.Background()) // New returns the first error
 		}
 	}()
 	for _, warning := range cfg.Warnings() {
@@ -99,7 +96,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		ConnectTimeout: cfg.ConnectTimeout,
 		MaxAttachments: cfg.MaxAttachments,
 		MaxArguments:   cfg.MaxArguments,
-		// What a client makes others take is bounded like what it sends.
+		// A client cannot make others receive more than it may send.
 		MaxAttachmentBytes: cfg.MaxHTTPBufferSize,
 		MaxAnonymousBytes:  cfg.MaxAnonymousBytes,
 		MaxRefusedConnects: maxRefused,
@@ -137,7 +134,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	sockets := warnOfOrigins(engine.CORS, srv.log, srv.io.Attach(api))
 	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, sockets))
 	srv.http.ErrorLog = errorLog(srv.log)
-	srv.http.DisableGeneralOptionsHandler = true // "OPTIONS *" asks whether the node takes traffic, too
+	srv.http.DisableGeneralOptionsHandler = true // balancers probe readiness with "OPTIONS *", too
 	srv.listener, err = net.Listen("tcp", net.JoinHostPort(cfg.HTTPHost, strconv.Itoa(cfg.HTTPPort)))
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_HOST, HTTP_PORT: %w", err)
@@ -145,19 +142,19 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	return srv, nil
 }
 
-// Addr is the address that the node listens on.
+// Addr returns the address that the node listens on.
 func (srv *Server) Addr() net.Addr { return srv.listener.Addr() }
 
-// Service is the node's service, for programs that publish.
+// Service returns the node's service, for programs that publish.
 func (srv *Server) Service() *realtime.Service { return srv.service }
 
-// SocketIO is the node's Socket.IO server, for programs that add events.
+// SocketIO returns the node's Socket.IO server, for programs that add events.
 func (srv *Server) SocketIO() *socketio.Server { return srv.io }
 
-// Run serves until ctx ends, and then ends in order, within SHUTDOWN_TIMEOUT:
-// readiness fails, new sessions are refused, clients are closed spread over half
-// of the time, and requests in flight have another quarter to finish before they
-// are cut off. It returns nil where that went well.
+// Run serves until ctx ends, and then stops within SHUTDOWN_TIMEOUT: readiness
+// fails, new sessions are refused, clients are closed one by one over half of the
+// time, and requests in flight have another quarter to finish before they are cut
+// off. It returns an error if serving failed or a part did not close in time.
 func (srv *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.http.Serve(srv.listener) }()
@@ -185,11 +182,11 @@ func (srv *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// close closes the parts that there are.
+// close closes the parts that New has created.
 func (srv *Server) close(ctx context.Context) (err error) {
 	if srv.io != nil {
 		if srv.cluster != nil {
-			// Who has left is announced before the way to the other nodes is closed.
+			// Leaves are announced before the connection to other nodes is closed.
 			srv.cluster.presence.Sync(ctx)
 		}
 		err = srv.io.Close(ctx)
@@ -210,8 +207,8 @@ func (srv *Server) notReady() string {
 	select {
 	case <-srv.cluster.presence.Ready():
 		return ""
-	default: // within two seconds
-		return "starting: not yet known who is on the other nodes"
+	default: // takes up to two seconds
+		return "starting: waiting for the users of the other nodes"
 	}
 }
 
@@ -234,7 +231,7 @@ func newVerifier(cfg config.Config, log zerolog.Logger) (*auth.Verifier, error) 
 	})
 }
 
-// orNone turns a limit of 0, which means none, into what the service calls so.
+// orNone returns -1, the service's "no limit", if limit or window is 0, else limit.
 func orNone(limit int, window time.Duration) int {
 	if limit == 0 || window == 0 {
 		return -1
@@ -242,8 +239,8 @@ func orNone(limit int, window time.Duration) int {
 	return limit
 }
 
-// orNegative turns a 0 of the configuration into what the service takes for it:
-// its own 0 is the default.
+// orNegative returns -1 for 0, else n: 0 in the configuration means no limit (or
+// never), which the service spells -1, because its 0 means the default.
 func orNegative(n int) int {
 	if n == 0 {
 		return -1

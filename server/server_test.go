@@ -130,7 +130,7 @@ func TestLogClipsNames(t *testing.T) {
 	c.Emit(strings.Repeat("é", 100_000))
 	c.Ask("ping")
 	text := n.log.String()
-	if got := strings.Count(text, "nobody handles"); got != 1 || len(text) > 10_000 {
+	if got := strings.Count(text, "unhandled event ("); got != 1 || len(text) > 10_000 {
 		t.Errorf("%d lines, %d bytes", got, len(text))
 	}
 }
@@ -328,10 +328,10 @@ func TestBlockedOriginIsInTheLog(t *testing.T) {
 		ask     func(*node)
 		message string // "": no line
 	}{
-		"XHR":                   {nil, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
-		"preflight":             {nil, func(n *node) { n.do("OPTIONS", polling, "", "Origin: "+page) }, "page blocked by its browser"},
-		"XHR in production":     {env{"NODE_ENV": "production"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
-		"XHR, not listed":       {env{"WS_CORS_ORIGINS": "https://other.example"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "page blocked by its browser"},
+		"XHR":                   {nil, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "origin not allowed, browser blocks the page"},
+		"preflight":             {nil, func(n *node) { n.do("OPTIONS", polling, "", "Origin: "+page) }, "origin not allowed, browser blocks the page"},
+		"XHR in production":     {env{"NODE_ENV": "production"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "origin not allowed, browser blocks the page"},
+		"XHR, not listed":       {env{"WS_CORS_ORIGINS": "https://other.example"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, "origin not allowed, browser blocks the page"},
 		"WebSocket, not listed": {env{"WS_CORS_ORIGINS": "https://other.example"}, func(n *node) { n.ask(polling+"&transport=websocket", "x", upgrade) }, "handshake refused"},
 		"listed":                {env{"WS_CORS_ORIGINS": page}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, ""},
 		"any":                   {env{"WS_CORS_ORIGINS": "*"}, func(n *node) { n.do("GET", polling, "", "Origin: "+page) }, ""},

@@ -5,9 +5,9 @@ import (
 	"github.com/puente-io/puente/server/config"
 )
 
-// MintToken signs the development token that a command line asks for. Without a secret
-// it looks for that of a node in development, at Config.HTTPPort of this machine, which
-// this user has started.
+// MintToken signs the development token that the command line describes. If
+// JWT_SECRET is not set, it uses the secret of a development node that this user runs
+// on this machine at Config.HTTPPort, and returns an error if there is none.
 func MintToken(cmd config.Command) (_ string, err error) {
 	if !cmd.Config.JWTSecret.IsSet() {
 		if cmd, err = withRunSecret(cmd); err != nil {
