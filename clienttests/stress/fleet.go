@@ -114,7 +114,8 @@ func (f *fleet) start(p *process) error {
 	return p.awaitReady()
 }
 
-// awaitReady waits until the node is ready and not degraded.
+// awaitReady waits until the node is ready and connected to its cluster. It may be
+// degraded because of what was lost before.
 func (p *process) awaitReady() error {
 	if !eventually(func() bool {
 		resp, err := http.Get(p.url + "/readyz")
@@ -123,7 +124,8 @@ func (p *process) awaitReady() error {
 		}
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(resp.Body)
-		return resp.StatusCode == http.StatusOK && !strings.Contains(string(body), "degraded")
+		degraded := strings.Contains(string(body), `"degraded"`) && !strings.Contains(string(body), `"connected":true`)
+		return resp.StatusCode == http.StatusOK && !degraded
 	}) {
 		return errors.New("a node is not ready")
 	}

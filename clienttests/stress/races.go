@@ -262,7 +262,7 @@ func redisRestarts(b *round) {
 	}
 	// Wait until an update arrives: messages have their own connection.
 	if !eventually(func() bool {
-		publisher.publish(room, -1, "")
+		publisher.publish(room, probe, "")
 		publisher.Next("update")
 		near.Next("update")
 		return strings.Contains(strings.Join(far.Names(), " "), "update")

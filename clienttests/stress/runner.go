@@ -121,7 +121,7 @@ func (r *runner) settled() (goroutines int, heap uint64) {
 			r.violation("end", "node %d still has %s", i, what())
 		}
 		n.mu.Lock()
-		clear(n.reasons)
+		n.reasons = make(map[string]string) // clear would keep the memory of an hour's sockets
 		n.mu.Unlock()
 	}
 	goroutines, _ = raw.Goroutines()
