@@ -161,7 +161,7 @@ func (b *backlog) shed() {
 	b.mu.Unlock()
 	for sessions := b.sessions(); b.isFull(); {
 		var worst, worstStalled *Session
-		most, mostStalled := 0, 0
+		most, mostStalled := countedFrom, countedFrom // closing a shorter queue frees nothing
 		for _, s := range sessions {
 			queued, idle := s.lagging(now)
 			if queued > most {

@@ -355,6 +355,28 @@ func TestTotalBound(t *testing.T) {
 	})
 }
 
+// MaxTotalQueueBytes: a client for which little is queued is not closed for what others
+// have. A client that makes many sessions, and polls with none, disconnected all that
+// paused between two polls.
+func TestTotalBoundSparesShortQueues(t *testing.T) {
+	inBubble(t, Options{MaxTotalQueueBytes: 1 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		pollOnce(srv, "GET", "", "")
+		short := (<-sessions).session
+		short.Send(TextFrame(make([]byte, 500)))
+		time.Sleep(2 * time.Second) // it has taken nothing for more than a tenth of SlowTimeout
+		for range 8 {
+			pollOnce(srv, "GET", "", "")
+			(<-sessions).session.Send(TextFrame(make([]byte, 400_000)))
+		}
+		if held := srv.backlog.held.Load(); held > 1<<20+400_000 {
+			t.Errorf("%d bytes are held", held)
+		}
+		if !short.Open() {
+			t.Error("it was closed")
+		}
+	})
+}
+
 // If all clients read, publishers wait for them beyond MaxTotalQueueBytes.
 func TestTotalBoundHoldsPublishers(t *testing.T) {
 	const total = 4 << 20
