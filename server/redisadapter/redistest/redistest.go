@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -120,12 +119,6 @@ func (s *Server) Kill() {
 		s.cmd = nil
 	}
 }
-
-// Pause stops the server without ending it; Resume continues it.
-func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
-
-// Resume continues a server that is paused.
-func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // Client returns a client of the server. The caller closes it.
 func (s *Server) Client() *redis.Client {
