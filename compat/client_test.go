@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -269,7 +270,7 @@ func (c *conn) send(op, text string) error {
 func (c *conn) sendFrame(op ws.OpCode, payload []byte) error {
 	f := ws.MaskFrameInPlace(ws.NewFrame(op, true, slices.Clone(payload)))
 	err := ws.WriteFrame(c.net, f)
-	if errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return nil // the server closed first; its answer is compared
 	}
 	return err

@@ -133,6 +133,8 @@ func TestClosingSessionStopsListening(t *testing.T) {
 	conn := rawWebSocket(t, e, "")
 	defer conn.Close()
 	r := e.next(t)
+	conn.Write(clientFrame(ws.OpText, true, "4hello"))
+	<-r.messages // from now on it is read; a session that is closed before does not wait
 	r.session.Close()
 	if got := closeCodeOf(conn); got != 1005 {
 		t.Errorf("closed with %d", got)
