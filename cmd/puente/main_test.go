@@ -125,7 +125,7 @@ func (b *buffer) wait(t *testing.T, text string) (after string) {
 	return ""
 }
 
-// address waits until the log says where the node listens.
+// address waits for the log line that has the node's address, and returns the address.
 func (b *buffer) address(t *testing.T) string {
 	t.Helper()
 	addr, _, _ := strings.Cut(b.wait(t, `"address":"`), `"`)

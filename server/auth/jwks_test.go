@@ -76,7 +76,8 @@ func (i *issuer) verifier(t testing.TB, errs *[]error) *auth.Verifier {
 	})
 }
 
-// expect verifies a token in a synctest bubble, where subtests are not allowed.
+// expect verifies a token and checks the error. It starts no subtest, because a synctest
+// bubble does not allow any.
 func expect(t *testing.T, v *auth.Verifier, token string, want error) {
 	t.Helper()
 	_, err := v.Verify(t.Context(), token)

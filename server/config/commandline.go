@@ -128,8 +128,8 @@ func (c *commandLine) flagNames() (names []string) {
 	return names
 }
 
-// portVariable is what platforms set to say where a program shall listen: it is read
-// if HTTP_PORT is not set.
+// portVariable is the variable in which hosting platforms pass the port to listen on.
+// It counts if HTTP_PORT is not set.
 const portVariable = "PORT"
 
 // resolve stores every setting: by its flag, else its variable, else its default. Its

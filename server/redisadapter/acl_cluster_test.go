@@ -6,7 +6,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// With Redis Cluster a user needs to ask where the slots are, and no more.
+// With Redis Cluster, CLUSTER SLOTS is the only additional right that a user needs.
 func TestNeededRightsWithRedisCluster(t *testing.T) {
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {

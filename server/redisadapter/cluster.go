@@ -22,8 +22,8 @@ type Cluster struct {
 	links  redislink.Links
 	// sentinels know the master; nil without Sentinel.
 	sentinels *redislink.Sentinels
-	// fresh makes connections that show where the address leads by now; nil if
-	// others know that.
+	// fresh makes new connections, which show whether the address has moved to another
+	// server. It is nil with Sentinel and Redis Cluster, which know the master.
 	fresh  *redis.Options
 	pub    *publishers
 	sub    *subscriber
@@ -210,7 +210,8 @@ func (c *Cluster) subscribers(ctx context.Context, channel string, sharded bool)
 	return int(sum.Load()), err
 }
 
-// reload makes the library look where the slots of a Redis Cluster are.
+// reload makes go-redis query the slots of a Redis Cluster again. With other kinds of
+// Redis it does nothing.
 func (c *Cluster) reload(ctx context.Context) {
 	if cluster, ok := c.client.(*redis.ClusterClient); ok {
 		cluster.ReloadState(ctx)

@@ -42,27 +42,25 @@
 // this node's own subscription is there, the connections have not been cut
 // meanwhile. The proof costs two commands a batch, not a round trip a message.
 //
-// Publishing and subscribing connections follow the master together. With
-// Sentinels all of them are asked and listened to; the newest configuration is
-// right. The connection to the former master is read for 3 s beside that to the
-// new, since other nodes may hear later of the change, and publishing goes on when
-// as many nodes have subscribed at the new one, 1.5 s later at the latest. Without
-// Sentinels a connection is made every second to see where the address leads by
-// now. Twice a second each node publishes to its own channel and waits for the
+// Publishing and subscribing connections follow the master together. With Sentinel,
+// the node queries all Sentinels and subscribes to them, and follows the newest
+// configuration. It reads the connection to the former master for 3 s beside the one to
+// the new master, because other nodes may learn of the change later. It publishes again
+// when as many nodes have subscribed at the new master, or after 1.5 s. Without
+// Sentinel, the node makes a new connection every second, and compares the server that
+// it leads to. Twice a second each node publishes to its own channel and waits for the
 // echo.
 //
-// What Redis says and what this node believes may differ for a moment, since a node
-// that is short of CPU reads late. That publishing and subscribing connections lead to
-// different servers, or that an echo does not come back, is certain only when the
-// subscribed connection has answered a PING that was sent after (doubt); nothing is
-// cut before.
+// A node that is short of CPU reads late, so for a moment it may be wrong about its
+// connections. It cuts them only after a doubt is justified: it suspects that it
+// publishes and subscribes at different servers, or that an echo is missing, and the
+// subscribed connection has answered a PING that was sent after the suspicion.
 //
-// What cannot be found out: two masters that are both where they should be, because
-// the network has fallen apart. A node that the Sentinels of its side tell of no
-// other master goes on with the one that it has. Nor, without Sentinels, which of two
-// masters is right if the address leads some nodes to the one and some to the other:
-// each serves its own. A node that sees none of the others where it is, though it did
-// and Options.Peers still knows of them, says so in its health.
+// A node cannot detect two masters after a network partition: if the Sentinels on its
+// side name no other master, it keeps the one that it has. Without Sentinel, it cannot
+// decide which of two masters is right if the address leads some nodes to one and some
+// to the other: each master serves its own nodes. But a node's health says so if it no
+// longer sees any other node at its Redis although Options.Peers still reports some.
 //
 // # Without Redis
 //

@@ -152,8 +152,8 @@ func TestPlannedFailoverLosesNothing(t *testing.T) {
 	}
 }
 
-// pointer is a name or a proxy for Redis: new connections go where it points, those
-// that are there stay.
+// pointer stands for a DNS name or a proxy in front of Redis: new connections go to the
+// server that it points to, existing ones stay.
 type pointer struct {
 	net.Listener
 

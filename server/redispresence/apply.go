@@ -71,16 +71,16 @@ func (n *Node) checkEcho(ps *peers) {
 }
 
 // catchUp updates order and health by whether the node has missed messages of its
-// peers. Health changes only if that lasts, since every new node is behind for a
-// moment.
+// peers. Operations wait only for a while, because a node never catches up with a peer
+// that exceeds the bounds; health changes only after that while, because every new
+// node is behind for a moment.
 func (n *Node) catchUp(ps *peers) {
 	now := time.Now()
-	n.setBehind(ps.mustWait(now))
-	switch {
-	case ps.caughtUp(now):
-		n.health.set(func(h *health) { h.behind = false })
-	case now.Sub(ps.behind) >= n.times.orderTimeout:
-		n.health.set(func(h *health) { h.behind = true })
+	behind := !ps.caughtUp(now)
+	lasting := behind && now.Sub(ps.behind) >= n.times.orderTimeout
+	n.setBehind(behind && !lasting)
+	if lasting || !behind {
+		n.health.set(func(h *health) { h.behind = lasting })
 	}
 }
 

@@ -156,13 +156,6 @@ func (ps *peers) caughtUp(now time.Time) bool {
 	return true
 }
 
-// mustWait reports whether this node's operations wait until it has caught up. That
-// is limited in time, because a node never catches up with a peer that exceeds the
-// bounds.
-func (ps *peers) mustWait(now time.Time) bool {
-	return !ps.caughtUp(now) && now.Sub(ps.behind) < ps.times.orderTimeout
-}
-
 // fallBehind records that messages of a peer are missing.
 func (ps *peers) fallBehind(now time.Time) {
 	if ps.behind.IsZero() {
