@@ -10,7 +10,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/burst"
 	"github.com/puente-io/puente/clienttests/raw"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // In a burst, members on every transport receive all messages in order, also if

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // A node that sees none of the other nodes, though presence still knows of one, says

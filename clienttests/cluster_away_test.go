@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // While Redis is unreachable, members on the publisher's node receive updates and

@@ -21,9 +21,9 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server"
+	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 const secret = "the secret of the tests: 32 bytes"

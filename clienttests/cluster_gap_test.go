@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // A node that is stopped as a whole, for so long that Redis cuts it off, says when it

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/clienttests/raw"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // presenceRounds returns how many rounds the tests in this file run: races that they

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/clienttests/raw"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // A cluster works over rediss:// if SSL_CERT_FILE names the certificate authority.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/clienttests/raw"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 // Two nodes are restarted one after the other while clients behind a balancer

@@ -48,10 +48,11 @@ var layers = []layer{
 		never: []string{"redis", "prometheus", "zerolog", "jwt"},
 	},
 
-	{path: "server/redislink"},
-	{path: "server/redisadapter", may: []string{"server/redislink", "server/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"}},
+	{path: "server/cluster/redislink"},
+	{path: "server/cluster/redistest"},
+	{path: "server/cluster/redisadapter", may: []string{"server/cluster/redislink", "server/cluster/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"}},
 	{path: "server/presence", may: []string{"server/presence/..."}, never: []string{"redis", "net/http"}},
-	{path: "server/redispresence", may: []string{"server/redislink", "server/redispresence/...", "server/presence/..."}},
+	{path: "server/cluster/redispresence", may: []string{"server/cluster/redislink", "server/cluster/redispresence/...", "server/presence/..."}},
 	{path: "server/auth"},
 	{
 		path:  "server/realtime",
@@ -67,14 +68,14 @@ var layers = []layer{
 		path: "compat/cluster",
 		may: []string{
 			"compat/cluster/...", "compat/nodetest", "server", "server/config",
-			"server/redisadapter/...", "server/socketio", "server/socketio/adapter",
+			"server/cluster/redisadapter", "server/cluster/redistest", "server/socketio", "server/socketio/adapter",
 		},
 		tests: true,
 	},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
 	// redistest only starts redis-servers; it contains none of Puente's Redis code.
-	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/redisadapter/redistest"}, tests: true},
-	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/redisadapter/redistest"}, tests: true},
+	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/cluster/redistest"}, tests: true},
+	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/cluster/redistest"}, tests: true},
 }
 
 // goPackage is a package of the module, by its path below the root ("" for the root), and its imports.

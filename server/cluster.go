@@ -9,11 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redispresence"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
-	"github.com/puente-io/puente/server/redisadapter"
-	"github.com/puente-io/puente/server/redispresence"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 

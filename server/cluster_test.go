@@ -11,11 +11,11 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server"
+	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
-	"github.com/puente-io/puente/server/redisadapter"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
 	"github.com/puente-io/puente/server/socketio"
 )
 

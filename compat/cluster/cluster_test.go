@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/server/redisadapter"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
+	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
 const waitTimeout = 20 * time.Second

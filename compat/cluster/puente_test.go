@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/server/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )

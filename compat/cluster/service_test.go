@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server"
+	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
-	"github.com/puente-io/puente/server/redisadapter/redistest"
 )
 
 const secret = "the secret of the tests: 32 bytes"

@@ -1,0 +1,37 @@
+package redisadapter_test
+
+import (
+	"testing"
+
+	"github.com/puente-io/puente/server/cluster/redistest"
+)
+
+// The nodes follow the sentinel to the new master, whether the old one has been
+// killed or has handed over.
+func TestSentinel(t *testing.T) {
+	for name, opts := range modes {
+		opts.Prefix = "sentinel"
+		t.Run(name+"/killed", func(t *testing.T) {
+			t.Parallel()
+			s, opts := redistest.StartSentinel(t, "main"), opts
+			opts.URL = s.URL()
+			p := startTwo(t, opts)
+			p.works(t, "the start")
+			s.Master.Kill()
+			p.fails(t)
+			p.works(t, "the loss of the master")
+			p.inOrder(t)
+		})
+		t.Run(name+"/handed over", func(t *testing.T) {
+			t.Parallel()
+			s, opts := redistest.StartSentinel(t, "main"), opts
+			opts.URL = s.URL()
+			p := startTwo(t, opts)
+			p.works(t, "the start")
+			s.HandOver()
+			s.Master.Kill() // so that whoever clings to it is found out
+			p.works(t, "the change of masters")
+			p.inOrder(t)
+		})
+	}
+}

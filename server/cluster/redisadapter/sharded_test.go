@@ -1,0 +1,152 @@
+package redisadapter_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
+)
+
+// In the end the channels are those of the rooms that are left, however often
+// rooms came and went.
+func TestShardedRoomChannels(t *testing.T) {
+	server := redistest.Start(t)
+	n := adaptertest.Start(t, start(t, redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded}).Factory(), "/")
+	s := n.Connect("s")
+	for i := range 3000 {
+		s.Join(fmt.Sprint("r", i))
+		if i%3 > 0 {
+			s.Leave(fmt.Sprint("r", i))
+		}
+		if i%3 > 1 {
+			s.Join(fmt.Sprint("r", i))
+		}
+	}
+	client := server.Client()
+	defer client.Close()
+	count := func(pattern string, want int) func() bool {
+		return func() bool {
+			list, err := client.PubSubShardChannels(t.Context(), pattern).Result()
+			return err == nil && len(list) == want
+		}
+	}
+	adaptertest.Eventually(t, "2000 rooms have channels", count("c#/#r*", 2000))
+	n.Adapter.Close()
+	adaptertest.Eventually(t, "no channel is left", count("*", 0))
+}
+
+func TestShardedDynamicPrivate(t *testing.T) {
+	server := redistest.Start(t)
+	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate}
+	p := startTwo(t, opts)
+	id := "abcdefghijklmnopqrst"
+	s := p.nodes[1].Connect(id)
+	client := server.Client()
+	defer client.Close()
+	channels := func() []string {
+		list, err := client.PubSubShardChannels(t.Context(), "c#/#"+id+"#").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	adaptertest.Eventually(t, "the socket has a channel", func() bool { return slices.Equal(channels(), []string{"c#/#" + id + "#"}) })
+	if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["e"]`), adapter.Selection{Rooms: []string{id}}, adapter.Flags{}); err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.Eventually(t, "the socket is reached", func() bool { return s.Len() == 1 })
+	p.nodes[1].DisconnectLocal(adapter.Selection{Rooms: []string{id}}, false)
+	adaptertest.Eventually(t, "the socket has no channel", func() bool { return len(channels()) == 0 })
+}
+
+// A namespace that is made anew at once has what its predecessor had.
+func TestNamespaceMadeAnew(t *testing.T) {
+	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		server.Up()
+		p := startTwo(t, opts)
+		p.works(t, "the start")
+		factory := p.clusters[1].Factory()
+		for range 100 {
+			p.nodes[1].Adapter.Close()
+			p.nodes[1] = adaptertest.Start(t, factory, "/")
+			if count, err := p.nodes[1].Adapter.ServerCount(t.Context()); err != nil || count != 2 {
+				t.Fatalf("ServerCount: %d, %v, want 2", count, err)
+			}
+		}
+		p.socket = p.nodes[1].Connect("s", "r")
+		p.works(t, "another namespace")
+	})
+}
+
+// A Redis Cluster: the contract once more, with channels on both masters.
+func TestContractRedisCluster(t *testing.T) {
+	servers := redistest.Cluster(t, 2)
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			opts := opts
+			opts.Redis = &redis.UniversalOptions{Addrs: []string{servers[0].Addr(), servers[1].Addr()}, IsClusterMode: true}
+			contract(t, opts)
+		})
+	}
+}
+
+// A join that waits has the subscription when it returns; it does not wait for a
+// Redis that is away, for long for one that is slow, or for a room that is gone.
+func TestJoinWait(t *testing.T) {
+	server := redistest.Start(t)
+	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, JoinWait: 20 * time.Second}
+	p := startTwo(t, opts)
+	p.works(t, "the start")
+	node := p.nodes[1]
+	join := func(room string) {
+		p.socket.Join(room)
+		node.Adapter.AwaitRoom(t.Context(), room)
+	}
+	const rooms = 300
+	for i := range rooms {
+		room := fmt.Sprint("r", i)
+		join(room)
+		if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["joined"]`), adapter.Selection{Rooms: []string{room}}, adapter.Flags{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adaptertest.Eventually(t, "every join is followed by its event", func() bool {
+		n := 0
+		for _, r := range p.socket.Received() {
+			if r.Data == `["joined"]` {
+				n++
+			}
+		}
+		return n == rooms
+	})
+	p.nodes[1].Adapter.AwaitRoom(t.Context(), "nowhere")
+	p.socket.Leave("r0")
+	join("r0")
+	server.Kill()
+	p.fails(t)
+	began := time.Now()
+	join("while away")
+	if took := time.Since(began); took > opts.JoinWait/2 {
+		t.Errorf("with Redis away a join waited %v", took)
+	}
+
+	server.Up()
+	opts.JoinWait, opts.Prefix = 50*time.Millisecond, "d"
+	q := startTwo(t, opts)
+	q.works(t, "the start")
+	server.Pause()
+	defer server.Resume()
+	began = time.Now()
+	q.socket.Join("while paused")
+	q.nodes[1].Adapter.AwaitRoom(t.Context(), "while paused")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("with Redis paused a join waited %v", took)
+	}
+}
