@@ -377,6 +377,50 @@ func TestTotalBoundSparesShortQueues(t *testing.T) {
 	})
 }
 
+// AwaitQueue waits for the client to take what is queued, and while the queues of all
+// hold too much. Requests whose answers nobody took filled the memory, as fast as they
+// were sent, until a timer looked.
+func TestAwaitQueue(t *testing.T) {
+	inBubble(t, Options{MaxTotalQueueBytes: 1 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
+		open := func() *Session {
+			pollOnce(srv, "GET", "", "")
+			return (<-sessions).session
+		}
+		await := func(s *Session, most int) <-chan struct{} {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				s.AwaitQueue(most)
+			}()
+			synctest.Wait()
+			return done
+		}
+		waits := func(done <-chan struct{}, why string) {
+			t.Helper()
+			select {
+			case <-done:
+				t.Error("it did not wait: " + why)
+			default:
+			}
+		}
+		client, other := open(), open()
+		<-await(client, 4000) // nothing is queued
+		enqueue(client, TextFrame(make([]byte, 5000)))
+		<-await(client, 0) // less than MaxQueueBytes
+		done := await(client, 4000)
+		waits(done, "5000 bytes are queued")
+		pollOnce(srv, "GET", client.ID(), "")
+		<-done
+
+		enqueue(client, TextFrame(make([]byte, 5000)))
+		enqueue(other, TextFrame(make([]byte, 1<<20)))
+		done = await(client, 0)
+		waits(done, "the queues hold more than they may")
+		pollOnce(srv, "GET", other.ID(), "")
+		<-done
+	})
+}
+
 // If all clients read, publishers wait for them beyond MaxTotalQueueBytes.
 func TestTotalBoundHoldsPublishers(t *testing.T) {
 	const total = 4 << 20

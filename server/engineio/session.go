@@ -175,13 +175,20 @@ func (s *Session) Send(frames ...Frame) error {
 	return err
 }
 
-// AwaitQueue waits until no more than Options.MaxQueueBytes are queued for the
-// client, or the session has ended. Before answering a client it stops the reading
-// from one that takes no answers.
-func (s *Session) AwaitQueue() {
+// AwaitQueue waits until no more than most bytes are queued for the client (0, or
+// more than that: [Options.MaxQueueBytes]) and the queues of all clients do not hold
+// too much, or until the session has ended. Before answering a client it stops the
+// reading from one that takes no answers.
+func (s *Session) AwaitQueue(most int) {
+	b := s.server.backlog
+	if most <= 0 || most > b.mark {
+		most = b.mark
+	}
 	for {
 		s.mu.Lock()
-		if s.state != stateOpen || s.queued() <= s.server.backlog.mark {
+		queued := s.queued()
+		full := queued > 0 && b.isFull()
+		if s.state != stateOpen || queued <= most && !full {
 			s.mu.Unlock()
 			return
 		}
@@ -191,7 +198,15 @@ func (s *Session) AwaitQueue() {
 		}
 		relief := s.congestion.relief
 		s.mu.Unlock()
-		<-relief
+		if !full {
+			<-relief
+			continue
+		}
+		b.shed()
+		select {
+		case <-relief:
+		case <-time.After(longestWait):
+		}
 	}
 }
 

@@ -91,6 +91,15 @@ func (c *client) maxPendingBytes() int {
 	return most
 }
 
+// maxUnread returns how many bytes of answers may be queued before the client is
+// not read any more; 0: the engine's limit.
+func (c *client) maxUnread() int {
+	if c.anonymous.Load() {
+		return c.server.opts.MaxAnonymousBytes
+	}
+	return 0
+}
+
 // HandleLargeMessage implements engineio.LargeMessageHandler. It waits until
 // the client's earlier packets are handled, which may end its anonymity, but
 // not while a handler waits for the client.

@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
@@ -170,6 +176,51 @@ func TestAnonymousInbox(t *testing.T) {
 	stopped(t, srv.IO)
 	close(busy)
 	c.EmitAck("size", "x")
+}
+
+// While an anonymous client does not take its refusals, it is not read beyond the
+// bound: each of them is as large as the name of the namespace that it refuses.
+func TestAnonymousRefusals(t *testing.T) {
+	opts := socketio.Options{MaxAnonymousBytes: 4000, Engine: engineio.Options{PingInterval: time.Hour, SlowTimeout: time.Hour}}
+	inBubble(t, opts, func(t *testing.T, _ *socketio.Server, opts engineiotest.Options) {
+		client := &http.Client{Transport: &http.Transport{DialContext: opts.Dial}}
+		defer client.CloseIdleConnections()
+		request := func(method, query, body string) string {
+			r, err := http.NewRequest(method, endpoint+"?EIO=4&transport=polling"+query, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := client.Do(r)
+			if err != nil {
+				t.Error(err)
+				return ""
+			}
+			defer res.Body.Close()
+			answer, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			return string(answer)
+		}
+		_, after, _ := strings.Cut(request("GET", "", ""), `"sid":"`)
+		sid, _, _ := strings.Cut(after, `"`)
+		var posted atomic.Int64
+		var posting sync.WaitGroup
+		posting.Go(func() {
+			for range 5 {
+				request("POST", "&sid="+sid, "40/"+strings.Repeat("x", 3000)+",")
+				posted.Add(1)
+			}
+		})
+		synctest.Wait()
+		if n := posted.Load(); n != 2 { // 3000 bytes queued are fewer than the bound, 6000 are not
+			t.Errorf("%d requests were read", n)
+		}
+		for refused := 0; refused < 5; {
+			refused += strings.Count(request("GET", "&sid="+sid, ""), "Invalid namespace")
+		}
+		posting.Wait()
+	})
 }
 
 // Since when a client has been anonymous does not depend on how often it joins.

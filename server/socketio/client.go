@@ -239,8 +239,9 @@ func (c *client) event(s *Socket, p packet.Packet) {
 // reading from the client, so that what is refused does not depend on how long
 // decisions take.
 func (c *client) connect(p packet.Packet) {
-	// Read no more requests from a client that does not read the answers.
-	c.session.AwaitQueue()
+	// Read no more requests from a client that does not read the answers: a refusal
+	// repeats the namespace, which may be as large as a message.
+	c.session.AwaitQueue(c.maxUnread())
 	s := newSocket(c, p)
 	if p.Excess != nil {
 		s.refuse(c.server.tooDeepConnect())
