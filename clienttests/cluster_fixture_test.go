@@ -151,7 +151,7 @@ func token(t testing.TB, user string) string {
 	t.Helper()
 	text, err := server.MintToken(config.Command{
 		Config: config.Config{JWTSecret: config.NewSecret(secret)},
-		Token:  config.Token{User: ident.Must(ident.String(user)), TTL: time.Hour},
+		Token:  config.Token{User: ident.Of(user), TTL: time.Hour},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func Example_roomChat() {
 	}
 	io.Namespace("/").Handle("chat-message", socketio.Do(func(ctx context.Context, s *socketio.Socket, in request) error {
 		user, _ := svc.UserID(s.ID())
-		if !svc.IsUserInRoom(user.Key(), in.Room.Key()) {
+		if !svc.IsUserInRoom(user, in.Room) {
 			return &realtime.Error{Code: realtime.CodeUnauthorized, Message: "Not in this room"}
 		}
 		m := &message{User: user, Text: in.Text}

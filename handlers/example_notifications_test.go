@@ -13,7 +13,7 @@ import (
 // notification.
 func Example_orderNotifications() {
 	svc, io := newService()
-	customerOf := map[int]ident.ID{7: ident.Must(ident.String("ana"))}
+	customerOf := map[int]ident.ID{7: ident.Of("ana")}
 	io.Namespace("/").Handle("order-completed", socketio.Do(func(ctx context.Context, _ *socketio.Socket, order int) error {
 		_, err := svc.PublishNotification(ctx, &realtime.Notification{
 			TargetUserID: customerOf[order],

@@ -53,7 +53,7 @@ func serve(io *socketio.Server, h http.Handler) *site {
 
 // client connects a client of the user, with these roles in its token.
 func (s *site) client(user string, roles ...string) *raw.Client {
-	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user)), Roles: roles})
+	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Of(user), Roles: roles})
 	must(err)
 	c := raw.Connect(s, s.URL, raw.Options{Auth: map[string]string{"token": token}})
 	c.Next("authenticated")

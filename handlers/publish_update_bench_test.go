@@ -66,7 +66,7 @@ func (c bare) Read(b []byte) (int, error) { return c.buffered.Read(b) }
 func dialBare(site *site, user string) bare {
 	conn, br, _, err := ws.Dial(context.Background(), "ws"+site.URL[len("http"):]+"/socket.io/?EIO=4&transport=websocket")
 	must(err)
-	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user))})
+	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Of(user)})
 	must(err)
 	c := bare{conn, conn}
 	if br != nil { // the open packet arrived with the handshake's response

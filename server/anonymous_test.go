@@ -84,7 +84,7 @@ func TestWhatAConnectionKeeps(t *testing.T) {
 	if h.Headers.Get("Cookie") != "a=b" || h.Headers.Get("X-Junk") != "" {
 		t.Errorf("kept of the headers: %.300v", h.Headers)
 	}
-	if user, ok := n.Service().UserID(c.ID()); !ok || !user.Equal(ident.Must(ident.String("ana"))) {
+	if user, ok := n.Service().UserID(c.ID()); !ok || !user.Equal(ident.Of("ana")) {
 		t.Errorf("user %v", user)
 	}
 }

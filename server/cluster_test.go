@@ -46,7 +46,7 @@ func startNode(t *testing.T, url string) *server.Server {
 func notify(t *testing.T, srv *server.Server, user string) bool {
 	t.Helper()
 	sent, err := srv.Service().PublishNotification(t.Context(), &realtime.Notification{
-		TargetUserID: ident.Must(ident.String(user)), Type: "INFO", Title: "hello",
+		TargetUserID: ident.Of(user), Type: "INFO", Title: "hello",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func (srv *Server) announce() (end func()) {
 		end = func() {}
 	}
 	token, err := auth.Sign([]byte(srv.cfg.JWTSecret.Reveal()), auth.Grant{
-		UserID: ident.Must(ident.String("demo")), TTL: 24 * time.Hour,
+		UserID: ident.Of("demo"), TTL: 24 * time.Hour,
 		Issuer: srv.cfg.JWTIssuer, Audience: srv.cfg.JWTAudience,
 	})
 	switch {

@@ -123,7 +123,7 @@ func (n *node) token(user string, grants ...auth.Grant) string {
 	if len(grants) > 0 {
 		g = grants[0]
 	}
-	g.UserID = ident.Must(ident.String(user))
+	g.UserID = ident.Of(user)
 	token, err := auth.Sign([]byte(jwtSecret), g)
 	if err != nil {
 		n.t.Fatal(err)

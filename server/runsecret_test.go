@@ -15,7 +15,7 @@ import (
 
 // mint is "puente token --user bob" with the port.
 func mint(port int) (string, error) {
-	return MintToken(config.Command{Config: config.Config{HTTPPort: port}, Token: config.Token{User: ident.Must(ident.String("bob")), TTL: 1e12}})
+	return MintToken(config.Command{Config: config.Config{HTTPPort: port}, Token: config.Token{User: ident.Of("bob"), TTL: 1e12}})
 }
 
 // runtimeDirectory gives the test a runtime directory of its own.

@@ -54,7 +54,7 @@ func newMember(c *crowd, i int) (*member, error) {
 	var err error
 	m.token, err = server.MintToken(config.Command{
 		Config: config.Config{JWTSecret: config.NewSecret(secret)},
-		Token:  config.Token{User: ident.Must(ident.String(m.user)), TTL: time.Hour},
+		Token:  config.Token{User: ident.Of(m.user), TTL: time.Hour},
 	})
 	return m, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/ident"
 )
 
 // client is a connection to a node.
@@ -169,8 +170,8 @@ func (b *round) awaitGone(room string, users ...string) { b.awaitGoneFrom(b.clus
 func (b *round) awaitGoneFrom(c *cluster, room string, users ...string) {
 	for i, n := range c.nodes {
 		if !eventually(func() bool {
-			_, total := n.Service().UsersInRoom(room, 1)
-			return total == 0 && !slices.ContainsFunc(users, n.Service().IsUserConnected)
+			_, total := n.Service().UsersInRoom(ident.Of(room), 1)
+			return total == 0 && !slices.ContainsFunc(users, func(u string) bool { return n.Service().IsUserConnected(ident.Of(u)) })
 		}) {
 			b.Fatalf("node %d still has users of %s", i, room)
 		}

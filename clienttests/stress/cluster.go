@@ -182,7 +182,7 @@ func (c *cluster) node(i int) *node { return c.nodes[i%len(c.nodes)] }
 func token(user string) (string, error) {
 	return server.MintToken(config.Command{
 		Config: config.Config{JWTSecret: config.NewSecret(secret)},
-		Token:  config.Token{User: ident.Must(ident.String(user)), TTL: time.Hour},
+		Token:  config.Token{User: ident.Of(user), TTL: time.Hour},
 	})
 }
 

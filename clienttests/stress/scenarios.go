@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/puente-io/puente/server/ident"
 )
 
 var scenarios = []scenario{
@@ -69,7 +71,7 @@ func slowReaders(b *round) {
 	bad.Stop()
 	payload := strings.Repeat("x", 32<<10+b.rng.IntN(64<<10))
 	sent := 0
-	for ; sent < most && b.cluster.node(1).Service().IsUserConnected(user); sent++ {
+	for ; sent < most && b.cluster.node(1).Service().IsUserConnected(ident.Of(user)); sent++ {
 		publisher.publish(room, sent, payload)
 	}
 	if sent == most {

@@ -51,7 +51,7 @@ func userToken(t *testing.T, user string) string {
 	t.Helper()
 	text, err := server.MintToken(config.Command{
 		Config: config.Config{JWTSecret: config.NewSecret(secret)},
-		Token:  config.Token{User: ident.Must(ident.String(user)), TTL: time.Hour},
+		Token:  config.Token{User: ident.Of(user), TTL: time.Hour},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestService(t *testing.T) {
 			f.node.do(t, command{Do: "stop", Names: []string{"cat 1", "cat 2"}})
 
 			// DisconnectUser disconnects a user on every server.
-			if _, err := first.Service().DisconnectUser(t.Context(), ident.Must(ident.String("both")), "enough"); err != nil {
+			if _, err := first.Service().DisconnectUser(t.Context(), ident.Of("both"), "enough"); err != nil {
 				t.Error(err)
 			}
 			for _, c := range []string{"both new", "both old"} {

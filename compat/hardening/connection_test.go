@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/puente-io/puente/server/ident"
 )
 
 // A thousand WebSocket handshakes, half of them upgrades of one session, are
@@ -126,7 +128,7 @@ func (c *client) members(room string) (total int) {
 }
 
 // IsConnected reports whether the user has a connected device.
-func (n *node) IsConnected(user string) bool { return n.Service().IsUserConnected(user) }
+func (n *node) IsConnected(user string) bool { return n.Service().IsUserConnected(ident.Of(user)) }
 
 // A server is restarted on its port, and all its clients reconnect at once. They
 // retry until they are connected, and each must receive what is broadcast then.

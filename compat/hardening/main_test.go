@@ -192,7 +192,7 @@ func (n *node) token(user string) string {
 	n.t.Helper()
 	text, err := server.MintToken(config.Command{
 		Config: config.Config{JWTSecret: config.NewSecret(jwtSecret)},
-		Token:  config.Token{User: ident.Must(ident.String(user)), TTL: time.Hour},
+		Token:  config.Token{User: ident.Of(user), TTL: time.Hour},
 	})
 	if err != nil {
 		n.t.Fatal(err)

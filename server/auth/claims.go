@@ -41,17 +41,17 @@ type Claims struct {
 // HasRole reports whether the token has the role. Case matters.
 func (c Claims) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
 
-// MayJoin reports whether the token permits a room. room is the key of its id
-// ([ident.ID.Key]).
+// MayJoin reports whether the token permits a room. Patterns are matched with the key
+// of its id ([ident.ID.Key]).
 //
 // In a pattern, * matches any number of characters, including none; every other
 // character matches itself, and * cannot be escaped: order-* matches order-1 and
 // order-, but not my-order-1. Matching takes time linear in pattern and name.
-func (c Claims) MayJoin(room string) bool {
-	if room == "" {
+func (c Claims) MayJoin(room ident.ID) bool {
+	if room.IsZero() {
 		return false
 	}
-	return c.AnyRoom || slices.ContainsFunc(c.Rooms, func(pattern string) bool { return match(pattern, room) })
+	return c.AnyRoom || slices.ContainsFunc(c.Rooms, func(pattern string) bool { return match(pattern, room.Key()) })
 }
 
 // payload holds the claims that this package reads. The embedded struct passes the

@@ -74,7 +74,7 @@ func start(t *testing.T, edits ...func(*options)) *node {
 // device connects a device of the user and joins it to the rooms.
 func (n *node) device(user string, rooms ...string) *raw.Client {
 	n.t.Helper()
-	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Must(ident.String(user))})
+	token, err := auth.Sign([]byte(secret), auth.Grant{UserID: ident.Of(user)})
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("force-disconnect %s", got)
 	}
 	c.Disconnected()
-	adaptertest.Eventually(t, "the device is unregistered", func() bool { return !n.svc.IsUserConnected("ana") })
+	adaptertest.Eventually(t, "the device is unregistered", func() bool { return !n.svc.IsUserConnected(ident.Of("ana")) })
 	n.want(n.do("DELETE", "/api/ws/users/ana", ""), 200, `{"success":true,"devices":0,"timestamp":T}`)
 }
 

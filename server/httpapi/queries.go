@@ -69,14 +69,14 @@ func (a *api) user(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	devices := a.svc.UserSockets(id.Key())
+	devices := a.svc.UserSockets(id)
 	writeJSON(w, http.StatusOK, struct {
 		UserID    ident.ID   `json:"userId"`
 		Connected bool       `json:"connected"`
 		Devices   []string   `json:"devices"`
 		Rooms     []ident.ID `json:"rooms"`
 		Timestamp time.Time  `json:"timestamp"`
-	}{id, len(devices) > 0, devices, a.svc.RoomsForUser(id.Key()), time.Now()})
+	}{id, len(devices) > 0, devices, a.svc.RoomsForUser(id), time.Now()})
 }
 
 func (a *api) rooms(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +95,8 @@ func (a *api) room(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	_, total := a.svc.UsersInRoom(id.Key(), 0)
-	all, _ := a.svc.UsersInRoom(id.Key(), total)
+	_, total := a.svc.UsersInRoom(id, 0)
+	all, _ := a.svc.UsersInRoom(id, total)
 	users, p, ok := paged(w, r, all)
 	if !ok {
 		return

@@ -69,9 +69,15 @@ func Int(n int64) (ID, error) {
 	return ID{text: strconv.FormatInt(n, 10), integer: true}, nil
 }
 
-// Must returns id, or panics if err is not nil. It wraps calls of [String] and [Int]
-// with constants.
-func Must(id ID, err error) ID {
+// Of is [String] for text that the program knows to be an identifier, such as a
+// constant. It panics if it is not one.
+func Of(s string) ID { return must(String(s)) }
+
+// OfInt is [Int] for a number that the program knows to be an identifier. It panics
+// if n is not within ±MaxInt.
+func OfInt(n int64) ID { return must(Int(n)) }
+
+func must(id ID, err error) ID {
 	if err != nil {
 		panic(err)
 	}

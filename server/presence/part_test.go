@@ -11,7 +11,7 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+func id(s string) ident.ID { return ident.Of(s) }
 
 func entry(device, user string, rooms ...string) Entry {
 	e := Entry{Device: device, User: id(user)}

@@ -101,7 +101,7 @@ func TestUserOnSeveralNodes(t *testing.T) {
 	watcher := b.member("ben", "r")
 	phone.Next("user-joined")
 	phone.Next("user-presence")
-	if got := a.UserSockets("ana"); len(got) != 2 {
+	if got := a.UserSockets(id("ana")); len(got) != 2 {
 		t.Errorf("sockets %v", got)
 	}
 	mustSucceed(t, phone.Ask("leave-room", "r"))
@@ -120,7 +120,7 @@ func TestUserOnSeveralNodes(t *testing.T) {
 	phone.Disconnected()
 	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
 	a.settled(0) // the phone is in no room, so its disconnect is not announced
-	if a.IsUserConnected("ana") || !a.IsUserConnected("ben") {
+	if a.IsUserConnected(id("ana")) || !a.IsUserConnected(id("ben")) {
 		t.Errorf("users %v", a.ConnectedUsers())
 	}
 }

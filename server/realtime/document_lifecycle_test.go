@@ -74,7 +74,7 @@ func TestDocumentInitialisation(t *testing.T) {
 		want(t, ana.Next("user-joined"), `{"userId":"ben","roomId":"r","timestamp":T}`)
 		mustSucceed(t, ana.Ask("publish-update", map[string]any{"roomId": "r", "type": "x"}))
 		want(t, ben.Next("update"), `{"roomId":"r","type":"x","payload":null,"from":"ana","timestamp":T}`)
-		if users, total := a.UsersInRoom("r", 10); total != 2 || len(users) != 2 {
+		if users, total := a.UsersInRoom(id("r"), 10); total != 2 || len(users) != 2 {
 			t.Errorf("users of the cluster's room: %v", users)
 		}
 	})
@@ -109,14 +109,14 @@ func TestDocumentUserRegistration(t *testing.T) {
 	t.Run("Multiple sockets per user", func(t *testing.T) {
 		n := start(t)
 		a, b := n.device("ana"), n.device("ana")
-		sameIDs(t, n.UserSockets("ana"), a.ID(), b.ID())
+		sameIDs(t, n.UserSockets(id("ana")), a.ID(), b.ID())
 		if got := n.ConnectedUsersCount(); got != 1 {
 			t.Errorf("%d users", got)
 		}
 		b.Close()
 		n.settled(1)
-		sameIDs(t, n.UserSockets("ana"), a.ID())
-		if !n.IsUserConnected("ana") {
+		sameIDs(t, n.UserSockets(id("ana")), a.ID())
+		if !n.IsUserConnected(id("ana")) {
 			t.Error("ana is gone with one of two devices")
 		}
 	})
@@ -136,7 +136,7 @@ func TestDocumentUserRegistration(t *testing.T) {
 		byHandshake := n.connect(map[string]any{"token": sign(t, id("ana"))})
 		want(t, byHandshake.Next("authenticated"), authenticated(byHandshake, `"ana"`))
 		byEvent := n.anonymous()
-		want(t, byEvent.Ask("authenticate", map[string]any{"token": sign(t, ident.Must(ident.Int(42)))}), authenticated(byEvent, `42`))
+		want(t, byEvent.Ask("authenticate", map[string]any{"token": sign(t, ident.OfInt(42))}), authenticated(byEvent, `42`))
 		want(t, byEvent.Next("authenticated"), authenticated(byEvent, `42`))
 	})
 }
@@ -170,7 +170,7 @@ func TestDocumentDisconnection(t *testing.T) {
 		a.Disconnected()
 		b.Disconnected()
 		n.settled(1)
-		if n.IsUserConnected("ana") || !n.IsUserConnected("ben") {
+		if n.IsUserConnected(id("ana")) || !n.IsUserConnected(id("ben")) {
 			t.Errorf("connected: %v", n.ConnectedUsers())
 		}
 		nothing(t, ben)

@@ -28,7 +28,7 @@ func TestDocumentConcurrency(t *testing.T) {
 		for _, answer := range answers {
 			mustSucceed(t, answer())
 		}
-		if _, total := n.UsersInRoom("r", 0); total != 50 {
+		if _, total := n.UsersInRoom(id("r"), 0); total != 50 {
 			t.Errorf("%d users in the room", total)
 		}
 		for i, c := range clients {

@@ -22,11 +22,11 @@ func TestDocumentUtilities(t *testing.T) {
 		}
 	})
 	t.Run("Get user sockets", func(t *testing.T) {
-		sameIDs(t, n.UserSockets("ana"), phone.ID(), laptop.ID())
-		sameIDs(t, n.UserSockets("nobody"))
+		sameIDs(t, n.UserSockets(id("ana")), phone.ID(), laptop.ID())
+		sameIDs(t, n.UserSockets(id("nobody")))
 	})
 	t.Run("Check connection status", func(t *testing.T) {
-		if !n.IsUserConnected("ana") || n.IsUserConnected("nobody") {
+		if !n.IsUserConnected(id("ana")) || n.IsUserConnected(id("nobody")) {
 			t.Error("ana is connected and nobody is not")
 		}
 	})
@@ -36,13 +36,13 @@ func TestDocumentUtilities(t *testing.T) {
 		}
 	})
 	t.Run("Get rooms for user", func(t *testing.T) {
-		sameIDs(t, keys(n.RoomsForUser("ana")), "r1", "r2")
-		sameIDs(t, keys(n.RoomsForUser("nobody")))
+		sameIDs(t, keys(n.RoomsForUser(id("ana"))), "r1", "r2")
+		sameIDs(t, keys(n.RoomsForUser(id("nobody"))))
 	})
 	t.Run("Get users in room", func(t *testing.T) {
-		users, total := n.UsersInRoom("r1", 10)
+		users, total := n.UsersInRoom(id("r1"), 10)
 		sameIDs(t, keys(users), "ana", "ben")
-		if none, zero := n.UsersInRoom("no such room", 10); total != 2 || zero != 0 || none == nil || len(none) != 0 {
+		if none, zero := n.UsersInRoom(id("no such room"), 10); total != 2 || zero != 0 || none == nil || len(none) != 0 {
 			t.Errorf("total %d; of no room %v, %d", total, none, zero)
 		}
 	})
@@ -107,7 +107,7 @@ func TestDocumentErrorHandling(t *testing.T) {
 		if devices, err := n.DisconnectUser(t.Context(), id("nobody"), ""); devices != 0 || err != nil {
 			t.Errorf("%d devices, %v", devices, err)
 		}
-		if n.IsUserInRoom("nobody", "nowhere") {
+		if n.IsUserInRoom(id("nobody"), id("nowhere")) {
 			t.Error("nobody is nowhere")
 		}
 	})
@@ -143,8 +143,8 @@ func TestDocumentEdgeCases(t *testing.T) {
 		n := start(t)
 		c := n.member("ana", "r")
 		want(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}), authenticated(c, `"ana"`))
-		sameIDs(t, n.UserSockets("ana"), c.ID())
-		if !n.IsUserInRoom("ana", "r") {
+		sameIDs(t, n.UserSockets(id("ana")), c.ID())
+		if !n.IsUserInRoom(id("ana"), id("r")) {
 			t.Error("a fresh token took ana out of her room")
 		}
 	})
@@ -156,7 +156,7 @@ func TestDocumentEdgeCases(t *testing.T) {
 		want(t, c.Ask("join-room", "r"), `{"success":true,"roomId":"r","users":["watcher","ana"],"total":2,"timestamp":T}`)
 		nothing(t, watcher)
 		mustSucceed(t, c.Ask("leave-room", "r"))
-		if n.IsUserInRoom("ana", "r") {
+		if n.IsUserInRoom(id("ana"), id("r")) {
 			t.Error("joined twice, ana has to leave twice")
 		}
 	})

@@ -20,11 +20,11 @@ func TestDocumentRooms(t *testing.T) {
 		n.member("ana", "r")
 		n.member("ana", "r")
 		n.member("ben", "r")
-		users, total := n.UsersInRoom("r", 10)
+		users, total := n.UsersInRoom(id("r"), 10)
 		if total != 2 || len(users) != 2 {
 			t.Errorf("users %v, total %d", users, total)
 		}
-		if users, total := n.UsersInRoom("r", 1); total != 2 || len(users) != 1 {
+		if users, total := n.UsersInRoom(id("r"), 1); total != 2 || len(users) != 1 {
 			t.Errorf("up to one user: %v, total %d", users, total)
 		}
 	})
@@ -32,7 +32,7 @@ func TestDocumentRooms(t *testing.T) {
 		n := start(t)
 		c := n.member("ana", "r")
 		want(t, c.Ask("leave-room", "r"), `{"success":true,"roomId":"r","timestamp":T}`)
-		if n.IsUserInRoom("ana", "r") {
+		if n.IsUserInRoom(id("ana"), id("r")) {
 			t.Error("ana is in the room that she left")
 		}
 		c.Emit("leave-room", map[string]any{"roomId": "r"}) // again
@@ -73,7 +73,7 @@ func TestDocumentRooms(t *testing.T) {
 		n := start(t)
 		n.member("ana", "r1", "r2")
 		n.member("ana", "r2", "r3")
-		sameIDs(t, keys(n.RoomsForUser("ana")), "r1", "r2", "r3")
+		sameIDs(t, keys(n.RoomsForUser(id("ana"))), "r1", "r2", "r3")
 	})
 }
 

@@ -157,7 +157,7 @@ func eventually(t testing.TB, ok func() bool) {
 	}
 }
 
-func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+func id(s string) ident.ID { return ident.Of(s) }
 
 var isoTime = regexp.MustCompile(`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/puente-io/puente/server/ident"
 )
 
 const (
@@ -24,7 +26,7 @@ type foreignNodes struct {
 // hasForeignDevice reports whether a user that the presence does not know has a
 // device on a foreign node. If there are foreign nodes it waits for their answers,
 // up to foreignTimeout.
-func (svc *Service) hasForeignDevice(ctx context.Context, user string) bool {
+func (svc *Service) hasForeignDevice(ctx context.Context, user ident.ID) bool {
 	ctx, cancel := context.WithTimeout(ctx, foreignTimeout)
 	defer cancel()
 	if !svc.hasForeignNodes(ctx) {

@@ -33,7 +33,7 @@ func TestLimitIsTheUsers(t *testing.T) {
 	for _, c := range []*raw.Client{phone, laptop} {
 		mustFail(t, c.Ask("join-room", "r"), "rate_limited", "Rate limit exceeded")
 	}
-	if n.IsUserInRoom("ana", "r") {
+	if n.IsUserInRoom(id("ana"), id("r")) {
 		t.Error("an event beyond the limit had an effect")
 	}
 	mustSucceed(t, ben.Ask("join-room", "r"))
@@ -129,7 +129,7 @@ func TestMaxSocketsPerUser(t *testing.T) {
 	phone.Close()
 	n.settled(3)
 	mustSucceed(t, tablet.Ask("authenticate", auth))
-	if got := len(n.UserSockets("ana")); got != 2 {
+	if got := len(n.UserSockets(id("ana"))); got != 2 {
 		t.Errorf("%d sockets", got)
 	}
 	// The program may do anything.
@@ -162,7 +162,7 @@ func TestMaxSocketsPerUserAtOnce(t *testing.T) {
 	}
 	eventually(t, func() bool { return n.Stats().Limits.SocketsPerUser == all-most })
 	n.settled(most)
-	eventually(t, func() bool { return len(n.UserSockets("ana")) == most })
+	eventually(t, func() bool { return len(n.UserSockets(id("ana"))) == most })
 }
 
 func TestMaxSocketsPerUserErrors(t *testing.T) {

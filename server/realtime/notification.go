@@ -83,7 +83,7 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 		return
 	}
 	out := NotificationSent{Timestamp: time.Now()}
-	user := n.TargetUserID.Key()
+	user := n.TargetUserID
 	var pending atomic.Int32 // the emit, and the check of foreign nodes
 	pending.Store(2)
 	var failed error
@@ -96,7 +96,7 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 			answer(out, nil)
 		}
 	}
-	connected := svc.presence.View().Connected(user)
+	connected := svc.IsUserConnected(user)
 	svc.emitThen(ctx, userRoom(user), func(err error) { failed = err; done() }, "notification", notificationEvent{n, out.Timestamp})
 	out.Delivered = connected || svc.hasForeignDevice(ctx, user)
 	done()

@@ -36,7 +36,7 @@ const adminRole = "admin"
 
 // JoinRoom implements [Policy].
 func (DefaultPolicy) JoinRoom(_ context.Context, user auth.Claims, room ident.ID) error {
-	return allow(user.MayJoin(room.Key()))
+	return allow(user.MayJoin(room))
 }
 
 // PublishUpdate implements [Policy].

@@ -39,7 +39,7 @@ func (svc *Service) AnswerJoin(ctx context.Context, s *socketio.Socket, room ide
 	// Hold and Ready wait for the cluster, so no lock but sess.moves is held here.
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
-	name := roomName(room.Key())
+	name := roomName(room)
 	defer svc.ns.Hold(ctx, name)()
 	select {
 	case <-svc.presence.Ready():
@@ -80,7 +80,7 @@ func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room iden
 	if _, ok := svc.UserID(s.ID()); !ok {
 		return RoomLeft{}, ErrUnauthenticated
 	}
-	s.Leave(ctx, roomName(room.Key()))
+	s.Leave(ctx, roomName(room))
 	done := make(chan struct{})
 	svc.presence.Leave(s.ID(), room, func() { close(done) })
 	<-done
@@ -104,11 +104,11 @@ func (svc *Service) post(e presence.Event) {
 	movement := Movement{UserID: e.User, RoomID: e.Room, Timestamp: now}
 	change := PresenceChange{UserID: e.User, RoomID: e.Room, Status: status, Timestamp: now}
 	post := func(others socketio.Operator) {
-		others = others.Except(userRoom(e.User.Key()))
+		others = others.Except(userRoom(e.User))
 		others.Post(event, movement)
 		others.Post("user-presence", change)
 	}
-	room := svc.ns.To(roomName(e.Room.Key()))
+	room := svc.ns.To(roomName(e.Room))
 	switch {
 	case !e.Local:
 	case len(e.Only) > 0:
@@ -128,7 +128,7 @@ func (svc *Service) AuthorizeJoin(ctx context.Context, s *socketio.Socket, room 
 		return err
 	}
 	most := svc.opts.MaxRoomsPerSocket
-	if most < 0 || svc.presence.View().RoomCount(s.ID()) < most || s.In(roomName(room.Key())) {
+	if most < 0 || svc.presence.View().RoomCount(s.ID()) < most || s.In(roomName(room)) {
 		return nil
 	}
 	svc.counters.limitedRooms.Add(1)
@@ -147,8 +147,8 @@ func (svc *Service) AuthorizeUpdate(ctx context.Context, s *socketio.Socket, u *
 // room itself, or another device of its user is and its own claims would let it
 // join. So a device with a narrow token gains nothing from the user's other devices.
 func (svc *Service) isMember(ctx context.Context, s *socketio.Socket, c auth.Claims, room ident.ID) bool {
-	return svc.IsUserInRoom(c.UserID.Key(), room.Key()) &&
-		(s.In(roomName(room.Key())) || svc.policy.JoinRoom(ctx, c, room) == nil)
+	return svc.IsUserInRoom(c.UserID, room) &&
+		(s.In(roomName(room)) || svc.policy.JoinRoom(ctx, c, room) == nil)
 }
 
 // AuthorizeNotification asks the policy whether the socket's user may publish

@@ -91,7 +91,7 @@ func TestUsersShown(t *testing.T) {
 	s := n.socket(n.member("someone", "r"))
 	for i := range 1005 {
 		// Devices without a connection, as those of another node are.
-		n.users.Connect(fmt.Sprint("device-", i), ident.Must(ident.Int(int64(i))))
+		n.users.Connect(fmt.Sprint("device-", i), ident.OfInt(int64(i)))
 		n.users.Join(fmt.Sprint("device-", i), id("r"), func(presence.Placement) {})
 	}
 	joined, err := n.JoinRoom(t.Context(), s, id("r"))

@@ -149,19 +149,24 @@ func New(opts Options) (*Service, error) {
 func (svc *Service) Namespace() *socketio.Namespace { return svc.ns }
 
 // userRoom and roomName return the Socket.IO room of a user and of a room.
-func userRoom(user string) string { return "user:" + user }
-func roomName(room string) string { return "room:" + room }
+func userRoom(user ident.ID) string { return userPrefix + user.Key() }
+func roomName(room ident.ID) string { return roomPrefix + room.Key() }
+
+const (
+	userPrefix = "user:"
+	roomPrefix = "room:"
+)
 
 // SendToUser sends an event to every device of the user, on any node. delivered
 // reports whether the user has one. If the presence knows none and the cluster has
 // servers without presence, it asks them, for up to 500 ms. For errors see
 // [Service.PublishUpdate].
 func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string, args ...any) (delivered bool, err error) {
-	delivered = svc.presence.View().Connected(user.Key())
-	if err := svc.emit(ctx, userRoom(user.Key()), event, args...); err != nil {
+	delivered = svc.IsUserConnected(user)
+	if err := svc.emit(ctx, userRoom(user), event, args...); err != nil {
 		return false, err
 	}
-	return delivered || svc.hasForeignDevice(ctx, user.Key()), nil
+	return delivered || svc.hasForeignDevice(ctx, user), nil
 }
 
 // emitThen is emit without waiting for the cluster. It calls done once with what
@@ -175,7 +180,7 @@ func (svc *Service) emitThen(ctx context.Context, room string, done func(error),
 
 // EmitToRoom sends an event to everyone in the room.
 func (svc *Service) EmitToRoom(ctx context.Context, room ident.ID, event string, args ...any) error {
-	return svc.emit(ctx, roomName(room.Key()), event, args...)
+	return svc.emit(ctx, roomName(room), event, args...)
 }
 
 // Broadcast sends an event to all sockets, including those without a user.
@@ -191,8 +196,8 @@ func (svc *Service) emit(ctx context.Context, room, event string, args ...any) e
 // force-disconnect {reason} and disconnects them; clients do not reconnect by
 // themselves. It returns how many devices there were.
 func (svc *Service) DisconnectUser(ctx context.Context, user ident.ID, reason string) (devices int, err error) {
-	devices = len(svc.UserSockets(user.Key()))
-	op := svc.ns.To(userRoom(user.Key()))
+	devices = len(svc.UserSockets(user))
+	op := svc.ns.To(userRoom(user))
 	err = op.Emit(ctx, "force-disconnect", map[string]string{"reason": reason})
 	if e := op.Disconnect(ctx, false); err == nil {
 		err = e
@@ -205,12 +210,15 @@ func (svc *Service) UserID(socketID string) (ident.ID, bool) {
 	return svc.presence.View().User(socketID)
 }
 
-// UserSockets returns the ids of the user's sockets. As in all queries, users and
-// rooms are named by their canonical text: "42" also for the number 42.
-func (svc *Service) UserSockets(user string) []string { return svc.presence.View().Devices(user) }
+// UserSockets returns the ids of the user's sockets.
+func (svc *Service) UserSockets(user ident.ID) []string {
+	return svc.presence.View().Devices(user.Key())
+}
 
 // IsUserConnected reports whether the user has a device.
-func (svc *Service) IsUserConnected(user string) bool { return svc.presence.View().Connected(user) }
+func (svc *Service) IsUserConnected(user ident.ID) bool {
+	return svc.presence.View().Connected(user.Key())
+}
 
 // ConnectedUsersCount returns the number of users that have a device.
 func (svc *Service) ConnectedUsersCount() int {
@@ -225,14 +233,16 @@ func (svc *Service) ConnectedUsers() []ident.ID { return svc.presence.View().Use
 func (svc *Service) Rooms() []ident.ID { return svc.presence.View().Rooms() }
 
 // RoomsForUser returns the rooms that the user is in.
-func (svc *Service) RoomsForUser(user string) []ident.ID { return svc.presence.View().RoomsOf(user) }
+func (svc *Service) RoomsForUser(user ident.ID) []ident.ID {
+	return svc.presence.View().RoomsOf(user.Key())
+}
 
 // UsersInRoom returns up to limit users of the room, and the total number.
-func (svc *Service) UsersInRoom(room string, limit int) (users []ident.ID, total int) {
-	return svc.presence.View().Members(room, limit)
+func (svc *Service) UsersInRoom(room ident.ID, limit int) (users []ident.ID, total int) {
+	return svc.presence.View().Members(room.Key(), limit)
 }
 
 // IsUserInRoom reports whether the user is in the room, with any device.
-func (svc *Service) IsUserInRoom(user, room string) bool {
-	return svc.presence.View().In(user, room)
+func (svc *Service) IsUserInRoom(user, room ident.ID) bool {
+	return svc.presence.View().In(user.Key(), room.Key())
 }

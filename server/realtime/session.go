@@ -273,8 +273,8 @@ func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 		return
 	}
 	ctx := s.Context()
-	for _, room := range svc.RoomsForUser(now.UserID.Key()) {
-		if !s.In(roomName(room.Key())) || svc.policy.JoinRoom(ctx, now, room) == nil || svc.policy.JoinRoom(ctx, before, room) != nil {
+	for _, room := range svc.RoomsForUser(now.UserID) {
+		if !s.In(roomName(room)) || svc.policy.JoinRoom(ctx, now, room) == nil || svc.policy.JoinRoom(ctx, before, room) != nil {
 			continue
 		}
 		left, err := svc.LeaveRoom(ctx, s, room)
@@ -292,7 +292,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
 	// Hold waits for the cluster, so that Join below does not wait under mu.
-	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID.Key()))()
+	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID))()
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
 	user, has := svc.presence.View().User(s.ID())
@@ -310,7 +310,7 @@ func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Clai
 		if events == nil {
 			return user, false, ErrTooManySockets
 		}
-		if err := s.Join(s.Context(), userRoom(user.Key())); err != nil {
+		if err := s.Join(s.Context(), userRoom(user)); err != nil {
 			svc.limits.release(events)
 			return user, false, err
 		}
@@ -371,9 +371,9 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	}
 	if user, has := svc.presence.View().User(s.ID()); has {
 		svc.limits.release(sess.events)
-		rooms := []string{userRoom(user.Key())}
+		rooms := []string{userRoom(user)}
 		for _, room := range s.Rooms() {
-			if strings.HasPrefix(room, roomName("")) {
+			if strings.HasPrefix(room, roomPrefix) {
 				rooms = append(rooms, room)
 			}
 		}

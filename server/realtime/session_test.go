@@ -121,7 +121,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 // they came in.
 func TestIntegerUser(t *testing.T) {
 	n := start(t)
-	number := n.connect(map[string]any{"token": sign(t, ident.Must(ident.Int(42)))})
+	number := n.connect(map[string]any{"token": sign(t, ident.OfInt(42))})
 	want(t, number.Next("authenticated"), authenticated(number, "42"))
 	text := n.device("42")
 	if got := n.ConnectedUsersCount(); got != 1 {
@@ -132,7 +132,7 @@ func TestIntegerUser(t *testing.T) {
 	mustSucceed(t, number.Ask("join-room", 7))
 	mustSucceed(t, number.Ask("publish-update", map[string]any{"roomId": "7", "type": "x"}))
 	want(t, number.Next("update"), `{"roomId":"7","type":"x","payload":null,"from":42,"timestamp":T}`)
-	want(t, text.Ask("authenticate", map[string]any{"token": sign(t, ident.Must(ident.Int(42))), "userId": "42"}), authenticated(text, `"42"`))
+	want(t, text.Ask("authenticate", map[string]any{"token": sign(t, ident.OfInt(42)), "userId": "42"}), authenticated(text, `"42"`))
 }
 
 func TestAuthTimeout(t *testing.T) {
@@ -329,7 +329,7 @@ func TestNarrowerTokenEndsMemberships(t *testing.T) {
 	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"order-1","timestamp":T}`)
 	watcher.Next("user-presence")
 	for room, in := range map[string]bool{"order-1": false, "7": false, "order-2": true, "lobby": true, "vip": true} {
-		if n.IsUserInRoom("ana", room) != in {
+		if n.IsUserInRoom(id("ana"), id(room)) != in {
 			t.Errorf("in %s: %v", room, !in)
 		}
 	}
@@ -343,7 +343,7 @@ func TestNarrowerTokenEndsMemberships(t *testing.T) {
 	mustSucceed(t, phone.Ask("authenticate", rooms("order-2")))
 	want(t, phone.Next("room-left"), `{"success":true,"roomId":"lobby","timestamp":T}`)
 	phone.Next("authenticated")
-	if !n.IsUserInRoom("ana", "lobby") || n.socket(phone).In("room:lobby") {
+	if !n.IsUserInRoom(id("ana"), id("lobby")) || n.socket(phone).In("room:lobby") {
 		t.Errorf("rooms %v", n.socket(phone).Rooms())
 	}
 	// A wider one changes nothing by itself.
@@ -363,7 +363,7 @@ func TestUnregisterUser(t *testing.T) {
 	n.UnregisterUser(t.Context(), s) // again
 	want(t, watcher.Next("user-left"), `{"userId":"ana","roomId":"r","timestamp":T}`)
 	watcher.Next("user-presence")
-	if n.IsUserConnected("ana") || len(s.Rooms()) != 1 || !s.Connected() {
+	if n.IsUserConnected(id("ana")) || len(s.Rooms()) != 1 || !s.Connected() {
 		t.Errorf("rooms %v, connected %v", s.Rooms(), s.Connected())
 	}
 	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("r"), Type: "x"}); err != nil {
@@ -399,9 +399,9 @@ func TestRegisterAndMoveConcurrently(t *testing.T) {
 		})
 	}
 	movers.Wait()
-	if n.IsUserConnected("ana") != s.In("user:ana") || n.IsUserInRoom("ana", "r") != s.In("room:r") {
+	if n.IsUserConnected(id("ana")) != s.In("user:ana") || n.IsUserInRoom(id("ana"), id("r")) != s.In("room:r") {
 		t.Errorf("presence: connected %v, in room %v; socket's rooms %v",
-			n.IsUserConnected("ana"), n.IsUserInRoom("ana", "r"), s.Rooms())
+			n.IsUserConnected(id("ana")), n.IsUserInRoom(id("ana"), id("r")), s.Rooms())
 	}
 	n.UnregisterUser(t.Context(), s)
 	if rooms := s.Rooms(); len(rooms) != 1 {
@@ -422,7 +422,7 @@ func TestRegisterUserErrors(t *testing.T) {
 	if _, err := n.RegisterUser(s, claimsOf("ana")); !errors.Is(err, socketio.ErrDisconnected) {
 		t.Errorf("disconnected socket: %v", err)
 	}
-	if n.IsUserConnected("ana") {
+	if n.IsUserConnected(id("ana")) {
 		t.Error("a disconnected socket was registered")
 	}
 }

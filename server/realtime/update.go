@@ -87,7 +87,7 @@ func (svc *Service) PublishUpdate(ctx context.Context, u *Update) (UpdatePublish
 		return UpdatePublished{}, err
 	}
 	now := time.Now()
-	if err := svc.emit(ctx, roomName(u.RoomID.Key()), "update", updateEvent{u, now}); err != nil {
+	if err := svc.emit(ctx, roomName(u.RoomID), "update", updateEvent{u, now}); err != nil {
 		return UpdatePublished{}, err
 	}
 	return UpdatePublished{RoomID: u.RoomID, Timestamp: now}, nil
@@ -103,7 +103,7 @@ func (svc *Service) PublishUpdateThen(ctx context.Context, u *Update, answer fun
 		return
 	}
 	now := time.Now()
-	svc.emitThen(ctx, roomName(u.RoomID.Key()), func(err error) {
+	svc.emitThen(ctx, roomName(u.RoomID), func(err error) {
 		if err != nil {
 			answer(UpdatePublished{}, err)
 			return

@@ -111,15 +111,15 @@ func TestFieldNamesMatchExactly(t *testing.T) {
 		mustFail(t, c.Ask(tc.event, json.RawMessage(tc.arg)), "invalid", tc.message)
 	}
 	mustSucceed(t, c.Ask("join-room", json.RawMessage(`{"roomId":"r","ROOMID":"other"}`)))
-	if !n.IsUserInRoom("ana", "r") || n.IsUserInRoom("ana", "other") {
-		t.Errorf("rooms %v", n.RoomsForUser("ana"))
+	if !n.IsUserInRoom(id("ana"), id("r")) || n.IsUserInRoom(id("ana"), id("other")) {
+		t.Errorf("rooms %v", n.RoomsForUser(id("ana")))
 	}
 	mustSucceed(t, c.Ask("publish-notification", json.RawMessage(
 		`{"targetUserId":"ana","TARGETUSERID":"ben","type":"INFO","title":"t","PAYLOAD":[],"Priority":"x","Message":5}`)))
 	want(t, c.Next("notification"), `{"type":"INFO","title":"t","message":"","payload":null,"priority":"normal","from":"ana","timestamp":T}`)
 	// The same name in another spelling is the same name.
 	mustSucceed(t, c.Ask("leave-room", json.RawMessage(`{"\u0072oomId":"r"}`)))
-	if n.IsUserInRoom("ana", "r") {
+	if n.IsUserInRoom(id("ana"), id("r")) {
 		t.Error("a name with an escape was not read")
 	}
 	nothing(t, c)
@@ -132,7 +132,7 @@ func TestArgumentsBeyondTheFirst(t *testing.T) {
 	want(t, c.Ask("ping", map[string]any{"x": 1}, 2), `{"timestamp":T}`)
 	c.Next("pong")
 	want(t, c.Ask("join-room", 42, "43", []int{44}), `{"success":true,"roomId":42,"users":["ana"],"total":1,"timestamp":T}`)
-	if rooms := n.RoomsForUser("ana"); len(rooms) != 1 {
+	if rooms := n.RoomsForUser(id("ana")); len(rooms) != 1 {
 		t.Errorf("rooms %v", rooms)
 	}
 	c.Emit("leave-room", map[string]any{"roomId": "42"}, "other")

@@ -15,9 +15,9 @@ func ops() []op {
 	return []op{
 		{connect, "d1", id("ann")},
 		{joinFirst, "d1", id(`a "room" of äöü`)},
-		{connect, "d2", ident.Must(ident.Int(42))},
+		{connect, "d2", ident.OfInt(42)},
 		{join, "d2", id("42")},
-		{leave, "d2", ident.Must(ident.Int(-7))},
+		{leave, "d2", ident.OfInt(-7)},
 		{leaveLast, "d1", id(strings.Repeat("😀", 256))},
 		{disconnect, "d1", ident.ID{}},
 		{disconnect, "d2", ident.ID{}},
@@ -47,7 +47,7 @@ func TestMessageRoundTrip(t *testing.T) {
 }
 
 func TestMessageGolden(t *testing.T) {
-	got := pack([]op{{connect, "d", id("ann")}, {joinFirst, "d", ident.Must(ident.Int(7))}, {disconnect, "d", ident.ID{}}}).
+	got := pack([]op{{connect, "d", id("ann")}, {joinFirst, "d", ident.OfInt(7)}, {disconnect, "d", ident.ID{}}}).
 		message(delta, "N", 3, 0, 0)
 	want := "\x97\x01\xa1N\x01\x03\x00\x00\x98" + "\x00\xa1d\xa5\"ann\"" + "\x02\xc0\xa17" + "\x05\xc0"
 	if string(got) != want {

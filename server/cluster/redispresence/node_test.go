@@ -209,7 +209,7 @@ func (w *witness) kill() {
 	w.Close()
 }
 
-func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+func id(s string) ident.ID { return ident.Of(s) }
 
 // enter connects a device and joins it to rooms.
 func enter(n presence.Presence, device, user string, rooms ...string) {

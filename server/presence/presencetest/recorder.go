@@ -262,4 +262,4 @@ func (n *Node) check(want map[string]map[string]bool) {
 	}
 }
 
-func id(s string) ident.ID { return ident.Must(ident.String(s)) }
+func id(s string) ident.ID { return ident.Of(s) }

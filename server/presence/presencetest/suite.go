@@ -129,8 +129,8 @@ func testRooms(t *testing.T, c Cluster) {
 func testForms(t *testing.T, c Cluster) {
 	n := c.Node(t)
 	defer n.Close()
-	n.Connect("d", ident.Must(ident.Int(42)))
-	join(n, "d", ident.Must(ident.Int(7)))
+	n.Connect("d", ident.OfInt(42))
+	join(n, "d", ident.OfInt(7))
 	if !n.View().In("42", "7") {
 		t.Error("42 is not in 7")
 	}
