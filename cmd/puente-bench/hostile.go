@@ -16,7 +16,7 @@ func runHostile(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	fs.SetOutput(stderr)
 	names := fs.String("servers", "node,puente", "comma-separated servers; name=path adds a build of Puente; ratios are to the first")
 	rounds := fs.Int("rounds", 3, "number of measurements, of which the lowest counts")
-	messages := fs.Int("messages", 40, "number of messages of 0.9 MB per measurement")
+	messages := fs.Int("messages", 120, "messages of 0.9 MB per measurement, at most; fewer if they need much CPU")
 	only := fs.String("only", "", "send only shapes whose name contains this `text`")
 	most := fs.Float64("most", 0, "fail if a ratio exceeds this (0: never)")
 	peers := fs.String("peers", "compat/peers", "`directory` of the peers")

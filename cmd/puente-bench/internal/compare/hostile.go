@@ -122,7 +122,13 @@ func (s Shape) packet(event string) string {
 	return `42["` + event + `",{"roomId":7.5,` + s.JSON + `}]` // an invalid room
 }
 
-// hostile returns the CPU time in ms per megabyte that a fresh server needs for messages of a shape, after a warm-up.
+// Once a server has used so much CPU time for a shape, more messages would not make its cost more certain.
+const (
+	enoughToWarmUp  = 300 * time.Millisecond
+	enoughToMeasure = 1200 * time.Millisecond
+)
+
+// hostile returns the CPU time in ms per megabyte that a fresh server needs for at most so many messages of a shape, after a warm-up.
 func (s *Server) hostile(ctx context.Context, shape Shape, event string, messages int) (float64, error) {
 	p, err := s.start(ctx)
 	if err != nil {
@@ -141,22 +147,30 @@ func (s *Server) hostile(ctx context.Context, shape Shape, event string, message
 		}
 		return nil
 	}
-	if err := send(max(messages/4, 1)); err != nil {
+	// cost sends messages in small groups until most were sent or they have cost enough CPU time.
+	cost := func(most int, enough time.Duration) (spent time.Duration, sent int, err error) {
+		before, err := proc.CPU(p.cmd.Process.Pid)
+		for err == nil && sent < most && spent < enough {
+			n := min(10, most-sent)
+			if err = send(n); err != nil {
+				break
+			}
+			sent += n
+			var now time.Duration
+			now, err = proc.CPU(p.cmd.Process.Pid)
+			spent = now - before
+		}
+		return spent, sent, err
+	}
+	if _, _, err := cost(max(messages/4, 1), enoughToWarmUp); err != nil {
 		return 0, err
 	}
-	before, err := proc.CPU(p.cmd.Process.Pid)
+	spent, sent, err := cost(messages, enoughToMeasure)
 	if err != nil {
 		return 0, err
 	}
-	if err := send(messages); err != nil {
-		return 0, err
-	}
-	after, err := proc.CPU(p.cmd.Process.Pid)
-	if err != nil {
-		return 0, err
-	}
-	megabytes := float64(messages*len(packet)) / 1e6
-	return float64(after-before) / float64(time.Millisecond) / megabytes, nil
+	megabytes := float64(sent*len(packet)) / 1e6
+	return float64(spent) / float64(time.Millisecond) / megabytes, nil
 }
 
 // converse connects with a token, sends packets, and waits until the server answers a ping sent after them, or, if ends is set,
