@@ -2,8 +2,10 @@ package realtime
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/puente-io/puente/server/ident"
 )
@@ -18,9 +20,13 @@ const (
 // foreignNodes caches whether the cluster has foreign nodes: servers that take no
 // part in the presence, such as Socket.IO on Node.
 type foreignNodes struct {
-	mu      sync.Mutex
-	checked time.Time
-	exist   bool
+	asking singleflight.Group
+	last   atomic.Pointer[foreignAnswer]
+}
+
+type foreignAnswer struct {
+	at    time.Time
+	exist bool
 }
 
 // hasForeignDevice reports whether a user that the presence does not know has a
@@ -36,16 +42,34 @@ func (svc *Service) hasForeignDevice(ctx context.Context, user ident.ID) bool {
 	return len(sockets) > 0
 }
 
-// hasForeignNodes reports whether the cluster has foreign nodes. It asks the cluster
-// once in foreignAge; other callers wait meanwhile.
+// hasForeignNodes reports whether the cluster has foreign nodes; false if that is not
+// known before ctx ends. Callers share one question to the cluster, which does not end
+// with the context of the first.
 func (svc *Service) hasForeignNodes(ctx context.Context) bool {
 	f := &svc.foreign
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.checked) >= foreignAge {
-		count, err := svc.ns.ServerCount(ctx)
-		f.exist = err == nil && count > svc.presence.View().Nodes()
-		f.checked = time.Now()
+	if a := f.last.Load(); a != nil && time.Since(a.at) < foreignAge {
+		return a.exist
 	}
-	return f.exist
+	answer := f.asking.DoChan("", func() (any, error) {
+		exist := svc.askForeignNodes(context.WithoutCancel(ctx))
+		f.last.Store(&foreignAnswer{time.Now(), exist})
+		return exist, nil
+	})
+	select {
+	case a := <-answer:
+		return a.Val.(bool)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// askForeignNodes waits for the cluster, up to foreignTimeout.
+func (svc *Service) askForeignNodes(ctx context.Context) (exist bool) {
+	ctx, cancel := context.WithTimeout(ctx, foreignTimeout)
+	defer cancel()
+	svc.guard(func() {
+		count, err := svc.ns.ServerCount(ctx)
+		exist = err == nil && count > svc.presence.View().Nodes()
+	})
+	return exist
 }

@@ -24,19 +24,21 @@ type session struct {
 	refused socketio.Refusals
 	counted bool // in the statistics, as a connection
 
-	// moves is held while the socket joins or leaves a room, or is registered or
-	// unregistered, until the cluster knows. So moves happen one at a time, in the
+	// moves is held while a connected socket joins or leaves a room, or is registered
+	// or unregistered, until the cluster knows. So moves happen one at a time, in the
 	// same order in the presence and in the Socket.IO namespace. It is taken before
-	// mu, which must not be held while waiting.
+	// mu, which must not be held while waiting. A disconnect does not take it: moves
+	// that find the socket disconnected have no effect.
 	moves sync.Mutex
 
 	// mu guards the fields below. It is taken before any lock of the presence or the
 	// namespace.
-	mu     sync.Mutex
-	claims auth.Claims // UserID is zero until the socket has a user
-	timer  *time.Timer // ends the connection: authentication timeout, or token expiry
-	events *window     // the user's, or the socket's own before it has one
-	ended  bool
+	mu         sync.Mutex
+	claims     auth.Claims // UserID is zero until the socket has a user
+	registered bool        // the socket is a device of the user in claims
+	timer      *time.Timer // ends the connection: authentication timeout, or token expiry
+	events     *window     // the user's, or the socket's own before it has one
+	ended      bool
 }
 
 type sessionKey struct{}
@@ -291,39 +293,48 @@ func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 func (svc *Service) register(s *socketio.Socket, sess *session, claims auth.Claims, most int) (user ident.ID, fresh bool, err error) {
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
-	// Hold waits for the cluster, so that Join below does not wait under mu.
-	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID))()
+	defer svc.ns.Hold(s.Context(), userRoom(claims.UserID))() // waits for the cluster
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
-	user, has := svc.presence.View().User(s.ID())
+	user, fresh = claims.UserID, !sess.registered
 	switch {
-	case has && !user.Equal(claims.UserID):
+	case !fresh && !user.Equal(sess.claims.UserID):
 		return user, false, authenticationFailed(reasonUserMismatch)
 	case sess.ended:
 		return user, false, socketio.ErrDisconnected
-	case has:
-		user = sess.claims.UserID // as written in the socket's first token
-		claims.UserID = user
-	default:
-		user = claims.UserID
-		events := svc.limits.user(user.Key(), most)
-		if events == nil {
-			return user, false, ErrTooManySockets
-		}
-		if err := s.Join(s.Context(), userRoom(user)); err != nil {
-			svc.limits.release(events)
+	case fresh:
+		if err := svc.addDevice(s, sess, user, most); err != nil {
 			return user, false, err
 		}
-		svc.presence.Connect(s.ID(), user)
-		s.SetAnonymous(false)
-		sess.events = events
-		if s.Data() == nil {
-			s.SetData(SocketData{UserID: user}) // cannot fail
-		}
+	default:
+		user = sess.claims.UserID // as written in the socket's first token
+		claims.UserID = user
 	}
 	sess.claims = claims
 	svc.expire(s, sess)
-	return user, !has, nil
+	return user, fresh, nil
+}
+
+// addDevice is register for a socket without a user. It waits for nothing: session.mu
+// is held.
+func (svc *Service) addDevice(s *socketio.Socket, sess *session, user ident.ID, most int) error {
+	events := svc.limits.user(user.Key(), most)
+	if events == nil {
+		return ErrTooManySockets
+	}
+	room := userRoom(user)
+	svc.ns.To(s.ID()).Local().Join(s.Context(), room)
+	if !s.In(room) {
+		svc.limits.release(events)
+		return socketio.ErrDisconnected
+	}
+	svc.presence.Connect(s.ID(), user)
+	s.SetAnonymous(false)
+	sess.registered, sess.events = true, events
+	if s.Data() == nil {
+		s.SetData(SocketData{UserID: user}) // cannot fail
+	}
+	return nil
 }
 
 // expire sets the timer for the expiry of the claims, which sends the event error
@@ -365,13 +376,17 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 	}
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
+	svc.unregister(ctx, s, sess)
+}
+
+func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *session) {
 	sess.mu.Lock()
 	if sess.timer != nil {
 		sess.timer.Stop()
 	}
-	if user, has := svc.presence.View().User(s.ID()); has {
+	if sess.registered {
 		svc.limits.release(sess.events)
-		rooms := []string{userRoom(user)}
+		rooms := []string{userRoom(sess.claims.UserID)}
 		for _, room := range s.Rooms() {
 			if strings.HasPrefix(room, roomPrefix) {
 				rooms = append(rooms, room)
@@ -380,7 +395,7 @@ func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
 		s.Leave(ctx, rooms...)
 		s.SetAnonymous(true)
 	}
-	sess.claims, sess.events = auth.Claims{}, new(window)
+	sess.registered, sess.claims, sess.events = false, auth.Claims{}, new(window)
 	sess.mu.Unlock()
 	svc.presence.Disconnect(s.ID())
 }
@@ -396,7 +411,7 @@ func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	sess.ended = true
 	user := sess.claims.UserID
 	sess.mu.Unlock()
-	svc.UnregisterUser(context.Background(), s)
+	svc.unregister(context.Background(), s, sess)
 	if !sess.counted {
 		return // another function of OnConnect refused it before connected ran
 	}
