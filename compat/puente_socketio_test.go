@@ -82,37 +82,37 @@ func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
 	on := func(name string, f func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error) {
 		h.Handle(name, socketio.HandlerFunc(f))
 	}
-	h.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("auth", s.Handshake().Auth) })
-	on("message", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-		return s.Emit("message-back", e.Args()...)
+	h.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Emit(ctx, "auth", s.Handshake().Auth) })
+	on("message", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit(ctx, "message-back", e.Args().Any()...)
 	})
 	on("message-with-ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-		e.Return(e.Args()...)
+		e.Return(e.Args().Any()...)
 		return nil
 	})
 	on("ask", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		asking.Go(func() { // as on Node, the next event does not wait for this one's answer
-			if answer, err := s.EmitWithAck(s.Context(), "question", e.Args()...); err == nil {
-				s.Emit("answer", answer...)
+			if answer, err := s.EmitWithAck(s.Context(), "question", e.Args().Any()...); err == nil {
+				s.Emit(s.Context(), "answer", answer.Any()...)
 			}
 		})
 		return nil
 	})
-	on("repeat", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	on("repeat", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 		var text string
 		var times, messages int
 		if err := errors.Join(e.Arg(0).Decode(&text), e.Arg(1).Decode(&times), e.Arg(2).Decode(&messages)); err != nil {
 			return err
 		}
 		for range messages {
-			if err := s.Emit("repeated", strings.Repeat(text, times)); err != nil {
+			if err := s.Emit(ctx, "repeated", strings.Repeat(text, times)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	on("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-		return s.Namespace().Emit(ctx, "said", e.Args()...)
+		return s.Namespace().Emit(ctx, "said", e.Args().Any()...)
 	})
 	on("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 		s.Disconnect(false)
@@ -122,7 +122,7 @@ func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
 		s.Disconnect(true)
 		return nil
 	})
-	on("7", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-		return s.Emit("seven", e.Args()...)
+	on("7", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit(ctx, "seven", e.Args().Any()...)
 	})
 }

@@ -50,7 +50,7 @@ func handle[Out any](ns *socketio.Namespace, event string, r replyEvent, f func(
 		if e.WantsAck() && !r.always {
 			return nil
 		}
-		if err := s.Emit(r.name, out); err != nil && s.Connected() {
+		if err := s.Emit(ctx, r.name, out); err != nil && s.Connected() {
 			return err
 		}
 		return nil
@@ -100,7 +100,7 @@ func (r *asyncReply[Out]) answer(out Out, err error) {
 	case r.e.WantsAck():
 		r.e.Reply(out)
 	default:
-		r.socket.Emit(r.event.name, out)
+		r.socket.Emit(r.socket.Context(), r.event.name, out)
 	}
 }
 
@@ -120,7 +120,7 @@ func (r *asyncReply[Out]) finish() error {
 	if r.e.WantsAck() {
 		return nil
 	}
-	if err := r.socket.Emit(r.event.name, out); err != nil && r.socket.Connected() {
+	if err := r.socket.Emit(r.socket.Context(), r.event.name, out); err != nil && r.socket.Connected() {
 		return err
 	}
 	return nil
@@ -129,13 +129,13 @@ func (r *asyncReply[Out]) finish() error {
 // answerError returns an error handler that reports errors to clients in their public
 // form and passes the full error to the audit.
 func answerError(svc *realtime.Service) func(context.Context, *socketio.Socket, *socketio.Event, error) {
-	return func(_ context.Context, s *socketio.Socket, e *socketio.Event, err error) {
+	return func(ctx context.Context, s *socketio.Socket, e *socketio.Event, err error) {
 		svc.Failed(s, e.Name, err)
 		public := *realtime.Public(err)
 		if e.WantsAck() {
 			e.Reply(realtime.Failure{Error: public})
 			return
 		}
-		s.Emit("error", public.Message, realtime.EventError{Error: public, Event: e.Name})
+		s.Emit(ctx, "error", public.Message, realtime.EventError{Error: public, Event: e.Name})
 	}
 }

@@ -82,7 +82,7 @@ func TestDeliveredByServersWithoutPresence(t *testing.T) {
 		if err := s.Join(ctx, "user:bob"); err != nil {
 			return err
 		}
-		return s.Emit("ready")
+		return s.Emit(ctx, "ready")
 	})
 	web := httptest.NewServer(stranger)
 	defer func() {

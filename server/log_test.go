@@ -159,7 +159,7 @@ func TestLogOfPanics(t *testing.T) {
 	n := start(t, env{"NODE_ENV": "production", "SHUTDOWN_TIMEOUT": "400"})
 	ns := n.SocketIO().Namespace("/")
 	ns.OnConnect(func(context.Context, *socketio.Socket) error { panic("while connecting") })
-	ns.OnDisconnect(func(*socketio.Socket, socketio.Reason) { panic("while leaving") })
+	ns.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { panic("while leaving") })
 	raw.Connect(t, n.url, raw.Options{}).Disconnected()
 	n.until("both are logged", func() bool { return strings.Contains(n.log.String(), "while leaving") })
 	got := lines(t, n.log.String(), "handler failed")

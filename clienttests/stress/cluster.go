@@ -132,7 +132,7 @@ func startNode(redisURL string) (*node, error) {
 	}
 	ns := srv.SocketIO().Namespace("/")
 	ns.Use(delay)
-	ns.OnDisconnect(func(s *socketio.Socket, reason socketio.Reason) {
+	ns.OnDisconnect(func(_ context.Context, s *socketio.Socket, reason socketio.Reason) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.reasons[s.ID()] = string(reason)

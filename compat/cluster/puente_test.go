@@ -69,19 +69,20 @@ func (p *puente) serve(ns *socketio.Namespace, name string) {
 	ns.Handle("join", socketio.Func(func(ctx context.Context, s *socketio.Socket, rooms []string) (any, error) {
 		return nil, s.Join(ctx, rooms...)
 	}))
-	ns.Handle("leave", socketio.Func(func(ctx context.Context, s *socketio.Socket, room string) (any, error) {
-		return nil, s.Leave(ctx, room)
+	ns.Handle("leave", socketio.Func(func(_ context.Context, s *socketio.Socket, room string) (any, error) {
+		s.Leave(room)
+		return nil, nil
 	}))
 	ns.Handle("rooms", socketio.Func(func(_ context.Context, s *socketio.Socket, _ any) ([]string, error) {
 		return without(s.Rooms(), s.ID()), nil
 	}))
-	ns.HandleServerSide("note", func(_ context.Context, args []any) (any, error) {
+	ns.HandleServerSide("note", func(_ context.Context, args socketio.Args) (any, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.notes = append(p.notes, packed(args))
+		p.notes = append(p.notes, packed(args.Any()))
 		return nil, nil
 	})
-	ns.HandleServerSide("question", func(_ context.Context, args []any) (any, error) {
+	ns.HandleServerSide("question", func(_ context.Context, args socketio.Args) (any, error) {
 		return map[string]any{"from": name, "arg": args[0]}, nil
 	})
 }
@@ -116,12 +117,12 @@ func (p *puente) do(t *testing.T, c command) string {
 	case "emitWithAck":
 		answers, ackErr := to.Timeout(time.Duration(c.Timeout)*time.Millisecond).EmitWithAck(ctx, c.Event, args...)
 		if errors.Is(ackErr, adapter.ErrTimeout) {
-			return `{"timeout":true,"answers":` + packed(answers) + `}`
+			return `{"timeout":true,"answers":` + packed(answers.Any()) + `}`
 		}
 		if ackErr != nil {
 			t.Fatalf("emitWithAck: %v", ackErr)
 		}
-		return packed(answers)
+		return packed(answers.Any())
 	case "fetchSockets":
 		var list []socketio.RemoteSocket
 		list, err = to.FetchSockets(ctx)
@@ -154,7 +155,7 @@ func (p *puente) do(t *testing.T, c command) string {
 		if askErr != nil {
 			t.Fatalf("serverSideEmitWithAck: %v", askErr)
 		}
-		return packed(answers)
+		return packed(answers.Any())
 	case "serverCount":
 		result, err = ns.ServerCount(ctx)
 	case "allRooms":

@@ -1,6 +1,7 @@
 package realtime_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -37,7 +38,7 @@ func TestRefusedEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reasons := make(chan socketio.Reason, 1)
 			n := start(t, refusing)
-			n.Namespace().OnDisconnect(func(_ *socketio.Socket, reason socketio.Reason) {
+			n.Namespace().OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) {
 				select {
 				case reasons <- reason:
 				default:

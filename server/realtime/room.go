@@ -80,7 +80,7 @@ func (svc *Service) LeaveRoom(ctx context.Context, s *socketio.Socket, room iden
 	if _, ok := svc.UserID(s.ID()); !ok {
 		return RoomLeft{}, ErrUnauthenticated
 	}
-	s.Leave(ctx, roomName(room))
+	s.Leave(roomName(room))
 	done := make(chan struct{})
 	svc.presence.Leave(s.ID(), room, func() { close(done) })
 	<-done

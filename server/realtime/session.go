@@ -132,7 +132,7 @@ func (svc *Service) verify(ctx context.Context, token socketio.Value) (auth.Clai
 }
 
 // connected runs when CONNECT has been answered.
-func (svc *Service) connected(_ context.Context, s *socketio.Socket) error {
+func (svc *Service) connected(ctx context.Context, s *socketio.Socket) error {
 	svc.counters.connections.Add(1)
 	if f := svc.opts.Audit.Connected; f != nil {
 		f(s)
@@ -152,14 +152,14 @@ func (svc *Service) connected(_ context.Context, s *socketio.Socket) error {
 		sess.claims = auth.Claims{}
 		sess.mu.Unlock()
 		svc.counters.errors.Add(1)
-		s.Emit("error", ErrTooManySockets.Message, EventError{Error: *ErrTooManySockets, Event: eventAuthenticate})
+		s.Emit(ctx, "error", ErrTooManySockets.Message, EventError{Error: *ErrTooManySockets, Event: eventAuthenticate})
 		s.Session().Close()
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return s.Emit("authenticated", reply)
+	return s.Emit(ctx, "authenticated", reply)
 }
 
 func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
@@ -283,7 +283,7 @@ func (svc *Service) narrow(s *socketio.Socket, before, now auth.Claims) {
 		if err != nil {
 			return // the socket disconnected, which ended all memberships
 		}
-		s.Emit("room-left", left)
+		s.Emit(ctx, "room-left", left)
 	}
 }
 
@@ -361,7 +361,7 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 		svc.expired(s, user)
 		svc.counters.errors.Add(1)
 		e := authenticationFailed(auth.Code(auth.ErrTokenExpired))
-		s.Emit("error", e.Message, EventError{Error: *e, Event: eventAuthenticate})
+		s.Emit(s.Context(), "error", e.Message, EventError{Error: *e, Event: eventAuthenticate})
 		s.Session().Close()
 	})
 }
@@ -392,7 +392,7 @@ func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *se
 				rooms = append(rooms, room)
 			}
 		}
-		s.Leave(ctx, rooms...)
+		s.Leave(rooms...)
 		s.SetAnonymous(true)
 	}
 	sess.registered, sess.claims, sess.events = false, auth.Claims{}, new(window)
@@ -401,7 +401,7 @@ func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *se
 }
 
 // disconnected runs after the socket's last handler.
-func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
+func (svc *Service) disconnected(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
 	sess := sessionOf(s)
 	if most := svc.opts.MaxRefusedEvents; most > 0 && sess.refused.Count() > most/2 && s.Session().Open() {
 		// Otherwise the client could join again at once with a new count.
@@ -411,7 +411,7 @@ func (svc *Service) disconnected(s *socketio.Socket, reason socketio.Reason) {
 	sess.ended = true
 	user := sess.claims.UserID
 	sess.mu.Unlock()
-	svc.unregister(context.Background(), s, sess)
+	svc.unregister(ctx, s, sess)
 	if !sess.counted {
 		return // another function of OnConnect refused it before connected ran
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -112,51 +111,12 @@ func inner(array []byte) []byte {
 	return array[start+1 : end]
 }
 
-// Emit sends an event to the client. The package documentation says how
-// arguments are encoded. Emit waits, for a bounded time, while the client or
-// the machine is behind. Errors: ErrReserved, ErrDisconnected, and those that
-// wrap ErrEncode or ErrAttachments.
-func (s *Socket) Emit(event string, args ...any) error {
-	fs, err := s.eventFrames(event, args)
-	if err != nil {
-		return err
+// EmitWithAck is [Socket.EmitWithAck] as the operator says.
+func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	s := o.socket
+	if s == nil {
+		return nil, errNoOperator
 	}
-	return s.send(fs)
-}
-
-// EmitVolatile is Emit that drops the event, without an error, if the client
-// cannot take it immediately.
-func (s *Socket) EmitVolatile(event string, args ...any) error {
-	fs, err := s.eventFrames(event, args)
-	if err != nil {
-		return err
-	}
-	s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
-	return nil
-}
-
-// eventFrames encodes an event that asks for no acknowledgement.
-func (s *Socket) eventFrames(event string, args []any) ([]engineio.Frame, error) {
-	data, attachments, err := s.client.server.encodeEvent(event, args)
-	if err != nil {
-		return nil, err
-	}
-	if !s.Connected() {
-		return nil, ErrDisconnected
-	}
-	return frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, false), nil
-}
-
-// EmitWithAck sends an event, waits for the client's acknowledgement and
-// returns its arguments, each a [Value]. Errors: those of Emit; ErrDisconnected
-// if the client disconnects; ErrAttachments or ErrArguments if the
-// acknowledgement exceeds a limit; an error that wraps that of ctx if ctx ends
-// first; one that wraps ErrTimeout after Options.AckTimeout if ctx has no
-// deadline; and ErrBacklog if the client meanwhile sends so many events that
-// the acknowledgement behind them cannot be read. A handler of the same client
-// may call it: while it waits, only Options.MaxPendingBytes bounds the queued
-// events.
-func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
 	if err != nil {
 		return nil, err
@@ -171,13 +131,17 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Event, Namespace: s.nsName, ID: id, HasID: true, Data: data, Attachments: attachments}
-	if err := s.send(frames(&p, false)); err != nil {
+	if err := s.send(ctx, frames(&p, o.uncompressed)); err != nil {
 		s.cancelAck(id)
 		return nil, err
 	}
+	limit := o.timeout
+	if _, has := ctx.Deadline(); limit == 0 && !has {
+		limit = s.client.server.opts.AckTimeout
+	}
 	var late <-chan time.Time
-	if _, has := ctx.Deadline(); !has && s.client.server.opts.AckTimeout > 0 {
-		t := time.NewTimer(s.client.server.opts.AckTimeout)
+	if limit > 0 {
+		t := time.NewTimer(limit)
 		defer t.Stop()
 		late = t.C
 	}
@@ -186,7 +150,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 		if a.err != nil {
 			return nil, a.err
 		}
-		return values(a.args), nil
+		return argsOf(a.args), nil
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-late:
@@ -198,10 +162,3 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 	}
 	return nil, fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
 }
-
-// To returns an operator for the sockets in the rooms, except this one.
-func (s *Socket) To(rooms ...string) Operator { return s.ns.Except(s.id).To(rooms...) }
-
-// Broadcast returns an operator for all sockets of the namespace, except this
-// one.
-func (s *Socket) Broadcast() Operator { return s.ns.Except(s.id) }

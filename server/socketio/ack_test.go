@@ -15,20 +15,20 @@ import (
 )
 
 // askers are how a handler may wait for its client.
-var askers = map[string]func(ctx context.Context, s *socketio.Socket) (any, error){
-	"socket": func(ctx context.Context, s *socketio.Socket) (any, error) {
+var askers = map[string]func(ctx context.Context, s *socketio.Socket) (socketio.Value, error){
+	"socket": func(ctx context.Context, s *socketio.Socket) (socketio.Value, error) {
 		answers, err := s.EmitWithAck(ctx, "q")
 		if err != nil {
-			return nil, err
+			return socketio.Value{}, err
 		}
-		return answers[0], nil
+		return answers.Arg(0), nil
 	},
-	"operator": func(ctx context.Context, s *socketio.Socket) (any, error) {
+	"operator": func(ctx context.Context, s *socketio.Socket) (socketio.Value, error) {
 		answers, err := s.Namespace().To(s.ID()).Timeout(engineiotest.Wait).EmitWithAck(ctx, "q")
 		if err != nil {
-			return nil, err
+			return socketio.Value{}, err
 		}
-		return answers[0], nil
+		return answers.Arg(0), nil
 	},
 }
 
@@ -59,8 +59,8 @@ func TestAckBehindManyEvents(t *testing.T) {
 					got := make(chan int, events)
 					wait := func(ctx context.Context, s *socketio.Socket) error {
 						answer, err := ask(ctx, s)
-						if err == nil && string(answer.(socketio.Value).JSON) != `"yes"` {
-							err = fmt.Errorf("answered %s", answer.(socketio.Value).JSON)
+						if err == nil && string(answer.JSON) != `"yes"` {
+							err = fmt.Errorf("answered %s", answer.JSON)
 						}
 						asked <- err
 						return nil

@@ -36,7 +36,7 @@ func TestReferencesAreBounded(t *testing.T) {
 		return nil
 	}))
 	ns.Handle("echo", socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-		if err := ns.Emit(ctx, "echoed", e.Args()...); err != nil {
+		if err := ns.Emit(ctx, "echoed", e.Args().Any()...); err != nil {
 			return err
 		}
 		return e.Reply("done")
@@ -144,8 +144,8 @@ func TestEmitTooManyAttachments(t *testing.T) {
 				t.Errorf("%s: %s: %v", name, what, err)
 			}
 		}
-		check("Socket.Emit", s.Emit("e", tc.args...))
-		check("EmitVolatile", s.EmitVolatile("e", tc.args...))
+		check("Socket.Emit", s.Emit(t.Context(), "e", tc.args...))
+		check("Volatile", s.Volatile().Emit(t.Context(), "e", tc.args...))
 		_, err := s.EmitWithAck(t.Context(), "e", tc.args...)
 		check("EmitWithAck", err)
 		check("Namespace.Emit", ns.Emit(t.Context(), "e", tc.args...))
@@ -156,7 +156,7 @@ func TestEmitTooManyAttachments(t *testing.T) {
 		}
 		check("Reply", receive(t, replied, "the reply"))
 	}
-	if err := s.Emit("e", ten...); err != nil {
+	if err := s.Emit(t.Context(), "e", ten...); err != nil {
 		t.Error(err)
 	}
 	if e := c.Expect("e"); len(e.Attachments) != 10 {
@@ -167,8 +167,8 @@ func TestEmitTooManyAttachments(t *testing.T) {
 // A server may be made for clients that take more.
 func TestMoreAttachments(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxAttachments: 200})
-	srv.IO.Namespace("/").Handle("echo", socketio.HandlerFunc(func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-		return s.Emit("e", e.Args()...)
+	srv.IO.Namespace("/").Handle("echo", socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit(ctx, "e", e.Args().Any()...)
 	}))
 	c := dial(t, srv)
 	var list []string

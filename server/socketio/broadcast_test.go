@@ -136,7 +136,7 @@ func TestBroadcastWithAck(t *testing.T) {
 	ns := srv.IO.Namespace("/")
 	clients, _ := crowd(t, srv, 3)
 	type result struct {
-		answers []any
+		answers socketio.Args
 		err     error
 	}
 	ask := func(o socketio.Operator) <-chan result {
@@ -193,9 +193,9 @@ func TestTwoServers(t *testing.T) {
 	ca.Expect("local")
 	cb.Expect("both")
 	cb.Expect("end")
-	b.IO.Namespace("/").HandleServerSide("ask", func(_ context.Context, args []any) (any, error) { return len(args), nil })
+	b.IO.Namespace("/").HandleServerSide("ask", func(_ context.Context, args socketio.Args) (any, error) { return len(args), nil })
 	answers, err := ns.ServerSideEmitWithAck(ctx, "ask", 1, 2)
-	if err != nil || len(answers) != 1 || string(answers[0].(socketio.Value).JSON) != "2" {
+	if err != nil || len(answers) != 1 || string(answers[0].JSON) != "2" {
 		t.Errorf("ServerSideEmitWithAck: %v, %v", answers, err)
 	}
 	if list, err := ns.All().FetchSockets(ctx); err != nil || len(list) != 2 {
@@ -220,7 +220,7 @@ func TestVolatileEvents(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
 	c, s := pair(t, srv, socketiotest.Options{})
-	if err := errors.Join(s.EmitVolatile("a"), ns.All().Volatile().Emit(t.Context(), "b")); err != nil {
+	if err := errors.Join(s.Volatile().Emit(t.Context(), "a"), ns.All().Volatile().Emit(t.Context(), "b")); err != nil {
 		t.Error(err)
 	}
 	c.Expect("a")
@@ -228,7 +228,7 @@ func TestVolatileEvents(t *testing.T) {
 	c.StopReading()
 	big := make([]byte, 100_000)
 	for range 2000 { // far more than the buffers and the queue of a client hold
-		if err := s.EmitVolatile("big", big); err != nil {
+		if err := s.Volatile().Emit(t.Context(), "big", big); err != nil {
 			t.Fatalf("a volatile event ended the connection: %v", err)
 		}
 	}

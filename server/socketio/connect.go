@@ -7,21 +7,6 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// publicError returns the part of an error that the client gets.
-func publicError(err error) *Error {
-	var e *Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.Is(err, ErrDecode):
-		return &Error{Code: "invalid", Message: "invalid argument"}
-	}
-	return errInternal
-}
-
-// errInternal replaces errors that the client must not see.
-var errInternal = &Error{Code: "internal", Message: "internal error"}
-
 // errNamespace refuses a CONNECT to a namespace that does not exist, in Node's
 // words.
 var errNamespace = &ConnectError{Message: "Invalid namespace"}

@@ -94,7 +94,7 @@ func TestRefusal(t *testing.T) {
 		}
 		return nil
 	})
-	ns.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+	ns.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Emit(ctx, "welcome") })
 	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
 	for how, want := range map[string]string{
 		"plain": `{"message":"not \"today\""}`,

@@ -68,18 +68,3 @@ func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel a
 	})
 	return len(asked)
 }
-
-// info describes the socket for other servers.
-func (s *Socket) info() adapter.SocketInfo {
-	handshake, err := s.Handshake().MarshalJSON()
-	if err != nil {
-		handshake = []byte("{}")
-	}
-	s.mu.Lock()
-	data := s.dataJSON
-	s.mu.Unlock()
-	if len(data) == 0 || string(data) == "null" {
-		data = []byte("{}") // as on Node before data is set
-	}
-	return adapter.SocketInfo{ID: s.id, Rooms: s.Rooms(), Handshake: handshake, Data: data}
-}

@@ -29,7 +29,7 @@ func TestDisconnectReasons(t *testing.T) {
 			srv := serve(t, socketio.Options{})
 			ns := srv.IO.Namespace("/")
 			rooms := make(chan []string, 1)
-			ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { rooms <- s.Rooms() })
+			ns.OnDisconnect(func(_ context.Context, s *socketio.Socket, _ socketio.Reason) { rooms <- s.Rooms() })
 			left := disconnects(ns.Handlers)
 			c, s := pair(t, srv, socketiotest.Options{Polling: polling})
 			if err := s.Join(t.Context(), "a", "b"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
@@ -159,4 +160,19 @@ func marshalRaw(enc *jsontext.Encoder, raw stdjson.RawMessage) error {
 		return enc.WriteToken(jsontext.Null)
 	}
 	return enc.WriteValue(jsontext.Value(raw))
+}
+
+// frames encodes a packet for the engine.
+func frames(p *packet.Packet, uncompressed bool) []engineio.Frame {
+	out := make([]engineio.Frame, 1, 1+len(p.Attachments))
+	out[0] = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
+	for _, a := range p.Attachments {
+		out = append(out, engineio.BinaryFrame(a))
+	}
+	if uncompressed {
+		for i := range out {
+			out[i] = out[i].Uncompressed()
+		}
+	}
+	return out
 }

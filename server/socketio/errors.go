@@ -45,6 +45,10 @@ var (
 	ErrClosed = adapter.ErrClosed
 )
 
+// errNoOperator is the error of an Operator or SocketOperator that was not made
+// by a Namespace or a Socket.
+var errNoOperator = errors.New("socketio: operator without a namespace or socket, the zero value")
+
 // ConnectError is an error of a middleware with data for the client, which gets
 // both in its connect_error event. Of any other error the client gets the text.
 type ConnectError struct {
@@ -62,3 +66,18 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("socketio: %s: %s", e.Code, e.Message) }
+
+// publicError returns the part of an error that the client gets.
+func publicError(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, ErrDecode):
+		return &Error{Code: "invalid", Message: "invalid argument"}
+	}
+	return errInternal
+}
+
+// errInternal replaces errors that the client must not see.
+var errInternal = &Error{Code: "internal", Message: "internal error"}

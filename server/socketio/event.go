@@ -83,19 +83,19 @@ type Event struct {
 // WantsAck reports whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
-// Args returns the arguments, each a [Value]. They can be passed on:
-// s.Emit(name, e.Args()...).
-func (e *Event) Args() []any { return values(adapter.Args{List: e.args, Attachments: e.attachments}) }
+// Args returns the arguments.
+func (e *Event) Args() Args { return argsOf(adapter.Args{List: e.args, Attachments: e.attachments}) }
 
-// values splits a list of arguments.
-func values(args adapter.Args) []any {
-	elements := packet.Elements(args.List)
-	out := make([]any, len(elements))
-	for i, el := range elements {
-		out[i] = Value{JSON: el, Attachments: args.Attachments}
+// Len returns the number of arguments.
+func (e *Event) Len() int {
+	if e.count > 0 {
+		return e.count
 	}
-	return out
+	return len(packet.Elements(e.args))
 }
+
+// Decode decodes the first arguments, see [Args.Decode].
+func (e *Event) Decode(into ...any) error { return e.Args().Decode(into...) }
 
 // Arg returns argument number i, counted from 0, or the zero Value (null) if
 // there are fewer.
@@ -110,7 +110,8 @@ func (e *Event) Arg(i int) Value {
 }
 
 // Reply acknowledges the event now; if the client does not wait for an
-// acknowledgement it does nothing. Errors: ErrReplied if the event was
+// acknowledgement it does nothing. Like [Socket.Emit] it waits, for a bounded
+// time, while the client or the machine is behind. Errors: ErrReplied if the event was
 // acknowledged before, ErrDisconnected, and those that wrap ErrEncode or
 // ErrAttachments.
 func (e *Event) Reply(args ...any) error {
@@ -118,7 +119,7 @@ func (e *Event) Reply(args ...any) error {
 	if err != nil || frames == nil {
 		return err
 	}
-	return e.socket.send(frames)
+	return e.socket.send(context.Background(), frames)
 }
 
 // Return sets the acknowledgement that is sent when the handler returns without
@@ -159,19 +160,4 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	}
 	e.frame[0] = engineio.FinishText(text)
 	return e.frame[:], nil
-}
-
-// frames encodes a packet for the engine.
-func frames(p *packet.Packet, uncompressed bool) []engineio.Frame {
-	out := make([]engineio.Frame, 1, 1+len(p.Attachments))
-	out[0] = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
-	for _, a := range p.Attachments {
-		out = append(out, engineio.BinaryFrame(a))
-	}
-	if uncompressed {
-		for i := range out {
-			out[i] = out[i].Uncompressed()
-		}
-	}
-	return out
 }

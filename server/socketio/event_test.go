@@ -39,8 +39,8 @@ func TestAcknowledgements(t *testing.T) {
 		e.Return(3)
 		return nil
 	}))
-	ns.Handle("wants", socketio.HandlerFunc(func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-		return s.Emit("wants", e.WantsAck())
+	ns.Handle("wants", socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit(ctx, "wants", e.WantsAck())
 	}))
 	c := dial(t, srv)
 	for event, want := range map[string]string{
@@ -78,7 +78,7 @@ func TestHandlerWaitsForAck(t *testing.T) {
 			return err
 		}
 		order = append(order, "ask")
-		return e.Reply(answer...)
+		return e.Reply(answer.Any()...)
 	}))
 	ns.Handle("next", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		order = append(order, "next")
@@ -97,7 +97,7 @@ func TestHandlerWaitsForAck(t *testing.T) {
 func TestEmitWithAck(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	c, s := pair(t, srv, socketiotest.Options{})
-	answered := make(chan []any, 1)
+	answered := make(chan socketio.Args, 1)
 	go func() {
 		got, err := s.EmitWithAck(t.Context(), "q", "x")
 		if err != nil {
@@ -108,7 +108,7 @@ func TestEmitWithAck(t *testing.T) {
 	c.Ack(c.Expect("q"), 1, []byte("bytes"), map[string]any{"a": nil})
 	got := receive(t, answered, "the answer")
 	var bytes []byte
-	if len(got) != 3 || got[1].(socketio.Value).Decode(&bytes) != nil || string(bytes) != "bytes" {
+	if len(got) != 3 || got[1].Decode(&bytes) != nil || string(bytes) != "bytes" {
 		t.Errorf("got %v", got)
 	}
 
@@ -133,7 +133,7 @@ func TestEmitWithAck(t *testing.T) {
 	if _, err := s.EmitWithAck(t.Context(), "q"); err != socketio.ErrDisconnected {
 		t.Errorf("got %v", err)
 	}
-	if err := s.Emit("x"); err != socketio.ErrDisconnected {
+	if err := s.Emit(t.Context(), "x"); err != socketio.ErrDisconnected {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,14 +142,14 @@ func TestReservedNames(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	_, s := pair(t, srv, socketiotest.Options{})
 	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
-		if err := s.Emit(name); !errors.Is(err, socketio.ErrReserved) {
+		if err := s.Emit(t.Context(), name); !errors.Is(err, socketio.ErrReserved) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := s.Namespace().Emit(t.Context(), name); !errors.Is(err, socketio.ErrReserved) {
 			t.Errorf("%s to all: %v", name, err)
 		}
 	}
-	if err := s.Emit("x", make(chan int)); !errors.Is(err, socketio.ErrEncode) {
+	if err := s.Emit(t.Context(), "x", make(chan int)); !errors.Is(err, socketio.ErrEncode) {
 		t.Errorf("a channel: %v", err)
 	}
 }
@@ -190,7 +190,7 @@ func TestArguments(t *testing.T) {
 		{socketio.Value{JSON: []byte(`{"a":[` + ph("1") + `]}`), Attachments: [][]byte{[]byte("no"), []byte("yes")}}, `{"a":[` + ph("0") + `]}`, []string{"yes"}},
 		{struct{ V socketio.Value }{}, `{"V":null}`, nil},
 	} {
-		if err := s.Emit("e", tc.arg); err != nil {
+		if err := s.Emit(t.Context(), "e", tc.arg); err != nil {
 			t.Errorf("%v: %v", tc.arg, err)
 			continue
 		}
@@ -207,7 +207,7 @@ func TestArguments(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	srv := serve(t, socketio.Options{})
-	values := make(chan []any, 1)
+	values := make(chan socketio.Args, 1)
 	srv.IO.Namespace("/").Handle("e", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		values <- e.Args()
 		return nil
@@ -217,7 +217,7 @@ func TestDecode(t *testing.T) {
 	c.SendBinary([]byte("zero"))
 	c.SendBinary([]byte("one"))
 	got := receive(t, values, "the event")
-	v := got[0].(socketio.Value)
+	v := got[0]
 	var typed struct {
 		B []byte   `json:"b"`
 		L [][]byte `json:"l"`
@@ -245,7 +245,7 @@ func TestDecode(t *testing.T) {
 		t.Errorf("an object into bytes: %v", err)
 	}
 	var text string
-	if err := got[1].(socketio.Value).Decode(&text); err != nil || text != "x" {
+	if err := got[1].Decode(&text); err != nil || text != "x" {
 		t.Errorf("got %q, %v", text, err)
 	}
 }
@@ -266,7 +266,7 @@ func TestPassThrough(t *testing.T) {
 		if err := ns.Emit(ctx, "e", wrapped{e.Arg(0)}); err != nil {
 			return err
 		}
-		return s.Emit("e", e.Args()...)
+		return s.Emit(ctx, "e", e.Args().Any()...)
 	}))
 	c := dial(t, srv)
 	for _, payload := range []string{

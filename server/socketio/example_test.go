@@ -73,7 +73,7 @@ func ExampleSocket_EmitWithAck() {
 			return err
 		}
 		var sure bool
-		if len(answer) == 0 || answer[0].(socketio.Value).Decode(&sure) != nil || !sure {
+		if answer.Decode(&sure) != nil || !sure {
 			return &socketio.Error{Code: "cancelled", Message: "not deleted"}
 		}
 		return nil

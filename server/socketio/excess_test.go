@@ -35,7 +35,7 @@ func TestArgumentsAreBounded(t *testing.T) {
 		return err
 	})
 	ns.Handle("echo", socketio.HandlerFunc(func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
-		if err := ns.Emit(ctx, "echoed", e.Args()...); err != nil {
+		if err := ns.Emit(ctx, "echoed", e.Args().Any()...); err != nil {
 			return err
 		}
 		return e.Reply("done")
@@ -147,8 +147,8 @@ func TestDeepMessagesOfOthers(t *testing.T) {
 		HandlerError:     func(_ *socketio.Socket, _ string, err error) { failed <- err },
 	}})
 	deep, most := socketio.Value{JSON: []byte(nested(deepLimit + 1))}, socketio.Value{JSON: []byte(nested(deepLimit))}
-	handled := make(chan []any, 10)
-	near.IO.Namespace("/").HandleServerSide("s", func(_ context.Context, args []any) (any, error) { handled <- args; return nil, nil })
+	handled := make(chan socketio.Args, 10)
+	near.IO.Namespace("/").HandleServerSide("s", func(_ context.Context, args socketio.Args) (any, error) { handled <- args; return nil, nil })
 	c := dial(t, near)
 	ns := far.IO.Namespace("/")
 	for _, err := range []error{ns.Emit(t.Context(), "e", deep), ns.ServerSideEmit(t.Context(), "s", 1, deep)} {

@@ -23,8 +23,9 @@ type ConnectFunc func(ctx context.Context, s *Socket) error
 
 // DisconnectFunc is called for each socket that was connected, after the
 // handlers of its events have returned. s.Rooms still returns the rooms that
-// the socket was in.
-type DisconnectFunc func(s *Socket, reason Reason)
+// the socket was in. The socket's own context has ended, ctx has not: it ends
+// when [Server.Close] stops waiting for handlers.
+type DisconnectFunc func(ctx context.Context, s *Socket, reason Reason)
 
 // EventMiddleware is called for each event before its handlers; it calls next
 // to run the rest. Its error is the event's error.
@@ -32,7 +33,7 @@ type EventMiddleware func(ctx context.Context, s *Socket, e *Event, next func() 
 
 // ServerSideFunc handles an event of another server's ServerSideEmit. reply is
 // its answer; it is ignored if the other server did not ask for one.
-type ServerSideFunc func(ctx context.Context, args []any) (reply any, err error)
+type ServerSideFunc func(ctx context.Context, args Args) (reply any, err error)
 
 // Handlers are the functions that a program registers for a namespace, or for
 // all namespaces that match a pattern. Its methods are safe for concurrent use,

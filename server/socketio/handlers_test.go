@@ -15,7 +15,7 @@ func TestReservedNamesCannotBeHandled(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
 	_, s := pair(t, srv, socketiotest.Options{})
-	serverSide := func(context.Context, []any) (any, error) { return nil, nil }
+	serverSide := func(context.Context, socketio.Args) (any, error) { return nil, nil }
 	panics := func(f func()) (panicked bool) {
 		defer func() { panicked = recover() != nil }()
 		f()
@@ -27,7 +27,7 @@ func TestReservedNamesCannotBeHandled(t *testing.T) {
 		}
 		// As on Node, it cannot be sent either, and that is an error.
 		_, ackErr := s.EmitWithAck(t.Context(), event)
-		for _, err := range []error{s.Emit(event), ns.Emit(t.Context(), event), ackErr} {
+		for _, err := range []error{s.Emit(t.Context(), event), ns.Emit(t.Context(), event), ackErr} {
 			if !errors.Is(err, socketio.ErrReserved) {
 				t.Errorf("Emit(%q): %v", event, err)
 			}

@@ -67,12 +67,12 @@ func text(args []json.RawMessage) string {
 
 // echo acknowledges an event with its arguments.
 var echo = socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-	return e.Reply(e.Args()...)
+	return e.Reply(e.Args().Any()...)
 })
 
 // disconnects makes a channel of a namespace's disconnects.
 func disconnects(h *socketio.Handlers) <-chan socketio.Reason {
 	ch := make(chan socketio.Reason, 1000)
-	h.OnDisconnect(func(_ *socketio.Socket, reason socketio.Reason) { ch <- reason })
+	h.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) { ch <- reason })
 	return ch
 }

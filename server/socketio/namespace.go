@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
-	"github.com/puente-io/puente/server/socketio/packet"
 )
 
 // Namespace is a group of sockets, one per client at most, that share handlers
@@ -30,7 +28,7 @@ type Namespace struct {
 }
 
 func (srv *Server) newNamespace(name string, h *Handlers, p *Pattern) *Namespace {
-	ns := &Namespace{Handlers: h, server: srv, name: name, pattern: p, sockets: adapter.NewTable[*Socket]()}
+	ns := &Namespace{Handlers: h, server: srv, name: name, pattern: p, sockets: adapter.NewTable(membershipOf)}
 	ns.adapter = srv.opts.Adapter(local{ns})
 	ns.sockets.Created = ns.adapter.RoomCreated
 	ns.sockets.Deleted = ns.adapter.RoomDeleted
@@ -123,9 +121,9 @@ func (ns *Namespace) ServerSideEmit(ctx context.Context, event string, args ...a
 }
 
 // ServerSideEmitWithAck is ServerSideEmit that returns the answer of each other
-// server as a [Value]. It waits until ctx ends, or 5 s if ctx has no deadline.
-// With an error it returns the answers that were received.
-func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
+// server. It waits until ctx ends, or 5 s if ctx has no deadline. With an error
+// it returns the answers that were received.
+func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	ctx, cancel := ns.server.bound(ctx, 0)
 	defer cancel()
 	a, err := ns.encodeServerSide(event, args)
@@ -133,9 +131,9 @@ func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, ar
 		return nil, err
 	}
 	answers, err := ns.adapter.ServerSideEmitWithAck(ctx, event, a)
-	out := make([]any, len(answers))
+	out := make(Args, len(answers))
 	for i, a := range answers {
-		out[i] = firstValue(a)
+		out[i] = firstArg(a)
 	}
 	return out, err
 }
@@ -149,129 +147,4 @@ func (ns *Namespace) encodeServerSide(event string, args []any) (adapter.Args, e
 		err = ns.server.checkDepth(a.List, 0)
 	}
 	return a, err
-}
-
-func encodeArgs(args []any) (adapter.Args, error) {
-	data, attachments, err := encodeAck(args)
-	return adapter.Args{List: inner(data), Attachments: attachments}, err
-}
-
-// firstValue returns the first of a list of arguments, or null.
-func firstValue(a adapter.Args) Value {
-	v := values(a)
-	if len(v) == 0 {
-		return Value{}
-	}
-	return v[0].(Value)
-}
-
-// requestTimeout is how long other servers have to answer if the caller's
-// context has no deadline.
-const requestTimeout = 5 * time.Second
-
-// bound returns ctx with a timeout of d, or, if d is 0 and ctx has no deadline,
-// of requestTimeout.
-func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	if d == 0 {
-		d = requestTimeout
-		if _, ok := ctx.Deadline(); ok {
-			return ctx, func() {}
-		}
-	}
-	return context.WithTimeout(ctx, d)
-}
-
-// local implements adapter.Local: a namespace as its adapter sees it.
-type local struct{ *Namespace }
-
-var _ adapter.Local = local{}
-
-func (l local) LocalRooms() []string { return l.sockets.Rooms() }
-
-func (l local) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags adapter.Flags) {
-	if l.takes(p) {
-		l.deliver(context.Background(), p, sel, flags, nil)
-	}
-}
-
-func (l local) DeliverBroadcastWithAck(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, ack func(adapter.Args)) int {
-	if !l.takes(p) {
-		return 0
-	}
-	return l.deliverWithAck(ctx, p, sel, flags, func(a adapter.Args, err error) {
-		if err == nil {
-			ack(a)
-		}
-	})
-}
-
-// takes reports whether another server's broadcast is within the limits of this
-// server and of its clients.
-func (l local) takes(p *packet.Packet) bool {
-	err := l.server.checkDepth(p.Data, 1)
-	if err == nil && len(p.Attachments) > 0 {
-		err = l.server.checkAttachments(p.Data, p.Attachments)
-	}
-	if err == nil {
-		return true
-	}
-	l.server.limits.refused(err)
-	if f := l.server.opts.Hooks.BroadcastDropped; f != nil {
-		f(l.Namespace, err)
-	}
-	return false
-}
-
-func (l local) LocalSockets(sel adapter.Selection) []adapter.SocketInfo {
-	var infos []adapter.SocketInfo
-	for _, s := range l.selected(sel) {
-		infos = append(infos, s.info())
-	}
-	return infos
-}
-
-func (l local) JoinLocal(sel adapter.Selection, rooms []string) {
-	for _, s := range l.selected(sel) {
-		l.sockets.Join(s, rooms...)
-	}
-}
-
-func (l local) LeaveLocal(sel adapter.Selection, rooms []string) {
-	for _, s := range l.selected(sel) {
-		l.sockets.Leave(s, rooms...)
-	}
-}
-
-func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
-	for _, s := range l.selected(sel) {
-		s.Disconnect(closeConn)
-	}
-}
-
-func (l local) DeliverServerSide(event string, args adapter.Args, reply func(adapter.Args)) {
-	f := l.set.Load().serverSide[event]
-	if f == nil {
-		return
-	}
-	if err := l.server.CheckArgument(args.List); err != nil {
-		l.server.failed(nil, event, err)
-		return
-	}
-	l.server.spawn(func() {
-		ctx, cancel := l.server.bound(context.Background(), 0)
-		defer cancel()
-		var out any
-		err := Guard(func() (err error) { out, err = f(ctx, values(args)); return err })
-		var a adapter.Args
-		if err == nil && reply != nil {
-			a, err = encodeArgs([]any{out})
-		}
-		if err != nil {
-			l.server.failed(nil, event, err)
-			return
-		}
-		if reply != nil {
-			reply(a)
-		}
-	})
 }

@@ -3,9 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -14,7 +12,9 @@ import (
 
 // Operator selects sockets of a namespace and says how to reach them. It is a
 // value: each selecting method returns a changed copy. An operator may be used
-// many times and by many goroutines.
+// many times and by many goroutines. One begins with [Namespace.To],
+// [Namespace.Except], [Namespace.All], [Socket.To] or [Socket.Broadcast]; the
+// methods of the zero Operator that reach sockets return an error.
 type Operator struct {
 	ns    *Namespace
 	sel   adapter.Selection
@@ -64,11 +64,22 @@ func (o Operator) Volatile() Operator { o.flags.Volatile = true; return o }
 // Default: true.
 func (o Operator) Compress(on bool) Operator { o.flags.Uncompressed = !on; return o }
 
-// Timeout sets how long EmitWithAck waits. Default: until the deadline of its
+// Timeout sets how long EmitWithAck waits. 0 or less: until the deadline of its
 // context, or 5 s.
-func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = d; return o }
+func (o Operator) Timeout(d time.Duration) Operator { o.flags.Timeout = max(d, 0); return o }
+
+// check returns an error for the zero Operator.
+func (o Operator) check() error {
+	if o.ns == nil {
+		return errNoOperator
+	}
+	return nil
+}
 
 func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	data, attachments, err := o.ns.server.encodeEvent(event, args)
 	if err == nil && !o.local {
 		err = o.ns.server.checkDepth(data, 1) // deeper ones are dropped by other servers
@@ -129,11 +140,11 @@ func (o Operator) EmitAccepted(ctx context.Context, event string, args ...any) e
 }
 
 // EmitWithAck sends an event to the selected sockets and returns the first
-// argument of each acknowledgement as a [Value], in the order of arrival. If
-// some are missing at the end of the time it returns the others and ErrTimeout.
-// The error also wraps ErrBacklog if a client of this server has meanwhile sent
-// so many events that its acknowledgement cannot be read.
-func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
+// argument of each acknowledgement, in the order of arrival. If some are missing
+// at the end of the time it returns the others and ErrTimeout. The error also
+// wraps ErrBacklog if a client of this server has meanwhile sent so many events
+// that its acknowledgement cannot be read.
+func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	p, err := o.packet(event, args)
 	if err != nil {
 		return nil, err
@@ -155,75 +166,20 @@ func (o Operator) EmitWithAck(ctx context.Context, event string, args ...any) ([
 		remoteErr = nil // err reports it already
 	}
 	answers = append(answers, remote...)
-	out := make([]any, len(answers))
+	out := make(Args, len(answers))
 	for i, a := range answers {
-		out[i] = firstValue(a)
+		out[i] = firstArg(a)
 	}
 	return out, errors.Join(err, remoteErr)
-}
-
-// collector collects the acknowledgements of this server's sockets.
-type collector struct {
-	mu      sync.Mutex
-	answers []adapter.Args
-	done    int // answered or disconnected
-	missing bool
-	backlog bool
-	want    int
-	full    chan struct{}
-}
-
-func newCollector() *collector { return &collector{want: -1, full: make(chan struct{})} }
-
-func (c *collector) take(a adapter.Args, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done++
-	if err == nil {
-		c.answers = append(c.answers, a)
-	} else {
-		c.missing = true
-		c.backlog = c.backlog || errors.Is(err, ErrBacklog)
-	}
-	c.check()
-}
-
-func (c *collector) asked(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.want = n
-	c.check()
-}
-
-func (c *collector) check() {
-	if c.done == c.want {
-		close(c.full)
-		c.want = -1
-	}
-}
-
-func (c *collector) wait(ctx context.Context) ([]adapter.Args, error) {
-	var err error
-	select {
-	case <-c.full:
-	case <-ctx.Done():
-		err = adapter.ErrTimeout
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.missing {
-		err = adapter.ErrTimeout
-	}
-	if c.backlog {
-		err = fmt.Errorf("%w: %w", ErrBacklog, adapter.ErrTimeout)
-	}
-	return slices.Clone(c.answers), err
 }
 
 // FetchSockets describes the selected sockets of all servers, or of this one
 // with Local. If ctx has no deadline it takes at most 5 s. With an error it
 // returns the sockets received so far.
 func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	infos := local{o.ns}.LocalSockets(o.sel)
 	var err error
 	if !o.local {
@@ -240,45 +196,12 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return list, err
 }
 
-// RemoteSocket is a socket of any server: its description at the time of the
-// fetch, and methods that affect only this socket. It is a value and may be
-// kept. After the socket has disconnected the methods do nothing, without an
-// error.
-type RemoteSocket struct {
-	adapter.SocketInfo
-	self Operator
-}
-
-// Emit sends an event to the socket, see [Operator.Emit].
-func (r RemoteSocket) Emit(ctx context.Context, event string, args ...any) error {
-	return r.self.Emit(ctx, event, args...)
-}
-
-// EmitWithAck sends an event to the socket and returns the first argument of
-// its acknowledgement, or nothing if it has disconnected; see
-// [Operator.EmitWithAck].
-func (r RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) ([]any, error) {
-	return r.self.EmitWithAck(ctx, event, args...)
-}
-
-// Join adds the socket to rooms, see [Operator.Join].
-func (r RemoteSocket) Join(ctx context.Context, rooms ...string) error {
-	return r.self.Join(ctx, rooms...)
-}
-
-// Leave removes the socket from rooms, see [Operator.Leave].
-func (r RemoteSocket) Leave(ctx context.Context, rooms ...string) error {
-	return r.self.Leave(ctx, rooms...)
-}
-
-// Disconnect disconnects the socket, see [Operator.Disconnect].
-func (r RemoteSocket) Disconnect(ctx context.Context, closeConn bool) error {
-	return r.self.Disconnect(ctx, closeConn)
-}
-
 // Join adds the selected sockets to rooms. It does not wait for other servers'
 // sockets, which join soon after.
 func (o Operator) Join(ctx context.Context, rooms ...string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	local{o.ns}.JoinLocal(o.sel, rooms)
 	if o.local {
 		return nil
@@ -289,6 +212,9 @@ func (o Operator) Join(ctx context.Context, rooms ...string) error {
 // Leave removes the selected sockets from rooms. It does not wait for other
 // servers' sockets, which leave soon after.
 func (o Operator) Leave(ctx context.Context, rooms ...string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	local{o.ns}.LeaveLocal(o.sel, rooms)
 	if o.local {
 		return nil
@@ -299,6 +225,9 @@ func (o Operator) Leave(ctx context.Context, rooms ...string) error {
 // Disconnect disconnects the selected sockets, see [Socket.Disconnect]. It does
 // not wait for other servers' sockets, which are disconnected soon after.
 func (o Operator) Disconnect(ctx context.Context, closeConn bool) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	local{o.ns}.DisconnectLocal(o.sel, closeConn)
 	if o.local {
 		return nil

@@ -3,10 +3,8 @@ package socketio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
-	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -30,11 +28,12 @@ type post struct {
 
 // Post is [Socket.Emit] that does not wait for a slow client.
 func (s *Socket) Post(event string, args ...any) error {
-	fs, err := s.eventFrames(event, args)
+	fs, err := s.eventFrames(event, args, false)
 	if err != nil {
 		return err
 	}
-	return s.enqueue(fs)
+	_, err = s.queue(fs)
+	return err
 }
 
 // Post is Reply that does not wait for a slow client.
@@ -43,16 +42,8 @@ func (e *Event) Post(args ...any) error {
 	if err != nil || fs == nil {
 		return err
 	}
-	return e.socket.enqueue(fs)
-}
-
-// enqueue is send without waiting.
-func (s *Socket) enqueue(fs []engineio.Frame) (err error) {
-	s.client.server.engine.Batch(func(b *engineio.Batch) { err = b.Add(s.client.session, fs...) })
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDisconnected, err)
-	}
-	return nil
+	_, err = e.socket.queue(fs)
+	return err
 }
 
 // Post is Emit that does not wait. When it returns, the event is queued to the

@@ -52,7 +52,7 @@ func panics(t *testing.T, hooks socketio.Hooks) {
 
 	ns := srv.IO.Namespace("/")
 	ns.Handle("event", socketio.Do(func(context.Context, *socketio.Socket, any) error { say("Handle"); return nil }))
-	ns.HandleServerSide("event", func(_ context.Context, args []any) (any, error) { say("HandleServerSide"); return nil, nil })
+	ns.HandleServerSide("event", func(context.Context, socketio.Args) (any, error) { say("HandleServerSide"); return nil, nil })
 	c := dial(t, srv)
 	if got := text(c.EmitAck("event")); got != `[{"error":{"code":"internal","message":"internal error"}}]` {
 		t.Errorf("got %s", got)
@@ -68,7 +68,7 @@ func panics(t *testing.T, hooks socketio.Hooks) {
 	}
 	connecting := srv.IO.Namespace("/connect")
 	connecting.OnConnect(func(context.Context, *socketio.Socket) error { say("OnConnect"); return nil })
-	connecting.OnDisconnect(func(*socketio.Socket, socketio.Reason) { say("OnDisconnect") })
+	connecting.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { say("OnDisconnect") })
 	lost, _ := socketiotest.Join(t, c.Conn, "/connect", nil)
 	lost.ExpectDisconnect()
 	srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { say("NamespacePattern"); return true })

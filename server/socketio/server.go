@@ -21,6 +21,8 @@ type Server struct {
 	limits limitCounters
 
 	goroutines sync.WaitGroup
+	base       context.Context // of what outlives a socket; ends when Close does
+	end        context.CancelFunc
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
@@ -32,6 +34,7 @@ type Server struct {
 // New returns a server with the root namespace, which accepts every client.
 func New(opts Options) *Server {
 	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), closing: make(map[string]chan struct{})}
+	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
 		return srv.newClient(s)
 	})
@@ -204,6 +207,22 @@ func (srv *Server) spawn(f func()) {
 	}
 }
 
+// requestTimeout is how long other servers have to answer if the caller's
+// context has no deadline.
+const requestTimeout = 5 * time.Second
+
+// bound returns ctx with a timeout of d, or, if d is 0 and ctx has no deadline,
+// of requestTimeout.
+func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d == 0 {
+		d = requestTimeout
+		if _, ok := ctx.Deadline(); ok {
+			return ctx, func() {}
+		}
+	}
+	return context.WithTimeout(ctx, d)
+}
+
 // Drain refuses new clients and closes the existing connections, spread evenly
 // over the given time; the clients reconnect to another server. It returns when
 // all are closed or ctx ends.
@@ -211,7 +230,7 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.D
 
 // Close closes all connections, waits until running handlers have returned or
 // ctx ends, and leaves the cluster. It returns the error of ctx if handlers
-// were still running.
+// were still running; the contexts of all handlers have ended then.
 func (srv *Server) Close(ctx context.Context) error {
 	err := srv.engine.Close(ctx)
 	srv.mu.Lock()
@@ -224,6 +243,7 @@ func (srv *Server) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	srv.end()
 	for _, ns := range srv.Namespaces() {
 		ns.adapter.Close()
 	}

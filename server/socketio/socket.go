@@ -79,8 +79,7 @@ func (s *Socket) Namespace() *Namespace { return s.ns }
 // Session returns the connection that carries the socket.
 func (s *Socket) Session() *engineio.Session { return s.client.session }
 
-// Membership is used by the room table.
-func (s *Socket) Membership() *adapter.Membership[*Socket] { return &s.membership }
+func membershipOf(s *Socket) *adapter.Membership[*Socket] { return &s.membership }
 
 // Connected reports whether the socket is connected.
 func (s *Socket) Connected() bool {
@@ -159,12 +158,10 @@ func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 	return nil
 }
 
-// Leave removes the socket from rooms. A broadcast to them that starts after
-// Leave has returned does not reach the socket.
-func (s *Socket) Leave(_ context.Context, rooms ...string) error {
-	s.ns.sockets.Leave(s, rooms...)
-	return nil
-}
+// Leave removes the socket from rooms, those that it is in. A broadcast to them
+// that starts after Leave has returned does not reach the socket. Leave does not
+// wait for the cluster.
+func (s *Socket) Leave(rooms ...string) { s.ns.sockets.Leave(s, rooms...) }
 
 // Disconnect disconnects the socket from its namespace; the client does not
 // reconnect by itself. With closeConn it disconnects the client's other sockets
@@ -193,18 +190,28 @@ func (s *Socket) disconnect() {
 	}
 }
 
-// post queues frames and starts writing them. It does not wait for a slow
-// client, because many sockets may be disconnected in a row.
-func (s *Socket) post(fs []engineio.Frame) {
-	s.client.server.engine.Batch(func(b *engineio.Batch) { b.Add(s.client.session, fs...) }).Settle()
+// queue queues frames for the client, in order and with no other frame between
+// them, and starts writing them. It does not wait.
+func (s *Socket) queue(fs []engineio.Frame) (queued engineio.Queued, err error) {
+	queued = s.client.server.engine.Batch(func(b *engineio.Batch) { err = b.Add(s.client.session, fs...) })
+	if err != nil {
+		return queued, fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+	return queued, nil
 }
 
-// send queues frames and writes them. It waits while the client is behind.
-func (s *Socket) send(fs []engineio.Frame) error {
-	if err := s.client.session.Send(fs...); err != nil {
-		return fmt.Errorf("%w: %w", ErrDisconnected, err)
-	}
-	return nil
+// post is queue that waits only for the machine, not for a slow client, because
+// many sockets may be disconnected in a row.
+func (s *Socket) post(fs []engineio.Frame) {
+	queued, _ := s.queue(fs)
+	queued.Settle()
+}
+
+// send is queue that waits while the client is behind, until ctx ends.
+func (s *Socket) send(ctx context.Context, fs []engineio.Frame) error {
+	queued, err := s.queue(fs)
+	queued.Wait(ctx, engineio.Patient)
+	return err
 }
 
 // close ends the socket; it reports false if it had ended before. The

@@ -6,12 +6,10 @@ import (
 )
 
 // Member is an element of a [Table].
-type Member[M comparable] interface {
+type Member interface {
 	comparable
 	// ID returns the name of the room that only this member is in, always.
 	ID() string
-	// Membership returns the same pointer each time. Only the table uses it.
-	Membership() *Membership[M]
 }
 
 // Membership is a member's position in a table. The zero value is in no table.
@@ -26,11 +24,13 @@ type Membership[M comparable] struct {
 //
 // A member's own room is not stored: it follows from the member's id. Members
 // are in plain slices, because a table is mostly iterated.
-type Table[M Member[M]] struct {
+type Table[M Member] struct {
 	// Created and Deleted, if not nil, are called when a room gets its first
 	// member or Hold, and when it has lost its last one. They are called under
 	// the lock and must not block or call the table.
 	Created, Deleted func(room string)
+
+	membership func(M) *Membership[M]
 
 	mu    sync.RWMutex
 	all   []M
@@ -49,9 +49,10 @@ type room[M comparable] struct {
 // smallRoom is the size up to which a linear search is faster than a map.
 const smallRoom = 8
 
-// NewTable returns an empty table.
-func NewTable[M Member[M]]() *Table[M] {
-	return &Table[M]{byID: make(map[string]M), rooms: make(map[string]*room[M])}
+// NewTable returns an empty table. membership returns where a member keeps its
+// position in the table, the same pointer each time.
+func NewTable[M Member](membership func(M) *Membership[M]) *Table[M] {
+	return &Table[M]{membership: membership, byID: make(map[string]M), rooms: make(map[string]*room[M])}
 }
 
 // Add adds a member that is not in any table. then, if not nil, is called under
@@ -59,7 +60,7 @@ func NewTable[M Member[M]]() *Table[M] {
 func (t *Table[M]) Add(m M, then func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ms := m.Membership()
+	ms := t.membership(m)
 	ms.in, ms.index = true, len(t.all)
 	t.all = append(t.all, m)
 	t.byID[m.ID()] = m
@@ -76,7 +77,7 @@ func (t *Table[M]) Add(m M, then func()) {
 func (t *Table[M]) Remove(m M) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ms := m.Membership()
+	ms := t.membership(m)
 	if !ms.in {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (t *Table[M]) Remove(m M) []string {
 	}
 	last := t.all[len(t.all)-1]
 	t.all[ms.index] = last
-	last.Membership().index = ms.index
+	t.membership(last).index = ms.index
 	var none M
 	t.all[len(t.all)-1] = none
 	t.all = t.all[:len(t.all)-1]
@@ -104,7 +105,7 @@ func (t *Table[M]) Remove(m M) []string {
 func (t *Table[M]) Join(m M, rooms ...string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ms := m.Membership()
+	ms := t.membership(m)
 	if !ms.in {
 		return false
 	}
@@ -127,7 +128,7 @@ func (t *Table[M]) Join(m M, rooms ...string) bool {
 func (t *Table[M]) Leave(m M, rooms ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ms := m.Membership()
+	ms := t.membership(m)
 	for _, name := range rooms {
 		r := t.rooms[name]
 		if r == nil || !r.has(m) {
@@ -314,7 +315,7 @@ func (t *Table[M]) Has(name string) bool {
 func (t *Table[M]) In(m M, name string) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if !m.Membership().in {
+	if !t.membership(m).in {
 		return false
 	}
 	r := t.rooms[name]
@@ -339,7 +340,7 @@ func (t *Table[M]) Rooms() []string {
 func (t *Table[M]) RoomsOf(m M) []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ms := m.Membership()
+	ms := t.membership(m)
 	if !ms.in {
 		return nil
 	}

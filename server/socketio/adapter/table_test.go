@@ -12,8 +12,11 @@ type fakeMember struct {
 	ms Membership[*fakeMember]
 }
 
-func (m *fakeMember) ID() string                           { return m.id }
-func (m *fakeMember) Membership() *Membership[*fakeMember] { return &m.ms }
+func (m *fakeMember) ID() string { return m.id }
+
+func newFakeTable() *Table[*fakeMember] {
+	return NewTable(func(m *fakeMember) *Membership[*fakeMember] { return &m.ms })
+}
 
 func (t *Table[M]) ids(sel Selection) []string {
 	var ids []string
@@ -23,7 +26,7 @@ func (t *Table[M]) ids(sel Selection) []string {
 }
 
 func TestTableSelects(t *testing.T) {
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	a, b, c := &fakeMember{id: "a"}, &fakeMember{id: "b"}, &fakeMember{id: "c"}
 	for _, m := range []*fakeMember{a, b, c} {
 		table.Add(m, nil)
@@ -53,7 +56,7 @@ func TestTableSelects(t *testing.T) {
 
 func TestTableTellsOfRooms(t *testing.T) {
 	var log []string
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	table.Created = func(room string) { log = append(log, "+"+room) }
 	table.Deleted = func(room string) { log = append(log, "-"+room) }
 	a, b := &fakeMember{id: "a"}, &fakeMember{id: "b"}
@@ -82,7 +85,7 @@ func TestTableTellsOfRooms(t *testing.T) {
 // Against a model of maps, over the border between small and large rooms.
 func TestTableAgainstModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	members := make([]*fakeMember, 40)
 	model := map[string]map[string]bool{}
 	told := map[string]bool{}
@@ -148,7 +151,7 @@ func TestTableAgainstModel(t *testing.T) {
 }
 
 func BenchmarkTableEach(b *testing.B) {
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	for i := range 1000 {
 		m := &fakeMember{id: fmt.Sprint(i)}
 		table.Add(m, nil)
@@ -164,7 +167,7 @@ func BenchmarkTableEach(b *testing.B) {
 
 // One member more and less in a room of a thousand.
 func BenchmarkTableJoinLeave(b *testing.B) {
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	var m *fakeMember
 	for i := range 1000 {
 		m = &fakeMember{id: fmt.Sprint(i)}
@@ -181,7 +184,7 @@ func BenchmarkTableJoinLeave(b *testing.B) {
 // A held room exists for those who watch rooms, and for nobody else.
 func TestTableHold(t *testing.T) {
 	var log []string
-	table := NewTable[*fakeMember]()
+	table := newFakeTable()
 	table.Created = func(room string) { log = append(log, "+"+room) }
 	table.Deleted = func(room string) { log = append(log, "-"+room) }
 	m := &fakeMember{id: "m"}

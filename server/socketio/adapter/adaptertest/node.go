@@ -30,7 +30,7 @@ type Node struct {
 
 // Start creates a node and closes its adapter at the end of the test.
 func Start(t testing.TB, factory adapter.Factory, namespace string) *Node {
-	n := &Node{name: namespace, table: adapter.NewTable[*Socket]()}
+	n := &Node{name: namespace, table: adapter.NewTable(func(s *Socket) *adapter.Membership[*Socket] { return &s.ms })}
 	n.Adapter = factory(n)
 	n.table.Created = n.Adapter.RoomCreated
 	n.table.Deleted = n.Adapter.RoomDeleted
@@ -141,9 +141,6 @@ type Socket struct {
 
 // ID is used by the room table.
 func (s *Socket) ID() string { return s.id }
-
-// Membership is used by the room table.
-func (s *Socket) Membership() *adapter.Membership[*Socket] { return &s.ms }
 
 // Rooms returns the socket's rooms in order, including its own.
 func (s *Socket) Rooms() []string {

@@ -1,0 +1,103 @@
+package socketio
+
+import (
+	"context"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/packet"
+)
+
+// Emit sends an event to the client. The package documentation says how
+// arguments are encoded. Emit waits, for a bounded time and until ctx ends,
+// while the client or the machine is behind; the event is queued whether it
+// waits until the end or not. Errors: ErrReserved, ErrDisconnected, and those
+// that wrap ErrEncode or ErrAttachments.
+func (s *Socket) Emit(ctx context.Context, event string, args ...any) error {
+	fs, err := s.eventFrames(event, args, false)
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, fs)
+}
+
+// EmitWithAck sends an event, waits for the client's acknowledgement and
+// returns its arguments. Errors: those of Emit; ErrDisconnected if the client
+// disconnects; ErrAttachments or ErrArguments if the acknowledgement exceeds a
+// limit; an error that wraps that of ctx if ctx ends first; one that wraps
+// ErrTimeout after Options.AckTimeout if ctx has no deadline; and ErrBacklog if
+// the client meanwhile sends so many events that the acknowledgement behind them
+// cannot be read. A handler of the same client may call it: while it waits, only
+// Options.MaxPendingBytes bounds the queued events.
+func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	return SocketOperator{socket: s}.EmitWithAck(ctx, event, args...)
+}
+
+// Volatile returns an operator that drops an event, without an error, if the
+// client cannot take it immediately.
+func (s *Socket) Volatile() SocketOperator { return SocketOperator{socket: s}.Volatile() }
+
+// Compress returns an operator that sets whether a polling response with an
+// event may be compressed. Default: true.
+func (s *Socket) Compress(on bool) SocketOperator { return SocketOperator{socket: s}.Compress(on) }
+
+// Timeout returns an operator whose EmitWithAck waits at most d.
+func (s *Socket) Timeout(d time.Duration) SocketOperator { return SocketOperator{socket: s}.Timeout(d) }
+
+// To returns an operator for the sockets in the rooms, except this one.
+func (s *Socket) To(rooms ...string) Operator { return s.ns.Except(s.id).To(rooms...) }
+
+// Broadcast returns an operator for all sockets of the namespace, except this
+// one.
+func (s *Socket) Broadcast() Operator { return s.ns.Except(s.id) }
+
+// SocketOperator says how to send an event to one socket: see [Socket.Volatile],
+// [Socket.Compress] and [Socket.Timeout]. It is a value: each of its methods
+// that does not send returns a changed copy. It may be used many times and by
+// many goroutines. The sending methods of the zero SocketOperator return an
+// error.
+type SocketOperator struct {
+	socket                 *Socket
+	volatile, uncompressed bool
+	timeout                time.Duration
+}
+
+// Volatile is [Socket.Volatile]. EmitWithAck ignores it.
+func (o SocketOperator) Volatile() SocketOperator { o.volatile = true; return o }
+
+// Compress is [Socket.Compress].
+func (o SocketOperator) Compress(on bool) SocketOperator { o.uncompressed = !on; return o }
+
+// Timeout sets how long EmitWithAck waits, also if the deadline of its context
+// is later; then its error wraps ErrTimeout. Negative: until ctx ends. 0, the
+// default: until the deadline of ctx, or Options.AckTimeout if it has none.
+func (o SocketOperator) Timeout(d time.Duration) SocketOperator { o.timeout = d; return o }
+
+// Emit is [Socket.Emit] as the operator says.
+func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) error {
+	s := o.socket
+	if s == nil {
+		return errNoOperator
+	}
+	fs, err := s.eventFrames(event, args, o.uncompressed)
+	if err != nil {
+		return err
+	}
+	if o.volatile {
+		s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
+		return nil
+	}
+	return s.send(ctx, fs)
+}
+
+// eventFrames encodes an event that asks for no acknowledgement.
+func (s *Socket) eventFrames(event string, args []any, uncompressed bool) ([]engineio.Frame, error) {
+	data, attachments, err := s.client.server.encodeEvent(event, args)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Connected() {
+		return nil, ErrDisconnected
+	}
+	return frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, uncompressed), nil
+}
