@@ -50,7 +50,12 @@ var layers = []layer{
 
 	{path: "server/cluster/redislink"},
 	{path: "server/cluster/redistest"},
-	{path: "server/cluster/redisadapter", may: []string{"server/cluster/redislink", "server/cluster/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"}},
+	{path: "server/cluster/health", never: []string{"redis"}},
+	{path: "server/cluster/redisbus", may: []string{"server/cluster/health", "server/cluster/redislink", "server/cluster/redisbus/..."}},
+	{
+		path: "server/cluster/redisadapter",
+		may:  []string{"server/cluster/health", "server/cluster/redisbus", "server/cluster/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"},
+	},
 	{path: "server/presence", may: []string{"server/presence/..."}, never: []string{"redis", "net/http"}},
 	{path: "server/cluster/redispresence", may: []string{"server/cluster/redislink", "server/cluster/redispresence/...", "server/presence/..."}},
 	{path: "server/auth"},

@@ -44,8 +44,8 @@ func TestClassicBytes(t *testing.T) {
 	} {
 		tc.m.uid = "8PbK2A"
 		o, err := c.encode(&tc.m, "asking")
-		if err != nil || o.channel != tc.channel || string(o.payload) != tc.payload {
-			t.Errorf("%s %q, %v\nwant %s %q", o.channel, o.payload, err, tc.channel, tc.payload)
+		if err != nil || o.Channel != tc.channel || string(o.Payload) != tc.payload {
+			t.Errorf("%s %q, %v\nwant %s %q", o.Channel, o.Payload, err, tc.channel, tc.payload)
 		}
 	}
 }
@@ -80,11 +80,11 @@ func TestChannels(t *testing.T) {
 	} {
 		m := message{kind: broadcast, packet: &packet.Packet{Type: packet.Event, Data: []byte(`["e"]`)}, sel: adapter.Selection{Rooms: tc.rooms}}
 		o, err := tc.proto.encode(&m, "")
-		if err != nil || o.channel != tc.want {
-			t.Errorf("%T %q: %s, %v, want %s", tc.proto, tc.rooms, o.channel, err, tc.want)
+		if err != nil || o.Channel != tc.want {
+			t.Errorf("%T %q: %s, %v, want %s", tc.proto, tc.rooms, o.Channel, err, tc.want)
 		}
 	}
-	if got := newClassic(Options{Prefix: `a*[b]?\`}, "/").targets("u")[0].name; got != `a\*\[b\]\?\\#/#*` {
+	if got := newClassic(Options{Prefix: `a*[b]?\`}, "/").targets("u")[0].Name; got != `a\*\[b\]\?\\#/#*` {
 		t.Errorf("pattern %s", got)
 	}
 }
@@ -138,7 +138,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(o.payload, o.channel)
+			f.Add(o.Payload, o.Channel)
 		}
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, channel string) {
@@ -180,7 +180,7 @@ func BenchmarkDecodeBroadcast(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := proto.decode(o.channel, o.payload, "v", everybody); err != nil {
+				if _, err := proto.decode(o.Channel, o.Payload, "v", everybody); err != nil {
 					b.Fatal(err)
 				}
 			}

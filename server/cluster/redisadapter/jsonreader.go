@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonReader reads a text in one pass, without reflection; what it returns raw
-// shares the text's memory.
+// jsonReader reads JSON in one pass, without reflection. Raw values share the memory of
+// the text.
 type jsonReader struct {
 	dec  jsontext.Decoder
 	buf  bytes.Buffer
@@ -43,8 +43,7 @@ func (r *jsonReader) raw() (jsontext.Value, error) {
 // null skips a null, and reports whether there was one.
 func (r *jsonReader) null() bool { return r.dec.PeekKind() == 'n' && r.dec.SkipValue() == nil }
 
-// object calls f with each name, quotes included but without escapes. f reads the
-// value.
+// object calls f with each name, with quotes but without escapes. f must read the value.
 func (r *jsonReader) object(f func(name string) error) error {
 	if r.null() {
 		return nil

@@ -1,22 +1,23 @@
 package redisadapter
 
 import (
+	"github.com/puente-io/puente/server/cluster/redisbus"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// kind is what a message is for, in either protocol.
+// kind is the purpose of a message, in either protocol.
 type kind uint8
 
 const (
-	broadcast      kind = iota + 1 // wants acknowledgements where it has a requestID
-	join                           // wants a receipt where it has a requestID (legacy)
+	broadcast      kind = iota + 1 // with a requestID it wants acknowledgements
+	join                           // with a requestID it wants a receipt (legacy)
 	leave                          // as join
 	disconnect                     // as join
 	fetch                          // wants socketsAnswer
 	fetchIDs                       // wants idsAnswer (legacy)
 	allRooms                       // wants roomsAnswer
-	serverSideEmit                 // wants emitAnswer where it has a requestID
+	serverSideEmit                 // with a requestID it wants emitAnswer
 
 	clientCount // how many clients a node has asked for an acknowledgement
 	clientAck   // what one of them answered
@@ -30,10 +31,10 @@ const (
 // isAnswer reports whether messages of the kind answer a request.
 func (k kind) isAnswer() bool { return k >= clientCount }
 
-// message is what one node tells others. Which fields count depends on kind.
+// message is a message between nodes. The kind decides which fields count.
 type message struct {
 	kind      kind
-	uid       string // of the node that sends it; "" from some emitters
+	uid       string // of the sending node; "" from some emitters
 	requestID string
 
 	packet    *packet.Packet    // broadcast
@@ -47,21 +48,21 @@ type message struct {
 	sockets   []adapter.SocketInfo
 }
 
-// protocol is how messages look. Its methods are safe for concurrent use.
+// protocol encodes and decodes messages. Its methods are safe for concurrent use.
 type protocol interface {
 	// id returns a new id of a node or a request.
 	id() string
-	// targets are what a node subscribes to.
-	targets(uid string) []target
-	// counted is the channel whose subscribers are the nodes.
-	counted() (channel string, sharded bool)
-	// room is the room whose channel it is, "" where it is not a room's.
+	// targets returns what a node subscribes to. The last one is the node's own.
+	targets(uid string) []redisbus.Target
+	// shared returns the one of them that all nodes have, whose subscribers are the nodes.
+	shared() redisbus.Target
+	// room returns the room whose channel it is, "" if it is no room's.
 	room(channel string) string
-	// encode returns a message's bytes and channel. to is the uid of the node
-	// that an answer is for.
-	encode(m *message, to string) (outgoing, error)
-	// decode reads a message. interested says whether this node wants a
-	// broadcast to a selection; what it does not want, errForeign, need not be
-	// looked at further. So are messages of uid, unless they are answers.
+	// encode returns a message's bytes and channel. to is the uid of the node that an
+	// answer is for.
+	encode(m *message, to string) (redisbus.Message, error)
+	// decode decodes a message. It returns errForeign, as early as possible, for
+	// broadcasts to selections for which interested returns false and for messages of
+	// uid, unless they are answers.
 	decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error)
 }

@@ -2,24 +2,23 @@ package redisadapter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/puente-io/puente/server/cluster/redisbus"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// node is a namespace's place in the cluster, whatever the protocol.
+// node implements [adapter.Adapter] for one namespace, with either protocol.
 type node struct {
-	cluster *Cluster
-	local   adapter.Local
-	proto   protocol
-	uid     string
-	targets []target
-	own     target // the channel that is this node's alone, one of targets
+	cluster  *Cluster
+	local    adapter.Local
+	proto    protocol
+	uid      string
+	targets  []redisbus.Target
+	landmark *redisbus.Landmark
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -36,30 +35,35 @@ var _ adapter.Adapter = (*node)(nil)
 func newNode(c *Cluster, local adapter.Local, proto protocol) *node {
 	n := &node{cluster: c, local: local, proto: proto, uid: proto.id(), fetches: make(chan struct{}, 4)}
 	n.targets = proto.targets(n.uid)
-	n.own = n.targets[len(n.targets)-1]
+	n.landmark = &redisbus.Landmark{Shared: proto.shared(), Own: n.targets[len(n.targets)-1]}
 	n.requests.init(c.opts.MaxMessage)
-	n.ctx, n.cancel = context.WithCancel(c.sub.ctx)
-	c.sub.add(n, n.targets...)
-	c.sub.enter(n)
+	n.ctx, n.cancel = context.WithCancel(c.bus.Context())
+	c.bus.Subscribe(n, n.targets...)
+	c.bus.Watch(n.landmark)
 	return n
 }
 
-// send publishes a message for the other nodes.
+// send publishes a message to the other nodes.
 func (n *node) send(ctx context.Context, m *message) error {
 	if n.ctx.Err() != nil {
 		return adapter.ErrClosed
 	}
 	m.uid = n.uid
-	o, err := n.proto.encode(m, "")
+	out, err := n.proto.encode(m, "")
 	if err != nil {
 		return fmt.Errorf("redisadapter: %w", err)
 	}
-	o.accepted = m.flags.Accepted
-	return n.cluster.pub.publish(ctx, o, true)
+	if a := m.flags.Accepted; a != nil {
+		out.Outcome = (*outcome)(a)
+	}
+	if err := n.cluster.bus.Publish(ctx, out, true); err != nil {
+		return adapterError(err)
+	}
+	return nil
 }
 
-// foreignOnly is an exception that means nothing on Node, where it names a room
-// that nobody is in. Here it excepts all sockets, see [adapter.Flags].
+// foreignOnly is an exception that means nothing on Node, where it names a room without
+// members. Here it excepts all sockets, see [adapter.Flags].
 const foreignOnly = "puente:foreign"
 
 func (n *node) Broadcast(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags) error {
@@ -111,38 +115,30 @@ func (n *node) ServerCount(ctx context.Context) (int, error) {
 	return n.count(ctx)
 }
 
-// count asks Redis how many nodes there are, this one included.
+// count returns the number of nodes, including this one.
 func (n *node) count(ctx context.Context) (int, error) {
 	if n.ctx.Err() != nil {
 		return 1, adapter.ErrClosed
 	}
-	if err := n.cluster.sub.ready(ctx, n.targets...); err != nil {
-		return 1, err
+	bus, shared := n.cluster.bus, n.landmark.Shared
+	err := bus.Ready(ctx, n.targets...)
+	if err == nil {
+		err = bus.Away(ctx, shared.Name)
 	}
-	channel, sharded := n.proto.counted()
-	if err := n.cluster.pub.isAway(ctx, channel); err != nil {
-		return 1, err
+	count := 1
+	if err == nil {
+		count, err = bus.Subscribers(ctx, shared)
 	}
-	count, err := n.cluster.subscribers(ctx, channel, sharded)
 	switch {
 	case err == nil:
 		return max(count, 1), nil
 	case n.ctx.Err() != nil:
 		return 1, adapter.ErrClosed
-	case errors.Is(err, context.DeadlineExceeded), expired(ctx):
-		return 1, adapter.ErrTimeout
 	}
-	return 1, fmt.Errorf("%w: %w", adapter.ErrUnavailable, err)
+	return 1, adapterError(err)
 }
 
-// expired reports whether the deadline of ctx has passed, though ctx may not have
-// ended yet: a connection that has the same deadline may be faster.
-func expired(ctx context.Context) bool {
-	d, ok := ctx.Deadline()
-	return ok && !time.Now().Before(d)
-}
-
-// deadline gives a context without a deadline one, and ends it with the node.
+// deadline gives a context a deadline if it has none, and ends it with the node.
 func (n *node) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout := func() {}
 	if _, ok := ctx.Deadline(); !ok {
@@ -153,9 +149,9 @@ func (n *node) deadline(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel(); timeout() }
 }
 
-// request sends a message that the other nodes answer, and returns what has been
-// answered until all have, or ctx ends. It is registered before it is sent, and
-// sent when answers can arrive.
+// request sends a message that the other nodes answer, and returns the answers when all
+// have arrived or ctx ends. It is registered before it is sent, and sent when answers
+// can arrive.
 func (n *node) request(ctx context.Context, m *message) (answers, error) {
 	ctx, cancel := n.deadline(ctx)
 	defer cancel()
@@ -191,8 +187,8 @@ func (n *node) Close() error {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
-	n.cluster.sub.leave(n)
-	n.cluster.sub.remove(n, n.targets...)
+	n.cluster.bus.Unwatch(n.landmark)
+	n.cluster.bus.Unsubscribe(n, n.targets...)
 	n.running.Wait()
 	return nil
 }

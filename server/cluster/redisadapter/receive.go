@@ -9,24 +9,28 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/puente-io/puente/server/cluster/redisbus"
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// maxAckTimeout bounds how long a node that asks may have this one wait for its
-// clients' acknowledgements.
+// maxAckTimeout bounds how long another node may make this one wait for its clients'
+// acknowledgements.
 const maxAckTimeout = 10 * time.Minute
 
 var (
-	errForeign = errors.New("redisadapter: message for others")
+	errForeign = errors.New("redisadapter: not addressed to this node")
 	errTooLong = errors.New("redisadapter: message too long")
 )
 
-func (n *node) active() bool { return n.ctx.Err() == nil }
+// hasteOf says how long deliveries wait, by what waits behind them.
+var hasteOf = [...]adapter.Haste{redisbus.Low: adapter.Patient, redisbus.High: adapter.Hurried, redisbus.Full: adapter.Pressed}
 
-// receive handles a message on the goroutine of the connection that delivers, so
-// that what a node has sent happens in order. It may wait for slow members; the
-// connection goes on reading meanwhile.
-func (n *node) receive(channel, payload string, h adapter.Haste) {
+// Active implements [redisbus.Receiver].
+func (n *node) Active() bool { return n.ctx.Err() == nil }
+
+// Receive implements [redisbus.Receiver]. It handles the message on the goroutine of the
+// bus, so that the messages of a node are handled in order. It may wait for slow members.
+func (n *node) Receive(channel, payload string, b redisbus.Backlog) {
 	if n.ctx.Err() != nil {
 		return
 	}
@@ -37,7 +41,7 @@ func (n *node) receive(channel, payload string, h adapter.Haste) {
 		n.cluster.malformed(channel, errTooLong)
 		return
 	}
-	// The library has made the string for this message, and nobody writes to it.
+	// The bus has made the string for this message, and decoding does not change it.
 	bytes := unsafe.Slice(unsafe.StringData(payload), len(payload))
 	m, err := n.proto.decode(channel, bytes, n.uid, n.interested)
 	switch {
@@ -45,12 +49,12 @@ func (n *node) receive(channel, payload string, h adapter.Haste) {
 	case err != nil:
 		n.cluster.malformed(channel, err)
 	default:
-		m.flags.Haste = h
+		m.flags.Haste = hasteOf[b]
 		n.handle(m)
 	}
 }
 
-// interested reports whether a socket of this node may be selected.
+// interested reports whether the selection may have a socket of this node.
 func (n *node) interested(sel adapter.Selection) bool {
 	if slices.Contains(sel.Except, foreignOnly) {
 		return false
@@ -110,8 +114,8 @@ func ids(sockets []adapter.SocketInfo) []string {
 	return list
 }
 
-// legacy does what a node asks for; where it asks by a socket's id and for a
-// receipt, the node that has the socket gives it.
+// legacy runs a request. If the other node names one socket and wants a receipt, the
+// node that has the socket sends it.
 func (n *node) legacy(m *message, do func()) {
 	if m.requestID == "" {
 		do()
@@ -123,8 +127,8 @@ func (n *node) legacy(m *message, do func()) {
 	}
 }
 
-// answerLater answers on a goroutine of its own, since describing many sockets
-// takes long; where several are under way already, on this one.
+// answerLater answers on a new goroutine, since describing many sockets takes long; if
+// several are running already, on this one.
 func (n *node) answerLater(m *message, answer func() *message) {
 	select {
 	case n.fetches <- struct{}{}:
@@ -143,16 +147,16 @@ func (n *node) answerLater(m *message, answer func() *message) {
 	})
 }
 
-// respond sends an answer to the node that asked. It does not wait: a node must
-// go on receiving while Redis is slow.
+// respond sends an answer to the requesting node. It does not wait: a node must continue
+// to receive while Redis is slow.
 func (n *node) respond(to, m *message) {
 	m.uid, m.requestID = n.uid, to.requestID
-	o, err := n.proto.encode(m, to.uid)
+	out, err := n.proto.encode(m, to.uid)
 	if err != nil {
-		n.cluster.dropped(1, fmt.Errorf("redisadapter: answer: %w", err))
+		n.cluster.unencodable(fmt.Errorf("redisadapter: answer: %w", err))
 		return
 	}
-	n.cluster.pub.publish(n.ctx, o, false)
+	n.cluster.bus.Publish(n.ctx, out, false)
 }
 
 func (n *node) deliverWithAck(m *message) {

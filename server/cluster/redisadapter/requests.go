@@ -7,7 +7,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// requests are those of a node that wait for answers.
+// requests are the requests of a node that wait for answers.
 type requests struct {
 	maxBytes int
 
@@ -23,7 +23,7 @@ func (rs *requests) init(maxBytes int) {
 // request collects answers.
 type request struct {
 	kind kind
-	done chan struct{} // closed when all have come
+	done chan struct{} // closed when all answers have arrived
 
 	mu    sync.Mutex
 	nodes int // that have not answered
@@ -40,7 +40,7 @@ type answers struct {
 	rooms   []string
 }
 
-// register has the answers of a number of nodes to m collected.
+// register starts to collect the answers of a number of nodes to m.
 func (rs *requests) register(m *message, nodes int) *request {
 	r := &request{kind: m.kind, nodes: nodes, done: make(chan struct{})}
 	rs.mu.Lock()
@@ -55,7 +55,7 @@ func (rs *requests) forget(id string) {
 	delete(rs.byID, id)
 }
 
-// answer reports whether m answers a request of this node.
+// answer adds m to the request that it answers. It reports false if there is none.
 func (rs *requests) answer(m *message) bool {
 	rs.mu.Lock()
 	r := rs.byID[m.requestID]
@@ -63,7 +63,7 @@ func (rs *requests) answer(m *message) bool {
 	return r != nil && r.add(m, rs.maxBytes)
 }
 
-// answersOf is which kind of request an answer is for.
+// answersOf has the kind of request that an answer is for.
 var answersOf = [...]kind{
 	clientCount: broadcast, clientAck: broadcast, socketsAnswer: fetch, roomsAnswer: allRooms, emitAnswer: serverSideEmit,
 	receipt: 0, idsAnswer: 0,
@@ -117,7 +117,7 @@ func (m *message) size() int {
 	return n
 }
 
-// result is what has come so far.
+// result returns what has arrived so far.
 func (r *request) result() answers {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,9 +126,8 @@ func (r *request) result() answers {
 	return got
 }
 
-// allRooms returns the rooms that were answered, without sockets' own. The
-// classic protocol does not tell these from others; what looks like an id is
-// taken for one.
+// allRooms returns the answered rooms, without sockets' own. The classic protocol does
+// not mark these; what looks like an id counts as one.
 func (a answers) allRooms() []string {
 	list := slices.DeleteFunc(slices.Clone(a.rooms), looksLikeID)
 	for _, s := range a.sockets {

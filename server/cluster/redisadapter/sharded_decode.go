@@ -1,7 +1,6 @@
 package redisadapter
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -53,7 +52,7 @@ func (w *shardedMessage) readData(r *jsonReader, name string) (err error) {
 		if !w.hasOpts {
 			return nil
 		}
-		return r.object(func(name string) error { return readOption(r, name, &w.sel, &w.flags) })
+		return readOptions(r, &w.sel, &w.flags)
 	case `"rooms"`:
 		return r.names(&w.rooms)
 	case `"close"`:
@@ -65,31 +64,6 @@ func (w *shardedMessage) readData(r *jsonReader, name string) (err error) {
 	case `"sockets"`:
 		w.sockets, err = r.raw()
 		return err
-	}
-	return r.skip()
-}
-
-func readOption(r *jsonReader, name string, sel *adapter.Selection, flags *adapter.Flags) error {
-	switch name {
-	case `"rooms"`:
-		return r.names(&sel.Rooms)
-	case `"except"`:
-		return r.names(&sel.Except)
-	case `"flags"`:
-		return r.object(func(name string) error {
-			v, err := r.raw()
-			switch name {
-			case `"volatile"`:
-				flags.Volatile = string(v) == "true"
-			case `"compress"`:
-				flags.Uncompressed = string(v) == "false"
-			case `"timeout"`:
-				if ms, err := strconv.ParseFloat(string(v), 64); err == nil {
-					flags.Timeout = milliseconds(ms)
-				}
-			}
-			return err
-		})
 	}
 	return r.skip()
 }

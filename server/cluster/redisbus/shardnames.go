@@ -1,4 +1,4 @@
-package redisadapter
+package redisbus
 
 import (
 	"sync"
@@ -6,15 +6,15 @@ import (
 	"github.com/puente-io/puente/server/cluster/redislink"
 )
 
-// shardNames are the slots by which health names the shards of a Redis Cluster: the
-// one that came first, so that a shard keeps its name while it is at the same address.
+// shardNames are the slots by which health names the shards of a Redis Cluster: for
+// each address the first slot that failed there, so that a shard keeps its name.
 type shardNames struct {
 	mu    sync.Mutex
 	slots map[string]int // by address
 }
 
-// name returns the error with the shard's name, that of the channel's slot if it has
-// none yet. There is no shard without an address, and no name for no error.
+// name adds the shard's name to an error: the slot of the channel, if the shard has no
+// name yet. It returns err unchanged if err is nil or there is no address.
 func (n *shardNames) name(address, channel string, err error) error {
 	if err == nil || address == "" {
 		return err

@@ -22,8 +22,8 @@ func (c *classic) decode(channel string, payload []byte, uid string, interested 
 	return c.decodeRequest(payload, uid)
 }
 
-// decodeBroadcast looks at who sent a broadcast and who is to get it before it
-// looks at what it is.
+// decodeBroadcast decodes the sender and the selection of a broadcast before the packet,
+// because most broadcasts are for other nodes.
 func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
 	n, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 		return nil, err
 	}
 	body = body[:len(body)-len(b)]
-	if m.sel, m.flags, b, err = packedOptions(b); err != nil {
+	if b, err = readPackedOptions(b, &m.sel, &m.flags); err != nil {
 		return nil, err
 	}
 	if n > 3 || len(b) > 0 {
@@ -57,7 +57,7 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 	return m, err
 }
 
-// packet reads the map of a packet.
+// packet decodes the map of a packet.
 func (c *classic) packet(b []byte) (*packet.Packet, error) {
 	var (
 		typ  int64
@@ -99,7 +99,7 @@ type classicRequest struct {
 	UID       string         `json:"uid"`
 	RequestID string         `json:"requestId"`
 	Type      *int           `json:"type"`
-	Opts      *wireOptions   `json:"opts"`
+	Opts      jsontext.Value `json:"opts"`
 	Rooms     []name         `json:"rooms"`
 	Close     bool           `json:"close"`
 	Data      jsontext.Value `json:"data"`
@@ -121,8 +121,11 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 		return nil, errType
 	}
 	m := &message{uid: r.UID, requestID: r.RequestID}
-	if r.Opts != nil {
-		m.sel, m.flags = r.Opts.selection(), r.Opts.Flags.flags()
+	hasOpts := len(r.Opts) > 0 && r.Opts.Kind() != 'n'
+	if hasOpts {
+		if err := readJSON(r.Opts, func(r *jsonReader) error { return readOptions(r, &m.sel, &m.flags) }); err != nil {
+			return nil, err
+		}
 	}
 	switch *r.Type {
 	case classicSockets:
@@ -132,7 +135,7 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 	case classicJoin, classicLeave, classicDisconnect:
 		m.kind = map[int]kind{classicJoin: join, classicLeave: leave, classicDisconnect: disconnect}[*r.Type]
 		m.rooms, m.closeConn = stringsOf(r.Rooms), r.Close
-		if r.Opts != nil {
+		if hasOpts {
 			m.requestID = ""
 			return m, nil
 		}
@@ -146,7 +149,7 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 		return m, nil
 	case classicFetch:
 		m.kind = fetch
-		if r.Opts == nil {
+		if !hasOpts {
 			return nil, errMissing
 		}
 	case classicServerSide:
@@ -155,7 +158,7 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 		return m, err
 	case classicBroadcast:
 		m.kind = broadcast
-		if r.Opts == nil {
+		if !hasOpts {
 			return nil, errMissing
 		}
 		if m.packet, err = packetOf(r.Packet, attachments, c.nsp); err != nil {

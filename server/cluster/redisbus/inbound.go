@@ -1,25 +1,23 @@
-package redisadapter
+package redisbus
 
 import (
 	"context"
 	"sync"
-
-	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// delivery is a message on its way from a connection to the one that wants it.
+// delivery is a message on its way from a connection to its receiver.
 type delivery struct {
-	to               target
+	to               Target
 	channel, payload string
 }
 
-// size is what the message counts for in the queue, its bookkeeping included.
+// size is what the message counts for in the queue, bookkeeping included.
 func (d delivery) size() int { return len(d.channel) + len(d.payload) + 128 }
 
-// inbound is the queue between the goroutine that reads a connection and the one
-// that delivers what it has read. Delivering waits for members that are slow;
-// reading goes on meanwhile, so that pongs and echoes are seen, until the queue
-// is full. Then the reader stops, and Redis buffers.
+// inbound is the queue between the goroutine that reads a connection and the one that
+// delivers what was read. Receivers wait for slow members; reading goes on meanwhile,
+// so that pongs and echoes are seen, until the queue is full. Then the reader stops, and
+// Redis buffers.
 type inbound struct {
 	limit int // bytes
 
@@ -28,13 +26,13 @@ type inbound struct {
 	bytes  int // of the queue and of what is being delivered
 	closed bool
 	more   chan struct{} // has an element when there is something to take, or the queue was closed
-	space  chan struct{} // closed when bytes have become fewer; nil if nobody waits
+	space  chan struct{} // closed when there is room again; nil if nobody waits
 }
 
 func newInbound(limit int) *inbound { return &inbound{limit: limit, more: make(chan struct{}, 1)} }
 
-// put appends a message. While the queue is full it waits, after a call of full;
-// it reports false if ctx ended first.
+// put appends a message. While the queue is full it calls full and waits; it reports
+// false if ctx ends first.
 func (q *inbound) put(ctx context.Context, d delivery, full func()) bool {
 	for {
 		q.mu.Lock()
@@ -59,19 +57,23 @@ func (q *inbound) put(ctx context.Context, d delivery, full func()) bool {
 	}
 }
 
-// haste is how little a delivery may wait for slow members. As the queue fills they
-// must not hold up the members of other rooms; and before it is full, and Redis cuts
-// the node off, they are given up.
-func (q *inbound) haste() adapter.Haste {
+// backlog returns how much waits. At High, slow members must not hold up the members of
+// other rooms; at Full they must be given up, before Redis cuts the node off.
+func (q *inbound) backlog() Backlog {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return BacklogOf(q.bytes, q.limit)
+}
+
+// BacklogOf returns the backlog of a queue that has so many bytes of a limit.
+func BacklogOf(bytes, limit int) Backlog {
 	switch {
-	case q.bytes > q.limit/4*3:
-		return adapter.Pressed
-	case q.bytes > q.limit/16:
-		return adapter.Hurried
+	case bytes > limit/4*3:
+		return Full
+	case bytes > limit/16:
+		return High
 	}
-	return adapter.Patient
+	return Low
 }
 
 func (q *inbound) signal() {
@@ -81,7 +83,7 @@ func (q *inbound) signal() {
 	}
 }
 
-// take returns all messages; none after close.
+// take waits for messages and returns all of them; none after close or if ctx ends.
 func (q *inbound) take(ctx context.Context) []delivery {
 	for {
 		q.mu.Lock()
@@ -99,19 +101,18 @@ func (q *inbound) take(ctx context.Context) []delivery {
 	}
 }
 
-// done says that a message has been delivered.
+// done records that a message has been delivered.
 func (q *inbound) done(d delivery) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.bytes -= d.size()
-	if q.space != nil && q.bytes <= q.limit/2 { // the reader goes on with a run, not with one message
+	if q.space != nil && q.bytes <= q.limit/2 { // so that the reader continues with many messages, not with one
 		close(q.space)
 		q.space = nil
 	}
 }
 
-// close says that no more messages will be put. Those in the queue are
-// delivered still.
+// close ends the queue. Messages that it has are still taken.
 func (q *inbound) close() {
 	q.mu.Lock()
 	q.closed = true

@@ -1,4 +1,4 @@
-package redisadapter
+package redisbus
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 // scoutEvery is how often a connection is made to see where the address leads.
 const scoutEvery = time.Second
 
-// scout finds out that the address of Redis leads to another server than it did:
-// a name or a proxy that was pointed to a promoted replica cuts no connection, and
-// the former master need not know of it. A connection that is made now must find
-// this node's subscription where it arrives. That it cannot be made says nothing.
+// scout finds out that the address of Redis leads to another server than before: a DNS
+// name or a proxy that was pointed to a promoted replica cuts no connection, and the
+// former master need not know. A new connection must find this node's subscription
+// where it arrives. If it cannot be made, that says nothing.
 func (p *publisher) scout(ctx context.Context) {
 	ticker := time.NewTicker(scoutEvery)
 	defer ticker.Stop()
@@ -24,17 +24,17 @@ func (p *publisher) scout(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		probe := &probe{sub: p.cluster.sub, links: &p.cluster.links}
-		if err := probe.scout(ctx, p.cluster.fresh); errors.Is(err, errDivided) || errors.Is(err, errReplica) {
+		probe := &probe{sub: p.bus.sub, links: &p.bus.links}
+		if err := probe.scout(ctx, p.bus.fresh); errors.Is(err, errDivided) || errors.Is(err, errReplica) {
 			select {
-			case p.scouted <- err:
+			case p.astray <- err:
 			default:
 			}
 		}
 	}
 }
 
-// scout asks over a connection of its own.
+// scout asks for a proof over a new connection.
 func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
 	o := *opts
 	client := redis.NewClient(&o)
@@ -59,7 +59,7 @@ func (p *probe) scout(ctx context.Context, opts *redis.Options) error {
 			return err
 		}
 		select {
-		case <-p.astray.answered:
+		case <-p.astray.replied:
 		case <-time.After(scoutEvery):
 			return nil
 		case <-ctx.Done():

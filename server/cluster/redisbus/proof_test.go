@@ -1,28 +1,45 @@
-package redisadapter
+package redisbus
 
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/puente-io/puente/server/cluster/redistest"
-	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
+
+// nobody is a receiver that ignores its messages.
+type nobody struct{}
+
+func (nobody) Active() bool                    { return true }
+func (nobody) Receive(string, string, Backlog) {}
+
+// eventually waits until cond returns true.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("timeout: waiting until %s", what)
+		}
+	}
+}
 
 // A proof that does not find this node's subscription counts if that was confirmed
 // before the proof was asked for, and is there after it.
 func TestDivisionIsCertain(t *testing.T) {
-	for name, mode := range map[string]Mode{"Classic": Classic, "Sharded": Sharded} {
+	for name, kind := range map[string]Kind{"Classic": Channel, "Sharded": Shard} {
 		t.Run(name, func(t *testing.T) {
-			c, err := New(Options{URL: redistest.Start(t).URL(), Mode: mode})
+			c, err := New(Options{URL: redistest.Start(t).URL(), Sharded: kind == Shard})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			adaptertest.Start(t, c.Factory(), "/")
-			p := &probe{sub: c.sub, links: &c.links}
-			_, p.ownChannel, p.sharded = c.sub.own()
+			l := &Landmark{Shared: Target{kind, "all"}, Own: Target{kind, "own"}}
+			c.Subscribe(nobody{}, l.Shared, l.Own)
+			c.Watch(l)
+			p := &probe{sub: c.sub, links: &c.links, landmark: *l}
 			var on *connection
-			adaptertest.Eventually(t, "the node has subscribed", func() bool { on, _ = c.sub.holder(p.ownChannel); return on != nil })
+			eventually(t, "the node has subscribed", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
 			know := func(at place) error { return p.know(&at, c.links.Epoch()) }
 			if err := know(place{}); err != nil || p.astray.of != nil {
 				t.Errorf("a proof from before the subscription: %v, %+v", err, p.astray)
@@ -30,9 +47,9 @@ func TestDivisionIsCertain(t *testing.T) {
 			if err := know(place{on: on}); err != nil || p.astray.of != on {
 				t.Errorf("a proof that is not certain: %v, %+v", err, p.astray)
 			}
-			<-p.astray.answered
+			<-p.astray.replied
 			if err := know(place{on: on}); !errors.Is(err, errDivided) {
-				t.Errorf("when the subscription has answered: %v", err)
+				t.Errorf("when the subscription has replied: %v", err)
 			}
 			if err := know(place{on: on, own: true}); err != nil || p.astray.of != nil {
 				t.Errorf("when the subscription has been found: %v, %+v", err, p.astray)
@@ -40,7 +57,7 @@ func TestDivisionIsCertain(t *testing.T) {
 			know(place{on: on})
 			old := on
 			c.sub.move(errMoving, false)
-			adaptertest.Eventually(t, "the node has subscribed again", func() bool { on, _ = c.sub.holder(p.ownChannel); return on != nil })
+			eventually(t, "the node has subscribed again", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
 			if err := know(place{on: old}); err != nil || p.astray.of != nil {
 				t.Errorf("a proof from before another connection: %v, %+v", err, p.astray)
 			}

@@ -1,4 +1,4 @@
-package redisadapter
+package redisbus
 
 import (
 	"testing"
@@ -21,10 +21,9 @@ func TestRightsAreKnownByAnswers(t *testing.T) {
 		{"NOPERM User node has no permissions to run the 'publish' command", true},
 		{"NOPERM No permissions to access a channel", false},
 	} {
-		c := &Cluster{}
-		c.health.init(Hooks{})
+		c := &Redis{health: newMonitor(Hooks{})}
 		c.health.received(nil)
-		p := &publisher{cluster: c}
+		p := &publisher{bus: c}
 		p.rights(&redislink.Denied{Command: "PUBLISH", Channel: "c", Err: tc.denial}, false)
 		p.rights(&redislink.Denied{Command: "PUBLISH", Channel: "d", Err: tc.denial}, false)
 		if got := c.Health().Reason; got != "NOPERM: the Redis user may not run PUBLISH on c" {
