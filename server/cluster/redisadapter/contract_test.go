@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
-	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
@@ -22,32 +22,51 @@ func start(t testing.TB, opts redisadapter.Options) *redisadapter.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() {
+		c.Close()
+		if opts.Bus != nil {
+			opts.Bus.Close()
+		}
+	})
 	return c
 }
 
+// contract runs the suite over Redis.
 func contract(t *testing.T, opts redisadapter.Options) {
 	adaptertest.Run(t, func(t *testing.T) func() adapter.Factory {
 		return func() adapter.Factory { return start(t, opts).Factory() }
 	})
 }
 
+// contractInMemory runs the suite over the twin of Redis. Package redisbustest compares
+// the twin with Redis; TestTLS and TestContractRedisCluster run the suite over Redis.
+func contractInMemory(t *testing.T, opts redisadapter.Options) {
+	adaptertest.Run(t, func(t *testing.T) func() adapter.Factory {
+		memory := redisbustest.New()
+		return func() adapter.Factory {
+			opts := opts
+			opts.Bus = memory.Node()
+			return start(t, opts).Factory()
+		}
+	})
+}
+
 func TestContractClassic(t *testing.T) {
-	contract(t, redisadapter.Options{URL: redistest.Start(t).URL()})
+	contractInMemory(t, redisadapter.Options{})
 }
 
 func TestContractClassicSpecificResponses(t *testing.T) {
-	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), SpecificResponses: true})
+	contractInMemory(t, redisadapter.Options{SpecificResponses: true})
 }
 
 func TestContractSharded(t *testing.T) {
-	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), Mode: redisadapter.Sharded})
+	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded})
 }
 
 func TestContractShardedStatic(t *testing.T) {
-	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
+	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
 }
 
 func TestContractShardedDynamicPrivate(t *testing.T) {
-	contract(t, redisadapter.Options{URL: redistest.Start(t).URL(), Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
+	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
 }

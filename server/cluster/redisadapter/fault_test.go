@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
@@ -31,6 +32,22 @@ func eachMode(t *testing.T, test func(t *testing.T, server *redistest.Server, op
 			test(t, server, opts)
 		})
 	}
+}
+
+// eachModeInMemory runs a test with a twin of Redis.
+func eachModeInMemory(t *testing.T, test func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options)) {
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			opts := opts
+			opts.Prefix = "fault"
+			test(t, redisbustest.New(), opts)
+		})
+	}
+}
+
+// over makes each node use the twin.
+func over(memory *redisbustest.Memory) func(int, *redisadapter.Options) {
+	return func(_ int, o *redisadapter.Options) { o.Bus = memory.Node() }
 }
 
 // two are two nodes with a socket in room r on the second.

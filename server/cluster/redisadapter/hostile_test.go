@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
-	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/cluster/redisbus"
+	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
@@ -59,27 +60,22 @@ func ignored() []string {
 }
 
 func TestHostileMessages(t *testing.T) {
-	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		server.Up()
+	eachModeInMemory(t, func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options) {
 		var refused atomic.Int64
 		opts.MaxMessage = 8 << 20
 		opts.Hooks.Malformed = func(string, error) { refused.Add(1) }
-		p := startTwo(t, opts)
+		p := startTwo(t, opts, over(memory))
 		p.works(t, "the start")
 		base := "fault#/#"
 		channels, payloads := []string{base, base + "r#", "fault-request#/#", "fault-response#/#"}, malformed()
 		if opts.Mode == redisadapter.Sharded {
 			channels, payloads = channels[:2], append(payloads, malformedSharded()...)
 		}
-		client := server.Client()
-		defer client.Close()
+		foreign := memory.Node()
+		defer foreign.Close()
 		send := func(channel, payload string) {
 			t.Helper()
-			publish := client.Publish
-			if opts.Mode == redisadapter.Sharded {
-				publish = client.SPublish
-			}
-			if err := publish(t.Context(), channel, payload).Err(); err != nil {
+			if err := foreign.Publish(t.Context(), redisbus.Message{Channel: channel, Payload: []byte(payload)}, true); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -112,20 +108,23 @@ func TestHostileMessages(t *testing.T) {
 	})
 }
 
+// requests gets the payloads of a channel.
+type requests chan string
+
+func (r requests) Active() bool                                  { return true }
+func (r requests) Receive(_, payload string, _ redisbus.Backlog) { r <- payload }
+
 // Answers that nobody has asked for, too many, and of the wrong kind, do not
 // complete or fill a request.
 func TestHostileAnswers(t *testing.T) {
-	server := redistest.Start(t)
-	opts := redisadapter.Options{URL: server.URL(), Prefix: "h", MaxMessage: 1 << 20, Hooks: redisadapter.Hooks{Malformed: func(string, error) {}}}
-	p := startTwo(t, opts)
+	memory := redisbustest.New()
+	opts := redisadapter.Options{Prefix: "h", MaxMessage: 1 << 20, Hooks: redisadapter.Hooks{Malformed: func(string, error) {}}}
+	p := startTwo(t, opts, over(memory))
 	p.works(t, "the start")
-	client := server.Client()
-	defer client.Close()
-	requests := client.Subscribe(t.Context(), "h-request#/#")
-	defer requests.Close()
-	if _, err := requests.Receive(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	foreign := memory.Node()
+	defer foreign.Close()
+	requests := make(requests, 1)
+	foreign.Subscribe(requests, redisbus.Target{Kind: redisbus.Channel, Name: "h-request#/#"})
 	done := make(chan error, 1)
 	var infos []adapter.SocketInfo
 	go func() { // three are expected: the other node, and this client that never answers
@@ -133,24 +132,22 @@ func TestHostileAnswers(t *testing.T) {
 		infos, err = p.nodes[0].Adapter.FetchSockets(t.Context(), adapter.Selection{})
 		done <- err
 	}()
-	m, err := requests.ReceiveMessage(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(m.Payload, `"requestId":"`)
+	_, rest, _ := strings.Cut(<-requests, `"requestId":"`)
 	id, _, _ := strings.Cut(rest, `"`)
+	send := func(answer, id string) {
+		t.Helper()
+		if err := foreign.Publish(t.Context(), redisbus.Message{Channel: "h-response#/#", Payload: fmt.Appendf(nil, answer, id)}, true); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, answer := range []string{
 		`{"requestId":%q,"type":8,"clientCount":-5}`, `{"requestId":%q,"type":8,"clientCount":5}`, `{"requestId":%q,"type":9,"packet":1}`,
 		`{"requestId":%q,"type":6,"data":1}`, `{"requestId":%q,"rooms":["x"]}`, `{"requestId":%q}`, `{"requestId":%q,"sockets":["id"]}`,
 		`{"requestId":%q,"sockets":[{"id":"` + strings.Repeat("x", 900<<10) + `"}],"rooms":["` + strings.Repeat("x", 200<<10) + `"]}`,
 	} {
-		if err := client.Publish(t.Context(), "h-response#/#", fmt.Sprintf(answer, id)).Err(); err != nil {
-			t.Fatal(err)
-		}
+		send(answer, id)
 	}
-	if err := client.Publish(t.Context(), "h-response#/#", fmt.Sprintf(`{"requestId":%q,"sockets":[{"id":"another"}]}`, id)).Err(); err != nil {
-		t.Fatal(err)
-	}
+	send(`{"requestId":%q,"sockets":[{"id":"another"}]}`, id)
 	if err := <-done; err != nil || len(infos) != 2 {
 		t.Errorf("got %d sockets, %v; want the other node's and the last", len(infos), err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
-	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
@@ -23,8 +23,7 @@ import (
 // of members: a large one takes the memory of a few copies of it, and no more
 // where a hundred members get it than where one does.
 func TestBroadcastIsDecodedOnce(t *testing.T) {
-	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		server.Up()
+	eachModeInMemory(t, func(t *testing.T, _ *redisbustest.Memory, opts redisadapter.Options) {
 		const size, rounds = 256 << 10, 4
 		const members = 100
 		one, many := memoryOf(t, opts, 1, size, rounds), memoryOf(t, opts, members, size, rounds)
@@ -42,8 +41,13 @@ func TestBroadcastIsDecodedOnce(t *testing.T) {
 // memoryOf returns how many bytes are allocated for a broadcast of the size from
 // one node to the members of a room on another.
 func memoryOf(t *testing.T, opts redisadapter.Options, members, size, rounds int) int {
-	opts.Prefix = "memory"
-	node := socketio.New(socketio.Options{Adapter: start(t, opts).Factory()})
+	memory := redisbustest.New()
+	factory := func() adapter.Factory {
+		opts := opts
+		opts.Bus = memory.Node()
+		return start(t, opts).Factory()
+	}
+	node := socketio.New(socketio.Options{Adapter: factory()})
 	node.Namespace("/").OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Join(ctx, "r") })
 	web := httptest.NewServer(node)
 	var read atomic.Int64
@@ -73,7 +77,7 @@ func memoryOf(t *testing.T, opts redisadapter.Options, members, size, rounds int
 			}
 		})
 	}
-	from := adaptertest.Start(t, start(t, opts).Factory(), "/")
+	from := adaptertest.Start(t, factory(), "/")
 	send := func(text string) {
 		if err := from.Adapter.Broadcast(t.Context(), event(`["e","%s"]`, text), roomR, adapter.Flags{}); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
+	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
@@ -17,8 +18,8 @@ import (
 // In the end the channels are those of the rooms that are left, however often
 // rooms came and went.
 func TestShardedRoomChannels(t *testing.T) {
-	server := redistest.Start(t)
-	n := adaptertest.Start(t, start(t, redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded}).Factory(), "/")
+	memory := redisbustest.New()
+	n := adaptertest.Start(t, start(t, redisadapter.Options{Bus: memory.Node(), Prefix: "c", Mode: redisadapter.Sharded}).Factory(), "/")
 	s := n.Connect("s")
 	for i := range 3000 {
 		s.Join(fmt.Sprint("r", i))
@@ -29,13 +30,8 @@ func TestShardedRoomChannels(t *testing.T) {
 			s.Join(fmt.Sprint("r", i))
 		}
 	}
-	client := server.Client()
-	defer client.Close()
 	count := func(pattern string, want int) func() bool {
-		return func() bool {
-			list, err := client.PubSubShardChannels(t.Context(), pattern).Result()
-			return err == nil && len(list) == want
-		}
+		return func() bool { return len(memory.Channels(pattern)) == want }
 	}
 	adaptertest.Eventually(t, "2000 rooms have channels", count("c#/#r*", 2000))
 	n.Adapter.Close()
@@ -43,20 +39,12 @@ func TestShardedRoomChannels(t *testing.T) {
 }
 
 func TestShardedDynamicPrivate(t *testing.T) {
-	server := redistest.Start(t)
-	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate}
-	p := startTwo(t, opts)
+	memory := redisbustest.New()
+	opts := redisadapter.Options{Prefix: "c", Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate}
+	p := startTwo(t, opts, over(memory))
 	id := "abcdefghijklmnopqrst"
 	s := p.nodes[1].Connect(id)
-	client := server.Client()
-	defer client.Close()
-	channels := func() []string {
-		list, err := client.PubSubShardChannels(t.Context(), "c#/#"+id+"#").Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list
-	}
+	channels := func() []string { return memory.Channels("c#/#" + id + "#") }
 	adaptertest.Eventually(t, "the socket has a channel", func() bool { return slices.Equal(channels(), []string{"c#/#" + id + "#"}) })
 	if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["e"]`), adapter.Selection{Rooms: []string{id}}, adapter.Flags{}); err != nil {
 		t.Fatal(err)
@@ -68,9 +56,8 @@ func TestShardedDynamicPrivate(t *testing.T) {
 
 // A namespace that is made anew at once has what its predecessor had.
 func TestNamespaceMadeAnew(t *testing.T) {
-	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		server.Up()
-		p := startTwo(t, opts)
+	eachModeInMemory(t, func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options) {
+		p := startTwo(t, opts, over(memory))
 		p.works(t, "the start")
 		factory := p.clusters[1].Factory()
 		for range 100 {
