@@ -41,10 +41,11 @@ type session struct {
 	ended      bool
 }
 
-type sessionKey struct{}
+var sessions = socketio.NewKey[*session]()
 
+// sessionOf returns nil for a socket of another namespace.
 func sessionOf(s *socketio.Socket) *session {
-	sess, _ := s.Load(sessionKey{}).(*session)
+	sess, _ := sessions.Get(s)
 	return sess
 }
 
@@ -63,7 +64,7 @@ func (d SocketData) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byt
 // missing ones if AuthRequired is set.
 func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) error {
 	sess := &session{since: time.Now(), events: new(window)}
-	s.Store(sessionKey{}, sess)
+	sessions.Set(s, sess)
 	s.ForgetAuth()
 	var handshake struct {
 		Token socketio.Value `json:"token"`

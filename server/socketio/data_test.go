@@ -109,6 +109,17 @@ func TestRemoteSocketIsOne(t *testing.T) {
 			t.Errorf("RemoteSocket.%s", name)
 		}
 	}
+	s.SetData(map[string]int{"n": 7})
+	again, _ := ns.To(s.ID()).FetchSockets(t.Context())
+	var before, data struct {
+		N int `json:"n"`
+	}
+	if err := errors.Join(r.DecodeData(&before), again[0].DecodeData(&data)); err != nil || before.N != 0 || data.N != 7 {
+		t.Errorf("DecodeData: %v, %v, %v", before, data, err)
+	}
+	if err := r.DecodeData(new(int)); !errors.Is(err, socketio.ErrDecode) {
+		t.Errorf("an object into an int: %v", err)
+	}
 	go func() { one.Ack(one.Expect("ask"), "yes") }()
 	answers, err := r.EmitWithAck(t.Context(), "ask")
 	if err != nil || len(answers) != 1 {

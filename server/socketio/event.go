@@ -22,41 +22,6 @@ type HandlerFunc func(ctx context.Context, s *Socket, e *Event) error
 // ServeEvent calls f.
 func (f HandlerFunc) ServeEvent(ctx context.Context, s *Socket, e *Event) error { return f(ctx, s, e) }
 
-// Func returns a [Handler] that decodes the event's first argument, calls f,
-// and acknowledges the event with the result. Without an argument f gets the
-// decoding of null; for one that does not decode the handler returns an error
-// that wraps [ErrDecode]. The result is dropped if the client did not ask for
-// an acknowledgement.
-func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error)) Handler {
-	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
-		var in In
-		if err := e.Arg(0).Decode(&in); err != nil {
-			return err
-		}
-		out, err := f(ctx, s, in)
-		if err != nil {
-			return err
-		}
-		e.Return(out)
-		return nil
-	})
-}
-
-// Do is Func for a function without a result; the acknowledgement is empty.
-func Do[In any](f func(ctx context.Context, s *Socket, in In) error) Handler {
-	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
-		var in In
-		if err := e.Arg(0).Decode(&in); err != nil {
-			return err
-		}
-		if err := f(ctx, s, in); err != nil {
-			return err
-		}
-		e.Return()
-		return nil
-	})
-}
-
 // Event is an event from a client. It may be kept. Its methods are safe for
 // concurrent use, except Return.
 type Event struct {

@@ -73,6 +73,10 @@ func (ns *Namespace) Rooms() []string { return ns.sockets.Rooms() }
 // HasRoom reports whether a socket of this server is in the room.
 func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
 
+// RoomSize returns the number of this server's sockets in the room, at the cost of
+// HasRoom.
+func (ns *Namespace) RoomSize(room string) int { return ns.sockets.Size(room) }
+
 // Hold subscribes this server to a room, whether it has sockets in it or not,
 // and returns when other servers' broadcasts to the room arrive here, or when
 // [Socket.Join] would stop waiting for that. The subscription lasts at least

@@ -15,6 +15,10 @@ type RemoteSocket struct {
 	self Operator
 }
 
+// DecodeData decodes the value that the socket's server set with SetData into
+// what into points to; without one, {}. Errors wrap [ErrDecode].
+func (r RemoteSocket) DecodeData(into any) error { return Value{JSON: r.Data}.Decode(into) }
+
 // Emit sends an event to the socket, see [Operator.Emit].
 func (r RemoteSocket) Emit(ctx context.Context, event string, args ...any) error {
 	return r.self.Emit(ctx, event, args...)

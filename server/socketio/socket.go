@@ -50,7 +50,7 @@ type Socket struct {
 	rooms    []string           // at the time of the disconnect
 	data     any
 	dataJSON []byte
-	stored   *stored
+	kept     *kept
 }
 
 // noAuth is the auth of a client that sent none with CONNECT.

@@ -303,12 +303,19 @@ func (t *Table[M]) Len() int {
 }
 
 // Has reports whether the room has a member.
-func (t *Table[M]) Has(name string) bool {
+func (t *Table[M]) Has(name string) bool { return t.Size(name) > 0 }
+
+// Size returns the number of members of the room, without listing them.
+func (t *Table[M]) Size(name string) (n int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	_, own := t.byID[name]
-	r := t.rooms[name]
-	return own || r != nil && len(r.members) > 0
+	if r := t.rooms[name]; r != nil {
+		n = len(r.members)
+	}
+	if _, own := t.byID[name]; own { // never among the members: Join skips it
+		n++
+	}
+	return n
 }
 
 // In reports whether the member is in the room.

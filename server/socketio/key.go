@@ -1,0 +1,44 @@
+package socketio
+
+// Key names a value of type T that a program keeps with each socket, on this
+// server only. Two keys never collide. Its methods are safe for concurrent use.
+type Key[T any] struct {
+	_ byte // so that every key has an address of its own
+}
+
+// NewKey returns a new key, usually kept in a variable of the package that uses
+// it.
+func NewKey[T any]() *Key[T] { return new(Key[T]) }
+
+// Set keeps a value with the socket, in the place of the previous one.
+func (k *Key[T]) Set(s *Socket, v T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for kept := s.kept; kept != nil; kept = kept.next {
+		if kept.key == any(k) {
+			kept.value = v
+			return
+		}
+	}
+	s.kept = &kept{k, v, s.kept}
+}
+
+// Get returns the value that Set keeps with the socket; ok reports whether there
+// is one.
+func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for kept := s.kept; kept != nil; kept = kept.next {
+		if kept.key == any(k) {
+			v, _ = kept.value.(T)
+			return v, true
+		}
+	}
+	return v, false
+}
+
+// kept is a list of the values that programs keep with a socket; there are few.
+type kept struct {
+	key, value any
+	next       *kept
+}
