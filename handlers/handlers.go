@@ -127,7 +127,7 @@ func (r *asyncReply[Out]) finish() error {
 }
 
 // answerError returns an error handler that reports errors to clients in their public
-// form and passes the full error to the audit.
+// form and passes the full error to Hooks.EventFailed.
 func answerError(svc *realtime.Service) func(context.Context, *socketio.Socket, *socketio.Event, error) {
 	return func(ctx context.Context, s *socketio.Socket, e *socketio.Event, err error) {
 		svc.Failed(s, e.Name, err)

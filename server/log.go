@@ -65,13 +65,13 @@ func clip(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// audit logs connects, disconnects and refusals.
-func audit(l zerolog.Logger) realtime.Audit {
+// serviceHooks logs connects, disconnects and refusals.
+func serviceHooks(l zerolog.Logger) realtime.Hooks {
 	connections, refusals, failures, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	of := func(e *zerolog.Event, s *socketio.Socket) *zerolog.Event {
 		return e.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
 	}
-	return realtime.Audit{
+	return realtime.Hooks{
 		Connected: func(s *socketio.Socket) {
 			of(connections.Info(), s).Str("transport", s.Session().Transport()).Msg("connected")
 		},
@@ -91,7 +91,7 @@ func audit(l zerolog.Logger) realtime.Audit {
 			}
 			line.Str("reason", string(reason)).Stringer("after", after.Round(time.Millisecond)).Msg("disconnected")
 		},
-		Failed: func(s *socketio.Socket, event string, err error) {
+		EventFailed: func(s *socketio.Socket, event string, err error) {
 			line, most := failures.Debug, maxText
 			if realtime.Public(err) == realtime.ErrInternal && !errors.Is(err, socketio.ErrDisconnected) {
 				line, most = faults.Error, maxTrace
@@ -181,7 +181,7 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 		},
 		HandlerError: func(s *socketio.Socket, event string, err error) {
 			if s != nil && event != "" || errors.Is(err, socketio.ErrDisconnected) {
-				return // the audit has the errors of events
+				return // serviceHooks logs the errors of events
 			}
 			line := faults.Error().Str("error", clip(err.Error(), maxTrace))
 			if s != nil {

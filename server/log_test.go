@@ -42,7 +42,7 @@ func lines(t *testing.T, log, message string) (found []map[string]any) {
 
 // Who comes, who goes and who is refused stands in the log with the client's
 // address and the reason.
-func TestAudit(t *testing.T) {
+func TestServiceHooks(t *testing.T) {
 	n := start(t, env{
 		"NODE_ENV": "production", "LOG_LEVEL": "debug", "TRUSTED_PROXIES": "127.0.0.1", "SHUTDOWN_TIMEOUT": "400",
 		"WS_CORS_ORIGINS": "https://app.example", "WS_MAX_CONNECTIONS_PER_ADDRESS": "1", "WS_MAX_SOCKETS_PER_USER": "1",

@@ -81,7 +81,10 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	if srv.cluster, err = newCluster(srv.cfg, srv.log); err != nil {
 		return nil, err
 	}
-	maxRefused := refusedPerLimit * max(orNone(cfg.RateLimit, cfg.RateWindow), 0)
+	maxRefused := refusedPerLimit * cfg.RateLimit
+	if cfg.RateWindow == 0 {
+		maxRefused = 0
+	}
 	bundle, version := clientBundle()
 	engine := engineOptions(cfg, srv.log)
 	srv.io = socketio.New(socketio.Options{
@@ -110,13 +113,13 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		AuthRequired:    cfg.AuthRequired,
 		AuthTimeout:     cfg.AuthTimeout,
 		IgnoreExpiry:    cfg.TokenExpiry == "ignore",
-		RateLimit:       orNone(cfg.RateLimit, cfg.RateWindow),
-		RateWindow:      cfg.RateWindow,
+		RateLimit:       orNegative(cfg.RateLimit),
+		RateWindow:      orNegative(cfg.RateWindow),
 		PresenceMax:     orNegative(cfg.PresenceMax),
 		Degraded:        srv.cluster.degraded,
 		ClusterGaps:     srv.cluster.gaps,
 		ClusterRequired: cfg.RedisRequired,
-		Audit:           audit(srv.log),
+		Hooks:           serviceHooks(srv.log),
 
 		MaxRefusedEvents:  maxRefused,
 		MaxSocketsPerUser: cfg.MaxSocketsPerUser,
@@ -231,17 +234,9 @@ func newVerifier(cfg config.Config, log zerolog.Logger) (*auth.Verifier, error) 
 	})
 }
 
-// orNone returns -1, the service's "no limit", if limit or window is 0, else limit.
-func orNone(limit int, window time.Duration) int {
-	if limit == 0 || window == 0 {
-		return -1
-	}
-	return limit
-}
-
 // orNegative returns -1 for 0, else n: 0 in the configuration means no limit (or
 // never), which the service spells -1, because its 0 means the default.
-func orNegative(n int) int {
+func orNegative[T int | time.Duration](n T) T {
 	if n == 0 {
 		return -1
 	}

@@ -5,6 +5,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +19,8 @@ type Options struct {
 	// APIKey enables the routes for backends, which send it as
 	// "Authorization: Bearer …". If it is empty, these routes answer 404.
 	APIKey string
-	// MaxBody is the maximum size of a request body, in bytes. Default: 1,000,000.
+	// MaxBody is the maximum size of a request body, in bytes. Negative: no limit.
+	// Default: 1,000,000.
 	MaxBody int64
 	// Unauthorized, if set, is called for requests whose API key is missing or wrong.
 	Unauthorized func(*http.Request)
@@ -37,8 +39,11 @@ type api struct {
 // the size of request bodies and the time to send them; the HTTP server limits the
 // time to read responses, see engineio.NewHTTPServer.
 func New(svc *realtime.Service, opts Options) http.Handler {
-	if opts.MaxBody == 0 {
+	switch {
+	case opts.MaxBody == 0:
 		opts.MaxBody = 1_000_000
+	case opts.MaxBody < 0:
+		opts.MaxBody = math.MaxInt64
 	}
 	if opts.Ready == nil {
 		opts.Ready = func() string { return "" }

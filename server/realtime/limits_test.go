@@ -99,13 +99,15 @@ func TestLimitBeforeAuthentication(t *testing.T) {
 }
 
 func TestNoLimit(t *testing.T) {
-	c := start(t, func(o *options) { o.RateLimit = -1 }).device("ana")
-	for range 300 {
-		c.Emit("leave-room", "r")
-		c.Emit("ping")
+	for _, off := range []func(*options){func(o *options) { o.RateLimit = -1 }, func(o *options) { o.RateWindow = -1 }} {
+		c := start(t, off).device("ana")
+		for range 300 {
+			c.Emit("leave-room", "r")
+			c.Emit("ping")
+		}
+		mustSucceed(t, c.Ask("join-room", "r"))
+		want(t, c.Ask("ping"), `{"timestamp":T}`)
 	}
-	mustSucceed(t, c.Ask("join-room", "r"))
-	want(t, c.Ask("ping"), `{"timestamp":T}`)
 }
 
 const tooManySockets = `{"message":"Too many connections of this user","data":{"code":"rate_limited"}}`

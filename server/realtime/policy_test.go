@@ -91,7 +91,7 @@ func (ownPolicy) PublishNotification(ctx context.Context, _ auth.Claims, _ *real
 	return realtime.ErrUnauthorized
 }
 
-// Without an audit, the text of an error that the client reads as an internal one
+// Without the hook EventFailed, the text of an error that the client reads as an internal one
 // is in slog's default log; other errors are the client's affair.
 func TestInternalErrorsAreLogged(t *testing.T) {
 	var log strings.Builder

@@ -36,7 +36,7 @@ type Options struct {
 	IgnoreExpiry bool
 	// RateLimit is how many events a user may send within RateWindow over all its
 	// sockets on this node. Pings have the same limit, per socket. Negative: no
-	// limit. Default: 100 in 60 s.
+	// limit, for either. Default: 100 in 60 s.
 	RateLimit  int
 	RateWindow time.Duration
 	// MaxRefusedEvents is how many events of a socket may be refused within
@@ -61,27 +61,8 @@ type Options struct {
 	ClusterGaps func() Gaps
 	// ClusterRequired makes a degraded node unhealthy, unless it is connected.
 	ClusterRequired bool
-	// Audit observes what happens. Its functions may be nil.
-	Audit Audit
-}
-
-// Audit has functions that the service calls when something happens, on the
-// goroutine of the event. They must not block.
-type Audit struct {
-	// Connected and Disconnected: a socket connected, and disconnected after some time.
-	Connected    func(s *socketio.Socket)
-	Disconnected func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration)
-	// Authenticated: a socket has been registered to a user.
-	Authenticated func(s *socketio.Socket, user ident.ID)
-	// Refused: a token was refused, or a socket beyond MaxSocketsPerUser. code is what
-	// the client reads: one of [auth.Code], user_mismatch, or a [Code].
-	Refused func(s *socketio.Socket, code string, err error)
-	// Expired: a socket is disconnected because it did not authenticate in time
-	// (user is zero), or because its token expired.
-	Expired func(s *socketio.Socket, user ident.ID)
-	// Failed: an event ended with an error. Default: if the client reads it as an
-	// internal error, it is logged with slog.Default at level Error.
-	Failed func(s *socketio.Socket, event string, err error)
+	// Hooks observe the service.
+	Hooks Hooks
 }
 
 // Service is the documented service. Its methods are safe for concurrent use.
@@ -120,6 +101,9 @@ func New(opts Options) (*Service, error) {
 	}
 	if opts.RateWindow == 0 {
 		opts.RateWindow = time.Minute
+	}
+	if opts.RateWindow < 0 {
+		opts.RateLimit, opts.MaxRefusedEvents = -1, -1
 	}
 	if opts.MaxRoomsPerSocket == 0 {
 		opts.MaxRoomsPerSocket = 1000

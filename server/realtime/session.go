@@ -101,16 +101,12 @@ func (svc *Service) refuseSocket(s *socketio.Socket) error {
 
 func (svc *Service) tooManySockets(s *socketio.Socket) {
 	svc.counters.limitedSockets.Add(1)
-	if f := svc.opts.Audit.Refused; f != nil {
-		f(s, string(ErrTooManySockets.Code), ErrTooManySockets)
-	}
+	svc.onRefused(s, string(ErrTooManySockets.Code), ErrTooManySockets)
 }
 
 func (svc *Service) refuse(s *socketio.Socket, err error) error {
 	code := auth.Code(err)
-	if f := svc.opts.Audit.Refused; f != nil {
-		f(s, code, err)
-	}
+	svc.onRefused(s, code, err)
 	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": code}}
 }
 
@@ -135,9 +131,7 @@ func (svc *Service) verify(ctx context.Context, token socketio.Value) (auth.Clai
 // connected runs when CONNECT has been answered.
 func (svc *Service) connected(ctx context.Context, s *socketio.Socket) error {
 	svc.counters.connections.Add(1)
-	if f := svc.opts.Audit.Connected; f != nil {
-		f(s)
-	}
+	svc.onConnected(s)
 	sess := sessionOf(s)
 	sess.counted = true
 	claims := svc.Claims(s)
@@ -185,16 +179,9 @@ func (svc *Service) awaitAuthentication(s *socketio.Socket, sess *session) {
 			return // ended or authenticated at the last moment
 		}
 		svc.counters.authTimeouts.Add(1)
-		svc.expired(s, ident.ID{})
+		svc.onExpired(s, ident.ID{})
 		s.Disconnect(false)
 	})
-}
-
-// expired calls the audit, on a timer's goroutine.
-func (svc *Service) expired(s *socketio.Socket, user ident.ID) {
-	if f := svc.opts.Audit.Expired; f != nil {
-		svc.guard(func() { f(s, user) })
-	}
 }
 
 // Authenticate verifies a token that a client sent and registers the socket to its
@@ -216,9 +203,7 @@ func (svc *Service) Authenticate(ctx context.Context, s *socketio.Socket, token 
 		reason, err = auth.Code(auth.ErrTokenInvalid), errUserMismatch
 	}
 	if err != nil {
-		if f := svc.opts.Audit.Refused; f != nil {
-			f(s, reason, err)
-		}
+		svc.onRefused(s, reason, err)
 		return Authenticated{}, authenticationFailed(reason)
 	}
 	return svc.registerClient(s, claims)
@@ -260,8 +245,8 @@ func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most in
 	if !fresh {
 		svc.narrow(s, before, claims)
 	}
-	if f := svc.opts.Audit.Authenticated; f != nil && fresh {
-		f(s, user)
+	if fresh {
+		svc.onAuthenticated(s, user)
 	}
 	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
 }
@@ -359,7 +344,7 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 		if renewed {
 			return
 		}
-		svc.expired(s, user)
+		svc.onExpired(s, user)
 		svc.counters.errors.Add(1)
 		e := authenticationFailed(auth.Code(auth.ErrTokenExpired))
 		s.Emit(s.Context(), "error", e.Message, EventError{Error: *e, Event: eventAuthenticate})
@@ -417,9 +402,7 @@ func (svc *Service) disconnected(ctx context.Context, s *socketio.Socket, reason
 		return // another function of OnConnect refused it before connected ran
 	}
 	svc.counters.disconnections.Add(1)
-	if f := svc.opts.Audit.Disconnected; f != nil {
-		f(s, user, reason, time.Since(sess.since))
-	}
+	svc.onDisconnected(s, user, reason, time.Since(sess.since))
 }
 
 // Claims returns the claims of the socket's token; the UserID is zero if the socket

@@ -270,7 +270,7 @@ func TestRenewalIsTooLate(t *testing.T) {
 		renewals := make(chan error, 2)
 		n = start(t, inMemory, func(o *options) {
 			o.AuthTimeout = time.Minute
-			o.Audit.Expired = func(s *socketio.Socket, _ ident.ID) {
+			o.Hooks.Expired = func(s *socketio.Socket, _ ident.ID) {
 				_, err := n.RegisterUser(s, auth.Claims{UserID: id("ana"), AnyRoom: true})
 				renewals <- err
 			}

@@ -1,9 +1,6 @@
 package realtime
 
 import (
-	"context"
-	"errors"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -95,29 +92,3 @@ func (svc *Service) Stats() Stats {
 // ClusterDrops returns how many messages did not reach the other nodes because the
 // cluster was unreachable.
 func (svc *Service) ClusterDrops() int64 { return svc.counters.dropped.Load() }
-
-// Failed counts an event that ended with an error, and calls Audit.Failed. event is
-// empty if what the client sent was not an event.
-func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
-	svc.counters.errors.Add(1)
-	if f := svc.opts.Audit.Failed; f != nil {
-		f(s, event, err)
-		return
-	}
-	// The client reads only "Internal error", so the text is logged here; package
-	// socketio logs panics and results that cannot be encoded.
-	logged := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected) ||
-		errors.Is(err, context.Canceled) && !s.Connected()
-	if Public(err) == ErrInternal && !logged {
-		slog.Error("realtime: event failed", "socket", s.ID(), "event", event, "error", err)
-	}
-}
-
-// guard calls f outside of an event. It recovers a panic, counts it as an error and
-// reports it to the server.
-func (svc *Service) guard(f func()) {
-	if err := socketio.Guard(func() error { f(); return nil }); err != nil {
-		svc.counters.errors.Add(1)
-		svc.ns.Server().Report("", err)
-	}
-}
