@@ -2,11 +2,12 @@ package realtime
 
 import (
 	"context"
+	"slices"
 
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Events that a socket without a user may send.
+// Events that a socket without a user may always send.
 const (
 	eventAuthenticate = "authenticate"
 	eventPing         = "ping"
@@ -17,8 +18,8 @@ const (
 const ReasonRefusals = "too many refused events"
 
 // admit is the event middleware: it counts events, applies the rate limit, and
-// refuses all but authenticate and ping on a socket without a user. It closes the
-// connection of a client that exceeds MaxRefusedEvents.
+// refuses all but authenticate, ping and Options.Public on a socket without a user. It
+// closes the connection of a client that exceeds MaxRefusedEvents.
 func (svc *Service) admit(_ context.Context, s *socketio.Socket, e *socketio.Event, next func() error) error {
 	svc.counters.received.Add(1)
 	sess := sessionOf(s)
@@ -51,7 +52,7 @@ func (svc *Service) decide(sess *session, e *socketio.Event, next func() error) 
 		}
 		return ErrRateLimited
 	}
-	if anonymous && e.Name != eventAuthenticate {
+	if anonymous && e.Name != eventAuthenticate && !slices.Contains(svc.opts.Public, e.Name) {
 		return ErrUnauthenticated
 	}
 	return next()

@@ -16,5 +16,9 @@
 // accepted it.
 //
 // The methods of the Service trust their caller: the rights and limits of clients
-// are checked earlier, by the middleware that New installs and by the handlers.
+// are checked earlier, by the middleware that New installs and by the handlers. That
+// middleware also guards the events that the program adds to the namespace: they count
+// for the user's limit, and need a user unless [Options.Public] names them. In another
+// namespace of the program, [Authenticate] checks tokens and [ClaimsOf] returns their
+// claims.
 package realtime

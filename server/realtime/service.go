@@ -22,6 +22,11 @@ type Options struct {
 	Presence presence.Presence
 	// Policy decides what users may do. Default: [DefaultPolicy].
 	Policy Policy
+	// Public are the events that sockets without a user may send besides authenticate
+	// and ping; the limit of events before authentication is the socket's. All others,
+	// the program's own included, are refused as unauthenticated, and do not reach
+	// their handlers.
+	Public []string
 	// AuthRequired refuses sockets without a token at the handshake. Default: they
 	// may connect and must authenticate within AuthTimeout.
 	AuthRequired bool
@@ -78,7 +83,8 @@ type Service struct {
 }
 
 // New returns a service and sets up its namespace: it installs middleware that
-// verifies tokens and limits events, and hooks that register and unregister devices;
+// verifies tokens, limits events and refuses those of sockets without a user (see
+// [Options.Public]), and hooks that register and unregister devices;
 // it calls [socketio.Namespace.CloseUnused] and [socketio.Namespace.StartAnonymous]: a
 // socket is anonymous while it has no user. The auth payload of a CONNECT is dropped
 // once the functions of OnConnect have returned, see [socketio.Socket.ForgetAuth].

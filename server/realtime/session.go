@@ -3,7 +3,6 @@ package realtime
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -66,19 +65,17 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 	sess := &session{since: time.Now(), events: new(window)}
 	sessions.Set(s, sess)
 	s.ForgetAuth()
-	var handshake struct {
-		Token socketio.Value `json:"token"`
+	token, err := sentToken(s)
+	if err != nil {
+		return svc.refuse(s, err)
 	}
-	if err := s.Handshake().Auth.Decode(&handshake); err != nil {
-		return svc.refuse(s, auth.ErrTokenInvalid)
-	}
-	if isMissing(handshake.Token) {
+	if isMissing(token) {
 		if svc.opts.AuthRequired {
 			return svc.refuse(s, auth.ErrTokenMissing)
 		}
 		return nil
 	}
-	claims, err := svc.verify(ctx, handshake.Token)
+	claims, err := svc.verify(ctx, token)
 	if err != nil {
 		return svc.refuse(s, err)
 	}
@@ -105,25 +102,13 @@ func (svc *Service) tooManySockets(s *socketio.Socket) {
 }
 
 func (svc *Service) refuse(s *socketio.Socket, err error) error {
-	code := auth.Code(err)
-	svc.onRefused(s, code, err)
-	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": code}}
+	svc.onRefused(s, auth.Code(err), err)
+	return refusal(err)
 }
-
-// isMissing reports whether token is absent, null or empty: frontends send null or
-// an empty string while they have no token.
-func isMissing(token socketio.Value) bool { return token.IsNull() || string(token.JSON) == `""` }
 
 // verify verifies a token as received. The claims have no Raw.
 func (svc *Service) verify(ctx context.Context, token socketio.Value) (auth.Claims, error) {
-	if isMissing(token) {
-		return auth.Claims{}, auth.ErrTokenMissing
-	}
-	var text string
-	if len(token.JSON) > auth.MaxTokenLength+2 || json.Unmarshal(token.JSON, &text) != nil || svc.opts.Verifier == nil {
-		return auth.Claims{}, auth.ErrTokenInvalid
-	}
-	claims, err := svc.opts.Verifier.Verify(ctx, text)
+	claims, err := verify(ctx, svc.opts.Verifier, token)
 	claims.Raw = nil
 	return claims, err
 }
@@ -405,14 +390,8 @@ func (svc *Service) disconnected(ctx context.Context, s *socketio.Socket, reason
 	svc.onDisconnected(s, user, reason, time.Since(sess.since))
 }
 
-// Claims returns the claims of the socket's token; the UserID is zero if the socket
-// has no user.
+// Claims is [ClaimsOf]; the UserID is zero if the socket has no user.
 func (svc *Service) Claims(s *socketio.Socket) auth.Claims {
-	sess := sessionOf(s)
-	if sess == nil {
-		return auth.Claims{}
-	}
-	sess.mu.Lock()
-	defer sess.mu.Unlock()
-	return sess.claims
+	claims, _ := ClaimsOf(s)
+	return claims
 }
