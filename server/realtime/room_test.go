@@ -41,6 +41,7 @@ func TestPresenceMaxCrossed(t *testing.T) {
 	a, b, c := n.member("a", "r"), n.member("b", "r"), n.member("c", "r")
 	d, e := n.member("d", "r"), n.member("e", "r")
 	for _, m := range []*raw.Client{a, b, c, d, e} {
+		m.Names() // everything sent so far has arrived
 		m.Clear()
 	}
 	mustSucceed(t, b.Ask("leave-room", "r"))
