@@ -131,7 +131,7 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Event, Namespace: s.nsName, ID: id, HasID: true, Data: data, Attachments: attachments}
-	if err := s.send(ctx, frames(&p, o.uncompressed)); err != nil {
+	if err := s.sendEvent(ctx, p, o.uncompressed); err != nil {
 		s.cancelAck(id)
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func TestReferencesAreBounded(t *testing.T) {
 		seen <- fmt.Sprintf("%s %d %v", e.Name, len(e.Args()), errors.Is(err, socketio.ErrAttachments))
 		return err
 	})
-	ns.HandleAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	ns.OnAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		seen <- "handled " + e.Name
 		return nil
 	}))

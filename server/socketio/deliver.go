@@ -33,10 +33,15 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
-	return ns.server.engine.Batch(func(b *engineio.Batch) {
+	observe := ns.observesOutgoing()
+	var recipients []*Socket
+	queued := ns.server.engine.Batch(func(b *engineio.Batch) {
 		ns.sockets.Each(sel, func(s *Socket) {
 			if before != nil {
 				before(s)
+			}
+			if observe {
+				recipients = append(recipients, s)
 			}
 			if flags.Volatile {
 				b.AddVolatile(s.client.session, fs...)
@@ -45,6 +50,10 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 			b.Add(s.client.session, fs...)
 		})
 	})
+	for _, s := range recipients {
+		s.sent(&own)
+	}
+	return queued
 }
 
 // deliverWithAck is deliver for an event that asks for acknowledgements. It

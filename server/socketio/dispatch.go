@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"slices"
 
 	"github.com/puente-io/puente/server/engineio"
 )
@@ -71,7 +72,11 @@ func (s *Socket) serve(e *Event, last bool) {
 		return
 	}
 	set := s.ns.Handlers.set.Load()
-	err := Guard(func() error { return s.chain(set, set.chain, e) })
+	chain := set.chain
+	if own := s.ownChain(); own != nil {
+		chain = append(slices.Clip(chain), own...)
+	}
+	err := Guard(func() error { return s.chain(set, chain, e) })
 	var fs []engineio.Frame
 	if err == nil && e.hasResult {
 		fs, err = e.replyFrames(e.result)
@@ -106,17 +111,17 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 	if e.excess != nil {
 		return s.client.server.refusal(e.excess)
 	}
-	for _, h := range set.any {
-		if err := h.ServeEvent(&s.ctx, s, e); err != nil {
-			return err
+	h, ownAny := s.ownHandler(e.Name)
+	for _, list := range [...][]*listed[Handler]{set.any, ownAny} {
+		for _, l := range list {
+			if err := l.f.ServeEvent(&s.ctx, s, e); err != nil {
+				return err
+			}
 		}
 	}
-	h := set.events[e.Name]
-	s.mu.Lock()
-	if own := s.handlers[e.Name]; own != nil {
-		h = own
+	if h == nil {
+		h = set.events[e.Name]
 	}
-	s.mu.Unlock()
 	if h == nil {
 		if f := s.client.server.opts.Hooks.Unhandled; f != nil && !e.replied.Load() && !e.hasResult {
 			f(s, e.Name)

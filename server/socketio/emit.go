@@ -14,11 +14,11 @@ import (
 // waits until the end or not. Errors: ErrReserved, ErrDisconnected, and those
 // that wrap ErrEncode or ErrAttachments.
 func (s *Socket) Emit(ctx context.Context, event string, args ...any) error {
-	fs, err := s.eventFrames(event, args, false)
+	p, err := s.eventPacket(event, args)
 	if err != nil {
 		return err
 	}
-	return s.send(ctx, fs)
+	return s.sendEvent(ctx, p, false)
 }
 
 // EmitWithAck sends an event, waits for the client's acknowledgement and
@@ -79,25 +79,36 @@ func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) err
 	if s == nil {
 		return errNoOperator
 	}
-	fs, err := s.eventFrames(event, args, o.uncompressed)
+	p, err := s.eventPacket(event, args)
 	if err != nil {
 		return err
 	}
-	if o.volatile {
-		s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
-		return nil
+	if !o.volatile {
+		return s.sendEvent(ctx, p, o.uncompressed)
 	}
-	return s.send(ctx, fs)
+	fs := frames(&p, o.uncompressed)
+	s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
+	s.sent(&p)
+	return nil
 }
 
-// eventFrames encodes an event that asks for no acknowledgement.
-func (s *Socket) eventFrames(event string, args []any, uncompressed bool) ([]engineio.Frame, error) {
+// eventPacket encodes the arguments of an event that asks for no
+// acknowledgement.
+func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
-	if err != nil {
-		return nil, err
+	if err == nil && !s.Connected() {
+		err = ErrDisconnected
 	}
-	if !s.Connected() {
-		return nil, ErrDisconnected
+	return packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, err
+}
+
+// sendEvent queues an event and waits while the client is behind, until ctx
+// ends.
+func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
+	queued, err := s.queue(frames(&p, uncompressed))
+	if err == nil {
+		s.sent(&p)
 	}
-	return frames(&packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, uncompressed), nil
+	queued.Wait(ctx, engineio.Patient)
+	return err
 }

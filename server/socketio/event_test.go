@@ -299,7 +299,7 @@ func TestMiddlewareOfEvents(t *testing.T) {
 		}
 		return next()
 	})
-	ns.HandleAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	ns.OnAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		seen = append(seen, "any "+e.Name)
 		return nil
 	}))

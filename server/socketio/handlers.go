@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -51,7 +52,8 @@ type handlerSet struct {
 	disconnect []DisconnectFunc
 	chain      []EventMiddleware
 	events     map[string]Handler
-	any        []Handler
+	any        []*listed[Handler]
+	outgoing   []*listed[OutgoingFunc]
 	serverSide map[string]ServerSideFunc
 	onError    func(ctx context.Context, s *Socket, e *Event, err error)
 }
@@ -73,38 +75,46 @@ func (h *Handlers) change(f func(*handlerSet)) {
 
 // Use adds a middleware. Middleware runs in the order of the calls.
 func (h *Handlers) Use(m Middleware) {
-	h.change(func(s *handlerSet) { s.middleware = append(s.middleware[:len(s.middleware):len(s.middleware)], m) })
+	h.change(func(s *handlerSet) { s.middleware = append(slices.Clip(s.middleware), m) })
 }
 
 // OnConnect adds a function that is called for each new socket.
 func (h *Handlers) OnConnect(f ConnectFunc) {
-	h.change(func(s *handlerSet) { s.connect = append(s.connect[:len(s.connect):len(s.connect)], f) })
+	h.change(func(s *handlerSet) { s.connect = append(slices.Clip(s.connect), f) })
 }
 
 // OnDisconnect adds a function that is called for each socket that has
 // disconnected.
 func (h *Handlers) OnDisconnect(f DisconnectFunc) {
-	h.change(func(s *handlerSet) { s.disconnect = append(s.disconnect[:len(s.disconnect):len(s.disconnect)], f) })
+	h.change(func(s *handlerSet) { s.disconnect = append(slices.Clip(s.disconnect), f) })
 }
 
 // UseEvent adds a middleware for events. It also runs before handlers of a
 // single socket.
 func (h *Handlers) UseEvent(m EventMiddleware) {
-	h.change(func(s *handlerSet) { s.chain = append(s.chain[:len(s.chain):len(s.chain)], m) })
+	h.change(func(s *handlerSet) { s.chain = append(slices.Clip(s.chain), m) })
 }
 
-// Handle sets the handler of an event; nil removes it. It panics if the event
-// name is reserved (connect, connect_error, disconnect, disconnecting,
-// newListener, removeListener), because clients cannot send it. For connections
-// and disconnects use OnConnect and OnDisconnect.
+// Handle sets the handler of an event; nil removes it. It panics if the event has
+// one already, which two parts of a program would otherwise take from each other
+// without knowing; to replace a handler, remove it first. For what concerns all
+// events use UseEvent or OnAny. Handle also panics if the event name is reserved
+// (connect, connect_error, disconnect, disconnecting, newListener,
+// removeListener), because clients cannot send it. For connections and
+// disconnects use OnConnect and OnDisconnect.
 func (h *Handlers) Handle(event string, handler Handler) {
 	mustHandle(event)
 	h.change(func(s *handlerSet) {
+		if handler != nil && s.events[event] != nil {
+			panicHandled(event)
+		}
 		s.events = maps.Clone(s.events)
 		if s.events == nil {
 			s.events = make(map[string]Handler)
 		}
-		s.events[event] = handler
+		if s.events[event] = handler; handler == nil {
+			delete(s.events, event)
+		}
 	})
 }
 
@@ -116,11 +126,28 @@ func mustHandle(event string) {
 	}
 }
 
-// HandleAny adds a handler that is called for every event, before the event's
-// own handler. It does not count as handling the event (see Hooks.Unhandled)
-// unless it replies.
-func (h *Handlers) HandleAny(handler Handler) {
-	h.change(func(s *handlerSet) { s.any = append(s.any[:len(s.any):len(s.any)], handler) })
+// panicHandled is for an event that has a handler. It panics as http.ServeMux does
+// for a pattern that is registered twice.
+func panicHandled(event string) {
+	panic(fmt.Sprintf("socketio: Handle(%q): the event has a handler; remove it first, with nil", event))
+}
+
+// OnAny adds a handler that is called for every event that UseEvent lets pass,
+// before the event's own handler. It does not count as handling the event (see
+// Hooks.Unhandled) unless it replies. remove removes it.
+func (h *Handlers) OnAny(handler Handler) (remove func()) {
+	var l *listed[Handler]
+	h.change(func(s *handlerSet) { s.any, l = add(s.any, handler) })
+	return func() { h.change(func(s *handlerSet) { s.any = without(s.any, l) }) }
+}
+
+// OnAnyOutgoing adds a function that is called for every event that this server
+// sends to a socket, once for each recipient of a broadcast, which makes
+// broadcasts to many sockets expensive. remove removes it.
+func (h *Handlers) OnAnyOutgoing(f OutgoingFunc) (remove func()) {
+	var l *listed[OutgoingFunc]
+	h.change(func(s *handlerSet) { s.outgoing, l = add(s.outgoing, f) })
+	return func() { h.change(func(s *handlerSet) { s.outgoing = without(s.outgoing, l) }) }
 }
 
 // HandleServerSide sets the handler of an event that other servers emit with

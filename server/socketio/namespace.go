@@ -23,6 +23,7 @@ type Namespace struct {
 	posts   posts
 
 	closeUnused, anonymous atomic.Bool
+	watchesOutgoing        atomic.Bool // a socket has, or had, an OutgoingFunc
 
 	refs int // sockets, connecting ones included; guarded by Server.mu
 }

@@ -28,11 +28,13 @@ type post struct {
 
 // Post is [Socket.Emit] that does not wait for a slow client.
 func (s *Socket) Post(event string, args ...any) error {
-	fs, err := s.eventFrames(event, args, false)
+	p, err := s.eventPacket(event, args)
 	if err != nil {
 		return err
 	}
-	_, err = s.queue(fs)
+	if _, err = s.queue(frames(&p, false)); err == nil {
+		s.sent(&p)
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -35,6 +36,7 @@ type Socket struct {
 
 	membership adapter.Membership[*Socket] // owned by the room table
 	ctx        socketContext
+	own        atomic.Pointer[ownHandlers] // nil: none
 
 	mu       sync.Mutex // guards all below
 	state    socketState
@@ -46,8 +48,7 @@ type Socket struct {
 	reason   Reason
 	inbox    inbox
 	acks     map[uint64]ackFunc
-	handlers map[string]Handler // override the namespace's
-	rooms    []string           // at the time of the disconnect
+	rooms    []string // at the time of the disconnect
 	data     any
 	dataJSON []byte
 	kept     *kept
@@ -116,19 +117,6 @@ func (s *Socket) SetData(v any) error {
 	defer s.mu.Unlock()
 	s.data, s.dataJSON = v, text
 	return nil
-}
-
-// Handle sets this socket's handler of an event, which replaces the
-// namespace's; nil removes it. It panics for the same events as
-// [Handlers.Handle].
-func (s *Socket) Handle(event string, h Handler) {
-	mustHandle(event)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.handlers == nil {
-		s.handlers = make(map[string]Handler)
-	}
-	s.handlers[event] = h
 }
 
 // Rooms returns the names of the socket's rooms, its own first. In a disconnect
