@@ -59,7 +59,7 @@ func authName(cfg config.Config) string {
 func (srv *Server) announce() (end func()) {
 	srv.log.Info().Str("url", srv.url()).Stringer("address", srv.Addr()).Str("cluster", clusterName(srv.cfg)).
 		Str("authentication", authName(srv.cfg)).Str("version", config.Version()).Msg("serving")
-	if !srv.cfg.DevSecret {
+	if !srv.devSecret {
 		return func() {}
 	}
 	kept := runSecret{srv.cfg.JWTSecret.Reveal(), srv.cfg.JWTIssuer, srv.cfg.JWTAudience}

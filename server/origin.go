@@ -119,7 +119,7 @@ func isLocal(s string) bool {
 // outside of production pages of this machine may use XHR, so that a first page works.
 func allowOrigins(opts *engineio.Options, cfg config.Config) {
 	switch {
-	case len(cfg.CORSOrigins) == 0 && cfg.Production:
+	case len(cfg.CORSOrigins) == 0 && cfg.Production():
 	case len(cfg.CORSOrigins) == 0:
 		opts.CORS = &engineio.CORS{AllowOrigin: isLocal}
 	case slices.Contains(cfg.CORSOrigins, "*"):

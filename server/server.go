@@ -33,11 +33,11 @@ const refusedPerLimit = 20
 // keptRequestBytes bounds what a session keeps of the request that opened it.
 const keptRequestBytes = 8 << 10
 
-// minCloseTime is the least time that handlers have to return when the node closes,
-// even if SHUTDOWN_TIMEOUT is 0.
-const minCloseTime = 100 * time.Millisecond
-
-// Server is one node.
+// Server is one node. A program that embeds it adds routes with Handle and events to
+// the namespaces of SocketIO, calls Service, and ends the context of Run to stop it:
+// readiness fails, new sessions are refused, clients are closed one by one over half of
+// SHUTDOWN_TIMEOUT, and requests in flight have another quarter to finish before they
+// are cut off.
 type Server struct {
 	cfg      config.Config
 	log      zerolog.Logger
@@ -48,7 +48,10 @@ type Server struct {
 	service  *realtime.Service
 	verifier *auth.Verifier
 	cluster  *cluster
+	routes   *http.ServeMux // of the program
 	draining atomic.Bool
+
+	devSecret bool // cfg.JWTSecret was generated
 }
 
 // Run runs a node until ctx ends, and then drains it. See [New].
@@ -63,7 +66,7 @@ func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
 // New builds a node and listens, so that its address is known; Run serves. The node
 // logs to log, which must be safe for concurrent use. New does not wait for Redis.
 func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
-	srv := &Server{cfg: cfg, log: newLogger(cfg, log), out: log}
+	srv := &Server{cfg: cfg, log: newLogger(cfg, log), out: log, routes: http.NewServeMux(), devSecret: cfg.NeedsSecret()}
 	defer func() {
 		if err != nil {
 			srv.close(context.Background()) // New returns the first error
@@ -72,7 +75,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	for _, warning := range cfg.Warnings() {
 		srv.log.Warn().Msg(warning)
 	}
-	if srv.cfg.DevSecret {
+	if srv.devSecret {
 		srv.cfg.JWTSecret = config.NewSecret(newSecret())
 	}
 	if srv.verifier, err = newVerifier(srv.cfg, srv.log); err != nil {
@@ -134,7 +137,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		APIKey: cfg.APIKey.Reveal(), MaxBody: int64(cfg.MaxHTTPBufferSize), Ready: srv.notReady,
 		Unauthorized: keyRefused(srv.log),
 	})
-	sockets := warnOfOrigins(engine.CORS, srv.log, srv.io.Attach(api))
+	sockets := warnOfOrigins(engine.CORS, srv.log, srv.io.Attach(routed(srv.routes, api)))
 	srv.http = engineio.NewHTTPServer(forwarded(cfg.TrustedProxies, sockets))
 	srv.http.ErrorLog = errorLog(srv.log)
 	srv.http.DisableGeneralOptionsHandler = true // balancers probe readiness with "OPTIONS *", too
@@ -154,10 +157,19 @@ func (srv *Server) Service() *realtime.Service { return srv.service }
 // SocketIO returns the node's Socket.IO server, for programs that add events.
 func (srv *Server) SocketIO() *socketio.Server { return srv.io }
 
-// Run serves until ctx ends, and then stops within SHUTDOWN_TIMEOUT: readiness
-// fails, new sessions are refused, clients are closed one by one over half of the
-// time, and requests in flight have another quarter to finish before they are cut
-// off. It returns an error if serving failed or a part did not close in time.
+// Handle adds a route of the program to the node's HTTP server, beside Socket.IO and
+// the HTTP API, before which it counts. Patterns are those of [http.ServeMux]; Handle
+// panics as its Handle does if one is not valid or conflicts with another. Requests
+// below the path of Socket.IO do not reach the program's routes.
+func (srv *Server) Handle(pattern string, h http.Handler) { srv.routes.Handle(pattern, h) }
+
+// Handler returns what the node's HTTP server serves: Socket.IO, the program's routes and
+// the HTTP API. A program may serve it elsewhere too, with [engineio.NewHTTPServer] for
+// the time limits; Run does not wait for requests there.
+func (srv *Server) Handler() http.Handler { return srv.http.Handler }
+
+// Run serves until ctx ends, and then stops within SHUTDOWN_TIMEOUT, see [Server]. It
+// returns an error if serving failed or a part did not close in time.
 func (srv *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.http.Serve(srv.listener) }()
@@ -167,40 +179,7 @@ func (srv *Server) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("server: %w", err), srv.close(context.Background()))
 	case <-ctx.Done():
 	}
-	timeout := srv.cfg.ShutdownTimeout
-	srv.log.Info().Stringer("within", timeout).Msg("draining")
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout*3/4)
-	defer cancel()
-	srv.draining.Store(true)
-	srv.io.Drain(finish, timeout/2)
-	if err := srv.http.Shutdown(finish); err != nil {
-		srv.log.Warn().Err(err).Msg("requests cut off")
-		srv.http.Close()
-	}
-	<-failed
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(timeout/4, minCloseTime))
-	defer cancel()
-	err := srv.close(end)
-	srv.log.Info().Msg("stopped")
-	return err
-}
-
-// close closes the parts that New has created.
-func (srv *Server) close(ctx context.Context) (err error) {
-	if srv.io != nil {
-		if srv.cluster != nil {
-			// Leaves are announced before the connection to other nodes is closed.
-			srv.cluster.presence.Sync(ctx)
-		}
-		err = srv.io.Close(ctx)
-	}
-	if srv.cluster != nil {
-		err = errors.Join(err, srv.cluster.close())
-	}
-	if srv.verifier != nil {
-		srv.verifier.Close()
-	}
-	return err
+	return srv.stop(context.WithoutCancel(ctx), failed)
 }
 
 func (srv *Server) notReady() string {
@@ -213,6 +192,18 @@ func (srv *Server) notReady() string {
 	default: // takes up to two seconds
 		return "starting: waiting for the users of the other nodes"
 	}
+}
+
+// routed returns a handler that serves the requests that match a route, and passes all
+// others to next unchanged: a ServeMux would redirect paths with doubled slashes.
+func routed(routes *http.ServeMux, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := routes.Handler(r); pattern != "" {
+			routes.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func newSecret() string {

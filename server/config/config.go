@@ -21,8 +21,9 @@ import (
 	"time"
 )
 
-// Config is how one node runs. [Parse] returns valid ones; a Config may be copied
-// and printed, and must not be changed once it is shared.
+// Config is how one node runs. [Parse], [FromEnv] and [Default] return valid ones; what
+// a program changes afterwards is not checked. A Config may be copied and printed, and
+// must not be changed once it is shared.
 type Config struct {
 	// Listening, and being stopped.
 
@@ -31,7 +32,6 @@ type Config struct {
 	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For, -Host and -Proto are believed
 	ShutdownTimeout time.Duration  // SHUTDOWN_TIMEOUT
 	Environment     string         // NODE_ENV
-	Production      bool           // NODE_ENV is production
 	LogLevel        string         // LOG_LEVEL: trace, debug, info, warn or error
 	LogFormat       string         // LOG_FORMAT: json or text; where it is unset, what the environment asks for
 	APIKey          Secret         // API_KEY; unset: no routes for backends
@@ -95,7 +95,6 @@ type Config struct {
 	JWTJWKSURL        Secret // JWT_JWKS_URL; it may hold a password
 	JWTIssuer         string // JWT_ISSUER; empty: any
 	JWTAudience       string // JWT_AUDIENCE; empty: any
-	DevSecret         bool   // development without a source of keys: a secret is to be made for the run
 
 	// Notes are warnings that come from outside of the settings, such as those of
 	// [Misspelled]; Warnings returns them too.
@@ -138,18 +137,14 @@ func (c *draft) validate(given func(name string) bool) error {
 	if c.MaxQueueBytes > c.MaxBacklogBytes {
 		c.contradict("WS_MAX_QUEUE_BYTES is more than WS_MAX_BACKLOG_BYTES: clients are disconnected before publishers wait for them")
 	}
-	development := slices.Contains(developments, c.Environment)
-	c.Production = c.Environment == "production"
 	if c.LogFormat == "" {
 		c.LogFormat = "text"
-		if c.Production {
+		if c.Production() {
 			c.LogFormat = "json"
 		}
 	}
-	hasKey := c.JWTSecret.IsSet() || c.JWTPublicKey != "" || c.JWTJWKSURL.IsSet()
-	c.DevSecret = !hasKey && development
 	var wrong []error
-	if !hasKey && !development {
+	if !c.hasKey() && !c.development() {
 		wrong = append(wrong, errorf("JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL", clip(c.Environment)))
 	}
 	if c.RedisRequired && !c.RedisURL.IsSet() {
@@ -158,8 +153,21 @@ func (c *draft) validate(given func(name string) bool) error {
 	return errors.Join(wrong...)
 }
 
-// developments are the values of NODE_ENV that mean development.
-var developments = []string{"", "development", "test"}
+// Production reports whether NODE_ENV is production.
+func (c Config) Production() bool { return c.Environment == "production" }
+
+// NeedsSecret reports whether the node must generate a secret for its run: it is one in
+// development, without a source of keys.
+func (c Config) NeedsSecret() bool { return c.development() && !c.hasKey() }
+
+func (c Config) hasKey() bool {
+	return c.JWTSecret.IsSet() || c.JWTPublicKey != "" || c.JWTJWKSURL.IsSet()
+}
+
+// development reports whether NODE_ENV means development.
+func (c Config) development() bool {
+	return slices.Contains([]string{"", "development", "test"}, c.Environment)
+}
 
 func (c *draft) contradict(format string, args ...any) {
 	c.contradictions = append(c.contradictions, fmt.Sprintf(format, args...))
@@ -169,10 +177,10 @@ func (c *draft) contradict(format string, args ...any) {
 // line each.
 func (c Config) Warnings() []string {
 	lines := slices.Concat(c.Notes, c.contradictions)
-	if !c.Production && !slices.Contains(developments, c.Environment) {
+	if !c.Production() && !c.development() {
 		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is none of production, development and test: logs and CORS are those of development", clip(c.Environment)))
 	}
-	if c.Production && len(c.CORSOrigins) == 0 {
+	if c.Production() && len(c.CORSOrigins) == 0 {
 		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect")
 	}
 	for _, s := range []struct {

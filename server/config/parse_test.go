@@ -39,7 +39,6 @@ func TestDefaults(t *testing.T) {
 		MaxAttachments: 10, MaxArguments: 1000, MaxAnonymousBytes: 65536, MaxQueueBytes: 1 << 20, MaxBacklogBytes: 64 << 20, MaxTotalQueueBytes: 256 << 20, SlowTimeout: 10 * time.Second, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		MaxConnectionsPerAddress: 1000, MaxHandshakesPerAddress: 200,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
-		DevSecret: true,
 	}
 	if got := must(t, nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse() =\n%+v, want\n%+v", got, want)
@@ -63,7 +62,7 @@ func TestDocumentedExample(t *testing.T) {
 	if !slices.Equal(c.CORSOrigins, []string{"http://localhost:3000", "https://example.com"}) {
 		t.Errorf("CORSOrigins = %q", c.CORSOrigins)
 	}
-	if !c.Production || c.DevSecret || c.MaxHTTPBufferSize != 1e6 || c.JWTSecret.Reveal() != "s3cret" {
+	if !c.Production() || c.NeedsSecret() || c.MaxHTTPBufferSize != 1e6 || c.JWTSecret.Reveal() != "s3cret" {
 		t.Errorf("Config = %+v", c)
 	}
 }
@@ -234,8 +233,8 @@ func TestRelations(t *testing.T) {
 		{"REDIS_REQUIRED": "true", "REDIS_HOST": "redis"},
 		{"REDIS_REQUIRED": "1", "REDIS_URL": "unix:///run/redis.sock", "JWT_SECRET": "s"},
 	} {
-		if c := must(t, e); c.DevSecret != (!c.JWTSecret.IsSet() && !c.Production) {
-			t.Errorf("%v: DevSecret = %v", e, c.DevSecret)
+		if c := must(t, e); c.NeedsSecret() != (!c.JWTSecret.IsSet() && !c.Production()) {
+			t.Errorf("%v: NeedsSecret() = %v", e, c.NeedsSecret())
 		}
 	}
 	if c := must(t, env{"JWT_SECRET_PREVIOUS": "t"}); c.JWTSecretPrevious.IsSet() {
