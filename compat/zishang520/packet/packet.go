@@ -1,0 +1,10 @@
+// Package packet has the options of engine.Socket's Send, by their names in
+// github.com/zishang520/engine.io-go-parser/packet.
+package packet
+
+// Options says how a message is sent.
+type Options struct {
+	// Compress is ignored: polling answers are compressed if they are large enough,
+	// WebSocket messages are not.
+	Compress bool `json:"compress"`
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package zishang520_test
+
+const raceFlag = "-race=false"
