@@ -78,7 +78,7 @@ export class Service {
 
   joinRoom(socket, roomId) {
     const { userId, joined } = socket.data.session;
-    if (!mayJoin(socket, roomId)) throw unauthorized();
+    if (!mayJoin(socket, roomId)) throw unauthorized('room_not_allowed');
     if (!joined.has(key(roomId))) {
       joined.set(key(roomId), roomId);
       socket.join(room(roomId));
@@ -108,7 +108,7 @@ export class Service {
 
   publishNotification(socket, { targetUserId, ...notification }) {
     const { userId, admin } = socket.data.session;
-    if (this.config.notifyPolicy === 'admin' && !admin) throw unauthorized();
+    if (this.config.notifyPolicy === 'admin' && !admin) throw unauthorized('admin_only');
     this.stats.messagesPublished++;
     this.io.to(userRoom(targetUserId)).emit('notification', { ...notification, from: userId, timestamp: now() });
     return { success: true, delivered: this.directory.isConnected(targetUserId), timestamp: now() };

@@ -6,8 +6,10 @@ import { equalWithTimestamp, eventually } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 
-const UNAUTHORIZED = { success: false, error: { code: 'unauthorized', message: 'Unauthorized' } };
-const NOT_A_MEMBER = { success: false, error: { ...UNAUTHORIZED.error, reason: 'not_a_member' } };
+const unauthorized = (reason) => ({ success: false, error: { code: 'unauthorized', message: 'Unauthorized', reason } });
+const NOT_A_MEMBER = unauthorized('not_a_member');
+const NOT_ALLOWED = unauthorized('room_not_allowed');
+const ADMIN_ONLY = unauthorized('admin_only');
 const RATE_LIMITED = { success: false, error: { code: 'rate_limited', message: 'Rate limit exceeded' } };
 
 eachTarget('the claim rooms', {}, (world) => {
@@ -15,20 +17,20 @@ eachTarget('the claim rooms', {}, (world) => {
     const client = await world.user(t, undefined, { rooms: ['lobby', 'order-*', 'a.c', '42'] });
     for (const roomId of ['lobby', 'order-1', 'order-1-2', 'a.c', 42, '42']) await client.ask('join-room', { roomId });
     for (const roomId of ['other', 'lobby2', 'my-order-1', 'Lobby', 'abc', 421]) {
-      assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED, String(roomId));
+      assert.deepStrictEqual(await client.request('join-room', roomId), NOT_ALLOWED, String(roomId));
     }
   });
 
   it('may be a single name', async (t) => {
     const client = await world.user(t, undefined, { rooms: 'order-*' });
     await client.ask('join-room', 'order-');
-    assert.deepStrictEqual(await client.request('join-room', 'lobby'), UNAUTHORIZED);
+    assert.deepStrictEqual(await client.request('join-room', 'lobby'), NOT_ALLOWED);
   });
 
   it('may be empty or null, which allows no room', async (t) => {
     for (const rooms of [[], null]) {
       const client = await world.user(t, undefined, { rooms });
-      for (const roomId of ['lobby', 'null']) assert.deepStrictEqual(await client.request('join-room', roomId), UNAUTHORIZED);
+      for (const roomId of ['lobby', 'null']) assert.deepStrictEqual(await client.request('join-room', roomId), NOT_ALLOWED);
     }
   });
 
@@ -61,7 +63,7 @@ eachTarget('the claim rooms', {}, (world) => {
     await member.ask('join-room', roomId);
     const outsider = await world.user(t, undefined, { rooms: ['lobby'] });
     outsider.emit('join-room', { roomId });
-    assert.deepStrictEqual(await outsider.arguments('error'), ['Unauthorized', { ...UNAUTHORIZED.error, event: 'join-room' }]);
+    assert.deepStrictEqual(await outsider.arguments('error'), ['Unauthorized', { ...NOT_ALLOWED.error, event: 'join-room' }]);
     await member.ask('publish-update', { roomId, type: 'X' });
     assert.deepStrictEqual(await outsider.unread('update'), []);
     assert.deepStrictEqual(await member.unread('user-joined', 'user-presence'), []);
@@ -96,7 +98,7 @@ eachTarget('notifications under WS_NOTIFY_POLICY=admin', { WS_NOTIFY_POLICY: 'ad
     const target = await world.user(t);
     const admin = await world.user(t, undefined, { role: 'admin' });
     const notification = { targetUserId: target.userId, type: 'INFO', title: 'x' };
-    assert.deepStrictEqual(await target.request('publish-notification', notification), UNAUTHORIZED);
+    assert.deepStrictEqual(await target.request('publish-notification', notification), ADMIN_ONLY);
     await admin.ask('publish-notification', notification);
     assert.equal((await target.next('notification')).from, admin.userId);
     assert.deepStrictEqual(await target.unread('notification'), []);

@@ -26,8 +26,8 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	// Reason gives detail that the code lacks. For a refused token it is a code of
-	// [auth.Code], or user_mismatch if the socket has another user; for a refused
-	// update it is not_a_member.
+	// [auth.Code], or user_mismatch if the socket has another user; for what the
+	// [DefaultPolicy] refuses it is not_a_member, room_not_allowed or admin_only.
 	Reason string `json:"reason,omitzero"`
 }
 
@@ -52,9 +52,12 @@ var (
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Unauthorized"}
 	// ErrUnauthorized: the policy does not allow it.
 	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
-	// ErrNotMember: the user is not in the room that it publishes to.
-	// errors.Is(ErrNotMember, ErrUnauthorized) holds.
-	ErrNotMember = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "not_a_member"}
+	// ErrNotMember, ErrRoomNotAllowed and ErrAdminOnly are ErrUnauthorized, as errors.Is
+	// sees them, with a reason: the user is not in the room that it publishes to, its
+	// token does not permit the room, or it lacks the role admin.
+	ErrNotMember      = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "not_a_member"}
+	ErrRoomNotAllowed = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "room_not_allowed"}
+	ErrAdminOnly      = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "admin_only"}
 	// ErrRateLimited: the user or socket has reached its limit of events.
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
 	// ErrTooManySockets: the user has [Options.MaxSocketsPerUser] sockets already.

@@ -10,7 +10,8 @@ import (
 // Policy decides what users may do. The handlers of the documented events call
 // its methods with the claims of the requesting socket, before they act. The methods
 // must be safe for concurrent use and may block until ctx ends. nil allows; an error
-// refuses: [ErrUnauthorized], [ErrNotMember], or another [*Error], which the client reads.
+// refuses: [ErrUnauthorized], one of those with a reason such as [ErrNotMember], or
+// another [*Error], which the client reads.
 type Policy interface {
 	// JoinRoom: may the user enter the room? It is also called for each room of a
 	// socket that sends a token with other rights, and if a socket publishes to a
@@ -36,7 +37,10 @@ const adminRole = "admin"
 
 // JoinRoom implements [Policy].
 func (DefaultPolicy) JoinRoom(_ context.Context, user auth.Claims, room ident.ID) error {
-	return allow(user.MayJoin(room))
+	if user.MayJoin(room) {
+		return nil
+	}
+	return ErrRoomNotAllowed
 }
 
 // PublishUpdate implements [Policy].
@@ -49,12 +53,8 @@ func (DefaultPolicy) PublishUpdate(_ context.Context, user auth.Claims, member b
 
 // PublishNotification implements [Policy].
 func (p DefaultPolicy) PublishNotification(_ context.Context, user auth.Claims, _ *Notification) error {
-	return allow(!p.NotifyAdminOnly || user.HasRole(adminRole))
-}
-
-func allow(ok bool) error {
-	if ok {
+	if !p.NotifyAdminOnly || user.HasRole(adminRole) {
 		return nil
 	}
-	return ErrUnauthorized
+	return ErrAdminOnly
 }

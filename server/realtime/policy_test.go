@@ -57,16 +57,16 @@ func TestDefaultPolicyRooms(t *testing.T) {
 		mustSucceed(t, c.Ask("join-room", room))
 	}
 	for _, room := range []any{"my-order-1", "order", "lobby2", "Lobby", 421} {
-		mustFail(t, c.Ask("join-room", room), "unauthorized", "Unauthorized")
+		mustFail(t, c.Ask("join-room", room), "unauthorized", `Unauthorized","reason":"room_not_allowed`)
 	}
-	mustFail(t, n.device("ben", auth.Grant{Rooms: []string{}}).Ask("join-room", "lobby"), "unauthorized", "Unauthorized")
+	mustFail(t, n.device("ben", auth.Grant{Rooms: []string{}}).Ask("join-room", "lobby"), "unauthorized", `Unauthorized","reason":"room_not_allowed`)
 	mustSucceed(t, n.device("cid", auth.Grant{Rooms: []string{"*"}}).Ask("join-room", "anything"))
 }
 
 func TestNotifyPolicyAdmin(t *testing.T) {
 	n := start(t, func(o *options) { o.Policy = realtime.DefaultPolicy{NotifyAdminOnly: true} })
 	note := map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"}
-	mustFail(t, n.device("ana").Ask("publish-notification", note), "unauthorized", "Unauthorized")
+	mustFail(t, n.device("ana").Ask("publish-notification", note), "unauthorized", `Unauthorized","reason":"admin_only`)
 	mustSucceed(t, n.device("root", auth.Grant{Roles: []string{"admin"}}).Ask("publish-notification", note))
 }
 

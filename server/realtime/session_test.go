@@ -288,7 +288,7 @@ func TestRenewalIsTooLate(t *testing.T) {
 func TestFreshTokenReplacesClaims(t *testing.T) {
 	n := start(t)
 	c := n.device("ana", auth.Grant{Rooms: []string{"order-*"}})
-	mustFail(t, c.Ask("join-room", "lobby"), "unauthorized", "Unauthorized")
+	mustFail(t, c.Ask("join-room", "lobby"), "unauthorized", `Unauthorized","reason":"room_not_allowed`)
 	mustSucceed(t, c.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
 	mustSucceed(t, c.Ask("join-room", "lobby"))
 }

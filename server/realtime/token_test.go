@@ -91,7 +91,7 @@ func TestClaimsOfADevice(t *testing.T) {
 // program's do not reach their handlers.
 func TestPublicEvents(t *testing.T) {
 	n := start(t, limited, func(o *options) { o.Public = []string{"menu"} })
-	n.Namespace().HandleAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Reply(e.Name) }))
+	n.Namespace().OnAny(socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Reply(e.Name) }))
 	c := n.anonymous()
 	want(t, c.Ask("menu"), `"menu"`)
 	mustFail(t, c.Ask("order"), "unauthenticated", "Unauthorized")
