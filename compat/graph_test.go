@@ -57,7 +57,7 @@ var layers = []layer{
 		may:  []string{"server/cluster/health", "server/cluster/redisbus", "server/cluster/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"},
 	},
 	{path: "server/presence", may: []string{"server/presence/..."}, never: []string{"redis", "net/http"}},
-	{path: "server/cluster/redispresence", may: []string{"server/cluster/redislink", "server/cluster/redispresence/...", "server/presence/..."}},
+	{path: "server/cluster/redispresence", may: []string{"server/cluster/health", "server/cluster/redislink", "server/cluster/redispresence/...", "server/presence/..."}},
 	{path: "server/auth"},
 	{
 		path:  "server/realtime",

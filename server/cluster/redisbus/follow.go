@@ -91,7 +91,7 @@ func (p *publisher) answers(ctx context.Context) error {
 	if !ok {
 		return p.bus.client.PubSubNumSub(ctx).Err()
 	}
-	p.bus.reload(ctx)
+	redislink.Reload(ctx, cluster)
 	if p.shard != "" {
 		node, err := cluster.MasterForKey(ctx, p.channel)
 		if err != nil {

@@ -231,11 +231,3 @@ func expired(ctx context.Context) bool {
 	d, ok := ctx.Deadline()
 	return ok && !time.Now().Before(d)
 }
-
-// reload makes go-redis query the slots of a Redis Cluster again. With other kinds of
-// Redis it does nothing.
-func (b *Redis) reload(ctx context.Context) {
-	if cluster, ok := b.client.(*redis.ClusterClient); ok {
-		cluster.ReloadState(ctx)
-	}
-}

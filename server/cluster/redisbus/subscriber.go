@@ -274,7 +274,7 @@ func (s *subscriber) place(changed map[Target]struct{}) time.Duration {
 // moved subscribes to channels that Redis Cluster has moved at their new place. The
 // other channels of the connection stay.
 func (s *subscriber) moved(targets []Target) {
-	s.bus.reload(s.ctx)
+	redislink.Reload(s.ctx, s.bus.client)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range targets {
@@ -292,7 +292,7 @@ func (s *subscriber) moved(targets []Target) {
 // fail gives up a connection and places its targets again. If c is nil, the given
 // targets have no connection, because it is not known where they belong.
 func (s *subscriber) fail(c *connection, err error, targets ...Target) {
-	s.bus.reload(s.ctx)
+	redislink.Reload(s.ctx, s.bus.client)
 	s.mu.Lock()
 	address := ""
 	if c != nil {

@@ -29,3 +29,11 @@ func AnyMaster(ctx context.Context, cluster *redis.ClusterClient, n int) (*redis
 	slices.SortFunc(masters, func(a, b *redis.Client) int { return strings.Compare(a.Options().Addr, b.Options().Addr) })
 	return masters[n%len(masters)], nil
 }
+
+// Reload makes the client of a Redis Cluster query the slots again. With other kinds of
+// Redis it does nothing.
+func Reload(ctx context.Context, client redis.UniversalClient) {
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
+}

@@ -3,6 +3,8 @@ package redispresence
 import (
 	"context"
 	"time"
+
+	"github.com/puente-io/puente/server/cluster/redislink"
 )
 
 // apply owns the peers. It applies received messages in order and runs the timers.
@@ -28,6 +30,7 @@ func (n *Node) apply(ctx context.Context) {
 			}
 		}
 		n.catchUp(ps)
+		n.wasHealthy = n.wasHealthy || !n.health.Health().Degraded
 		n.view.Deliver()
 		n.postReplies(ps)
 	}
@@ -38,10 +41,12 @@ func (n *Node) handle(ps *peers, e event) {
 	switch {
 	case e.up:
 		ps.subscribed(time.Now())
-		n.health.set(func(h *health) { h.subscribed, h.receiving, h.behind = true, nil, true })
+		n.need(upToDate, n.unless(false, reasonBehind))
+		n.need(echoing, n.unless(ps.echoing(time.Now()), reasonSilent))
+		n.need(receiving, "")
 		n.post(func(b *outbox) { b.hello = true }) // to find out what was missed
 	case e.err != nil:
-		n.health.set(func(h *health) { h.subscribed, h.receiving = false, e.err })
+		n.need(receiving, redislink.Reason(e.err))
 		n.failed(e.err)
 		n.echoLost()
 	default:
@@ -63,11 +68,11 @@ func (n *Node) handle(ps *peers, e event) {
 
 // checkEcho updates health and order by whether echoes arrive.
 func (n *Node) checkEcho(ps *peers) {
-	echoing := ps.echoing(time.Now())
-	if !echoing {
+	echoes := ps.echoing(time.Now())
+	if !echoes {
 		n.echoLost()
 	}
-	n.health.set(func(h *health) { h.echoing = echoing })
+	n.need(echoing, n.unless(echoes, reasonSilent))
 }
 
 // catchUp updates order and health by whether the node has missed messages of its
@@ -80,7 +85,7 @@ func (n *Node) catchUp(ps *peers) {
 	lasting := behind && now.Sub(ps.behind) >= n.times.orderTimeout
 	n.setBehind(behind && !lasting)
 	if lasting || !behind {
-		n.health.set(func(h *health) { h.behind = lasting })
+		n.need(upToDate, n.unless(!lasting, reasonBehind))
 	}
 }
 

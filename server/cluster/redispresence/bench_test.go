@@ -61,8 +61,8 @@ func BenchmarkDelta(b *testing.B) {
 	box := newOutbox("x", newChannels("p"), 0)
 	for b.Loop() {
 		box.record(op{connect, "d", id("ann")}, part)
-		box.record(op{joinFirst, "d", id("r")}, part)
-		box.record(op{leaveLast, "d", id("r")}, part)
+		box.record(op{join, "d", id("r")}, part)
+		box.record(op{leave, "d", id("r")}, part)
 		box.record(op{code: disconnect, device: "d"}, part)
 		frames, _ := box.take(part, new(order))
 		for _, f := range frames {

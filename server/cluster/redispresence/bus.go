@@ -73,8 +73,12 @@ func (b redisBus) receive(ctx context.Context, names []string, idle time.Duratio
 		}
 		client = server
 	}
-	sub := client.Subscribe(ctx, names...)
+	ctx = redislink.Once(ctx) // go-redis must not connect again by itself
+	sub := client.Subscribe(ctx)
 	defer sub.Close()
+	if err := sub.Subscribe(ctx, names...); err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { sub.Close() })
 	defer stop()
 	confirmed := 0

@@ -98,6 +98,17 @@
 // switch to another one and try the first again after 10 intervals. During a switch
 // two nodes may see changes in different orders.
 //
+// # What is shared with package redisbus
+//
+// The adapter's bus and this package use one client: their connections follow the
+// master together. They also share how health is derived, and the reasons.
+//
+// They do not share connections. A bus stops reading while members of rooms are slow;
+// presence must read on, because silent nodes are dropped. A bus holds messages while
+// the master changes, and publishes at any server of a Redis Cluster; presence must know
+// at once if Redis has not taken its operations, so that it sends the state instead, and
+// it needs one server for one order.
+//
 // # Goroutines and locks
 //
 //	send      publishes the outbox; on Close it ends the other two

@@ -38,7 +38,7 @@ func FuzzPeers(f *testing.F) {
 			m := message{from: []string{"a", "b"}[s.next(2)], kind: kind(s.next(int(kinds)))}
 			m.seq, m.index, m.count = uint64(s.next(8)), uint64(s.next(3)), uint64(1+s.next(3))
 			for range s.next(6) {
-				m.ops = append(m.ops, op{code(s.next(int(codes))), devices[s.next(len(devices))], users[s.next(len(users))]})
+				m.ops = append(m.ops, op{code(s.next(codes)), devices[s.next(len(devices))], users[s.next(len(users))]})
 			}
 			if b := pack(m.ops).message(m.kind, m.from, m.seq, m.index, m.count); b != nil {
 				var err error

@@ -1,92 +1,45 @@
 package redispresence
 
-import (
-	"sync"
-	"time"
+import "github.com/puente-io/puente/server/cluster/health"
 
-	"github.com/puente-io/puente/server/cluster/redislink"
+// Health says whether the node is connected to its cluster. While it is degraded, the
+// entries of other nodes may be outdated; those of the node's own devices are not.
+type Health = health.Health
+
+// What a node needs, in the order in which health shows it. A failed connection degrades
+// the node at once; a missing echo, which reveals every other fault, after
+// times.echoTimeout.
+const (
+	publishing health.Kind = iota // the last attempt to publish has succeeded
+	receiving                     // there is a subscription
+	echoing                       // the node receives its own messages
+	upToDate                      // no messages of other nodes are missing
+	kindsOfHealth
 )
-
-// Health reports whether the node is connected to its cluster.
-type Health struct {
-	// Degraded says that it is not, or not fully: the entries of other nodes may be
-	// outdated. Those of the node's own devices are not.
-	Degraded bool
-	// Reason says why, in words that may be public: no address, user or password.
-	// It is empty if the node is not degraded.
-	Reason string
-	// Since is when the node became degraded. It is zero if it is not.
-	Since time.Time
-}
 
 const (
 	reasonConnecting = "connecting to Redis"
-	reasonAway       = "not subscribed to Redis"
 	reasonSilent     = "Redis does not deliver messages"
 	reasonBehind     = "catching up with the other nodes"
 )
 
-// health derives the node's Health. A failed connection degrades it at once; a
-// missing echo, which reveals every other fault, after times.echoTimeout.
-type health struct {
-	changed func(Health)
-
-	mu         sync.Mutex
-	now        Health
-	publishing error // of the last attempt
-	receiving  error // why there is no subscription; nil also before the first attempt has ended
-	subscribed bool
-	echoing    bool
-	behind     bool // messages of other nodes were missed and are not made up for yet
-	wasHealthy bool // at least once
+// newHealth returns the health of a new node.
+func newHealth(changed func(Health)) *health.Monitor {
+	return health.NewMonitor(health.Source{Kind: receiving}, reasonConnecting, kindsOfHealth, changed)
 }
 
-func newHealth(changed func(Health)) *health {
-	return &health{
-		changed: changed,
-		now:     Health{Degraded: true, Reason: reasonConnecting, Since: time.Now()},
-	}
-}
+// need sets what is wrong with something that the node needs; an empty reason says that
+// it is well.
+func (n *Node) need(k health.Kind, reason string) { n.health.Set(health.Source{Kind: k}, reason) }
 
-func (h *health) get() Health {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-// set calls change under the lock, derives the health again and calls changed if it
-// differs.
-func (h *health) set(change func(*health)) {
-	h.mu.Lock()
-	before := h.now
-	change(h)
-	reason := ""
+// unless returns the reason if well is false. For a node that has never been healthy,
+// that is that it is connecting.
+func (n *Node) unless(well bool, reason string) string {
 	switch {
-	case h.publishing != nil:
-		reason = redislink.Reason(h.publishing)
-	case h.receiving != nil:
-		reason = redislink.Reason(h.receiving)
-	case !h.subscribed:
-		reason = reasonAway
-	case !h.echoing:
-		reason = reasonSilent
-	case h.behind:
-		reason = reasonBehind
+	case well:
+		return ""
+	case !n.wasHealthy:
+		return reasonConnecting
 	}
-	switch {
-	case reason == "":
-		h.now = Health{}
-		h.wasHealthy = true
-	case !h.wasHealthy && h.publishing == nil && h.receiving == nil:
-		h.now.Reason = reasonConnecting
-	case !before.Degraded:
-		h.now = Health{Degraded: true, Reason: reason, Since: time.Now()}
-	default:
-		h.now.Reason = reason
-	}
-	after := h.now
-	h.mu.Unlock()
-	if h.changed != nil && after != before {
-		h.changed(after)
-	}
+	return reason
 }

@@ -3,6 +3,7 @@ package redispresence
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -13,7 +14,7 @@ import (
 //
 //	version   1
 //	from      the sending node's name, a string
-//	kind      beat, delta, state, request or bye
+//	kind      beat, delta, state, request or bye; others are ignored
 //	seq       the number of the node's operations since it started
 //	index     beat: 1 is the hello flag; state: the index of the chunk
 //	count     state: the number of chunks
@@ -37,15 +38,15 @@ const (
 
 type code uint8
 
-const (
-	connect    code = iota // the device connects for the user
-	join                   // the device joins the room
-	joinFirst              // the same; the sender saw no other device of the user there
-	leave                  // the device leaves the room
-	leaveLast              // the same; the sender saw no other device of the user there
-	disconnect             // the device disconnects
-	codes
+const ( // 2 and 4 were in use before the first release
+	connect    code = 0 // the device connects for the user
+	join       code = 1 // the device joins the room
+	leave      code = 3 // the device leaves the room
+	disconnect code = 5 // the device disconnects
+	codes           = 6
 )
+
+func (c code) known() bool { return c == connect || c == join || c == leave || c == disconnect }
 
 // op is one operation on a device.
 type op struct {
@@ -161,10 +162,13 @@ func decode(b []byte) (m message, err error) {
 	switch {
 	case r.err != nil:
 		return m, r.err
-	case !isNodeName(m.from), k >= uint64(kinds), m.index > maxIndex, m.count > maxIndex, int(elements) > len(r.b):
+	case !isNodeName(m.from), k > math.MaxUint8, m.index > maxIndex, m.count > maxIndex, int(elements) > len(r.b):
 		return m, errBounds
 	case m.kind == state && m.index >= m.count:
 		return m, errBounds
+	}
+	if m.kind >= kinds { // of a later version, and so are its operations
+		return m, nil
 	}
 	m.ops, err = r.ops(int(elements))
 	switch {
@@ -242,7 +246,7 @@ func (r *reader) ops(elements int) ([]op, error) {
 		switch {
 		case r.err != nil:
 			return nil, r.err
-		case c >= uint64(codes), last == "", len(last) > maxDeviceName, elements < 0:
+		case c >= codes, !o.code.known(), last == "", len(last) > maxDeviceName, elements < 0:
 			return nil, errBounds
 		}
 		ops = append(ops, o)

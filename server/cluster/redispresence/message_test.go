@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
@@ -14,11 +15,11 @@ import (
 func ops() []op {
 	return []op{
 		{connect, "d1", id("ann")},
-		{joinFirst, "d1", id(`a "room" of äöü`)},
+		{join, "d1", id(`a "room" of äöü`)},
 		{connect, "d2", ident.OfInt(42)},
 		{join, "d2", id("42")},
 		{leave, "d2", ident.OfInt(-7)},
-		{leaveLast, "d1", id(strings.Repeat("😀", 256))},
+		{leave, "d1", id(strings.Repeat("😀", 256))},
 		{disconnect, "d1", ident.ID{}},
 		{disconnect, "d2", ident.ID{}},
 	}
@@ -47,11 +48,30 @@ func TestMessageRoundTrip(t *testing.T) {
 }
 
 func TestMessageGolden(t *testing.T) {
-	got := pack([]op{{connect, "d", id("ann")}, {joinFirst, "d", ident.OfInt(7)}, {disconnect, "d", ident.ID{}}}).
+	got := pack([]op{{connect, "d", id("ann")}, {join, "d", ident.OfInt(7)}, {disconnect, "d", ident.ID{}}}).
 		message(delta, "N", 3, 0, 0)
-	want := "\x97\x01\xa1N\x01\x03\x00\x00\x98" + "\x00\xa1d\xa5\"ann\"" + "\x02\xc0\xa17" + "\x05\xc0"
+	want := "\x97\x01\xa1N\x01\x03\x00\x00\x98" + "\x00\xa1d\xa5\"ann\"" + "\x01\xc0\xa17" + "\x05\xc0"
 	if string(got) != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A message of a later version, of a kind or with an operation that is not known, is
+// ignored: the first is no error, and both change nothing.
+func TestMessageOfLaterVersion(t *testing.T) {
+	now := time.Now()
+	ps := newPeers("self", presence.NewView(), newTimes(time.Second), 100, now)
+	m, err := decode(pack([]op{{codes, "d", id("ann")}}).message(kinds, "node", 3, 0, 0))
+	if err != nil {
+		t.Errorf("a message of an unknown kind: %v", err)
+	}
+	if err := ps.take(m, now); err != nil || len(ps.nodes) != 0 {
+		t.Errorf("a message of an unknown kind: %d nodes, %v", len(ps.nodes), err)
+	}
+	for _, c := range []code{2, 4, codes} {
+		if _, err := decode(pack([]op{{c, "d", id("ann")}}).message(delta, "node", 3, 0, 0)); err == nil {
+			t.Errorf("operation %d was accepted", c)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/puente-io/puente/server/cluster/health"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
 )
@@ -18,8 +19,10 @@ type Node struct {
 	channels channels
 	bus      bus
 	view     *presence.View
-	health   *health
+	health   *health.Monitor
 	stats    stats
+
+	wasHealthy bool // at least once; of apply
 
 	mu     sync.Mutex // guards writes to part and the fields below, up to closed
 	part   *presence.Part
@@ -86,7 +89,7 @@ func (n *Node) setReady() { n.readyOnce.Do(func() { close(n.ready) }) }
 
 // Health returns the current health. A new node is degraded until the first echo of
 // its messages arrives from Redis.
-func (n *Node) Health() Health { return n.health.get() }
+func (n *Node) Health() Health { return n.health.Health() }
 
 // Connect implements [presence.Presence].
 func (n *Node) Connect(device string, user ident.ID) {
@@ -100,13 +103,12 @@ func (n *Node) Connect(device string, user ident.ID) {
 // Disconnect implements [presence.Presence].
 func (n *Node) Disconnect(device string) {
 	n.write(func() {
-		user, ok := n.view.User(device)
-		if _, own := n.part.Device(device); n.closed || !ok || !own {
+		if _, own := n.part.Device(device); n.closed || !own {
 			return
 		}
 		departures := n.part.BeginDisconnect(device)
 		for _, d := range departures {
-			n.record(op{n.leaveCode(user, d.Room()), device, d.Room()})
+			n.record(op{leave, device, d.Room()})
 		}
 		n.record(op{code: disconnect, device: device})
 		for _, d := range departures {
@@ -120,11 +122,7 @@ func (n *Node) Join(device string, room ident.ID, placed func(presence.Placement
 	n.write(func() {
 		d, ok := n.part.Device(device)
 		if ok && !n.closed && !n.part.In(d, room) {
-			c := join
-			if user, _ := n.view.User(device); !n.view.In(user.Key(), room.Key()) {
-				c = joinFirst
-			}
-			n.record(op{c, device, room})
+			n.record(op{join, device, room})
 		}
 		n.place(ownOp{code: join, name: device, device: d, room: room, placed: placed})
 	})
@@ -135,10 +133,9 @@ func (n *Node) Leave(device string, room ident.ID, left func()) {
 	n.write(func() {
 		o := ownOp{code: leave, name: device, room: room, left: left}
 		o.device, _ = n.part.Device(device)
-		user, _ := n.view.User(device)
 		left := false
 		if o.departure, left = n.part.BeginLeave(device, room); !n.closed && (left || n.order.joining(o.device, room)) {
-			n.record(op{n.leaveCode(user, room), device, room})
+			n.record(op{leave, device, room})
 		}
 		n.place(o)
 	})
@@ -152,15 +149,6 @@ func (n *Node) Sync(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 	}
-}
-
-// leaveCode returns the code of a leave: leaveLast if the user has no other device
-// in the room. Only older versions of this package distinguish the two.
-func (n *Node) leaveCode(user, room ident.ID) code {
-	if n.view.In(user.Key(), room.Key()) {
-		return leave
-	}
-	return leaveLast
 }
 
 // record adds an operation to the outbox. n.mu must be held.

@@ -74,7 +74,7 @@ func (ps *peers) take(m message, now time.Time) error {
 	}
 	p := ps.nodes[m.from]
 	if p == nil {
-		if m.kind == bye {
+		if m.kind == bye || m.kind >= kinds {
 			return nil
 		}
 		if len(ps.nodes) >= maxPeers {
@@ -109,11 +109,11 @@ func (ps *peers) take(m message, now time.Time) error {
 	case request:
 		ps.requesters = append(ps.requesters, m.from)
 		return nil
-	default:
+	case bye:
 		p.part.SetAnnouncer(ps.isAnnouncer(p.name, nil))
 		ps.drop(p)
-		return nil
 	}
+	return nil // a kind of a later version is a sign of life
 }
 
 // echo records that an echo has arrived, so Redis works in both directions. After a
@@ -208,9 +208,9 @@ func apply(part *presence.Part, o op) {
 	switch o.code {
 	case connect:
 		part.Connect(o.device, o.id)
-	case join, joinFirst:
+	case join:
 		part.Join(o.device, o.id)
-	case leave, leaveLast:
+	case leave:
 		part.Leave(o.device, o.id)
 	case disconnect:
 		part.Disconnect(o.device)

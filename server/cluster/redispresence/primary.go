@@ -61,5 +61,5 @@ func (p *primary) published(ctx context.Context, err error) {
 	case now.Sub(p.failingSince) >= p.tolerance:
 		p.failoverUntil = now.Add(p.failover)
 	}
-	p.cluster.ReloadState(ctx)
+	redislink.Reload(ctx, p.cluster)
 }

@@ -3,6 +3,8 @@ package redispresence
 import (
 	"context"
 	"time"
+
+	"github.com/puente-io/puente/server/cluster/redislink"
 )
 
 // batchFrames bounds one pipeline, to about 1 MiB.
@@ -85,7 +87,7 @@ func (n *Node) publish(ctx context.Context, frames []frame) error {
 	ctx, cancel := context.WithTimeout(ctx, n.times.publishTimeout)
 	defer cancel()
 	err := n.bus.publish(ctx, frames)
-	n.health.set(func(h *health) { h.publishing = err })
+	n.need(publishing, redislink.Reason(err))
 	if err != nil {
 		n.failed(err)
 		n.echoLost()
