@@ -48,6 +48,12 @@ var layers = []layer{
 		never: []string{"redis", "prometheus", "zerolog", "jwt"},
 	},
 
+	{
+		path: "server/cluster",
+		may: []string{
+			"server/cluster/health", "server/cluster/redisadapter", "server/cluster/redispresence", "server/presence", "server/socketio/adapter",
+		},
+	},
 	{path: "server/cluster/redislink"},
 	{path: "server/cluster/redistest"},
 	{path: "server/cluster/health", never: []string{"redis"}},
@@ -61,7 +67,7 @@ var layers = []layer{
 	{path: "server/auth"},
 	{
 		path:  "server/realtime",
-		may:   []string{"server/realtime/...", "server/socketio", "server/presence", "server/auth"},
+		may:   []string{"server/realtime/...", "server/socketio", "server/presence", "server/auth", "server/cluster/health"},
 		never: []string{"net/http", "redis"},
 	},
 	{path: "server/httpapi", may: []string{"server/realtime"}},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/puente-io/puente/handlers"
 	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/cluster"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/httpapi"
@@ -47,7 +48,7 @@ type Server struct {
 	io       *socketio.Server
 	service  *realtime.Service
 	verifier *auth.Verifier
-	cluster  *cluster
+	cluster  *cluster.Cluster
 	routes   *http.ServeMux // of the program
 	draining atomic.Bool
 
@@ -92,7 +93,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	engine := engineOptions(cfg, srv.log)
 	srv.io = socketio.New(socketio.Options{
 		Engine:        engine,
-		Adapter:       srv.cluster.adapter,
+		Adapter:       srv.cluster.Adapter(),
 		Bundle:        bundle,
 		BundleVersion: version,
 		Hooks:         hooks(srv.log),
@@ -111,7 +112,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),
 		Verifier:        srv.verifier,
-		Presence:        srv.cluster.presence,
+		Cluster:         srv.cluster,
 		Policy:          realtime.DefaultPolicy{NotifyAdminOnly: cfg.NotifyPolicy == "admin"},
 		AuthRequired:    cfg.AuthRequired,
 		AuthTimeout:     cfg.AuthTimeout,
@@ -119,8 +120,6 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		RateLimit:       orNegative(cfg.RateLimit),
 		RateWindow:      orNegative(cfg.RateWindow),
 		PresenceMax:     orNegative(cfg.PresenceMax),
-		Degraded:        srv.cluster.degraded,
-		ClusterGaps:     srv.cluster.gaps,
 		ClusterRequired: cfg.RedisRequired,
 		Hooks:           serviceHooks(srv.log),
 
@@ -187,7 +186,7 @@ func (srv *Server) notReady() string {
 		return "draining"
 	}
 	select {
-	case <-srv.cluster.presence.Ready():
+	case <-srv.cluster.Presence().Ready():
 		return ""
 	default: // takes up to two seconds
 		return "starting: waiting for the users of the other nodes"

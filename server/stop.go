@@ -43,12 +43,12 @@ func (srv *Server) close(ctx context.Context) (err error) {
 	if srv.io != nil {
 		if srv.cluster != nil {
 			// Leaves are announced before the connection to other nodes is closed.
-			srv.cluster.presence.Sync(ctx)
+			srv.cluster.Presence().Sync(ctx)
 		}
 		err = srv.io.Close(ctx)
 	}
 	if srv.cluster != nil {
-		err = errors.Join(err, srv.cluster.close())
+		err = errors.Join(err, srv.cluster.Close(context.WithoutCancel(ctx))) // it bounds itself
 	}
 	if srv.verifier != nil {
 		srv.verifier.Close()

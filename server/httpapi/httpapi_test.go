@@ -16,8 +16,10 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/handlers"
 	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/cluster/health"
 	"github.com/puente-io/puente/server/httpapi"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -222,9 +224,7 @@ func TestHealthAndReadiness(t *testing.T) {
 			n := start(t, func(o *options) {
 				o.api.Ready = func() string { return tc.draining }
 				o.service.ClusterRequired = tc.required
-				o.service.Degraded = func() realtime.Degradation {
-					return realtime.Degradation{Degraded: tc.degraded, Reason: "redis is away", Since: since}
-				}
+				o.service.Cluster = ill{health.Health{Degraded: tc.degraded, Reason: "redis is away", Since: since}}
 			})
 			health := n.request("GET", "/api/ws/health", "", "")
 			health.body = uptime.ReplaceAllString(health.body, `"uptime":N`)
@@ -234,6 +234,13 @@ func TestHealthAndReadiness(t *testing.T) {
 		})
 	}
 }
+
+// ill is a cluster with that health, without other nodes.
+type ill struct{ health health.Health }
+
+func (c ill) Presence() presence.Presence { return presence.NewMemory().Node() }
+func (c ill) Health() health.Health       { return c.health }
+func (c ill) Gaps() (all, buffers int64)  { return 0, 0 }
 
 // The statistics have the documented fields and a counter for each limit.
 func TestStats(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/puente-io/puente/server/cluster/health"
+	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
@@ -71,19 +73,22 @@ func TestClusterSlow(t *testing.T) {
 	}
 }
 
+// ill is a cluster with that health, without other nodes.
+type ill struct{ health health.Health }
+
+func (c ill) Presence() presence.Presence { return presence.NewMemory().Node() }
+func (c ill) Health() health.Health       { return c.health }
+func (c ill) Gaps() (all, buffers int64)  { return 3, 2 }
+
 func TestHealthOfADegradedNode(t *testing.T) {
 	since := time.Now()
-	degraded := func() realtime.Degradation {
-		return realtime.Degradation{Degraded: true, Reason: "redis: connection refused", Since: since}
-	}
-	connected := func() realtime.Degradation {
-		return realtime.Degradation{Degraded: true, Connected: true, Reason: "messages may be lost", Since: since}
-	}
-	if h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = connected, true }).HealthCheck(); !h.Healthy || h.Degraded == nil || !h.Degraded.Connected {
+	degraded := ill{health.Health{Degraded: true, Reason: "redis: connection refused", Since: since}}
+	connected := ill{health.Health{Degraded: true, Connected: true, Reason: "messages may be lost", Since: since}}
+	if h := start(t, func(o *options) { o.Cluster, o.ClusterRequired = connected, true }).HealthCheck(); !h.Healthy || h.Degraded == nil || !h.Degraded.Connected {
 		t.Errorf("connected node: %+v", h)
 	}
 	for _, required := range []bool{false, true} {
-		h := start(t, func(o *options) { o.Degraded, o.ClusterRequired = degraded, required }).HealthCheck()
+		h := start(t, func(o *options) { o.Cluster, o.ClusterRequired = degraded, required }).HealthCheck()
 		if h.Degraded == nil || h.Degraded.Reason != "redis: connection refused" || !h.Degraded.Since.Equal(since) {
 			t.Errorf("degraded %+v", h.Degraded)
 		}

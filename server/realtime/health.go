@@ -2,15 +2,6 @@ package realtime
 
 import "time"
 
-// Degradation says whether a node reaches only its own clients because the
-// cluster is unreachable, or recently did.
-type Degradation struct {
-	Degraded  bool
-	Connected bool // the node reaches the cluster: Reason is past, or about another node
-	Reason    string
-	Since     time.Time
-}
-
 // Health is the service's health.
 type Health struct {
 	Healthy        bool      `json:"healthy"`
@@ -20,7 +11,7 @@ type Health struct {
 	Timestamp      time.Time `json:"timestamp"`
 	// Reason says why the service is not healthy.
 	Reason string `json:"reason,omitzero"`
-	// Degraded is set if the node is degraded, see [Degradation].
+	// Degraded is set if the node is degraded, see [Options.Cluster].
 	Degraded *Degraded `json:"degraded,omitzero"`
 }
 
@@ -39,10 +30,10 @@ func (svc *Service) HealthCheck() Health {
 	users, rooms := svc.presence.View().Counts()
 	now := time.Now()
 	h := Health{Healthy: true, ConnectedUsers: users, Rooms: rooms, Uptime: now.Sub(svc.started).Milliseconds(), Timestamp: now}
-	if svc.opts.Degraded == nil {
+	if svc.opts.Cluster == nil {
 		return h
 	}
-	if d := svc.opts.Degraded(); d.Degraded {
+	if d := svc.opts.Cluster.Health(); d.Degraded {
 		h.Degraded = &Degraded{Reason: d.Reason, Since: d.Since, Connected: d.Connected}
 		if svc.opts.ClusterRequired && !d.Connected {
 			h.Healthy, h.Reason = false, d.Reason

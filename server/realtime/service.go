@@ -18,7 +18,11 @@ type Options struct {
 	// Verifier verifies tokens. If it is nil, tokens are refused and the program
 	// must call RegisterUser.
 	Verifier *auth.Verifier
-	// Presence knows the users of the cluster. Default: those of this node only.
+	// Cluster connects the service with other nodes. The namespace's server must use its
+	// adapter. Default: there are no other nodes.
+	Cluster Cluster
+	// Presence knows the users of the cluster. Default: that of Cluster, or that of this
+	// node only.
 	Presence presence.Presence
 	// Policy decides what users may do. Default: [DefaultPolicy].
 	Policy Policy
@@ -59,11 +63,6 @@ type Options struct {
 	// PresenceMax is the number of users in a room above which joins and leaves are
 	// not announced there. Negative: they never are. Default: 1000.
 	PresenceMax int
-	// Degraded reports whether the cluster is unreachable. Default: it never is.
-	Degraded func() Degradation
-	// ClusterGaps returns how often messages of other nodes may have been lost.
-	// Default: no gaps.
-	ClusterGaps func() Gaps
 	// ClusterRequired makes a degraded node unhealthy, unless it is connected.
 	ClusterRequired bool
 	// Hooks observe the service.
@@ -92,6 +91,9 @@ type Service struct {
 func New(opts Options) (*Service, error) {
 	if opts.Namespace == nil {
 		return nil, errors.New("realtime: Options.Namespace must be set")
+	}
+	if opts.Presence == nil && opts.Cluster != nil {
+		opts.Presence = opts.Cluster.Presence()
 	}
 	if opts.Presence == nil {
 		opts.Presence = presence.NewMemory().Node()

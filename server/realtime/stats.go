@@ -51,18 +51,11 @@ type LimitCounts struct {
 	RoomsPerSocket int64 `json:"roomsPerSocket"`
 	// AuthTimeouts: sockets that did not authenticate in time.
 	AuthTimeouts int64 `json:"authTimeouts"`
-	// ClusterGaps and ClusterBuffers are All and Buffers of [Gaps].
+	// ClusterGaps and ClusterBuffers are what [Cluster].Gaps returns.
 	ClusterGaps    int64 `json:"clusterGaps"`
 	ClusterBuffers int64 `json:"clusterBuffers"`
 	// ClusterDrops is [Service.ClusterDrops].
 	ClusterDrops int64 `json:"clusterDrops"`
-}
-
-// Gaps counts how often the node's subscription was interrupted since it started.
-// Each interruption may have lost messages of other nodes.
-type Gaps struct {
-	All     int64
-	Buffers int64 // those of All in which Redis' output buffer for this node overflowed
 }
 
 // Stats returns the current statistics.
@@ -72,9 +65,9 @@ func (svc *Service) Stats() Stats {
 	// Disconnections are loaded first, so that the difference is not negative.
 	disconnections := c.disconnections.Load()
 	connections := c.connections.Load()
-	var gaps Gaps
-	if f := svc.opts.ClusterGaps; f != nil {
-		gaps = f()
+	var gaps, buffers int64
+	if c := svc.opts.Cluster; c != nil {
+		gaps, buffers = c.Gaps()
 	}
 	return Stats{
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
@@ -84,7 +77,7 @@ func (svc *Service) Stats() Stats {
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
 			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
-			ClusterGaps: gaps.All, ClusterBuffers: gaps.Buffers, ClusterDrops: svc.ClusterDrops(),
+			ClusterGaps: gaps, ClusterBuffers: buffers, ClusterDrops: svc.ClusterDrops(),
 		},
 	}
 }
