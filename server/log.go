@@ -159,7 +159,7 @@ const (
 
 // hooks logs what happens below the service.
 func hooks(l zerolog.Logger) socketio.Hooks {
-	packets, ends, broadcasts, faults := sampled(l), sampled(l), sampled(l), sampled(l)
+	packets, broadcasts, faults := sampled(l), sampled(l), sampled(l)
 	var mu sync.Mutex
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
@@ -191,6 +191,15 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			}
 			line.Msg("handler failed")
 		},
+	}
+}
+
+// engineHooks logs requests that opened no session, see handshakeRefused, and
+// sessions that a limit has ended.
+func engineHooks(l zerolog.Logger, proxies bool) engineio.Hooks {
+	ends := sampled(l)
+	return engineio.Hooks{
+		Refused: handshakeRefused(l, proxies),
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:

@@ -241,7 +241,9 @@ func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 		MaxQueueBytes:     cfg.MaxQueueBytes, MaxBacklogBytes: cfg.MaxBacklogBytes, MaxTotalQueueBytes: cfg.MaxTotalQueueBytes,
 		SlowTimeout: cfg.SlowTimeout,
 		MaxSessions: cfg.MaxConnections, MaxHandshakesPerSecond: cfg.MaxHandshakesPerSecond,
-		Refused: handshakeRefused(log, len(cfg.TrustedProxies) > 0),
+		Hooks: engineHooks(log, len(cfg.TrustedProxies) > 0),
+		// No handler of the node asks for the values of a request.
+		Context: func(*http.Request) context.Context { return nil },
 	}
 	limitAddresses(&opts, cfg)
 	allowOrigins(&opts, cfg)

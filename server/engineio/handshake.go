@@ -28,9 +28,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.release()
 	s, refused := srv.verify(r, query, upgrade, &p)
 	if refused != nil {
-		if srv.opts.Refused != nil {
-			srv.opts.Refused(r, refused)
-		}
+		srv.refused(r, refused)
 		writeError(w, refused, upgrade)
 		return
 	}
@@ -171,8 +169,20 @@ func NewID() string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
+// newID returns an id of Options.NewID, or of NewID if that has none.
+func (srv *Server) newID() (id string) {
+	srv.observe(nil, func() { id = srv.opts.NewID() })
+	if id == "" {
+		return NewID()
+	}
+	return id
+}
+
 func (srv *Server) newSession(r *http.Request, query func(string) string, p *reservation) *Session {
-	return &Session{server: srv, id: NewID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held}}
+	return &Session{
+		server: srv, id: srv.newID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), origin: srv.originOf(r),
+		base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held},
+	}
 }
 
 // openPacket is the data of the open packet (section "Handshake").
@@ -189,7 +199,9 @@ func (srv *Server) openPacket(s *Session) Frame {
 // start gives the session its handler and makes it known. It returns ErrPanic, or
 // ErrClosed if the server takes no new sessions; the session has ended then.
 func (srv *Server) start(s *Session, r *http.Request) error {
+	srv.sessionOpened(s)
 	if !srv.callAccept(s, r) {
+		srv.sessionClosed(s, s.earlyEnd())
 		return ErrPanic
 	}
 	if !srv.add(s) {

@@ -19,7 +19,7 @@ var wsHeader = http.Header{
 func TestHandshakeErrors(t *testing.T) {
 	refused := make(chan *HandshakeError, 1)
 	e := serve(t, Options{
-		Refused: func(_ *http.Request, e *HandshakeError) { refused <- e },
+		Hooks: Hooks{Refused: func(_ *http.Request, e *HandshakeError) { refused <- e }},
 		AllowRequest: func(r *http.Request) error {
 			switch r.Header.Get("X-Test") {
 			case "":

@@ -86,6 +86,7 @@ type endpoint struct {
 	url      string
 	tls      *tls.Config
 	sessions chan *recorder
+	wrap     http.HandlerFunc // if not nil, serves in the place of the Server
 }
 
 // next is the recorder of the next new session.
@@ -114,7 +115,13 @@ func serveOn(t testing.TB, opts Options, overTLS bool) *endpoint {
 	if overTLS {
 		start = httptest.NewTLSServer
 	}
-	hs := start(e.Server)
+	hs := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e.wrap != nil {
+			e.wrap(w, r)
+			return
+		}
+		e.ServeHTTP(w, r)
+	}))
 	e.url = hs.URL + "/engine.io/"
 	if overTLS {
 		e.tls = &tls.Config{InsecureSkipVerify: true}

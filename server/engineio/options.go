@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"time"
@@ -107,13 +108,18 @@ type Options struct {
 	// InitialHeaders may add headers to the response of a handshake, and
 	// Headers to every response; r is the request that is being answered.
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
-	// Refused, if not nil, is called for each refused request.
-	Refused func(*http.Request, *HandshakeError)
-	// HandlerPanic is called after a function of a session's [Handler], or the one
-	// that makes it, has panicked, with an error that wraps [ErrPanic] and has the
-	// stack. It must return soon. Default: the error is logged with slog.Default, at
-	// level Error.
-	HandlerPanic func(s *Session, err error)
+	// Context returns the context whose values the handlers of a session find, such
+	// as the user that an HTTP middleware has put there; its end is not the session's.
+	// It is kept as long as the session, with all that it refers to; nil keeps nothing.
+	// Default: the context of the request, which net/http makes: some 460 bytes.
+	Context func(r *http.Request) context.Context
+	// NewID makes the ids of sessions: it must return another one each time, of
+	// letters, digits, "-" and "_", which nobody can guess, because whoever knows it
+	// can send as the client. Default: [NewID].
+	NewID func() string
+
+	// Hooks observe the server.
+	Hooks Hooks
 }
 
 func (o Options) withDefaults() Options {
@@ -145,6 +151,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CompressionThreshold == 0 {
 		o.CompressionThreshold = 1024
+	}
+	if o.Context == nil {
+		o.Context = (*http.Request).Context
+	}
+	if o.NewID == nil {
+		o.NewID = NewID
 	}
 	if o.Cookie != nil {
 		c := *o.Cookie

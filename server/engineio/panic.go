@@ -1,9 +1,6 @@
 package engineio
 
 import (
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
@@ -16,29 +13,12 @@ func (s *Session) recovered() {
 	if v == nil {
 		return
 	}
-	err := fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
-	s.server.panics.Add(1)
-	s.server.reportPanic(s, err)
+	err := s.server.panicked(s, v)
 	s.finish(ending{reason: ReasonInternalError, err: err, code: wsframe.CloseInternal})
 }
 
-// reportPanic gives the error to Options.HandlerPanic, or logs it.
-func (srv *Server) reportPanic(s *Session, err error) {
-	f := srv.opts.HandlerPanic
-	if f == nil {
-		slog.Error("engineio: handler panicked", "session", s.id, "error", err)
-		return
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			slog.Error("engineio: HandlerPanic panicked", "session", s.id, "error", err, "panic", v)
-		}
-	}()
-	f(s, err)
-}
-
-// HandlerPanics is how often a function of a [Handler], or the one that makes them,
-// has panicked.
+// HandlerPanics is how often a function of a [Handler], the one that makes them, or a
+// hook has panicked.
 func (srv *Server) HandlerPanics() int64 { return srv.panics.Load() }
 
 // deliver calls f, which calls HandleMessage, and then HandleReadEnd. No two run at a

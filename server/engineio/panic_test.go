@@ -56,7 +56,7 @@ func TestHandlerPanics(t *testing.T) {
 		for name, tls := range map[string]bool{"polling": false, "websocket": false, "websocket over TLS": true} {
 			t.Run(in+" over "+name, func(t *testing.T) {
 				reports := make(chan error, 10)
-				e := serveOn(t, Options{HandlerPanic: func(_ *Session, err error) { reports <- err }}, tls)
+				e := serveOn(t, Options{Hooks: Hooks{HandlerPanic: func(_ *Session, err error) { reports <- err }}}, tls)
 				handlers := make(chan *fragile, 10)
 				e.accept = func(s *Session, _ *http.Request) Handler {
 					h := &fragile{recorder: newRecorder(s, true), in: in}
@@ -147,7 +147,7 @@ func TestAcceptPanics(t *testing.T) {
 
 // A panic of the hook itself is not anybody's end either.
 func TestHandlerPanicPanics(t *testing.T) {
-	e := serve(t, Options{HandlerPanic: func(*Session, error) { panic("again") }})
+	e := serve(t, Options{Hooks: Hooks{HandlerPanic: func(*Session, error) { panic("again") }}})
 	e.accept = acceptFuncs(HandlerFuncs{Message: func(*Session, []byte, bool) { panic("on purpose") }})
 	for range 3 {
 		c := engineiotest.Dial(t, e.url, engineiotest.Options{})

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"cmp"
+	"crypto/tls"
 	"encoding/binary"
 	"maps"
 	"net"
@@ -24,6 +25,9 @@ type Request struct {
 	// Secure says that the request came over TLS: to the server, or to a proxy
 	// whose word a handler in front has put into the scheme of the request's URL.
 	Secure bool
+	// TLS is the state of its TLS connection, see [Session.TLS]; nil if it came
+	// without, or over a proxy.
+	TLS *tls.ConnectionState
 	// Time is when it came.
 	Time time.Time
 }
@@ -160,7 +164,11 @@ func (block *requestBlock) head() []byte {
 
 // Request returns what is remembered of the request that opened the session. It
 // is decoded by each call.
-func (s *Session) Request() Request { return s.request.decode() }
+func (s *Session) Request() Request {
+	r := s.request.decode()
+	r.TLS = s.TLS()
+	return r
+}
 
 // RemoteAddr is Request().RemoteAddr, without the cost of the rest.
 func (s *Session) RemoteAddr() string {

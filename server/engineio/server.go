@@ -86,11 +86,11 @@ func (srv *Server) Sessions() []*Session {
 	return list
 }
 
-// add reports false if the server takes no new sessions.
+// add reports false if the server takes no new sessions, or has one of this id.
 func (srv *Server) add(s *Session) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.refusing {
+	if srv.refusing || srv.sessions[s.id] != nil {
 		return false
 	}
 	srv.sessions[s.id] = s
@@ -100,7 +100,9 @@ func (srv *Server) add(s *Session) bool {
 func (srv *Server) remove(s *Session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	delete(srv.sessions, s.id)
+	if srv.sessions[s.id] == s {
+		delete(srv.sessions, s.id)
+	}
 }
 
 // spawn runs f on a goroutine that Close waits for. It reports false, and does

@@ -17,7 +17,7 @@ import (
 // order in which the messages came. HandleClose is called once, possibly while
 // a HandleMessage is under way or about to start. A panic of any of them, or of a
 // Task, ends the session with [ReasonInternalError] and nothing else, over every
-// transport; see [Options.HandlerPanic].
+// transport; see [Hooks].
 type Handler interface {
 	// HandleMessage receives a message. data is valid until it returns. While
 	// it blocks nothing is read from the client, and the heartbeat waits.
@@ -68,6 +68,7 @@ type Session struct {
 	server  *Server
 	id      string
 	request requestBlock
+	origin  *origin
 	handler Handler  // set once, before anything is read
 	base64  bool     // the client takes binary messages as text only
 	from    *address // whose place it has; nil if addresses are not counted
@@ -130,8 +131,19 @@ func (s *Session) handleClose(e ending) {
 	}
 }
 
+// earlyEnd returns how a session has ended that will not get a handler.
+func (s *Session) earlyEnd() ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.endedEarly == nil { // another goroutine is about to set it
+		return ending{reason: ReasonInternalError}
+	}
+	return *s.endedEarly
+}
+
 func (s *Session) callHandleClose(h Handler, e ending) {
 	defer s.recovered()
+	defer s.server.sessionClosed(s, e)
 	h.HandleClose(s, e.reason, e.err)
 }
 

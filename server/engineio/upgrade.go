@@ -83,6 +83,7 @@ func (c *websocketConn) bind() bool {
 		c.on(eventCloseDue)
 	}
 	s.mu.Unlock()
+	s.server.sessionUpgraded(s)
 	s.scheduleFlush()
 	return true
 }

@@ -142,7 +142,7 @@ func (c *client) HandleReadEnd(*engineio.Session) engineio.Task {
 }
 
 // HandleClose implements engineio.Handler.
-func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err error) {
+func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, err error) {
 	c.mu.Lock()
 	c.closed = true
 	sockets := c.sockets
@@ -155,9 +155,6 @@ func (c *client) HandleClose(s *engineio.Session, reason engineio.Reason, err er
 		s.close(Reason(reason))
 	}
 	c.server.limits.ended(err)
-	if f := c.server.opts.Hooks.SessionClosed; f != nil {
-		f(s, reason, err)
-	}
 }
 
 // fail closes the session of a client that violated the protocol.
@@ -166,7 +163,7 @@ func (c *client) fail(err error) {
 		return
 	}
 	if f := c.server.opts.Hooks.PacketError; f != nil {
-		f(c.session, err)
+		c.server.observe(func() { f(c.session, err) })
 	}
 	c.session.CloseWithReason(engineio.ReasonParseError, err)
 }

@@ -47,7 +47,7 @@ func (s *Socket) run() {
 				srv.failed(s, "", err)
 			}
 			if f := srv.opts.Hooks.Refused; f != nil {
-				f(s, err)
+				srv.observe(func() { f(s, err) })
 			}
 			s.refuse(err)
 			srv.release(ns)
@@ -94,10 +94,10 @@ func (s *Socket) connect() bool {
 	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
 	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
 		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer...) })
-		if !s.Connected() {
-			s.unlist() // it disconnected before Add, so close could not remove it
-		}
 	})
+	if !s.Connected() {
+		s.unlist() // it disconnected before Add, so close could not remove it
+	}
 	queued.Settle()
 	return true
 }

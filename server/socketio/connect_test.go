@@ -363,9 +363,9 @@ func TestRefusedConnectsEnd(t *testing.T) {
 	} {
 		for _, opts := range []engineiotest.Options{{}, {Polling: true}} {
 			ends := make(chan engineio.Reason, 10)
-			srv := serve(t, socketio.Options{MaxRefusedConnects: 10, MaxNamespaces: 2, Hooks: socketio.Hooks{
+			srv := serve(t, socketio.Options{MaxRefusedConnects: 10, MaxNamespaces: 2, Engine: engineio.Options{Hooks: engineio.Hooks{
 				SessionClosed: func(_ *engineio.Session, reason engineio.Reason, _ error) { ends <- reason },
-			}})
+			}}})
 			for _, name := range []string{"/a", "/b"} {
 				srv.IO.Namespace(name)
 			}

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// socketContext is a socket's context. Most are only asked for Err, so the
-// underlying context is made at the first call of another method.
+// socketContext is a socket's context: it ends with the socket, and has the
+// values of the session's. Most are only asked for Err, so the underlying context
+// is made at the first call of Done.
 type socketContext struct {
 	socket *Socket
 	// Guarded by Socket.mu.
@@ -25,7 +26,7 @@ func (c *socketContext) context() context.Context {
 	c.socket.mu.Lock()
 	defer c.socket.mu.Unlock()
 	if c.real == nil {
-		c.real, c.end = context.WithCancelCause(context.Background())
+		c.real, c.end = context.WithCancelCause(c.values())
 		if c.socket.state == disconnected {
 			c.cancel()
 		}
@@ -35,7 +36,19 @@ func (c *socketContext) context() context.Context {
 
 func (c *socketContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (c *socketContext) Done() <-chan struct{}       { return c.context().Done() }
-func (c *socketContext) Value(key any) any           { return c.context().Value(key) }
+
+// values returns the context that has the values.
+func (c *socketContext) values() context.Context { return c.socket.client.session.Context() }
+
+func (c *socketContext) Value(key any) any {
+	c.socket.mu.Lock()
+	ctx := c.real
+	c.socket.mu.Unlock()
+	if ctx == nil {
+		ctx = c.values()
+	}
+	return ctx.Value(key)
+}
 
 func (c *socketContext) Err() error {
 	c.socket.mu.Lock()
@@ -44,4 +57,18 @@ func (c *socketContext) Err() error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// lastContext is the context of a socket's disconnect handlers: it ends with the
+// server's, and has the values of the session's.
+type lastContext struct {
+	context.Context
+	values context.Context
+}
+
+func (c lastContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
 }

@@ -54,7 +54,7 @@ func TestDisconnectReasons(t *testing.T) {
 
 func TestDisconnectWithConnection(t *testing.T) {
 	closed := make(chan engineio.Reason, 1)
-	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{SessionClosed: func(_ *engineio.Session, r engineio.Reason, _ error) { closed <- r }}})
+	srv := serve(t, socketio.Options{Engine: engineio.Options{Hooks: engineio.Hooks{SessionClosed: func(_ *engineio.Session, r engineio.Reason, _ error) { closed <- r }}}})
 	other := disconnects(srv.IO.Namespace("/other").Handlers)
 	conn := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
 	socketiotest.Join(t, conn, "/other", nil)

@@ -124,7 +124,7 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 	}
 	if h == nil {
 		if f := s.client.server.opts.Hooks.Unhandled; f != nil && !e.replied.Load() && !e.hasResult {
-			f(s, e.Name)
+			s.client.server.observe(func() { f(s, e.Name) })
 		}
 		return nil
 	}
@@ -134,8 +134,9 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 // disconnected runs the disconnect handlers.
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
+	ctx := lastContext{s.client.server.base, s.ctx.values()}
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
-		if err := Guard(func() error { f(s.client.server.base, s, s.reason); return nil }); err != nil {
+		if err := Guard(func() error { f(ctx, s, s.reason); return nil }); err != nil {
 			s.client.server.failed(s, "", err)
 		}
 	}

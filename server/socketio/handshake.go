@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -19,6 +20,9 @@ type Handshake struct {
 	XDomain bool
 	// Secure reports whether the request came over TLS.
 	Secure bool
+	// TLS is the state of that connection, with the client's certificates, or
+	// nil if it came without TLS or over a proxy. It must not be changed.
+	TLS *tls.ConnectionState
 	// URL is the request's target, path and query.
 	URL string
 	// Query has the query parameters; of a repeated one the last value.
@@ -37,6 +41,7 @@ func (s *Socket) Handshake() Handshake {
 		Address: r.RemoteAddr,
 		XDomain: r.Header.Get("Origin") != "",
 		Secure:  r.Secure,
+		TLS:     r.TLS,
 		URL:     r.URL,
 		Query:   map[string]string{},
 		Auth:    s.sentAuth(),

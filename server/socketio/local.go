@@ -43,7 +43,7 @@ func (l local) takes(p *packet.Packet) bool {
 	}
 	l.server.limits.refused(err)
 	if f := l.server.opts.Hooks.BroadcastDropped; f != nil {
-		f(l.Namespace, err)
+		l.server.observe(func() { f(l.Namespace, err) })
 	}
 	return false
 }
@@ -58,13 +58,13 @@ func (l local) LocalSockets(sel adapter.Selection) []adapter.SocketInfo {
 
 func (l local) JoinLocal(sel adapter.Selection, rooms []string) {
 	for _, s := range l.selected(sel) {
-		l.sockets.Join(s, rooms...)
+		s.join(rooms)
 	}
 }
 
 func (l local) LeaveLocal(sel adapter.Selection, rooms []string) {
 	for _, s := range l.selected(sel) {
-		l.sockets.Leave(s, rooms...)
+		s.Leave(rooms...)
 	}
 }
 

@@ -97,36 +97,8 @@ type Options struct {
 	// ETag; without it they have none, and browsers fetch them each time.
 	Bundle        fs.FS
 	BundleVersion string
-	// Hooks observe the server.
+	// Hooks observe the server; Engine.Hooks observe its sessions.
 	Hooks Hooks
-}
-
-// Hooks are functions that observe the server. They are called on the goroutine
-// of the event and must return soon. A nil hook is not called.
-type Hooks struct {
-	// PacketError: a client sent an invalid or unexpected packet. Its session
-	// is closed.
-	PacketError func(s *engineio.Session, err error)
-	// Unhandled: an event has no handler.
-	Unhandled func(s *Socket, event string)
-	// HandlerError: a function of the program returned an error or panicked;
-	// the error of a panic wraps ErrPanic and has the stack. event is the name
-	// of the handled event, or "" for errors of OnConnect and panics of
-	// OnDisconnect, OnError, Use, NamespacePattern and an adapter's Broadcast.
-	// s is nil for the last of these, for HandleServerSide and for
-	// Server.Report. A result that cannot be encoded is an error of its
-	// handler, ErrEncode. Default: panics, ErrEncode, errors that OnError's
-	// default answers as "internal", and those of HandleServerSide are logged
-	// with slog.Default, at level Error.
-	HandlerError func(s *Socket, event string, err error)
-	// Refused: a middleware refused a connection.
-	Refused func(s *Socket, err error)
-	// BroadcastDropped: another server's broadcast was not delivered, because
-	// it exceeds a limit of this server or of its clients. The error wraps
-	// ErrAttachments or ErrArguments.
-	BroadcastDropped func(ns *Namespace, err error)
-	// SessionClosed: a client's connection has ended.
-	SessionClosed func(s *engineio.Session, reason engineio.Reason, err error)
 }
 
 func (o Options) withDefaults() Options {

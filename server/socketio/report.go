@@ -24,8 +24,11 @@ func Guard(f func() error) (err error) {
 // hook it logs errors that would otherwise be lost: panics, replies that cannot
 // be encoded, and errors of events without a client (s is nil).
 func (srv *Server) failed(s *Socket, event string, err error) {
-	if f := srv.opts.Hooks.HandlerError; f != nil {
-		f(s, event, err)
+	if errors.Is(err, ErrPanic) {
+		srv.panics.Add(1)
+	}
+	if srv.opts.Hooks.HandlerError != nil {
+		srv.handlerError(s, event, err)
 		return
 	}
 	if s == nil || errors.Is(err, ErrPanic) || errors.Is(err, ErrEncode) {
@@ -56,4 +59,18 @@ func logFailure(s *Socket, event string, err error) {
 		attrs = append(attrs, "event", event)
 	}
 	slog.Error("socketio: handler failed", append(attrs, "error", err)...)
+}
+
+// HandlerPanics returns how often a function of the program has panicked,
+// functions that the engine calls included.
+func (srv *Server) HandlerPanics() int64 { return srv.panics.Load() + srv.engine.HandlerPanics() }
+
+// enginePanicked reports a panic that the engine has recovered and counted.
+func (srv *Server) enginePanicked(err error) {
+	err = fmt.Errorf("%w: %w", ErrPanic, err)
+	if srv.opts.Hooks.HandlerError != nil {
+		srv.handlerError(nil, "", err)
+		return
+	}
+	logFailure(nil, "", err)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -19,6 +20,7 @@ type Server struct {
 	engine *engineio.Server
 	bundle *bundle
 	limits limitCounters
+	panics atomic.Int64
 
 	goroutines sync.WaitGroup
 	base       context.Context // of what outlives a socket; ends when Close does
@@ -35,6 +37,9 @@ type Server struct {
 func New(opts Options) *Server {
 	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), closing: make(map[string]chan struct{})}
 	srv.base, srv.end = context.WithCancel(context.Background())
+	if opts.Engine.Hooks.HandlerPanic == nil {
+		opts.Engine.Hooks.HandlerPanic = func(_ *engineio.Session, err error) { srv.enginePanicked(err) }
+	}
 	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
 		return srv.newClient(s)
 	})

@@ -137,7 +137,7 @@ func (s *Socket) In(room string) bool { return s.ns.sockets.In(s, room) }
 // not connected. With an adapter that requires it, Join then waits until the
 // cluster delivers to the rooms, for a bounded time or until ctx ends.
 func (s *Socket) Join(ctx context.Context, rooms ...string) error {
-	if !s.ns.sockets.Join(s, rooms...) {
+	if !s.join(rooms) {
 		return ErrDisconnected
 	}
 	for _, room := range rooms {
@@ -149,7 +149,14 @@ func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 // Leave removes the socket from rooms, those that it is in. A broadcast to them
 // that starts after Leave has returned does not reach the socket. Leave does not
 // wait for the cluster.
-func (s *Socket) Leave(rooms ...string) { s.ns.sockets.Leave(s, rooms...) }
+func (s *Socket) Leave(rooms ...string) { s.roomsLeft(s.ns.sockets.Leave(s, rooms...)) }
+
+// join is Join without waiting; it reports false if the socket is not connected.
+func (s *Socket) join(rooms []string) bool {
+	joined, ok := s.ns.sockets.Join(s, rooms...)
+	s.roomsJoined(joined)
+	return ok
+}
 
 // Disconnect disconnects the socket from its namespace; the client does not
 // reconnect by itself. With closeConn it disconnects the client's other sockets
@@ -249,4 +256,5 @@ func (s *Socket) unlist() {
 	s.mu.Lock()
 	s.rooms = append([]string{s.id}, rooms...)
 	s.mu.Unlock()
+	s.roomsLeft(rooms)
 }

@@ -66,8 +66,8 @@ const endpoint = "http://pipe/socket.io/"
 
 func TestConnectTimeout(t *testing.T) {
 	closed := make(chan engineio.Reason, 2)
-	hooks := socketio.Hooks{SessionClosed: func(_ *engineio.Session, r engineio.Reason, _ error) { closed <- r }}
-	inBubble(t, socketio.Options{ConnectTimeout: 20 * time.Second, Hooks: hooks}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
+	hooks := engineio.Hooks{SessionClosed: func(_ *engineio.Session, r engineio.Reason, _ error) { closed <- r }}
+	inBubble(t, socketio.Options{ConnectTimeout: 20 * time.Second, Engine: engineio.Options{Hooks: hooks}}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
 		io.Namespace("/").Handle("echo", echo)
 		start := time.Now()
 		silent := engineiotest.Dial(t, endpoint, opts)

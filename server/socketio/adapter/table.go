@@ -100,15 +100,16 @@ func (t *Table[M]) Remove(m M) []string {
 	return names
 }
 
-// Join adds a member to rooms. If the member is not in the table it does
-// nothing and reports false.
-func (t *Table[M]) Join(m M, rooms ...string) bool {
+// Join adds a member to rooms and returns those in which it was not before. If
+// the member is not in the table Join does nothing and reports false.
+func (t *Table[M]) Join(m M, rooms ...string) (joined []string, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ms := t.membership(m)
 	if !ms.in {
-		return false
+		return nil, false
 	}
+	before := len(ms.rooms)
 	for _, name := range rooms {
 		if name == m.ID() {
 			continue
@@ -120,15 +121,30 @@ func (t *Table[M]) Join(m M, rooms ...string) bool {
 		r.add(m)
 		ms.rooms = append(ms.rooms, r)
 	}
-	return true
+	return changed(rooms, ms.rooms[before:]), true
 }
 
-// Leave removes a member from rooms. A broadcast to them that starts after
-// Leave has returned does not reach the member.
-func (t *Table[M]) Leave(m M, rooms ...string) {
+// changed returns the names of the rooms, which are some of those that were
+// asked for, in their order. Usually they are all, and need no list of their own.
+func changed[M comparable](asked []string, rooms []*room[M]) []string {
+	if len(rooms) == len(asked) {
+		return asked
+	}
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = r.name
+	}
+	return names
+}
+
+// Leave removes a member from rooms and returns those that it was in. A broadcast
+// to them that starts after Leave has returned does not reach the member.
+func (t *Table[M]) Leave(m M, rooms ...string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ms := t.membership(m)
+	var few [4]*room[M]
+	left := few[:0]
 	for _, name := range rooms {
 		r := t.rooms[name]
 		if r == nil || !r.has(m) {
@@ -137,7 +153,9 @@ func (t *Table[M]) Leave(m M, rooms ...string) {
 		t.drop(r, m)
 		i := slices.Index(ms.rooms, r)
 		ms.rooms = slices.Delete(ms.rooms, i, i+1)
+		left = append(left, r)
 	}
+	return changed(rooms, left)
 }
 
 func (t *Table[M]) drop(r *room[M], m M) {
