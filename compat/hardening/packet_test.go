@@ -193,17 +193,23 @@ func TestPlaceholders(t *testing.T) {
 		c.ends()
 	}
 	for _, packet := range []string{
-		`42["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":0}}]`, // announces none
 		`4511-["x"]`, `45999999999-["x"]`, `45-1-["x"]`, `451.5-["x"]`, `45["x"]`,
 	} {
 		c := n.user("ana", "r")
 		c.send(packet)
 		c.ends()
 	}
+
+	// Of a packet that announces none the event is invalid.
+	c := n.user("ana", "r")
+	c.send(`421["publish-update",{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":0}}]`)
+	if got := c.until(`431[`); !strings.Contains(got, `"code":"invalid"`) {
+		t.Errorf("got %s", got)
+	}
+	c.alive()
 	member.without(`42["update"`)
 
 	// A placeholder inside another: the outer one is replaced, as on Node.
-	c := n.user("ana", "r")
 	c.send(`452-["publish-update",{"roomId":"r","type":"x","payload":[{"_placeholder":true,"num":1,"x":{"_placeholder":true,"num":0}},2]}]`)
 	c.conn.Write(append(binaryFrame("zero"), binaryFrame("one")...))
 	if got := member.until(`451-["update"`); !strings.Contains(got, `"payload":[{"_placeholder":true,"num":0},2],`) {

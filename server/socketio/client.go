@@ -241,7 +241,7 @@ func (c *client) connect(p packet.Packet) {
 	c.session.AwaitQueue(c.maxUnread())
 	s := newSocket(c, p)
 	if p.Excess != nil {
-		s.refuse(c.server.tooDeepConnect())
+		s.refuse(c.server.refusedConnect(p.Excess))
 		return
 	}
 	most := c.server.opts.MaxNamespaces

@@ -360,6 +360,7 @@ func TestRefusedConnectsEnd(t *testing.T) {
 		{"a middleware", `0/closed,{"token":"x"}`, `4/closed,{"message":"no"}`},
 		{"too many namespaces", `0/b,`, `4/b,{"message":"Too many namespaces"}`},
 		{"too deep", `0/a,` + strings.Repeat(`{"a":`, 600) + `1` + strings.Repeat(`}`, 600), `4/a,{"message":"auth must be nested 512 levels deep at most","data":{"code":"invalid"}}`},
+		{"placeholder", `0/a,{"token":{"_placeholder":true,"num":0}}`, `4/a,{"message":"auth must not have the member _placeholder unless attachments follow","data":{"code":"invalid"}}`},
 	} {
 		for _, opts := range []engineiotest.Options{{}, {Polling: true}} {
 			ends := make(chan engineio.Reason, 10)

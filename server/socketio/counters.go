@@ -32,7 +32,8 @@ type LimitCounts struct {
 	PendingEvents int64 `json:"pendingEvents"`
 	// References: events and acknowledgements refused, and broadcasts of other
 	// servers dropped, because of MaxAttachments or MaxAttachmentBytes, counted
-	// once per placeholder.
+	// once per placeholder, or because of a placeholder in a packet without
+	// attachments.
 	References int64 `json:"references"`
 }
 

@@ -16,6 +16,8 @@ func (srv *Server) refusal(excess error) error {
 		message = srv.allowedDepth("arguments")
 	case packet.ErrTooManyArguments:
 		message = fmt.Sprintf("arguments must be at most %d", srv.opts.MaxArguments)
+	case packet.ErrPlaceholder:
+		kind, message = ErrAttachments, placeholderText("arguments")
 	case packet.ErrAttachmentBytes:
 		kind, message = ErrAttachments, fmt.Sprintf("attachments must have at most %d bytes, counted at each place that names one", srv.opts.MaxAttachmentBytes)
 	default:
@@ -28,10 +30,17 @@ func (srv *Server) allowedDepth(what string) string {
 	return fmt.Sprintf("%s must be nested %d levels deep at most", what, srv.opts.MaxDepth)
 }
 
-// tooDeepConnect returns the error for a CONNECT whose payload is nested too
-// deeply.
-func (srv *Server) tooDeepConnect() error {
-	return &ConnectError{Message: srv.allowedDepth("auth"), Data: map[string]string{"code": "invalid"}}
+func placeholderText(what string) string {
+	return what + " must not have the member _placeholder unless attachments follow"
+}
+
+// refusedConnect returns the error for a CONNECT with an excess in its payload.
+func (srv *Server) refusedConnect(excess error) error {
+	message := srv.allowedDepth("auth")
+	if excess == packet.ErrPlaceholder {
+		message = placeholderText("auth")
+	}
+	return &ConnectError{Message: message, Data: map[string]string{"code": "invalid"}}
 }
 
 // CheckArgument checks the JSON of an argument that did not come over a

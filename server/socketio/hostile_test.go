@@ -36,7 +36,7 @@ func TestHostilePackets(t *testing.T) {
 		{`2["connect"]`, true}, {`2["connect_error"]`, true}, {`2["disconnect"]`, true}, {`2["disconnecting"]`, true},
 		{`2["newListener"]`, true}, {`2["removeListener"]`, true},
 		{ph(`"splice"`), true}, {ph(`-1`), true}, {ph(`1.5`), true}, {ph(`999`), true}, {ph(`null`), true},
-		{`2["x",{"_placeholder":true,"num":0}]`, true}, {`511-["x"]`, true},
+		{`2["x",{"_placeholder":true,"num":0}]`, false}, {`3[{"_placeholder":true,"num":0}]`, false}, {`511-["x"]`, true},
 		{`50-["x"]`, true}, {`60-[]`, true}, {`50-`, true}, {`599999999999999999999-["x"]`, true},
 		{`2["x",` + deep + `]`, false}, {`3[` + deep + `]`, false}, {`37[` + deep + `]`, false}, {`2["x",0` + strings.Repeat(",0", 5000) + `]`, false},
 		{`2["x",` + deep[:15_000] + `]`, true}, {`2["connect",` + deep + `]`, true},

@@ -141,7 +141,7 @@ func (d *Decoder) parse(b []byte) (p Packet, attachments int, references []int, 
 	if len(b) == 0 {
 		return p, attachments, nil, nil // without JSON it has no meaning, but is accepted, as on Node
 	}
-	s := scanner{b: b, maxDepth: d.maxDepth(p.Type), strict: true, attachments: attachments, collect: attachments > 0}
+	s := scanner{b: b, maxDepth: d.maxDepth(p.Type), strict: true, lenient: attachments == 0, attachments: attachments, collect: attachments > 0}
 	if err := d.check(&s, p.Type); err != nil {
 		return p, 0, nil, err
 	}

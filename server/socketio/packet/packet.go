@@ -62,8 +62,8 @@ type Packet struct {
 	Arguments int
 	// Excess is set in a decoded Connect, Event or Ack that is well-formed but
 	// exceeds a limit of the [Decoder], and must be refused: [ErrTooDeep],
-	// [ErrTooManyArguments], [ErrReferences] or [ErrAttachmentBytes]. Its Data
-	// has only an event's name.
+	// [ErrTooManyArguments], [ErrReferences], [ErrAttachmentBytes] or, if it has
+	// no attachments, [ErrPlaceholder]. Its Data has only an event's name.
 	Excess error
 }
 
@@ -84,6 +84,7 @@ var (
 	ErrTooManyArguments = errors.New("packet: too many arguments")
 	ErrReferences       = errors.New("packet: too many attachments, counted at each placeholder")
 	ErrAttachmentBytes  = errors.New("packet: attachments too large, counted at each placeholder")
+	ErrPlaceholder      = errors.New("packet: placeholder in a packet without attachments")
 )
 
 // Reserved reports whether clients or servers use the event name themselves, so

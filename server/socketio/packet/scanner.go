@@ -21,9 +21,10 @@ type scanner struct {
 	// outermost array, there is an excess; 0: no limit. Values nested more
 	// deeply are checked, but not searched for placeholders.
 	maxDepth, maxElements int
-	// strict refuses a placeholder that does not name one of the attachments.
-	strict      bool
-	attachments int
+	// strict refuses a placeholder that does not name one of the attachments; with
+	// lenient it is an excess only.
+	strict, lenient bool
+	attachments     int
 	// collect keeps placeholders in found.
 	collect bool
 	// thorough searches everything that is not too deep, see skim.
@@ -34,7 +35,7 @@ type scanner struct {
 	elements int // of the last outermost array
 	found    []placeholder
 	open     levels // for checking without recursion
-	excess   error  // ErrTooDeep or ErrTooManyArguments, whichever came first
+	excess   error  // ErrTooDeep, ErrTooManyArguments or ErrPlaceholder, whichever came first
 	err      error  // why a method returned bad; nil means ErrPayload
 }
 
@@ -393,7 +394,10 @@ func (s *scanner) object(start int) int {
 
 func (s *scanner) placeholder(start, end, num int) int {
 	if s.strict && (num < 0 || num >= s.attachments) {
-		return s.fail(ErrAttachments)
+		if !s.lenient {
+			return s.fail(ErrAttachments)
+		}
+		s.exceed(ErrPlaceholder)
 	}
 	if s.collect {
 		for n := len(s.found); n > 0 && s.found[n-1].start > start; n-- { // inside this one
