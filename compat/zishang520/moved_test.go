@@ -2,6 +2,7 @@ package zishang520_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -87,7 +88,8 @@ replace (
 
 func (m module) write(t *testing.T, name string, content []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(m.dir, name), content, 0o644); err != nil {
+	name = filepath.Join(m.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, content, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 }
