@@ -16,28 +16,28 @@ Usage:
   puente [serve] [flags]   run a node
   puente token [flags]     print a token for development
   puente version           print the version
-  puente help [command]    print this, or what the command takes
+  puente help [command]    print help about puente or a command
 
-Every flag can be set by the environment variable that its line names. Durations are
-in milliseconds, or written like 30s, 5m or 1d; sizes in bytes, or written like 64KiB (2^16) or 1MB (10^6).
+Each flag can also be set by the environment variable named on its line. A duration without
+a unit is in milliseconds (or write 30s, 5m, 1d), a size in bytes (or write 64KiB, 1MB).
 
 Flags:
 `
 	serveNotes = `
-What a Redis user needs, in the words of ACL SETUSER (PREFIX is REDIS_PREFIX, NSP each namespace, / at first):
+Permissions of the Redis user, as ACL SETUSER takes them (PREFIX is REDIS_PREFIX, NSP each namespace, / by default):
   classic   +publish +subscribe +psubscribe
   sharded   +spublish +ssubscribe +publish +subscribe
   channels  &PREFIX#NSP#* &PREFIX-request#NSP# &PREFIX-response#NSP#* &PREFIX-presence#*
-            (or &*; PSUBSCRIBE needs exactly that pattern, PREFIX* is not enough)
+            (or &*; PSUBSCRIBE needs exactly these patterns, &PREFIX* is not enough)
   used if allowed   +ping +role +unsubscribe +punsubscribe +pubsub|numsub (classic),
                     +ping +role +unsubscribe +sunsubscribe +pubsub|shardnumsub (sharded)
   Redis Cluster     +cluster|slots
   a database other than 0   +select
-Without +role a node does not notice that its Redis has become a replica, and without +pubsub requests to
-other nodes (fetchSockets and the like) fail. Health names what Redis has refused.
+Without +role a node does not notice if its Redis becomes a replica. Without +pubsub, requests to other
+nodes such as fetchSockets fail. Health names the commands that Redis refused.
 `
-	tokenUsage = `Prints a token for development, signed by HS256 with JWT_SECRET. Without one it takes
-the secret that a node in development has made for its run: one of yours, on this machine.
+	tokenUsage = `Prints a token for development, signed with HS256 and JWT_SECRET. If JWT_SECRET is not set,
+it uses the secret that your development node on this machine generated for its run.
 
 Usage:
   puente token --user ID [flags]
@@ -46,17 +46,17 @@ Flags:
 `
 )
 
-// commandLine joins settings with the flags of the same meaning.
+// commandLine reads settings from flags and environment variables.
 type commandLine struct {
 	flags    *pflag.FlagSet
 	usage    string
-	notes    string // below the flags
+	notes    string // printed below the flags
 	settings []setting
-	given    []*given // by flags, as settings
+	given    []*given // the flag of each setting
 }
 
-// given is a flag's value as it was given: it is judged together with the
-// variables' by resolve.
+// given is the text of a flag. resolve checks it together with the variables, so that
+// all errors are reported at once.
 type given struct {
 	kind string
 	text string
@@ -94,12 +94,12 @@ func flagName(variable string) string {
 	return strings.ToLower(strings.ReplaceAll(variable, "_", "-"))
 }
 
-// parse reads the arguments. Asked for help, it prints that and returns true.
+// parse reads the arguments. If they ask for help, it prints that and returns true.
 func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err error) {
-	// Defined here, or pflag would print by itself.
-	wanted := c.flags.BoolP("help", "h", false, "print this and stop")
+	// If the flag were not defined, pflag would print a help text of its own.
+	wanted := c.flags.BoolP("help", "h", false, "print help and exit")
 	if err := c.flags.Parse(args); err != nil {
-		text, _, _ := strings.Cut(err.Error(), "=") // what follows may be a secret
+		text, _, _ := strings.Cut(err.Error(), "=") // the rest may be a secret
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) {
 			if meant := nearest(unknown.GetSpecifiedName(), c.flagNames()); meant != "" {
@@ -118,7 +118,7 @@ func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err err
 	case c.flags.NArg() == len(args):
 		return false, errorf("unexpected argument %q", clip(args[0]))
 	default: // it may be a secret
-		return false, errorf("unexpected argument after a flag, whose value would follow a =")
+		return false, errorf("unexpected argument after a flag: write --flag=value")
 	}
 }
 
@@ -132,8 +132,8 @@ func (c *commandLine) flagNames() (names []string) {
 // It counts if HTTP_PORT is not set.
 const portVariable = "PORT"
 
-// resolve stores every setting: by its flag, else its variable, else its default. Its
-// error has all that are wrong.
+// resolve stores each setting from its flag, else its variable, else its default. Its
+// error has a line for each value that is not allowed.
 func (c *commandLine) resolve(getenv func(string) string) error {
 	var wrong []error
 	for i, s := range c.settings {
@@ -157,7 +157,7 @@ func (c *commandLine) resolve(getenv func(string) string) error {
 	return errors.Join(wrong...)
 }
 
-// shown returns what a message may show of a text that is not allowed.
+// shown returns the part of a text that is not allowed that a message may show.
 func (v value) shown(text string) string {
 	if v.show != nil {
 		if part := v.show(text); part != "" {
@@ -165,13 +165,13 @@ func (v value) shown(text string) string {
 		}
 		return hidden
 	}
-	if v.secret || strings.Contains(text, pemMark) { // a key, in whatever place
+	if v.secret || strings.Contains(text, pemMark) { // a key in a wrong variable
 		return hidden
 	}
 	return fmt.Sprintf("%q", clip(text))
 }
 
-// isSet reports whether the setting was given, by its flag or its variable.
+// isSet reports whether the setting has a flag or a variable.
 func (c *commandLine) isSet(name string, getenv func(string) string) bool {
 	return getenv(name) != "" || c.flags.Changed(flagName(name))
 }

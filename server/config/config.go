@@ -1,10 +1,9 @@
-// Package config reads the flags and environment variables of the command puente
-// into a validated Config.
+// Package config parses the flags and environment variables of the command puente into a
+// validated Config.
 //
-// Every setting has one row in the table of settings.go, from which follow
-// its variable, its flag (HTTP_PORT is --http-port), its line of --help and the
-// message about a bad value. A flag outweighs its variable; a variable that is set
-// to nothing is unset.
+// Each setting is a row of the table in settings.go, which defines its variable, its
+// flag (--http-port for HTTP_PORT), its line of --help and the message about a bad
+// value. A flag overrides its variable. An empty variable counts as unset.
 package config
 
 import (
@@ -25,66 +24,68 @@ import (
 // a program changes afterwards is not checked. A Config may be copied and printed, and
 // must not be changed once it is shared.
 type Config struct {
-	// Listening, and being stopped.
+	// The process and its HTTP server.
 
 	HTTPHost        string         // HTTP_HOST; empty: all addresses
-	HTTPPort        int            // HTTP_PORT; 0: a free one
-	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For, -Host and -Proto are believed
+	HTTPPort        int            // HTTP_PORT; 0: any free port
+	TrustedProxies  []netip.Prefix // TRUSTED_PROXIES: proxies whose X-Forwarded-For, -Host and -Proto are used
 	ShutdownTimeout time.Duration  // SHUTDOWN_TIMEOUT
 	Environment     string         // NODE_ENV
 	LogLevel        string         // LOG_LEVEL: trace, debug, info, warn or error
-	LogFormat       string         // LOG_FORMAT: json or text; where it is unset, what the environment asks for
+	LogFormat       string         // LOG_FORMAT: json or text; default: json in production, else text
 	APIKey          Secret         // API_KEY; unset: no routes for backends
 
-	// The cluster. RedisURL tells which Redis, whatever it was configured by.
+	// The cluster.
 
-	RedisURL      Secret // REDIS_URL, or made of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; unset: one node
+	RedisURL      Secret // REDIS_URL, or built from REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; unset: one node
 	RedisPrefix   string // REDIS_PREFIX
 	RedisAdapter  string // REDIS_ADAPTER: classic or sharded
-	RedisRequired bool   // REDIS_REQUIRED: without Redis the node is not healthy
+	RedisRequired bool   // REDIS_REQUIRED: without Redis the node is unhealthy
 
 	// The wire.
 
-	CORSOrigins       []string      // WS_CORS_ORIGINS, in the form in which browsers send them; empty: WebSockets of every origin, and XHR of none in production, of localhost otherwise; *: every origin
-	AddTrailingSlash  bool          // WS_ADD_TRAILING_SLASH; false: /socket.io is served too
+	// WS_CORS_ORIGINS, in the form that browsers send; "*": all. Empty: WebSocket from all
+	// origins, XHR from none in production and from localhost otherwise.
+	CORSOrigins       []string
+	AddTrailingSlash  bool          // WS_ADD_TRAILING_SLASH; false: also serve /socket.io
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes
-	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet, counted at each place that names one
+	MaxAttachments    int           // WS_MAX_ATTACHMENTS of a packet, counting each reference
 	MaxArguments      int           // WS_MAX_ARGUMENTS of a packet
-	MaxAnonymousBytes int           // WS_MAX_ANONYMOUS_BYTES; 0: no such bound
+	MaxAnonymousBytes int           // WS_MAX_ANONYMOUS_BYTES; 0: as for other clients
 	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
 
-	// Clients that do not take what is sent to them.
+	// Slow clients.
 
-	MaxQueueBytes      int           // WS_MAX_QUEUE_BYTES: publishers wait for a client from then on
-	MaxBacklogBytes    int           // WS_MAX_BACKLOG_BYTES: of one client
-	MaxTotalQueueBytes int           // WS_MAX_TOTAL_QUEUE_BYTES: of all clients
+	MaxQueueBytes      int           // WS_MAX_QUEUE_BYTES of a client; above it publishers wait
+	MaxBacklogBytes    int           // WS_MAX_BACKLOG_BYTES of a client; above it the client is disconnected
+	MaxTotalQueueBytes int           // WS_MAX_TOTAL_QUEUE_BYTES of all clients
 	SlowTimeout        time.Duration // WS_SLOW_TIMEOUT
 
-	// How many clients. 0: any number.
+	// Limits of clients. 0: no limit.
 
 	MaxConnections           int // WS_MAX_CONNECTIONS
 	MaxConnectionsPerAddress int // WS_MAX_CONNECTIONS_PER_ADDRESS
-	MaxHandshakesPerAddress  int // WS_MAX_HANDSHAKES_PER_ADDRESS, in a second; five times as many at once
+	MaxHandshakesPerAddress  int // WS_MAX_HANDSHAKES_PER_ADDRESS per second, after a burst of five times as many
 	MaxHandshakesPerSecond   int // WS_MAX_HANDSHAKES_PER_SECOND
 	MaxSocketsPerUser        int // WS_MAX_SOCKETS_PER_USER
 	MaxRoomsPerSocket        int // WS_MAX_ROOMS_PER_SOCKET
 
-	// Whether the limits of an address were set, and are no defaults: then they
-	// hold for loopback and private addresses and for trusted proxies, too.
+	// These say that the limits per address were set and are not defaults. Then they also
+	// apply to loopback and private addresses and to trusted proxies.
 
 	ConnectionsPerAddressSet bool
 	HandshakesPerAddressSet  bool
 
-	// Who may do what, and how often.
+	// Permissions and rates.
 
-	AuthRequired bool          // WS_AUTH_REQUIRED: no connection without a token
+	AuthRequired bool          // WS_AUTH_REQUIRED: refuse connections without a token
 	AuthTimeout  time.Duration // WS_AUTH_TIMEOUT
 	TokenExpiry  string        // WS_TOKEN_EXPIRY: close or ignore
-	RateLimit    int           // WS_RATE_LIMIT, in events per RateWindow; 0: none
+	RateLimit    int           // WS_RATE_LIMIT, events per RateWindow; 0: no limit
 	RateWindow   time.Duration // WS_RATE_WINDOW; 0: no limit
-	PresenceMax  int           // WS_PRESENCE_MAX, in users of a room
+	PresenceMax  int           // WS_PRESENCE_MAX: room size above which join/leave events are not sent; 0: never sent
 	NotifyPolicy string        // WS_NOTIFY_POLICY: any or admin
 
 	// Tokens. Several sources of keys may be set.
@@ -92,18 +93,17 @@ type Config struct {
 	JWTSecret         Secret // JWT_SECRET
 	JWTSecretPrevious Secret // JWT_SECRET_PREVIOUS
 	JWTPublicKey      string // JWT_PUBLIC_KEY, PEM or a path; see PublicKeyPEM
-	JWTJWKSURL        Secret // JWT_JWKS_URL; it may hold a password
+	JWTJWKSURL        Secret // JWT_JWKS_URL, which may contain a password
 	JWTIssuer         string // JWT_ISSUER; empty: any
 	JWTAudience       string // JWT_AUDIENCE; empty: any
 
-	// Notes are warnings that come from outside of the settings, such as those of
-	// [Misspelled]; Warnings returns them too.
+	// Notes are further warnings, such as those of [Misspelled], for Warnings to return.
 	Notes []string
 
 	contradictions []string
 }
 
-// draft is a Config that is being read, with what RedisURL is made of.
+// draft is a Config that is being parsed, with the parts of RedisURL.
 type draft struct {
 	Config
 	redisHost     string
@@ -111,14 +111,14 @@ type draft struct {
 	redisPassword Secret
 }
 
-// validate checks what no setting can tell by itself, and completes c. given reports
-// whether a setting was given.
+// validate checks the settings that depend on each other and sets the fields that follow
+// from them. given reports whether a setting has a flag or a variable.
 func (c *draft) validate(given func(name string) bool) error {
 	for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"} {
 		switch {
 		case !given(name):
 		case c.RedisURL.IsSet():
-			c.contradict("%s is ignored: REDIS_URL is set, and outweighs it", name)
+			c.contradict("%s is ignored: REDIS_URL overrides it", name)
 		case c.redisHost == "":
 			c.contradict("%s is ignored: REDIS_HOST is not set", name)
 		}
@@ -173,12 +173,11 @@ func (c *draft) contradict(format string, args ...any) {
 	c.contradictions = append(c.contradictions, fmt.Sprintf(format, args...))
 }
 
-// Warnings returns what is allowed but ought to be known before it matters, a
-// line each.
+// Warnings returns a line for each setting that is allowed but probably a mistake.
 func (c Config) Warnings() []string {
 	lines := slices.Concat(c.Notes, c.contradictions)
 	if !c.Production() && !c.development() {
-		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is none of production, development and test: logs and CORS are those of development", clip(c.Environment)))
+		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is not production, development or test: logs and CORS are those of development", clip(c.Environment)))
 	}
 	if c.Production() && len(c.CORSOrigins) == 0 {
 		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect")
@@ -188,15 +187,14 @@ func (c Config) Warnings() []string {
 		secret Secret
 	}{{"JWT_SECRET", c.JWTSecret}, {"API_KEY", c.APIKey}} {
 		if n := len(s.secret.Reveal()); n > 0 && n < 32 {
-			lines = append(lines, s.name+" is shorter than 32 bytes: it may be guessed")
+			lines = append(lines, s.name+" is shorter than 32 bytes and may be guessed")
 		}
 	}
 	return lines
 }
 
-// PublicKeyPEM returns the text of JWT_PUBLIC_KEY, reading the file that it names
-// unless it is PEM itself, or nil where it is unset. In PEM that came by an
-// environment variable \n may stand for a line's end.
+// PublicKeyPEM returns the PEM text of JWT_PUBLIC_KEY, from the file that it names unless
+// it is PEM itself; nil if it is unset. PEM in a variable may have \n for line breaks.
 func (c Config) PublicKeyPEM() ([]byte, error) {
 	value := c.JWTPublicKey
 	switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// ErrUsage is what an error about arguments or variables wraps. The text of such an
-// error is a line for each thing that is wrong, which names the variable or flag.
+// ErrUsage is wrapped by errors about arguments and variables. Their text has a line for
+// each mistake, which names the variable or flag.
 var ErrUsage = errors.New("config: invalid")
 
 // usageError keeps ErrUsage out of the text.
@@ -27,27 +27,27 @@ func errorf(format string, args ...any) error {
 	return &usageError{strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")}
 }
 
-// Action is what a command line asks for.
+// Action is what a command line asks to do.
 type Action int
 
 const (
-	// Serve is to run a node.
+	// Serve runs a node.
 	Serve Action = iota
-	// MintToken is to print a development token.
+	// MintToken prints a development token.
 	MintToken
-	// Done is nothing: Parse has printed the help or the version.
+	// Done does nothing: Parse has printed the help or the version.
 	Done
 )
 
-// Command is a command line that was understood.
+// Command is a parsed command line.
 type Command struct {
 	Action Action
-	Config Config // for MintToken, only HTTPPort, JWTSecret, JWTIssuer and JWTAudience are set
-	Token  Token  // for MintToken
+	Config Config // of MintToken only HTTPPort, JWTSecret, JWTIssuer and JWTAudience are set
+	Token  Token  // of MintToken
 }
 
-// Token is what "puente token" is to sign by HS256: with Config.JWTSecret, or if that
-// is not set with the secret that the node at Config.HTTPPort has made for its run.
+// Token has the claims that "puente token" signs with HS256, with Config.JWTSecret or, if
+// that is not set, with the secret that the node at Config.HTTPPort generated for its run.
 type Token struct {
 	User  ident.ID
 	Roles []string
@@ -55,9 +55,9 @@ type Token struct {
 	TTL   time.Duration // at least a second
 }
 
-// Parse reads the arguments that follow the command's name and the environment as
-// getenv tells it (os.Getenv, say). Help and version go to stdout, and nothing else
-// is touched. Its errors wrap ErrUsage, but for those of stdout.
+// Parse reads args, which do not include the command's name, and the environment through
+// getenv, such as os.Getenv. It writes help and version to stdout and has no other
+// effect. Its errors wrap ErrUsage, except errors of stdout.
 func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command, error) {
 	args, command, err := splitCommand(args)
 	switch {
@@ -71,7 +71,7 @@ func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command
 	var d draft
 	c := newCommandLine(serveUsage)
 	c.notes = serveNotes
-	version := c.flags.Bool("version", false, "print the version and stop")
+	version := c.flags.Bool("version", false, "print the version and exit")
 	c.add(d.settings())
 	if help, err := c.parse(args, stdout); help || err != nil {
 		return Command{Action: Done}, err
@@ -89,11 +89,11 @@ func Parse(args []string, getenv func(string) string, stdout io.Writer) (Command
 	return Command{Config: d.Config}, nil
 }
 
-// commands are the words that may follow the command's name.
+// commands are the sub-commands.
 var commands = []string{"serve", "token", "version", "help"}
 
-// splitCommand takes the command's word off the arguments. "help" becomes the flag of
-// the command that it is about.
+// splitCommand removes the sub-command from the arguments; "help" becomes --help of the
+// command that it names.
 func splitCommand(args []string) (rest []string, command string, err error) {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return args, "serve", nil
@@ -119,9 +119,9 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	cmd := Command{Action: MintToken}
 	c := newCommandLine(tokenUsage)
 	user := c.flags.String("user", "", "user `id` (required)")
-	c.flags.StringSliceVar(&cmd.Token.Roles, "role", nil, "`role`, such as admin; may be repeated")
-	rooms := c.flags.StringSlice("rooms", nil, "`rooms` that may be joined, such as order-*; none: --rooms= (default: every room)")
-	ttl := c.flags.String("ttl", "1h", "how long it is valid: a `duration` such as 90s or 1d")
+	c.flags.StringSliceVar(&cmd.Token.Roles, "role", nil, "`role` such as admin; repeatable")
+	rooms := c.flags.StringSlice("rooms", nil, "`rooms` that the user may join, such as order-*; --rooms= for none (default: every room)")
+	ttl := c.flags.String("ttl", "1h", "lifetime: a `duration` such as 90s or 1d")
 	port := c.flags.String("port", "", "`port` of the node whose secret signs it, if JWT_SECRET is not set (default HTTP_PORT, PORT or 3001)")
 	var d draft
 	var settings []setting
@@ -142,7 +142,7 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	}
 	var err error
 	if !c.flags.Changed("user") {
-		wrong = append(wrong, errorf("--user is required: whom the token is for"))
+		wrong = append(wrong, errorf("--user is required: the user that the token is for"))
 	} else if cmd.Token.User, err = ident.String(*user); err != nil {
 		wrong = append(wrong, errorf("--user=%q: must be %s", clip(*user), ident.Allowed))
 	}
@@ -163,8 +163,8 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	return cmd, nil
 }
 
-// Version returns the version of the module that the running program was built
-// from, "(devel)" where the build does not tell.
+// Version returns the version of the module that the program was built from, or
+// "(devel)" if the build does not record it.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

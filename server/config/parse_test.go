@@ -184,7 +184,7 @@ func TestRefused(t *testing.T) {
 		{env{"WS_CORS_ORIGINS": "https://*.example"}, nil, `WS_CORS_ORIGINS="https://*.example": must be origins such as https://example.com, without a path, separated by commas, or *`},
 		{env{"WS_CORS_ORIGINS": " , "}, nil, `WS_CORS_ORIGINS=",": must be origins such as https://example.com, without a path, separated by commas, or *`},
 		{env{"TRUSTED_PROXIES": "10.0.0.0/33"}, nil, `TRUSTED_PROXIES="10.0.0.0/33": must be IP addresses or networks such as 10.0.0.0/8, separated by commas`},
-		{env{"JWT_SECRET": "-----BEGIN " + leak}, nil, `JWT_SECRET=[hidden]: must be a shared secret; a key in PEM belongs into JWT_PUBLIC_KEY`},
+		{env{"JWT_SECRET": "-----BEGIN " + leak}, nil, `JWT_SECRET=[hidden]: must be a shared secret; set JWT_PUBLIC_KEY for a key in PEM`},
 		{env{"JWT_JWKS_URL": leak}, nil, `JWT_JWKS_URL=[hidden]: must be a URL that starts with https:// or http://`},
 		{env{"JWT_PUBLIC_KEY": "-----BEGIN PRIVATE KEY-----\n" + leak}, nil, `JWT_PUBLIC_KEY=[hidden]: must be a public key in PEM or the path of a file`},
 		{env{"JWT_JWKS_URL": "ftp://" + leak + "@issuer.example/keys?k=" + leak}, nil, `JWT_JWKS_URL="ftp://hidden@issuer.example/keys?hidden": must be a URL that starts with https:// or http://`},
@@ -199,17 +199,17 @@ func TestRefused(t *testing.T) {
 		{nil, []string{"--jwt-secert=" + leak}, `unknown flag: --jwt-secert: did you mean --jwt-secret?`},
 		{nil, []string{"--no-such-flag"}, `unknown flag: --no-such-flag`},
 		{nil, []string{"--jwt-secret"}, `flag needs an argument: --jwt-secret`},
-		{nil, []string{"--ws-auth-required", "true"}, `unexpected argument after a flag, whose value would follow a =`},
+		{nil, []string{"--ws-auth-required", "true"}, `unexpected argument after a flag: write --flag=value`},
 		{nil, []string{"start"}, `unknown command "start": the commands are serve, token, version and help`},
 		{nil, []string{"tokn", "--user=a"}, `unknown command "tokn": did you mean token?`},
 		{nil, []string{"help", "versoin"}, `unknown command "versoin": did you mean version?`},
 		{nil, []string{"help", "help"}, `unknown command "help": the commands are serve, token, version and help`},
 		{nil, []string{"serve", "now"}, `unexpected argument "now"`},
-		{nil, []string{"--jwt-secret=", leak}, `unexpected argument after a flag, whose value would follow a =`},
+		{nil, []string{"--jwt-secret=", leak}, `unexpected argument after a flag: write --flag=value`},
 		{nil, []string{"-jwt-secret=" + leak}, `unknown shorthand flag: 'j' in -jwt-secret`},
 		{nil, []string{"--=" + leak}, `bad flag syntax: --`},
 
-		{env{"JWT_SECRET": "s"}, []string{"token"}, `--user is required: whom the token is for`},
+		{env{"JWT_SECRET": "s"}, []string{"token"}, `--user is required: the user that the token is for`},
 		{env{"JWT_SECRET": "s"}, []string{"token", "--user="}, `--user="": must be a string of 1 to 256 characters without control characters, or an integer of at most 2^53-1`},
 		{env{"JWT_SECRET": "s"}, []string{"token", "--user=a", "--ttl=1"}, `--ttl="1": must be a whole number of milliseconds from 1000 to 315360000000, or a duration such as 30s, 5m or 1d`},
 		{nil, []string{"token", "--user=a", "--port=0"}, `--port="0": must be a whole number from 1 to 65535`},
@@ -393,7 +393,7 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Fatalf("Parse(%q) = %v, %v", args, cmd.Action, err)
 		}
 		for _, want := range []string{
-			"puente token", "--http-port number", "HTTP_PORT: port to listen on, 0 for a free one;",
+			"puente token", "--http-port number", "HTTP_PORT: port to listen on, 0 for any free one;",
 			"WS_PING_TIMEOUT: ", "(default 60000)", "(default 1e6)", "--redis-adapter classic|sharded", "--ws-auth-required", "(default false)", "--version", "--help",
 		} {
 			if !strings.Contains(out.String(), want) {

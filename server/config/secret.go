@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// hidden stands where a secret is not shown.
+// hidden replaces a secret in output.
 const hidden = "[hidden]"
 
-// Secret is a text that no way of printing or encoding shows. The zero value is an
-// unset one. It is immutable. Secrets do not compare with ==.
+// Secret is a text that is hidden however it is printed or encoded. The zero value is
+// unset. A Secret is immutable and cannot be compared with ==.
 type Secret struct {
 	_ [0]func() // not comparable
-	// A pointer, because package fmt shows the fields of a value without asking its
-	// methods where a verb is wrong (%p) or the value is in an unexported field.
+	// A pointer, because package fmt prints the fields of a value, without calling its
+	// methods, if a verb does not fit (%p) or the value is in an unexported field.
 	text *string
 }
 
@@ -36,7 +36,7 @@ func (s Secret) Reveal() string {
 // IsSet reports whether there is a text.
 func (s Secret) IsSet() bool { return s.text != nil }
 
-// String returns "[hidden]", or "" where it is unset.
+// String returns "[hidden]", or "" if the Secret is unset.
 func (s Secret) String() string {
 	if !s.IsSet() {
 		return ""
@@ -44,9 +44,9 @@ func (s Secret) String() string {
 	return hidden
 }
 
-// Format implements [fmt.Formatter] by String for every verb, since package fmt
-// would show the text for those that do not fit.
+// Format implements [fmt.Formatter]: it writes String for every verb, because package
+// fmt would print the text for verbs that do not fit.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText implements [encoding.TextMarshaler] by String.
+// MarshalText implements [encoding.TextMarshaler]: it returns String.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// nearest returns the one of known that name is probably meant to be, or "".
+// nearest returns the known name that name is probably a misspelling of, or "".
 func nearest(name string, known []string) string {
 	best, least := "", 1
 	if len(name) >= 8 {
@@ -19,8 +19,8 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance returns how many letters must be inserted, removed, replaced or swapped
-// with their neighbours to make b of a.
+// distance returns the least number of letters to insert, remove, replace or swap with a
+// neighbour that turns a into b.
 func distance(a, b string) int {
 	const far = 1000
 	if d := len(a) - len(b); d > 2 || d < -2 {
@@ -47,13 +47,13 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// Misspelled returns a line for each variable of the environment (in the form of
-// os.Environ) that looks like a setting and is none: it begins with WS_ or JWT_, or
-// is a setting's name but for a letter or two. Values are not shown.
+// Misspelled returns a warning for each variable of environ, which has the form of
+// os.Environ, that looks like a setting but is not one: it begins with WS_ or JWT_, or
+// differs from a setting's name by a letter or two. Values are not shown.
 func Misspelled(environ []string) []string {
 	var d draft
 	known := []string{portVariable}
-	var long []string // of a short name too many others are neighbours: APP_KEY of API_KEY, POST of PORT
+	var long []string // too many words are near a short name: APP_KEY to API_KEY, POST to PORT
 	for _, s := range d.settings() {
 		known = append(known, s.name)
 		if len(s.name) >= 8 {

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// pemMark tells PEM from anything else.
+// pemMark begins every PEM block.
 const pemMark = "-----BEGIN "
 
-// value is a kind of setting, bound to where it is stored.
+// value is a kind of setting, bound to the field that stores it.
 type value struct {
 	kind    string              // its name in --help
 	allowed string              // completes "must be …"
-	secret  bool                // it is never shown, unless show shows a part
-	show    func(string) string // what may be shown of a text that is not allowed; nil: see secret
-	// set stores the value if it is allowed. It is not called for an empty text
-	// unless the setting has a default.
+	secret  bool                // never shown, except the part that show returns
+	show    func(string) string // returns the part of a wrong value that may be shown; may be nil
+	// set stores the value and reports whether it is allowed. It is not called with an
+	// empty text unless the setting has a default.
 	set func(string) bool
 }
 
@@ -39,16 +39,16 @@ func secret(into *Secret) value {
 	}}
 }
 
-// sharedSecret refuses keys: whoever knows a public key could sign with it.
+// sharedSecret refuses PEM: anyone who knows a public key could sign with it.
 func sharedSecret(into *Secret) value {
-	return value{kind: "secret", allowed: "a shared secret; a key in PEM belongs into JWT_PUBLIC_KEY", secret: true, set: func(s string) bool {
+	return value{kind: "secret", allowed: "a shared secret; set JWT_PUBLIC_KEY for a key in PEM", secret: true, set: func(s string) bool {
 		*into = NewSecret(s)
 		return !strings.Contains(s, pemMark)
 	}}
 }
 
-// publicKey takes PEM or a path, and refuses a private key: a server that only
-// verifies must not have it.
+// publicKey accepts PEM or a path, but no private key: a server that only verifies must
+// not have one.
 func publicKey(into *string) value {
 	return value{kind: "pem|path", allowed: "a public key in PEM or the path of a file", set: func(s string) bool {
 		*into = s
@@ -56,7 +56,7 @@ func publicKey(into *string) value {
 	}}
 }
 
-// number is a whole number in any notation of JavaScript's, such as 1e6.
+// number is a whole number in a decimal notation of JavaScript, such as 1e6.
 func number(into *int, least, most int) value {
 	return value{kind: "number", allowed: fmt.Sprintf("a whole number from %d to %d", least, most), set: func(s string) bool {
 		n, ok := parseNumber(s)
@@ -65,7 +65,7 @@ func number(into *int, least, most int) value {
 	}}
 }
 
-// sizeUnits are the units of sizes, of which those with an i are powers of 1024.
+// sizeUnits are the units of sizes. Those with an i are powers of 1024.
 var sizeUnits = []struct {
 	name  string
 	bytes float64
@@ -73,7 +73,7 @@ var sizeUnits = []struct {
 	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
 }
 
-// size is a number of bytes, with a unit or without.
+// size is a number of bytes, with or without a unit.
 func size(into *int, least, most int) value {
 	return value{kind: "bytes", allowed: fmt.Sprintf("a size from %d to %d bytes, such as 65536, 64KiB or 1MB", least, most), set: func(s string) bool {
 		unit := 1.0
@@ -90,7 +90,7 @@ func size(into *int, least, most int) value {
 	}}
 }
 
-// millis is a number of milliseconds or a duration as Go writes it, or with days.
+// millis is a number of milliseconds, or a duration as in Go, also with days.
 func millis(into *time.Duration, least, most time.Duration) value {
 	allowed := fmt.Sprintf("a whole number of milliseconds from %d to %d, or a duration such as 30s, 5m or 1d", least.Milliseconds(), most.Milliseconds())
 	return value{kind: "ms", allowed: allowed, set: func(s string) bool {
@@ -103,7 +103,7 @@ func millis(into *time.Duration, least, most time.Duration) value {
 	}}
 }
 
-// parseDuration is time.ParseDuration with days of 24 hours, which come first.
+// parseDuration is time.ParseDuration that also accepts days of 24 hours, as in 1d12h.
 func parseDuration(s string) (time.Duration, error) {
 	days, rest, ok := strings.Cut(s, "d")
 	if !ok {
@@ -124,7 +124,7 @@ func parseDuration(s string) (time.Duration, error) {
 	return d + more, err
 }
 
-// parseNumber reads a whole number.
+// parseNumber parses a whole number.
 func parseNumber(s string) (float64, bool) {
 	n, ok := parseDecimal(s)
 	return n, ok && n == math.Trunc(n)
@@ -155,8 +155,8 @@ func oneOf(into *string, options ...string) value {
 	}}
 }
 
-// prefix refuses what would be a pattern in PSUBSCRIBE, where Node's adapter does
-// not escape it.
+// prefix refuses the special characters of PSUBSCRIBE patterns, because Node's adapter
+// does not escape them.
 func prefix(into *string) value {
 	return value{kind: "text", allowed: `a text without blanks, *, ?, [, ] and \`, set: func(s string) bool {
 		*into = s
@@ -199,8 +199,8 @@ func webURL(into *Secret) value {
 	}}
 }
 
-// withoutPassword returns a URL without what may be secret in it, or "" if it is not
-// clear what that is.
+// withoutPassword returns a URL without its user and query, which may be secret, or "" if
+// it cannot be parsed.
 func withoutPassword(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
@@ -269,7 +269,7 @@ func parseOrigin(s string) (string, bool) {
 	return origin, true
 }
 
-// items yields the parts of a list, without blanks and empty ones.
+// items yields the non-empty parts of a comma-separated list, without surrounding blanks.
 func items(s string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for item := range strings.SplitSeq(s, ",") {
