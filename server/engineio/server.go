@@ -160,6 +160,14 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) {
 	}
 }
 
+// Draining reports whether the server refuses new sessions, because of Drain or
+// Close.
+func (srv *Server) Draining() bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.refusing
+}
+
 // Close refuses new sessions, closes the existing ones at once and waits until
 // their goroutines have ended, or ctx has.
 func (srv *Server) Close(ctx context.Context) error {

@@ -34,7 +34,12 @@ func (s *Socket) begin() {
 func (s *Socket) run() {
 	srv := s.client.server
 	if s.ns == nil {
-		s.ns = srv.lookupOrCreate(s)
+		var err error
+		if s.ns, err = srv.lookupOrCreate(s); err != nil {
+			srv.failed(s, "", err)
+			s.refuse(err)
+			return
+		}
 	}
 	ns := s.ns
 	if ns == nil {

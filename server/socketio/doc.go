@@ -55,6 +55,5 @@
 // # Locks
 //
 // Lock order: the room table's lock, Socket.mu, the engine's locks. Functions of
-// the program are called without locks, except Options.Adapter, which is called
-// under Server.mu.
+// the program are called without locks.
 package socketio

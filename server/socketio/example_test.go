@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"time"
 
@@ -60,6 +61,32 @@ func Example() {
 	hs := engineio.NewHTTPServer(io.Attach(http.DefaultServeMux))
 	hs.Addr = "localhost:3000"
 	log.Fatal(hs.ListenAndServe())
+}
+
+// A server that stops: first the clients go, spread over some time, to the other
+// servers; then the requests end, which a closed server answers. What the program
+// has opened for its handlers is closed after that.
+func ExampleServer_Shutdown() {
+	io := socketio.New(socketio.Options{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if io.Draining() { // the balancer sends no more clients
+			http.Error(w, "draining", http.StatusServiceUnavailable)
+		}
+	})
+	hs := engineio.NewHTTPServer(io.Attach(mux))
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go hs.Serve(listener)
+
+	// When a signal comes, for which package os/signal waits:
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	stopped := io.Shutdown(ctx, 15*time.Second)
+	fmt.Println(stopped, hs.Shutdown(ctx))
+	// Output: <nil> <nil>
 }
 
 // A handler may wait for its client's answer.

@@ -28,8 +28,8 @@ type Hooks struct {
 	// the error of a panic wraps ErrPanic and has the stack. It gets the errors
 	// too that the client is meant to read, which wrap an [*Error]. event is the
 	// name of the event, or "" for errors of OnConnect and panics of
-	// OnDisconnect, OnError, Use, NamespacePattern, hooks and an adapter's
-	// Broadcast. s is nil for the last two, for HandleServerSide, for
+	// OnDisconnect, OnError, Use, NamespacePattern, the factory of a
+	// pattern's adapter, hooks and an adapter's Broadcast. s is nil for the last two, for HandleServerSide, for
 	// Server.Report and for panics that the engine has recovered, unless
 	// Engine.Hooks.HandlerPanic is set. A result that cannot be encoded is an
 	// error of its handler, ErrEncode. Default: panics, ErrEncode, errors that

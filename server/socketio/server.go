@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,13 +28,13 @@ type Server struct {
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
 	patterns   []*Pattern
-	closing    map[string]chan struct{} // by namespace; the channel is closed when the adapter is
+	changing   map[string]chan struct{} // namespaces that are being made or removed; closed at the end of that
 	closed     bool                     // spawn starts no more goroutines
 }
 
 // New returns a server with the root namespace, which accepts every client.
 func New(opts Options) *Server {
-	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), closing: make(map[string]chan struct{})}
+	srv := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), changing: make(map[string]chan struct{})}
 	srv.base, srv.end = context.WithCancel(context.Background())
 	if opts.Engine.Hooks.HandlerPanic == nil {
 		opts.Engine.Hooks.HandlerPanic = func(_ *engineio.Session, err error) { srv.enginePanicked(err) }
@@ -67,7 +66,7 @@ func (srv *Server) Engine() *engineio.Server { return srv.engine }
 
 // Namespace returns the namespace with this name and creates it if necessary.
 // Clients may connect to it from then on. A name without a leading slash gets
-// one.
+// one. A panic of Options.Adapter is the caller's.
 func (srv *Server) Namespace(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -77,21 +76,32 @@ func (srv *Server) Namespace(name string) *Namespace {
 	return srv.namespace(name, newHandlers, nil)
 }
 
-// namespace returns the namespace with this name, or a new one. If a namespace
-// of this name is being removed, it first waits until its adapter is closed.
-// Called with srv.mu held, which it releases while it waits.
+// namespace returns the namespace with this name, or a new one. If one of this
+// name is being made or removed, it first waits for that. Called with srv.mu held,
+// which it releases while it waits and while it makes a namespace; the panic of an
+// adapter's factory leaves it with srv.mu held too.
 func (srv *Server) namespace(name string, h func() *Handlers, p *Pattern) *Namespace {
-	for srv.closing[name] != nil {
-		end := srv.closing[name]
+	for srv.namespaces[name] == nil && srv.changing[name] != nil {
+		end := srv.changing[name]
 		srv.mu.Unlock()
 		<-end
 		srv.mu.Lock()
 	}
-	ns := srv.namespaces[name]
-	if ns == nil {
-		ns = srv.newNamespace(name, h(), p)
-		srv.namespaces[name] = ns
+	if ns := srv.namespaces[name]; ns != nil {
+		return ns
 	}
+	end := make(chan struct{})
+	srv.changing[name] = end
+	srv.mu.Unlock()
+	var ns *Namespace
+	defer func() {
+		srv.mu.Lock()
+		if delete(srv.changing, name); ns != nil {
+			srv.namespaces[name] = ns
+		}
+		close(end)
+	}()
+	ns = srv.newNamespace(name, h(), p)
 	return ns
 }
 
@@ -106,53 +116,14 @@ func (srv *Server) Namespaces() []*Namespace {
 	return list
 }
 
-// Pattern stands for all namespaces whose names match. Such a namespace is
-// created when a client connects to it, shares the pattern's handlers, and is
-// removed when its last socket has disconnected, see
-// Options.KeepEmptyNamespaces.
-type Pattern struct {
-	*Handlers
-	server *Server
-	match  MatchFunc
-}
-
-// MatchFunc reports whether a client may connect to the namespace with this
-// name; auth is what the client sent with CONNECT. It may block; ctx ends with
-// the client's session.
-type MatchFunc func(ctx context.Context, name string, auth Value) bool
-
-// NamespacePattern adds a pattern. Patterns are tried in the order of the calls.
-// For a regular expression:
-//
-//	io.NamespacePattern(func(_ context.Context, name string, _ socketio.Value) bool {
-//		return re.MatchString(name)
-//	})
-func (srv *Server) NamespacePattern(match MatchFunc) *Pattern {
-	p := &Pattern{Handlers: newHandlers(), server: srv, match: match}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	srv.patterns = append(slices.Clip(srv.patterns), p)
-	return p
-}
-
-// Namespaces returns the pattern's current namespaces.
-func (p *Pattern) Namespaces() []*Namespace {
-	return slices.DeleteFunc(p.server.Namespaces(), func(ns *Namespace) bool { return ns.pattern != p })
-}
-
-func (srv *Server) hasPatterns() bool {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	return len(srv.patterns) > 0
-}
-
 // lookup returns the namespace that s connects to and counts s in it, or nil if
 // the namespace does not exist.
 func (srv *Server) lookup(s *Socket) *Namespace { return srv.acquire(s, nil) }
 
 // lookupOrCreate is lookup that also tries the patterns, which may block, and
-// creates the namespace if one matches.
-func (srv *Server) lookupOrCreate(s *Socket) *Namespace {
+// creates the namespace if one matches. The error is a panic of its adapter's
+// factory.
+func (srv *Server) lookupOrCreate(s *Socket) (ns *Namespace, err error) {
 	srv.mu.RLock()
 	patterns := srv.patterns
 	srv.mu.RUnlock()
@@ -162,10 +133,11 @@ func (srv *Server) lookupOrCreate(s *Socket) *Namespace {
 			srv.failed(s, "", err)
 		}
 		if matched {
-			return srv.acquire(s, p)
+			err = Guard(func() error { ns = srv.acquire(s, p); return nil })
+			return ns, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (srv *Server) acquire(s *Socket, p *Pattern) *Namespace {
@@ -193,11 +165,11 @@ func (srv *Server) release(ns *Namespace) {
 	}
 	end := make(chan struct{})
 	delete(srv.namespaces, ns.name)
-	srv.closing[ns.name] = end
+	srv.changing[ns.name] = end
 	srv.mu.Unlock()
 	ns.adapter.Close()
 	srv.mu.Lock()
-	delete(srv.closing, ns.name)
+	delete(srv.changing, ns.name)
 	srv.mu.Unlock()
 	close(end)
 }
@@ -233,6 +205,19 @@ func (srv *Server) bound(ctx context.Context, d time.Duration) (context.Context,
 // all are closed or ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.Drain(ctx, over) }
 
+// Draining reports whether the server refuses new clients, because of Drain,
+// Shutdown or Close. A balancer's readiness check may ask for it.
+func (srv *Server) Draining() bool { return srv.engine.Draining() }
+
+// Shutdown is Drain over the given time and then Close, which has what is left of
+// the time of ctx. Call it before [http.Server.Shutdown], which neither closes nor
+// waits for WebSockets, but takes no new connections from the clients that still
+// poll.
+func (srv *Server) Shutdown(ctx context.Context, spread time.Duration) error {
+	srv.Drain(ctx, spread)
+	return srv.Close(ctx)
+}
+
 // Close closes all connections, waits until running handlers have returned or
 // ctx ends, and leaves the cluster. It returns the error of ctx if handlers
 // were still running; the contexts of all handlers have ended then.
@@ -249,8 +234,28 @@ func (srv *Server) Close(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	srv.end()
+	srv.awaitChanges(ctx)
 	for _, ns := range srv.Namespaces() {
 		ns.adapter.Close()
 	}
 	return err
+}
+
+// awaitChanges waits until no namespace is being made or removed, or ctx ends.
+func (srv *Server) awaitChanges(ctx context.Context) {
+	for ctx.Err() == nil {
+		var end chan struct{}
+		srv.mu.RLock()
+		for _, end = range srv.changing {
+			break
+		}
+		srv.mu.RUnlock()
+		if end == nil {
+			return
+		}
+		select {
+		case <-end:
+		case <-ctx.Done():
+		}
+	}
 }
