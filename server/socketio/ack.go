@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,18 +15,43 @@ import (
 // It is called once, without locks held, and must return soon.
 type ackFunc func(adapter.Args, error)
 
-// awaitAck registers f for the acknowledgement of an event. It reports false if
-// the socket is not connected.
-func (s *Socket) awaitAck(id uint64, f ackFunc) bool {
+// AckFunc gets a client's acknowledgement, or the error of [Socket.EmitWithAck] if
+// there is none. It is called as a handler of the socket: in the order of arrival,
+// one at a time, when the earlier handlers have returned. If the socket has
+// disconnected, ctx is that of its disconnect handlers, which are called after it.
+type AckFunc func(ctx context.Context, answer Args, err error)
+
+// pendingAck is who gets an acknowledgement: take, which a goroutine waits for, or
+// then.
+type pendingAck struct {
+	take ackFunc
+
+	event string
+	then  AckFunc
+	timer *time.Timer // ends the wait of then; nil: it has no limit
+}
+
+// awaitAck registers p for the acknowledgement of an event. It reports false if
+// the socket is not connected. The wait of p.then ends after limit, unless that is
+// 0 or less.
+func (s *Socket) awaitAck(id uint64, p pendingAck, limit time.Duration) bool {
 	s.mu.Lock()
 	if s.state != connected {
 		s.mu.Unlock()
 		return false
 	}
 	if s.acks == nil {
-		s.acks = make(map[uint64]ackFunc)
+		s.acks = make(map[uint64]pendingAck)
 	}
-	s.acks[id] = f
+	if p.then != nil {
+		if limit > 0 {
+			p.timer = time.AfterFunc(limit, func() { s.ackTimedOut(id) })
+		}
+		s.acks[id] = p
+		s.mu.Unlock()
+		return true
+	}
+	s.acks[id] = p
 	s.client.awaited.Add(1)
 	s.mu.Unlock()
 	if full := s.client.stopped.Load(); full != nil { // only MaxPendingBytes applies now
@@ -36,64 +62,113 @@ func (s *Socket) awaitAck(id uint64, f ackFunc) bool {
 	return true
 }
 
-// takeAck removes and returns the function that awaits the acknowledgement, or
-// nil. s.mu is held.
-func (s *Socket) takeAck(id uint64) ackFunc {
-	f := s.acks[id]
-	if f != nil {
-		delete(s.acks, id)
-		s.client.awaited.Add(-1)
+// takeAck removes and returns who gets the acknowledgement. s.mu is held.
+func (s *Socket) takeAck(id uint64) (p pendingAck, ok bool) {
+	if p, ok = s.acks[id]; !ok {
+		return p, false
 	}
-	return f
+	delete(s.acks, id)
+	switch {
+	case p.then == nil:
+		s.client.awaited.Add(-1)
+	case p.timer != nil:
+		p.timer.Stop()
+	}
+	return p, true
 }
 
-// takeAcks removes and returns all functions that await acknowledgements. s.mu
-// is held.
-func (s *Socket) takeAcks() map[uint64]ackFunc {
-	acks := s.acks
-	s.acks = nil
-	s.client.awaited.Add(-int64(len(acks)))
-	return acks
+// takeAcks is takeAck for all acknowledgements, in the order of the questions, or
+// for those only that goroutines wait for. s.mu is held.
+func (s *Socket) takeAcks(all bool) []pendingAck {
+	var list []pendingAck
+	for _, id := range slices.Sorted(maps.Keys(s.acks)) {
+		if all || s.acks[id].then == nil {
+			p, _ := s.takeAck(id)
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
-// cancelAck stops waiting for an acknowledgement.
-func (s *Socket) cancelAck(id uint64) {
+// cancelAck stops waiting for an acknowledgement. It reports false if it has
+// arrived, or the wait has ended.
+func (s *Socket) cancelAck(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.takeAck(id)
+	_, ok := s.takeAck(id)
+	return ok
 }
 
-// failAcks ends all waits for the client's acknowledgements with an error.
+// ackTimedOut ends the wait of an AckFunc.
+func (s *Socket) ackTimedOut(id uint64) {
+	s.mu.Lock()
+	p, ok := s.takeAck(id)
+	if ok {
+		s.inbox.events = append(s.inbox.events, s.answered(p, adapter.Args{}, errNoAck(p.event, ErrTimeout)))
+	}
+	s.mu.Unlock()
+	s.work()
+}
+
+// errNoAck is the error for an event that is not acknowledged because of err.
+func errNoAck(event string, err error) error {
+	return fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
+}
+
+// answered returns the marker of an inbox that calls p.then.
+func (s *Socket) answered(p pendingAck, a adapter.Args, err error) *Event {
+	return &Event{mark: func() {
+		ctx := context.Context(&s.ctx)
+		if err == ErrDisconnected {
+			ctx = s.lastContext()
+		}
+		if err := Guard(func() error { p.then(ctx, argsOf(a), err); return nil }); err != nil {
+			s.client.server.failed(s, p.event, err)
+		}
+	}}
+}
+
+// failAcks ends all waits of goroutines for the client's acknowledgements with an
+// error.
 func (c *client) failAcks(err error) {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.mu.Lock()
-		acks := s.takeAcks()
+		acks := s.takeAcks(false)
 		s.mu.Unlock()
-		for _, f := range acks {
-			f(adapter.Args{}, err)
+		for _, p := range acks {
+			p.take(adapter.Args{}, err)
 		}
 	}
 }
 
-// acknowledged handles an ACK packet. An unexpected one is ignored.
+// acknowledged handles an ACK packet. An unexpected one is ignored. If an AckFunc
+// gets it, it may block, as receive does.
 func (s *Socket) acknowledged(p packet.Packet) {
 	if !p.HasID {
 		return
 	}
 	s.mu.Lock()
-	f := s.takeAck(p.ID)
+	pending, ok := s.takeAck(p.ID)
 	s.mu.Unlock()
-	if f == nil {
+	if !ok {
 		return
 	}
+	var answer adapter.Args
+	var err error
 	if p.Excess != nil {
-		f(adapter.Args{}, s.client.server.refusal(p.Excess))
+		err = s.client.server.refusal(p.Excess)
+	} else {
+		answer = adapter.Args{List: inner(p.Data), Attachments: p.Attachments}
+	}
+	if pending.then == nil {
+		pending.take(answer, err)
 		return
 	}
-	f(adapter.Args{List: inner(p.Data), Attachments: p.Attachments}, nil)
+	s.admit(s.answered(pending, answer, err), sizeOf(&p))
+	s.work()
 }
 
 // inner returns the text of a JSON array without its brackets.
@@ -127,11 +202,11 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 	}
 	ch := make(chan answer, 1)
 	id := s.ns.ids.Add(1) - 1
-	if !s.awaitAck(id, func(a adapter.Args, err error) { ch <- answer{a, err} }) {
+	if !s.awaitAck(id, pendingAck{take: func(a adapter.Args, err error) { ch <- answer{a, err} }}, 0) {
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Event, Namespace: s.nsName, ID: id, HasID: true, Data: data, Attachments: attachments}
-	if err := s.sendEvent(ctx, p, o.uncompressed); err != nil {
+	if err := o.send(ctx, p); err != nil {
 		s.cancelAck(id)
 		return nil, err
 	}
@@ -160,5 +235,5 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 	if !s.Connected() { // which also ends a handler's context
 		return nil, ErrDisconnected
 	}
-	return nil, fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
+	return nil, errNoAck(event, err)
 }

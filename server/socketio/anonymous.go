@@ -124,7 +124,7 @@ func (s *Socket) settle() {
 		s.mu.Unlock()
 		return
 	}
-	s.inbox.events = append(s.inbox.events, &Event{handled: handled})
+	s.inbox.events = append(s.inbox.events, &Event{mark: func() { close(handled) }})
 	s.mu.Unlock()
 	s.work()
 	select {

@@ -59,8 +59,13 @@ func (c *socketContext) Err() error {
 	return nil
 }
 
-// lastContext is the context of a socket's disconnect handlers: it ends with the
-// server's, and has the values of the session's.
+// lastContext returns the context of the socket's disconnect handlers.
+func (s *Socket) lastContext() context.Context {
+	return lastContext{s.client.server.base, s.ctx.values()}
+}
+
+// lastContext ends with the server's base context, and has the values of the
+// session's.
 type lastContext struct {
 	context.Context
 	values context.Context

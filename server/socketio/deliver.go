@@ -63,7 +63,7 @@ func (ns *Namespace) deliverWithAck(ctx context.Context, p *packet.Packet, sel a
 	own.ID, own.HasID = ns.ids.Add(1)-1, true
 	var asked []*Socket
 	ns.deliver(ctx, &own, sel, flags, func(s *Socket) {
-		if s.awaitAck(own.ID, ack) {
+		if s.awaitAck(own.ID, pendingAck{take: ack}, 0) {
 			asked = append(asked, s)
 		}
 	})

@@ -55,10 +55,9 @@ func (s *Socket) dispatch() {
 		}
 		s.mu.Unlock()
 		for i, e := range events {
-			if i > 0 && s.dismissed() {
-				break
+			if events[i] = nil; i > 0 && e.mark == nil && s.dismissed() {
+				continue
 			}
-			events[i] = nil
 			s.serve(e, i == len(events)-1)
 		}
 	}
@@ -67,8 +66,8 @@ func (s *Socket) dispatch() {
 // serve runs the handlers of one event. last says that no other event waits, so
 // the reply may be written on this goroutine.
 func (s *Socket) serve(e *Event, last bool) {
-	if e.handled != nil {
-		close(e.handled)
+	if e.mark != nil {
+		e.mark()
 		return
 	}
 	set := s.ns.Handlers.set.Load()
@@ -134,7 +133,7 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 // disconnected runs the disconnect handlers.
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
-	ctx := lastContext{s.client.server.base, s.ctx.values()}
+	ctx := s.lastContext()
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
 		if err := Guard(func() error { f(ctx, s, s.reason); return nil }); err != nil {
 			s.client.server.failed(s, "", err)

@@ -41,7 +41,15 @@ func (s *Socket) Volatile() SocketOperator { return SocketOperator{socket: s}.Vo
 // event may be compressed. Default: true.
 func (s *Socket) Compress(on bool) SocketOperator { return SocketOperator{socket: s}.Compress(on) }
 
-// Timeout returns an operator whose EmitWithAck waits at most d.
+// OnAck returns an operator whose Emit asks for an acknowledgement and does not
+// wait for it: if Emit returns nil, then is called exactly once, as a handler of
+// this socket, with what EmitWithAck would return. It is called with an error that
+// wraps ErrTimeout after the operator's Timeout, by default Options.AckTimeout, and
+// with ErrDisconnected if the socket disconnects before. An acknowledgement waits
+// for then in the queue of the socket's events and counts against its limits.
+func (s *Socket) OnAck(then AckFunc) SocketOperator { return SocketOperator{socket: s}.OnAck(then) }
+
+// Timeout returns an operator that waits at most d for an acknowledgement.
 func (s *Socket) Timeout(d time.Duration) SocketOperator { return SocketOperator{socket: s}.Timeout(d) }
 
 // To returns an operator for the sockets in the rooms, except this one.
@@ -52,7 +60,7 @@ func (s *Socket) To(rooms ...string) Operator { return s.ns.Except(s.id).To(room
 func (s *Socket) Broadcast() Operator { return s.ns.Except(s.id) }
 
 // SocketOperator says how to send an event to one socket: see [Socket.Volatile],
-// [Socket.Compress] and [Socket.Timeout]. It is a value: each of its methods
+// [Socket.Compress], [Socket.OnAck] and [Socket.Timeout]. It is a value: each of its methods
 // that does not send returns a changed copy. It may be used many times and by
 // many goroutines. The sending methods of the zero SocketOperator return an
 // error.
@@ -60,18 +68,23 @@ type SocketOperator struct {
 	socket                 *Socket
 	volatile, uncompressed bool
 	timeout                time.Duration
+	then                   AckFunc
 }
 
-// Volatile is [Socket.Volatile]. EmitWithAck ignores it.
+// Volatile is [Socket.Volatile]. An event that asks for an acknowledgement and is
+// dropped ends with ErrTimeout.
 func (o SocketOperator) Volatile() SocketOperator { o.volatile = true; return o }
 
 // Compress is [Socket.Compress].
 func (o SocketOperator) Compress(on bool) SocketOperator { o.uncompressed = !on; return o }
 
-// Timeout sets how long EmitWithAck waits, also if the deadline of its context
+// Timeout sets how long EmitWithAck and OnAck wait, also if the deadline of its context
 // is later; then its error wraps ErrTimeout. Negative: until ctx ends. 0, the
 // default: until the deadline of ctx, or Options.AckTimeout if it has none.
 func (o SocketOperator) Timeout(d time.Duration) SocketOperator { o.timeout = d; return o }
+
+// OnAck is [Socket.OnAck].
+func (o SocketOperator) OnAck(then AckFunc) SocketOperator { o.then = then; return o }
 
 // Emit is [Socket.Emit] as the operator says.
 func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) error {
@@ -80,15 +93,34 @@ func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) err
 		return errNoOperator
 	}
 	p, err := s.eventPacket(event, args)
-	if err != nil {
+	if err != nil || o.then == nil {
+		if err == nil {
+			err = o.send(ctx, p)
+		}
 		return err
 	}
+	limit := o.timeout
+	if limit == 0 {
+		limit = s.client.server.opts.AckTimeout
+	}
+	p.ID, p.HasID = s.ns.ids.Add(1)-1, true
+	if !s.awaitAck(p.ID, pendingAck{then: o.then, event: event}, limit) {
+		return ErrDisconnected
+	}
+	if err := o.send(ctx, p); err != nil && s.cancelAck(p.ID) {
+		return err
+	}
+	return nil // or o.then gets ErrDisconnected
+}
+
+// send sends an event as the operator says.
+func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 	if !o.volatile {
-		return s.sendEvent(ctx, p, o.uncompressed)
+		return o.socket.sendEvent(ctx, p, o.uncompressed)
 	}
 	fs := frames(&p, o.uncompressed)
-	s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, fs...) }).Settle()
-	s.sent(&p)
+	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, fs...) }).Settle()
+	o.socket.sent(&p)
 	return nil
 }
 

@@ -37,7 +37,7 @@ type Event struct {
 	wantsAck    bool
 	replied     atomic.Bool
 
-	handled chan struct{} // if not nil, this is no event but a marker: closed when the events before it have been handled
+	mark func() // if not nil, this is no event but a marker: called when the events before it have been handled
 
 	result    []any // of Return, usually stored in one
 	hasResult bool

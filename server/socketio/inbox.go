@@ -21,18 +21,28 @@ func (b *inbox) release() {
 // small ones are bounded too.
 const eventBytes = 64
 
-// receive puts an event into the inbox. While the inbox is full it blocks, and
-// with it the reading from the client.
+// receive puts the event of a packet into the inbox, see admit.
 func (s *Socket) receive(p packet.Packet) {
 	name, args, err := packet.Name(p.Data)
 	if err != nil {
 		return // cannot happen, the decoder has checked it
 	}
 	e := &Event{Name: name, socket: s, args: args, count: p.Arguments, attachments: p.Attachments, excess: p.Excess, id: p.ID, wantsAck: p.HasID}
+	s.admit(e, sizeOf(&p))
+}
+
+// sizeOf is what a packet counts in an inbox.
+func sizeOf(p *packet.Packet) int {
 	size := eventBytes + len(p.Data)
 	for _, a := range p.Attachments {
 		size += len(a)
 	}
+	return size
+}
+
+// admit puts an event into the inbox. While the inbox is full it blocks, and with
+// it the reading from the client.
+func (s *Socket) admit(e *Event, size int) {
 	room, _ := s.put(e, size)
 	if room == nil {
 		return
@@ -60,12 +70,19 @@ func (s *Socket) receive(p packet.Packet) {
 // there may be room; bytes reports that MaxPendingBytes is the reason. While an
 // acknowledgement of the client is awaited the number of events does not count,
 // because it may come behind them. If the socket is disconnected, put drops the
-// event and returns nil.
+// event and returns nil; a marker is still called.
 func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
 	opts, most := &s.client.server.opts, s.client.maxPendingBytes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == disconnected {
+		switch {
+		case e.mark == nil:
+		case s.ended:
+			s.client.server.spawn(e.mark)
+		default:
+			s.inbox.events = append(s.inbox.events, e)
+		}
 		return nil, false
 	}
 	bytes = s.inbox.bytes > most

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,7 @@ type Socket struct {
 	auth     Value
 	reason   Reason
 	inbox    inbox
-	acks     map[uint64]ackFunc
+	acks     map[uint64]pendingAck
 	rooms    []string // at the time of the disconnect
 	data     any
 	dataJSON []byte
@@ -223,14 +224,21 @@ func (s *Socket) close(reason Reason) bool {
 	s.state = disconnected
 	s.reason = reason
 	if reason == ReasonServerDisconnect {
-		s.inbox.events = nil
+		s.inbox.events = slices.DeleteFunc(s.inbox.events, func(e *Event) bool { return e.mark == nil })
 	}
-	acks := s.takeAcks()
+	acks := s.takeAcks(true)
+	for _, p := range acks {
+		if p.then != nil {
+			s.inbox.events = append(s.inbox.events, s.answered(p, adapter.Args{}, ErrDisconnected))
+		}
+	}
 	s.inbox.release()
 	s.ctx.cancel()
 	s.mu.Unlock()
-	for _, f := range acks {
-		f(adapter.Args{}, ErrDisconnected)
+	for _, p := range acks {
+		if p.then == nil {
+			p.take(adapter.Args{}, ErrDisconnected)
+		}
 	}
 	if was == connected {
 		s.unlist()
