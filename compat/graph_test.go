@@ -29,7 +29,7 @@ type layer struct {
 }
 
 // leaves import nothing from the module; every package may import them.
-var leaves = []string{"server/ident"}
+var leaves = []string{"server/ident", "server/internal/clip", "server/internal/isotime"}
 
 // layers is the architecture. The rule with the longest matching path applies to a package.
 var layers = []layer{
@@ -73,6 +73,8 @@ var layers = []layer{
 	{path: "server/httpapi", may: []string{"server/realtime"}},
 	{path: "server/config"},
 	{path: "server/ident"},
+	{path: "server/internal/clip"},
+	{path: "server/internal/isotime"},
 
 	// The conformance tests stay independent of the code that they test: they import no codec.
 	{

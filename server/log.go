@@ -19,6 +19,7 @@ import (
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/internal/clip"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 )
@@ -58,18 +59,11 @@ const (
 	maxTrace = 8 << 10
 )
 
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
 // serviceHooks logs connects, disconnects and refusals.
 func serviceHooks(l zerolog.Logger) realtime.Hooks {
 	connections, refusals, failures, faults := sampled(l), sampled(l), sampled(l), sampled(l)
 	of := func(e *zerolog.Event, s *socketio.Socket) *zerolog.Event {
-		return e.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
+		return e.Str("socket", s.ID()).Str("address", clip.Text(s.Session().RemoteAddr(), maxText))
 	}
 	return realtime.Hooks{
 		Connected: func(s *socketio.Socket) {
@@ -79,7 +73,7 @@ func serviceHooks(l zerolog.Logger) realtime.Hooks {
 			of(connections.Info(), s).Stringer("user", user).Msg("authenticated")
 		},
 		Refused: func(s *socketio.Socket, code string, err error) {
-			of(refusals.Warn(), s).Str("code", code).Str("error", clip(err.Error(), maxText)).Msg("authentication refused")
+			of(refusals.Warn(), s).Str("code", code).Str("error", clip.Text(err.Error(), maxText)).Msg("authentication refused")
 		},
 		Expired: func(s *socketio.Socket, user ident.ID) {
 			of(refusals.Info(), s).Stringer("user", user).Msg("authentication expired")
@@ -96,7 +90,7 @@ func serviceHooks(l zerolog.Logger) realtime.Hooks {
 			if realtime.Public(err) == realtime.ErrInternal && !errors.Is(err, socketio.ErrDisconnected) {
 				line, most = faults.Error, maxTrace
 			}
-			of(line(), s).Str("event", clip(event, maxNameLength)).Str("error", clip(err.Error(), most)).Msg("event failed")
+			of(line(), s).Str("event", clip.Text(event, maxNameLength)).Str("error", clip.Text(err.Error(), most)).Msg("event failed")
 		},
 	}
 }
@@ -114,9 +108,9 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 		case engineio.CodeUnsupportedProtocol:
 			line = protocols.Warn
 		}
-		event := line().Str("address", clip(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip(e.Error(), maxText))
+		event := line().Str("address", clip.Text(hostOf(r), maxText)).Int("code", int(e.Code)).Str("error", clip.Text(e.Error(), maxText))
 		if errors.Is(e, engineio.ErrOrigin) { // the two values that were compared
-			event.Str("origin", clip(r.Header.Get("Origin"), maxText)).Str("host", clip(hostURL(r), maxText)).Str("hint", originHint)
+			event.Str("origin", clip.Text(r.Header.Get("Origin"), maxText)).Str("host", clip.Text(hostURL(r), maxText)).Str("hint", originHint)
 		}
 		if !proxies && errors.Is(e, engineio.ErrAddressLimit) && r.Header.Get("X-Forwarded-For") != "" {
 			event.Str("hint", "if this is your proxy's address, set TRUSTED_PROXIES")
@@ -129,8 +123,8 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 func keyRefused(l zerolog.Logger) func(*http.Request) {
 	refusals := sampled(l)
 	return func(r *http.Request) {
-		refusals.Warn().Str("address", clip(hostOf(r), maxText)).Str("method", clip(r.Method, maxNameLength)).
-			Str("path", clip(r.URL.Path, maxText)).Msg("API key refused")
+		refusals.Warn().Str("address", clip.Text(hostOf(r), maxText)).Str("method", clip.Text(r.Method, maxNameLength)).
+			Str("path", clip.Text(r.URL.Path, maxText)).Msg("API key refused")
 	}
 }
 
@@ -164,10 +158,10 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 	unhandled := make(map[string]bool)
 	return socketio.Hooks{
 		PacketError: func(s *engineio.Session, err error) {
-			packets.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("packet refused")
+			packets.Warn().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("packet refused")
 		},
 		Unhandled: func(_ *socketio.Socket, name string) {
-			event := clip(name, maxNameLength)
+			event := clip.Text(name, maxNameLength)
 			mu.Lock()
 			defer mu.Unlock()
 			if unhandled[event] || len(unhandled) >= maxUnhandledNames {
@@ -177,17 +171,17 @@ func hooks(l zerolog.Logger) socketio.Hooks {
 			l.Warn().Str("event", event).Msg("unhandled event (logged once per name)")
 		},
 		BroadcastDropped: func(ns *socketio.Namespace, err error) {
-			broadcasts.Warn().Str("namespace", clip(ns.Name(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("broadcast of another server dropped")
+			broadcasts.Warn().Str("namespace", clip.Text(ns.Name(), maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("broadcast of another server dropped")
 		},
 		HandlerError: func(s *socketio.Socket, event string, err error) {
 			if s != nil && event != "" || errors.Is(err, socketio.ErrDisconnected) {
 				return // serviceHooks logs the errors of events
 			}
-			line := faults.Error().Str("error", clip(err.Error(), maxTrace))
+			line := faults.Error().Str("error", clip.Text(err.Error(), maxTrace))
 			if s != nil {
-				line = line.Str("socket", s.ID()).Str("address", clip(s.Session().RemoteAddr(), maxText))
+				line = line.Str("socket", s.ID()).Str("address", clip.Text(s.Session().RemoteAddr(), maxText))
 			} else {
-				line = line.Str("event", clip(event, maxNameLength))
+				line = line.Str("event", clip.Text(event, maxNameLength))
 			}
 			line.Msg("handler failed")
 		},
@@ -203,11 +197,11 @@ func engineHooks(l zerolog.Logger, proxies bool) engineio.Hooks {
 		SessionClosed: func(s *engineio.Session, reason engineio.Reason, err error) {
 			switch {
 			case reason == engineio.ReasonSlowConsumer:
-				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("slow consumer disconnected")
+				ends.Warn().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("reason", string(reason)).AnErr("error", err).Msg("slow consumer disconnected")
 			case reason == realtime.ReasonRefusals, reason == engineio.Reason(socketio.ReasonRefusals):
-				ends.Warn().Str("address", clip(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client disconnected after too many refusals")
+				ends.Warn().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client disconnected after too many refusals")
 			case reason == engineio.ReasonForcedClose && err != nil:
-				ends.Info().Str("address", clip(s.RemoteAddr(), maxText)).Str("error", clip(err.Error(), maxText)).Msg("client disconnected, no namespace joined in time")
+				ends.Info().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("client disconnected, no namespace joined in time")
 			}
 		},
 	}
@@ -219,7 +213,7 @@ type redisLog struct{ l zerolog.Logger }
 
 func (r redisLog) Printf(_ context.Context, format string, args ...any) {
 	if e := r.l.Debug(); e.Enabled() {
-		e.Str("text", clip(fmt.Sprintf(format, args...), maxText)).Msg("go-redis")
+		e.Str("text", clip.Text(fmt.Sprintf(format, args...), maxText)).Msg("go-redis")
 	}
 }
 
@@ -248,11 +242,11 @@ func (c httpErrors) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	switch {
 	case strings.HasPrefix(text, "http: Accept error"):
-		c.accepts.Error().Msg(clip(text, maxText))
+		c.accepts.Error().Msg(clip.Text(text, maxText))
 	case strings.HasPrefix(text, "http: panic"):
-		c.panics.Error().Msg(clip(text, maxTrace))
+		c.panics.Error().Msg(clip.Text(text, maxTrace))
 	default:
-		c.others.Debug().Msg(clip(text, maxText))
+		c.others.Debug().Msg(clip.Text(text, maxText))
 	}
 	return len(line), nil
 }

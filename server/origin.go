@@ -11,6 +11,7 @@ import (
 
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/internal/clip"
 )
 
 // origin is the origin of a page or of a server (RFC 6454). Hosts are in lower case
@@ -149,7 +150,7 @@ func warnOfOrigins(cors *engineio.CORS, l zerolog.Logger, next http.Handler) htt
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if text := r.Header.Get("Origin"); text != "" && r.Header.Get("Upgrade") == "" && (cors == nil || !cors.Allows(text)) {
 			if o, ok := parseOrigin(text); !ok || !o.isOwn(r) {
-				blocked.Warn().Str("address", clip(hostOf(r), maxText)).Str("origin", clip(text, maxText)).Str("host", clip(hostURL(r), maxText)).
+				blocked.Warn().Str("address", clip.Text(hostOf(r), maxText)).Str("origin", clip.Text(text, maxText)).Str("host", clip.Text(hostURL(r), maxText)).
 					Str("hint", originHint).Msg("origin not allowed, browser blocks the page")
 			}
 		}

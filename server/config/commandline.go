@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/puente-io/puente/server/internal/clip"
 )
 
 const (
@@ -116,7 +118,7 @@ func (c *commandLine) parse(args []string, stdout io.Writer) (help bool, err err
 	case c.flags.NArg() == 0:
 		return false, nil
 	case c.flags.NArg() == len(args):
-		return false, errorf("unexpected argument %q", clip(args[0]))
+		return false, errorf("unexpected argument %q", shortened(args[0]))
 	default: // it may be a secret
 		return false, errorf("unexpected argument after a flag: write --flag=value")
 	}
@@ -161,14 +163,14 @@ func (c *commandLine) resolve(getenv func(string) string) error {
 func (v value) shown(text string) string {
 	if v.show != nil {
 		if part := v.show(text); part != "" {
-			return fmt.Sprintf("%q", clip(part))
+			return fmt.Sprintf("%q", shortened(part))
 		}
 		return hidden
 	}
 	if v.secret || strings.Contains(text, pemMark) { // a key in a wrong variable
 		return hidden
 	}
-	return fmt.Sprintf("%q", clip(text))
+	return fmt.Sprintf("%q", shortened(text))
 }
 
 // isSet reports whether the setting has a flag or a variable.
@@ -176,11 +178,5 @@ func (c *commandLine) isSet(name string, getenv func(string) string) bool {
 	return getenv(name) != "" || c.flags.Changed(flagName(name))
 }
 
-// clip keeps messages short.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// shortened keeps messages short.
+func shortened(s string) string { return clip.Text(s, 80) }

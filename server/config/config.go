@@ -145,7 +145,7 @@ func (c *draft) validate(given func(name string) bool) error {
 	}
 	var wrong []error
 	if !c.hasKey() && !c.development() {
-		wrong = append(wrong, errorf("JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL", clip(c.Environment)))
+		wrong = append(wrong, errorf("JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL", shortened(c.Environment)))
 	}
 	if c.RedisRequired && !c.RedisURL.IsSet() {
 		wrong = append(wrong, errorf("REDIS_REQUIRED=true: must be set together with REDIS_HOST or REDIS_URL"))
@@ -177,7 +177,7 @@ func (c *draft) contradict(format string, args ...any) {
 func (c Config) Warnings() []string {
 	lines := slices.Concat(c.Notes, c.contradictions)
 	if !c.Production() && !c.development() {
-		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is not production, development or test: logs and CORS are those of development", clip(c.Environment)))
+		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is not production, development or test: logs and CORS are those of development", shortened(c.Environment)))
 	}
 	if c.Production() && len(c.CORSOrigins) == 0 {
 		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect")
@@ -209,7 +209,7 @@ func (c Config) PublicKeyPEM() ([]byte, error) {
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
-		return nil, errorf("JWT_PUBLIC_KEY=%q: must be a public key in PEM or the path of a file: %v", clip(value), err)
+		return nil, errorf("JWT_PUBLIC_KEY=%q: must be a public key in PEM or the path of a file: %v", shortened(value), err)
 	}
 	return pem, nil
 }

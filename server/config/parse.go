@@ -110,9 +110,9 @@ func splitCommand(args []string) (rest []string, command string, err error) {
 		return rest, command, nil
 	}
 	if meant := nearest(command, commands); meant != "" && meant != command {
-		return nil, "", errorf("unknown command %q: did you mean %s?", clip(command), meant)
+		return nil, "", errorf("unknown command %q: did you mean %s?", shortened(command), meant)
 	}
-	return nil, "", errorf("unknown command %q: the commands are serve, token, version and help", clip(command))
+	return nil, "", errorf("unknown command %q: the commands are serve, token, version and help", shortened(command))
 }
 
 func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Command, error) {
@@ -138,20 +138,20 @@ func parseToken(args []string, getenv func(string) string, stdout io.Writer) (Co
 	wrong := []error{c.resolve(getenv)}
 	cmd.Config = d.Config
 	if lifetime := millis(&cmd.Token.TTL, time.Second, 10*365*24*time.Hour); !lifetime.set(*ttl) {
-		wrong = append(wrong, errorf("--ttl=%q: must be %s", clip(*ttl), lifetime.allowed))
+		wrong = append(wrong, errorf("--ttl=%q: must be %s", shortened(*ttl), lifetime.allowed))
 	}
 	var err error
 	if !c.flags.Changed("user") {
 		wrong = append(wrong, errorf("--user is required: the user that the token is for"))
 	} else if cmd.Token.User, err = ident.String(*user); err != nil {
-		wrong = append(wrong, errorf("--user=%q: must be %s", clip(*user), ident.Allowed))
+		wrong = append(wrong, errorf("--user=%q: must be %s", shortened(*user), ident.Allowed))
 	}
 	if !cmd.Config.JWTSecret.IsSet() {
 		if !c.flags.Changed("port") {
 			*port = cmp.Or(getenv("HTTP_PORT"), getenv(portVariable), "3001")
 		}
 		if v := number(&cmd.Config.HTTPPort, 1, 65535); !v.set(*port) {
-			wrong = append(wrong, errorf("--port=%q: must be %s", clip(*port), v.allowed))
+			wrong = append(wrong, errorf("--port=%q: must be %s", shortened(*port), v.allowed))
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {

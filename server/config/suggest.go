@@ -67,9 +67,9 @@ func Misspelled(environ []string) []string {
 			continue
 		}
 		if meant := nearest(name, long); meant != "" {
-			lines = append(lines, clip(name)+" is not a setting and is ignored: did you mean "+meant+"?")
+			lines = append(lines, shortened(name)+" is not a setting and is ignored: did you mean "+meant+"?")
 		} else if strings.HasPrefix(name, "WS_") || strings.HasPrefix(name, "JWT_") {
-			lines = append(lines, clip(name)+" is not a setting and is ignored: puente --help lists all")
+			lines = append(lines, shortened(name)+" is not a setting and is ignored: puente --help lists all")
 		}
 	}
 	slices.Sort(lines)

@@ -14,19 +14,19 @@ import (
 // Notification is a message for one user.
 type Notification struct {
 	// TargetUserID names the user.
-	TargetUserID ident.ID `json:"targetUserId"`
+	TargetUserID ident.ID
 	// Type is INFO, SUCCESS, ERROR, ALERT or WARNING.
-	Type string `json:"type"`
+	Type string
 	// Title has 1 to 100 characters, counted as Unicode code points.
-	Title string `json:"title"`
+	Title string
 	// Message has up to 500 characters.
-	Message string `json:"message"`
+	Message string
 	// Payload is nil, or a value that is encoded as a JSON object.
-	Payload any `json:"payload"`
+	Payload any
 	// Priority is low, normal or high. Default: normal.
-	Priority string `json:"priority"`
+	Priority string
 	// From is the publishing user, the zero ID for a backend.
-	From ident.ID `json:"-"`
+	From ident.ID
 }
 
 // ParseNotification decodes and validates a notification as a client sends it:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/internal/isotime"
 	"github.com/puente-io/puente/server/socketio"
 )
 
@@ -79,7 +80,7 @@ type Pong struct {
 
 // AppendArg implements [socketio.ArgAppender], for speed: pings are frequent.
 func (p Pong) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
-	return append(appendTime(append(dst, `{"timestamp":"`...), p.Timestamp), `"}`...), attachments, nil
+	return append(isotime.Append(append(dst, `{"timestamp":"`...), p.Timestamp), `"}`...), attachments, nil
 }
 
 // Movement is the argument of user-joined and user-left.
@@ -116,29 +117,7 @@ type success struct{}
 func (success) MarshalJSON() ([]byte, error) { return []byte("true"), nil }
 
 func appendTimestamp(dst []byte, t time.Time) []byte {
-	return append(appendTime(append(dst, `,"timestamp":"`...), t), '"')
-}
-
-// appendTime appends t in the layout socketio.ISOTime, several times as fast as
-// AppendFormat: there are two for each event.
-func appendTime(dst []byte, t time.Time) []byte {
-	t = t.UTC()
-	year, month, day := t.Date()
-	if year < 1000 || year > 9999 {
-		return t.AppendFormat(dst, socketio.ISOTime)
-	}
-	hour, minute, second := t.Clock()
-	two := func(n int) (byte, byte) { return '0' + byte(n/10), '0' + byte(n%10) }
-	c1, c2 := two(year / 100)
-	y1, y2 := two(year % 100)
-	m1, m2 := two(int(month))
-	d1, d2 := two(day)
-	h1, h2 := two(hour)
-	i1, i2 := two(minute)
-	s1, s2 := two(second)
-	ms := t.Nanosecond() / 1e6
-	f1, f2 := two(ms / 10)
-	return append(dst, c1, c2, y1, y2, '-', m1, m2, '-', d1, d2, 'T', h1, h2, ':', i1, i2, ':', s1, s2, '.', f1, f2, '0'+byte(ms%10), 'Z')
+	return append(isotime.Append(append(dst, `,"timestamp":"`...), t), '"')
 }
 
 // Encode encodes v for HTTP exactly as it is encoded as the argument of an event.

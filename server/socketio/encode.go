@@ -12,11 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/internal/isotime"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
-
-// ISOTime is the format of JavaScript's toISOString, for times in UTC.
-const ISOTime = "2006-01-02T15:04:05.000Z"
 
 // encodeEvent returns the data of an EVENT packet and checks its attachments.
 func (srv *Server) encodeEvent(event string, args []any) (data []byte, attachments [][]byte, err error) {
@@ -92,7 +90,7 @@ func AppendArg(dst []byte, attachments [][]byte, arg any) ([]byte, [][]byte, err
 }
 
 func appendTime(dst []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(dst, '"'), ISOTime), '"')
+	return append(isotime.Append(append(dst, '"'), t), '"')
 }
 
 // encoder encodes values by reflection. Encoders are pooled, and their

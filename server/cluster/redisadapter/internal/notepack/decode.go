@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/puente-io/puente/server/internal/isotime"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
@@ -25,9 +26,6 @@ type Decoder struct {
 
 	depth int
 }
-
-// isoTime is the layout of JavaScript's toISOString.
-const isoTime = "2006-01-02T15:04:05.000Z"
 
 // Value appends the JSON of the value that msg starts with to d.JSON and
 // returns the rest of msg. It refuses a value with objects that pass for
@@ -242,7 +240,7 @@ func (d *Decoder) ext(b []byte) ([]byte, error) {
 	if at = at.UTC(); at.Year() < 0 || at.Year() > 9999 {
 		d.JSON = append(d.JSON, "null"...)
 	} else {
-		d.JSON = append(at.AppendFormat(append(d.JSON, '"'), isoTime), '"')
+		d.JSON = append(isotime.Append(append(d.JSON, '"'), at), '"')
 	}
 	return rest, nil
 }

@@ -1,13 +1,11 @@
-package realtime
+package isotime
 
 import (
 	"testing"
 	"time"
-
-	"github.com/puente-io/puente/server/socketio"
 )
 
-func TestAppendTime(t *testing.T) {
+func TestAppend(t *testing.T) {
 	for _, at := range []time.Time{
 		time.Date(2024, 12, 20, 15, 30, 0, 0, time.UTC),
 		time.Date(2024, 2, 29, 23, 59, 59, 999_999_999, time.FixedZone("", -3600)),
@@ -18,23 +16,23 @@ func TestAppendTime(t *testing.T) {
 		time.Time{},
 		time.Now(),
 	} {
-		if got, want := string(appendTime(nil, at)), at.UTC().Format(socketio.ISOTime); got != want {
+		if got, want := string(Append(nil, at)), at.UTC().Format(Layout); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
 
-func BenchmarkAppendTime(b *testing.B) {
+func BenchmarkAppend(b *testing.B) {
 	var buf [32]byte
 	now := time.Now()
 	b.Run("here", func(b *testing.B) {
 		for b.Loop() {
-			appendTime(buf[:0], now)
+			Append(buf[:0], now)
 		}
 	})
 	b.Run("by layout", func(b *testing.B) {
 		for b.Loop() {
-			now.UTC().AppendFormat(buf[:0], socketio.ISOTime)
+			now.UTC().AppendFormat(buf[:0], Layout)
 		}
 	})
 }
