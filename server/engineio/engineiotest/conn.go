@@ -203,13 +203,16 @@ func (c *Conn) finish(e End) {
 	}
 }
 
-// errSilence: nothing came within Wait.
-var errSilence = errors.New("engineiotest: nothing came")
+// ErrSilence is the error of Receive and ReceiveWithin if nothing comes in time.
+var ErrSilence = errors.New("engineiotest: nothing came")
 
 // Receive returns the next message, or an error if the connection has ended
-// or nothing comes within [Wait].
-func (c *Conn) Receive() (Message, error) {
-	timeout := time.NewTimer(Wait)
+// or nothing comes within [Wait]. Any goroutine may call it.
+func (c *Conn) Receive() (Message, error) { return c.ReceiveWithin(Wait) }
+
+// ReceiveWithin is Receive that waits for d at most.
+func (c *Conn) ReceiveWithin(d time.Duration) (Message, error) {
+	timeout := time.NewTimer(d)
 	defer timeout.Stop()
 	for {
 		c.mu.Lock()
@@ -228,7 +231,7 @@ func (c *Conn) Receive() (Message, error) {
 		case <-c.grown:
 		case <-c.ended:
 		case <-timeout.C:
-			return Message{}, errSilence
+			return Message{}, ErrSilence
 		}
 	}
 }

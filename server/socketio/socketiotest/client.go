@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -37,39 +37,27 @@ type Options struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Client is connected to one namespace. Its methods must be called on the
-// test's goroutine; they fail the test if an expected packet does not arrive
-// within [engineiotest.Wait].
+// Client is connected to one namespace. Its methods may be called on any
+// goroutine. They fail the test if an expected packet does not arrive within
+// [engineiotest.Wait], and then end the goroutine, as testing.T's FailNow does.
 type Client struct {
 	// Conn is the underlying connection.
 	*engineiotest.Conn
 	// SID is the socket's id.
 	SID string
 
-	t      testing.TB
-	nsp    string // as it stands in packets: "" or "/name,"
-	nextID int
-	events []Event // received while waiting for something else
-	acks   map[int][]json.RawMessage
-}
+	t   testing.TB
+	nsp string // as it stands in packets: "" or "/name,"
 
-// Event is an event from the server.
-type Event struct {
-	Name string
-	// Args are the arguments' JSON, in which placeholders stand for
-	// attachments.
-	Args        []json.RawMessage
-	Attachments [][]byte
+	sending sync.Mutex // keeps attachments behind their packet
 
-	id string // of the acknowledgement, "" if none is requested
-}
-
-// Decode decodes argument number i, counted from 0.
-func (e Event) Decode(i int, into any) error {
-	if i >= len(e.Args) {
-		return fmt.Errorf("socketiotest: %q has %d arguments", e.Name, len(e.Args))
-	}
-	return json.Unmarshal(e.Args[i], into)
+	mu      sync.Mutex
+	reading bool          // a goroutine reads from Conn
+	changed chan struct{} // closed, and replaced, when that has ended
+	nextID  int
+	events  []Event // received and not asked for yet
+	acks    map[int][]json.RawMessage
+	ignored map[string]bool
 }
 
 // Dial connects to the server at a URL, such as [Server]'s, and to a namespace.
@@ -106,7 +94,7 @@ func TryDial(t testing.TB, url string, opts Options) (c *Client, refusal json.Ra
 // from. If the server refuses, c is nil and refusal is its CONNECT_ERROR.
 func Join(t testing.TB, conn *engineiotest.Conn, namespace string, auth any) (c *Client, refusal json.RawMessage) {
 	t.Helper()
-	c = &Client{Conn: conn, t: t, acks: map[int][]json.RawMessage{}}
+	c = &Client{Conn: conn, t: t, changed: make(chan struct{}), acks: map[int][]json.RawMessage{}, ignored: map[string]bool{}}
 	if namespace != "" && namespace != "/" {
 		c.nsp = namespace + ","
 	}

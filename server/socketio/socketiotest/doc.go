@@ -10,6 +10,14 @@
 //	c.Emit("join-room", map[string]any{"roomId": 42})
 //	c.Expect("room-joined")
 //
+// Expect takes the next event; Await the next one of a name, and Ignore drops those
+// that do not matter. Several clients may wait for each other: Send sends an event
+// whose acknowledgement the test asks for later.
+//
+//	asked := ana.Send("whisper", "ben", "hello")
+//	ben.Ack(ben.Await("whispered"), "read")
+//	answer := asked.Ack()
+//
 // Arguments are JSON in both directions. A []byte that is an argument itself is
 // sent as an attachment. The client shares no code with the server, except for
 // the names of types.

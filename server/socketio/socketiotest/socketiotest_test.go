@@ -2,7 +2,11 @@ package socketiotest_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -40,5 +44,117 @@ func TestChat(t *testing.T) {
 			bob.ExpectDisconnect()
 			bob.End()
 		})
+	}
+}
+
+// relay makes a server whose event "ask" asks all other clients, and sends what it
+// got for "noise" many times before.
+func relay(t *testing.T) *socketiotest.Server {
+	io := socketio.New(socketio.Options{})
+	ns := io.Namespace("/")
+	ns.Handle("ask", socketio.Func(func(ctx context.Context, s *socketio.Socket, text string) ([]string, error) {
+		for range 3 {
+			if err := ns.Emit(ctx, "noise", text); err != nil {
+				return nil, err
+			}
+		}
+		answers, err := socketio.AskAll[string](ctx, s.Broadcast(), "asked", text, []byte("blob"))
+		var list []string
+		for _, a := range answers {
+			list = append(list, a.Value)
+		}
+		return list, err
+	}))
+	srv := socketiotest.NewServer(io)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// A test may wait for what matters, in any order, while another client has to
+// answer first.
+func TestAwait(t *testing.T) {
+	for name, opts := range map[string]socketiotest.Options{"WebSocket": {}, "polling": {Polling: true}} {
+		t.Run(name, func(t *testing.T) {
+			srv := relay(t)
+			ana, ben := socketiotest.Dial(t, srv.URL, opts), socketiotest.Dial(t, srv.URL, opts)
+			pending := ana.Send("ask", "hello")
+			asked := ben.Await("asked")
+			if got := asked.String(); got != `asked("hello", {"_placeholder":true,"num":0})` {
+				t.Errorf("got %s", got)
+			}
+			ben.Ack(asked, "yes")
+			if got := fmt.Sprintf("%s", pending.Ack()); got != `[["yes"]]` {
+				t.Errorf("got %s", got)
+			}
+			for range 3 {
+				ben.Expect("noise") // they are kept
+			}
+			ben.ExpectNothing(10 * time.Millisecond)
+			ana.Ignore("noise")
+			ana.ExpectNothing(10 * time.Millisecond)
+		})
+	}
+}
+
+// Any goroutine may wait for its own part of what comes.
+func TestManyGoroutines(t *testing.T) {
+	srv := relay(t)
+	ana, ben := socketiotest.Dial(t, srv.URL, socketiotest.Options{}), socketiotest.Dial(t, srv.URL, socketiotest.Options{})
+	ben.Ignore("noise")
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			want := fmt.Sprintf(`[["%d"]]`, i)
+			if got := fmt.Sprintf("%s", ana.Send("ask", fmt.Sprint(i)).Ack()); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+		wg.Go(func() {
+			e := ben.Await("asked")
+			var text string
+			if err := e.Decode(0, &text); err != nil {
+				t.Error(err)
+			}
+			ben.Ack(e, text)
+		})
+		wg.Go(func() {
+			for range 3 {
+				ana.Await("noise")
+			}
+		})
+	}
+	wg.Wait()
+	ana.ExpectNothing(0)
+}
+
+// fakeT is a test that may fail.
+type fakeT struct {
+	testing.TB
+	failed chan string
+}
+
+func (f fakeT) Helper() {}
+
+func (f fakeT) Fatalf(format string, args ...any) {
+	f.failed <- fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// What fails a test says what came instead.
+func TestFailures(t *testing.T) {
+	srv := relay(t)
+	for want, fail := range map[string]func(c *socketiotest.Client){
+		`got the event noise("x"), want "asked"`:      func(c *socketiotest.Client) { c.Expect("asked") },
+		`got the event noise("x"), want none`:         func(c *socketiotest.Client) { c.ExpectNothing(time.Minute) },
+		`got the event noise("x"), want a disconnect`: func(c *socketiotest.Client) { c.EmitAck("ask", "y"); c.ExpectDisconnect() },
+	} {
+		f := fakeT{t, make(chan string, 1)}
+		c := socketiotest.Dial(f, srv.URL, socketiotest.Options{})
+		srv.IO.Namespace("/").To(c.SID).Emit(t.Context(), "noise", "x")
+		go fail(c)
+		if got := <-f.failed; got != "socketiotest: "+want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		c.Close()
 	}
 }
