@@ -28,7 +28,7 @@ func channels(prefix string) string {
 	return "&" + prefix + "#/#* &" + prefix + "-request#/# &" + prefix + "-response#/#* &" + prefix + "-presence#*"
 }
 
-// as returns options of a user who may do nothing but what the rules say.
+// as returns options of a user that has only the rights in the rules.
 func as(t *testing.T, server *redistest.Server, opts redisadapter.Options, rules string) redisadapter.Options {
 	t.Helper()
 	setRules(server, "reset on >secret "+rules)

@@ -45,7 +45,7 @@ func (p *two) load(t *testing.T, from int) (l *ledger, stop func()) {
 			n := l.sent
 			l.open++
 			l.mu.Unlock()
-			told := func(err error) {
+			resolved := func(err error) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				l.open--
@@ -60,9 +60,9 @@ func (p *two) load(t *testing.T, from int) (l *ledger, stop func()) {
 					l.wrong = err
 				}
 			}
-			flags := adapter.Flags{Accepted: adapter.OnAcceptance(told)}
+			flags := adapter.Flags{Accepted: adapter.OnAcceptance(resolved)}
 			if err := p.nodes[from].Adapter.Broadcast(t.Context(), event(`["load",%d]`, n), roomR, flags); err != nil {
-				told(err)
+				resolved(err)
 			}
 		}
 	}()
@@ -333,7 +333,7 @@ func TestOneNodeIsRepointed(t *testing.T) {
 				both := func() bool { return alone(p.clusters[0].Health()) && alone(p.clusters[1].Health()) }
 				for range 2 {
 					p.works(t, "the start")
-					time.Sleep(time.Second) // in which the nodes look who is there
+					time.Sleep(time.Second) // in which the nodes count each other
 					mu.Lock()
 					said = nil
 					mu.Unlock()
@@ -345,7 +345,7 @@ func TestOneNodeIsRepointed(t *testing.T) {
 					adaptertest.Eventually(t, "both say that they are alone", both)
 					mu.Lock()
 					waited := false
-					for _, h := range said { // what breaks first may mend before the node sees where it is
+					for _, h := range said { // the first fault may be over before the node has noticed the other server
 						if waited && (!h.Degraded || !alone(h) && h.Connected) {
 							t.Errorf("before that health said %+v", h)
 						}

@@ -256,8 +256,8 @@ func TestRedisFlushed(t *testing.T) {
 	})
 }
 
-// A Redis that is full refuses what writes, and of what nodes do nothing writes.
-// PING is refused where it cannot save; only what is refused counts as away.
+// A full Redis refuses writes, and nodes write nothing. If it cannot save it also refuses
+// PING, which must not count as being away.
 func TestRedisFull(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()
@@ -287,7 +287,7 @@ func TestRedisFull(t *testing.T) {
 		server.Do("CONFIG", "SET", "maxmemory", "0")
 		server.BreakDisk()
 		full("the disk")
-		// A connection that is made anew finds the same.
+		// New connections work too.
 		server.Do("CLIENT", "KILL", "TYPE", "normal")
 		server.Do("CLIENT", "KILL", "TYPE", "pubsub")
 		p.works(t, "the end of the connections")

@@ -13,9 +13,9 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// TestLoad broadcasts in a tight loop: none is lost, out of order, or there
-// twice. PUENTE_LOAD sets how many; releases of the Redis library lost 190 of
-// 1.2 million, so that is what a new release is to be tried with.
+// TestLoad broadcasts in a tight loop: no message is lost, out of order, or repeated.
+// PUENTE_LOAD sets their number. Some releases of go-redis lost 190 of 1.2 million, so a
+// new release must be tested with that many.
 func TestLoad(t *testing.T) {
 	total := 20000
 	if n, err := strconv.Atoi(os.Getenv("PUENTE_LOAD")); err == nil {
@@ -33,7 +33,7 @@ func TestLoad(t *testing.T) {
 		adaptertest.Eventually(t, "the counter is reached", func() bool { p.broadcast(t); _, other := c.counts(); return other > 0 })
 		pad := strings.Repeat("x", 900)
 		for i := range total {
-			if i%20000 == 0 { // Redis cuts off who is 32 MB behind
+			if i%20000 == 0 { // Redis cuts off a subscriber that is 32 MB behind
 				adaptertest.Eventually(t, fmt.Sprintf("%d have come", i), func() bool { load, _ := c.counts(); return load >= i })
 			}
 			// Lengths differ so that messages end anywhere in the library's buffers.
@@ -73,7 +73,7 @@ func BenchmarkBroadcast(b *testing.B) {
 				if err := send(); err != nil {
 					b.Fatal(err)
 				}
-				if n++; n%10000 == 0 { // Redis cuts off who is 32 MB behind
+				if n++; n%10000 == 0 { // Redis cuts off a subscriber that is 32 MB behind
 					adaptertest.Eventually(b, fmt.Sprintf("%d have come", n), func() bool { return others() >= n })
 				}
 			}

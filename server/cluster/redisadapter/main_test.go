@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	logging.Disable() // the library tells of each failed attempt to connect
+	logging.Disable() // go-redis logs each failed attempt to connect
 	goleak.VerifyTestMain(m)
 }

@@ -19,9 +19,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// A broadcast of another node costs one decode and one frame, whatever the number
-// of members: a large one takes the memory of a few copies of it, and no more
-// where a hundred members get it than where one does.
+// A broadcast of another node is decoded and framed once, however many members get it: a
+// large one takes the memory of a few copies, for a hundred members as for one.
 func TestBroadcastIsDecodedOnce(t *testing.T) {
 	eachModeInMemory(t, func(t *testing.T, _ *redisbustest.Memory, opts redisadapter.Options) {
 		const size, rounds = 256 << 10, 4

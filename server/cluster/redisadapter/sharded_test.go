@@ -54,7 +54,7 @@ func TestShardedDynamicPrivate(t *testing.T) {
 	adaptertest.Eventually(t, "the socket has no channel", func() bool { return len(channels()) == 0 })
 }
 
-// A namespace that is made anew at once has what its predecessor had.
+// A namespace that is created again at once has the subscriptions of its predecessor.
 func TestNamespaceMadeAnew(t *testing.T) {
 	eachModeInMemory(t, func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options) {
 		p := startTwo(t, opts, over(memory))

@@ -8,12 +8,11 @@ import (
 	"syscall"
 )
 
-// Dial makes a connection, as the Dialer of a client's options.
+// Dial makes a connection, like the Dialer of a client's options.
 type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Links are the open connections of a client, so that all of them can be given up
-// together when they lead to the wrong server. Its methods are safe for concurrent
-// use.
+// Links tracks the open connections of a client, so that all can be closed together when
+// they lead to the wrong server. Its methods are safe for concurrent use.
 type Links struct {
 	epoch atomic.Uint64
 
@@ -21,38 +20,39 @@ type Links struct {
 	open map[*link]struct{}
 }
 
-// Epoch changes whenever connections are cut. What was sent in one epoch and
-// answered in the same went to the server that was believed to be right throughout.
+// Epoch returns a number that changes whenever connections are cut. A command that was
+// sent and answered in one epoch went to the server that was assumed to be right all the
+// time.
 func (l *Links) Epoch() uint64 { return l.epoch.Load() }
 
-// managed is the key of contexts in which connections are dialed that Cut spares.
+// managed is the context key for connections that Cut does not close.
 type managed struct{}
 
-// Managed returns a context for connections that Cut leaves to their owner.
+// Managed returns a context whose connections Cut does not close: their owner does.
 func Managed(ctx context.Context) context.Context { return context.WithValue(ctx, managed{}, true) }
 
-// once is the key of contexts in which one connection is dialed.
+// once is the context key for one connection.
 type once struct{}
 
-// Once returns a context of which one connection is dialed. go-redis makes a
-// subscription's connection again by itself when it breaks, whether its owner goes on
-// with it or not; Redis would count the owner twice for a while.
+// Once returns a context in which only one connection can be dialed. go-redis replaces
+// the broken connection of a subscription by itself, even if its owner closes the
+// subscription; Redis would count the owner twice for a while.
 func Once(ctx context.Context) context.Context {
 	return context.WithValue(ctx, once{}, new(atomic.Bool))
 }
 
-// heard is the key of contexts whose connections report what they read.
+// heard is the context key for connections that report reads.
 type heard struct{}
 
-// Heard returns a context whose connections call f whenever something has been read:
-// a large message is a sign of life long before it is complete. f is called by the
-// goroutine that reads, and must return at once.
+// Heard returns a context whose connections call f after each read: a large message is a
+// sign of life long before it is complete. f is called by the goroutine that reads, and
+// must return at once.
 func Heard(ctx context.Context, f func()) context.Context { return context.WithValue(ctx, heard{}, f) }
 
-// errEnded is the error of a connection that is not made again.
+// errEnded is the error of the second connection in a context of Once.
 const errEnded = Problem("Redis has closed the connection")
 
-// Track returns a dial function whose connections Cut knows.
+// Track returns a dial function whose connections are tracked.
 func (l *Links) Track(dial Dial) Dial {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if dialed, ok := ctx.Value(once{}).(*atomic.Bool); ok && dialed.Swap(true) {
@@ -67,7 +67,7 @@ func (l *Links) Track(dial Dial) Dial {
 		k.heard, _ = ctx.Value(heard{}).(func())
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if epoch != l.epoch.Load() { // it may lead to where the others were
+		if epoch != l.epoch.Load() { // it may lead to the same wrong server
 			conn.Close()
 			return nil, ErrMoving
 		}
@@ -79,12 +79,11 @@ func (l *Links) Track(dial Dial) Dial {
 	}
 }
 
-// ErrMoving is the error of a connection that was being made when the others were
-// cut.
+// ErrMoving is the error of a connection that was being dialed when the others were cut.
 const ErrMoving = Problem("Redis has another master")
 
-// Cut closes all connections but the managed ones, and begins another epoch. What
-// is under way on a connection fails with why.
+// Cut closes all connections except managed ones, and begins a new epoch. Commands that
+// wait for a reply fail with why.
 func (l *Links) Cut(why error) {
 	l.mu.Lock()
 	l.epoch.Add(1)
@@ -107,7 +106,7 @@ type link struct {
 	links   *Links
 	managed bool
 	heard   func()                // may be nil
-	why     atomic.Pointer[error] // it was cut
+	why     atomic.Pointer[error] // of Cut
 }
 
 func (k *link) Read(b []byte) (int, error) {
@@ -139,8 +138,7 @@ func (k *link) Close() error {
 	return k.Conn.Close()
 }
 
-// SyscallConn lets the client find out whether the server has closed a connection
-// that it kept.
+// SyscallConn lets go-redis check whether the server has closed an idle connection.
 func (k *link) SyscallConn() (syscall.RawConn, error) {
 	if c, ok := k.Conn.(syscall.Conn); ok {
 		return c.SyscallConn()

@@ -15,36 +15,34 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Problem is an error whose text anybody may read.
+// Problem is an error whose text may be public.
 type Problem string
 
 func (p Problem) Error() string { return string(p) }
 
-// What is wrong with Redis, where it does not say so itself.
-const (
-	ErrSilent = Problem("Redis does not answer")
-)
+// ErrSilent: Redis is connected, but nothing arrives.
+const ErrSilent = Problem("Redis does not answer")
 
-// Denied is an answer of Redis that refuses a command by the user's access rules.
+// Denied is a reply of Redis that refuses a command by the user's access rules.
 type Denied struct {
 	Command string // in capitals
 	Channel string // "" if it is not known which
-	Err     error  // Redis' answer
+	Err     error  // the reply
 }
 
 func (d *Denied) Error() string { return Reason(d) + " (" + d.Err.Error() + ")" }
 func (d *Denied) Unwrap() error { return d.Err }
 
-// IsDenied reports whether Redis refused a command by the user's access rules:
-// it is there, and answers.
+// IsDenied reports whether Redis refused a command by the user's access rules. Redis is
+// reachable then.
 func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
-// IsCommandDenied reports whether Redis refused a command whatever its channels are.
+// IsCommandDenied reports whether Redis refused a command for all channels.
 func IsCommandDenied(err error) bool {
 	return IsDenied(err) && deniedCommand.MatchString(err.Error())
 }
 
-// IsAnswer reports whether err is an answer of Redis to a command.
+// IsAnswer reports whether err is a reply of Redis to a command.
 func IsAnswer(err error) bool {
 	var answer redis.Error
 	return errors.As(err, &answer)
@@ -52,8 +50,8 @@ func IsAnswer(err error) bool {
 
 var deniedCommand = regexp.MustCompile(`'([a-zA-Z|]+)' command`)
 
-// Reason says why Redis cannot be used, with Redis' own code if it has answered,
-// in words that anybody may read: no address, no user, no password.
+// Reason returns why Redis cannot be used, with Redis' own code if it has replied, in
+// words that may be public: no address, user or password. It returns "" for nil.
 func Reason(err error) string {
 	var (
 		problem Problem
@@ -97,7 +95,7 @@ func Reason(err error) string {
 	return "Redis cannot be reached"
 }
 
-// answered is what may be said of an answer of Redis.
+// answered returns the part of an error reply that may be public.
 func answered(text string) string {
 	code, _, _ := strings.Cut(text, " ")
 	switch code {

@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// How long a Sentinel is asked at most, how often, and until when its last answer
-// counts.
+// A Sentinel is queried every sentinelEvery, for at most sentinelTimeout. Its reply counts
+// for sentinelStale.
 const (
 	sentinelTimeout = time.Second
 	sentinelEvery   = time.Second
@@ -25,45 +25,45 @@ const (
 // ErrNoMaster: no Sentinel has named a master yet.
 const ErrNoMaster = Problem("no Sentinel names a master")
 
-// Sentinels know the master of a Redis that Sentinels watch. They ask all of them
-// and listen to all of them: whoever has the newest configuration is right.
+// Sentinels follows the master of a Redis that Sentinels watch. It queries all Sentinels
+// and subscribes to all of them; the newest configuration names the master.
 type Sentinels struct {
 	opts  *redis.UniversalOptions
-	moved func() // the master is another; called without locks
+	moved func() // called without locks when the master has changed
 
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	asked   map[string]bool   // addresses of Sentinels
-	answers map[string]answer // by Sentinel
+	watched map[string]bool  // addresses of Sentinels
+	replies map[string]reply // by Sentinel
 	master  string
 	known   chan struct{} // closed when a master is known
 	last    error
 }
 
-// answer is what a Sentinel has said.
-type answer struct {
+// reply is a Sentinel's reply.
+type reply struct {
 	master string
 	epoch  int
 	at     time.Time
 }
 
-// NewSentinels returns the Sentinels at opts.Addrs, which are asked for the master
-// opts.MasterName after Start.
+// NewSentinels returns Sentinels at opts.Addrs for the master opts.MasterName. Start must
+// be called.
 func NewSentinels(opts *redis.UniversalOptions) *Sentinels {
-	s := &Sentinels{opts: opts, asked: make(map[string]bool), answers: make(map[string]answer), known: make(chan struct{})}
+	s := &Sentinels{opts: opts, watched: make(map[string]bool), replies: make(map[string]reply), known: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
 
-// Start begins to ask. moved is called, without locks, whenever the master has
-// become another.
+// Start starts to query the Sentinels. It calls moved, without locks, whenever the master
+// has changed.
 func (s *Sentinels) Start(moved func()) {
 	s.moved = moved
 	for _, addr := range s.opts.Addrs {
-		s.ask(addr)
+		s.add(addr)
 	}
 }
 
@@ -73,7 +73,7 @@ func (s *Sentinels) Close() {
 	s.running.Wait()
 }
 
-// Master returns the address of the master. Until one is known it waits, until ctx
+// Master returns the address of the master. If none is known yet, it waits until ctx
 // ends.
 func (s *Sentinels) Master(ctx context.Context) (string, error) {
 	select {
@@ -92,18 +92,18 @@ func (s *Sentinels) Master(ctx context.Context) (string, error) {
 	return "", ErrNoMaster
 }
 
-// ask starts to ask a Sentinel, unless it is being asked.
-func (s *Sentinels) ask(addr string) {
+// add starts to watch a Sentinel, unless it is watched already.
+func (s *Sentinels) add(addr string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.asked[addr] || len(s.asked) >= maxSentinels || s.ctx.Err() != nil {
+	if s.watched[addr] || len(s.watched) >= maxSentinels || s.ctx.Err() != nil {
 		return
 	}
-	s.asked[addr] = true
+	s.watched[addr] = true
 	s.running.Go(func() { s.watch(addr) })
 }
 
-// watch asks one Sentinel until the end.
+// watch queries one Sentinel until Close.
 func (s *Sentinels) watch(addr string) {
 	client := redis.NewSentinelClient(&redis.Options{
 		Addr: addr, Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
@@ -124,29 +124,30 @@ func (s *Sentinels) watch(addr string) {
 	}
 }
 
-// listen asks the Sentinel whenever it says that a master has changed, and now and
-// then.
+// listen queries the Sentinel whenever it reports that a master has changed, and every
+// sentinelEvery. It returns the first error.
 func (s *Sentinels) listen(client *redis.SentinelClient, addr string) error {
-	if err := s.question(client, addr); err != nil {
+	if err := s.query(client, addr); err != nil {
 		return err
 	}
-	news := client.Subscribe(s.ctx, "+switch-master")
-	defer news.Close()
-	stop := context.AfterFunc(s.ctx, func() { news.Close() })
+	switches := client.Subscribe(s.ctx, "+switch-master")
+	defer switches.Close()
+	stop := context.AfterFunc(s.ctx, func() { switches.Close() })
 	defer stop()
 	for {
-		_, err := news.ReceiveTimeout(s.ctx, sentinelEvery)
+		_, err := switches.ReceiveTimeout(s.ctx, sentinelEvery)
 		var timeout net.Error
 		if err != nil && !(errors.As(err, &timeout) && timeout.Timeout()) {
 			return err
 		}
-		if err := s.question(client, addr); err != nil {
+		if err := s.query(client, addr); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Sentinels) question(client *redis.SentinelClient, addr string) error {
+// query asks a Sentinel for the master and for other Sentinels.
+func (s *Sentinels) query(client *redis.SentinelClient, addr string) error {
 	ctx, cancel := context.WithTimeout(s.ctx, sentinelTimeout)
 	defer cancel()
 	m, err := client.Master(ctx, s.opts.MasterName).Result()
@@ -154,26 +155,26 @@ func (s *Sentinels) question(client *redis.SentinelClient, addr string) error {
 		return err
 	}
 	epoch, _ := strconv.Atoi(m["config-epoch"])
-	s.heard(addr, answer{net.JoinHostPort(m["ip"], m["port"]), epoch, time.Now()})
+	s.record(addr, reply{net.JoinHostPort(m["ip"], m["port"]), epoch, time.Now()})
 	others, err := client.Sentinels(ctx, s.opts.MasterName).Result()
 	if err != nil {
 		return err
 	}
 	for _, o := range others {
 		if o["ip"] != "" && o["port"] != "" {
-			s.ask(net.JoinHostPort(o["ip"], o["port"]))
+			s.add(net.JoinHostPort(o["ip"], o["port"]))
 		}
 	}
 	return nil
 }
 
-// heard takes an answer. The newest configuration among those that are not stale
-// names the master.
-func (s *Sentinels) heard(from string, a answer) {
+// record records a reply. The newest configuration of those that are not stale names the
+// master.
+func (s *Sentinels) record(from string, r reply) {
 	s.mu.Lock()
-	s.answers[from] = a
-	maps.DeleteFunc(s.answers, func(_ string, old answer) bool { return a.at.Sub(old.at) > sentinelStale })
-	newest := slices.MaxFunc(slices.Collect(maps.Values(s.answers)), func(a, b answer) int {
+	s.replies[from] = r
+	maps.DeleteFunc(s.replies, func(_ string, old reply) bool { return r.at.Sub(old.at) > sentinelStale })
+	newest := slices.MaxFunc(slices.Collect(maps.Values(s.replies)), func(a, b reply) int {
 		if a.epoch != b.epoch {
 			return a.epoch - b.epoch
 		}

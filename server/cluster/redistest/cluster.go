@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// Cluster starts a Redis Cluster of n masters, which own the slots in equal
-// parts, and returns them.
+// Cluster starts a Redis Cluster of n masters with equal shares of the slots.
 func Cluster(t testing.TB, n int) []*Server {
 	t.Helper()
 	servers := make([]*Server, n)
 	for i := range servers {
 		servers[i] = New(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-		// The bus listens 10000 ports above, which may be beyond the last.
+		// The default is the port plus 10000, which may be too large.
 		servers[i].args = append(servers[i].args, "--cluster-port", strconv.Itoa(New(t).port))
 		servers[i].Up()
 	}
@@ -55,5 +54,5 @@ func Cluster(t testing.TB, n int) []*Server {
 	return servers
 }
 
-// busPort is the argument after --cluster-port.
+// busPort returns the argument of --cluster-port.
 func busPort(s *Server) string { return s.args[len(s.args)-1] }

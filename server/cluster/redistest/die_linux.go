@@ -2,5 +2,5 @@ package redistest
 
 import "syscall"
 
-// dieWithParent ends a server whose test has been killed.
+// dieWithParent makes the server end when the test is killed.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,8 +4,8 @@ package redistest
 
 import "syscall"
 
-// Pause stops the server without ending it; Resume continues it.
+// Pause stops the server until Resume: its connections stay open.
 func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Resume continues a server that is paused.
+// Resume continues a paused server.
 func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }

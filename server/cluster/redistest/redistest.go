@@ -16,43 +16,42 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 )
 
-// Server is a redis-server of a test, on a free port of 127.0.0.1. Its methods
-// are for the goroutine of the test.
+// Server is a redis-server of a test, on a free port of 127.0.0.1. Its methods must be
+// called by the goroutine of the test.
 type Server struct {
 	t    testing.TB
 	port int
-	dir  string // which it may write to
+	dir  string // which redis-server may write to
 	args []string
 	cmd  *exec.Cmd
 
-	conf string     // of a sentinel, which is not told by arguments
-	tls  *tlsServer // nil where it speaks in the clear
+	conf string     // configuration file of a Sentinel; others have arguments
+	tls  *tlsServer // nil without TLS
 }
 
-// Start starts a server that ends with the test, and skips the test where there
-// is no redis-server. Further arguments are redis-server's.
+// Start starts a server that ends with the test. It skips the test if redis-server is not
+// installed. args are arguments of redis-server.
 func Start(t testing.TB, args ...string) *Server {
 	s := New(t, args...)
 	s.Up()
 	return s
 }
 
-// New is Start without starting: the port is reserved as well as one can.
+// New returns a server that Up starts. Its port is free, but nothing reserves it.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server")
 	}
-	logging.Disable() // the library tells of each failed attempt to connect
-	// The directory comes first: it is removed when the server has ended.
+	logging.Disable() // go-redis logs each failed attempt to connect
+	// The directory is created before Cleanup, so that it is removed after the server has ended.
 	s := &Server{t: t, port: freePort(t), dir: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
 	return s
 }
 
-// freePort returns a port on which nobody listens, below those that systems
-// take for outgoing connections: while a server is away its clients, who try to
-// connect to it, could get its port.
+// freePort returns a port without a listener, below those that systems use for outgoing
+// connections: while a server is down, the connections of its clients could get its port.
 func freePort(t testing.TB) int {
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
@@ -65,10 +64,10 @@ func freePort(t testing.TB) int {
 	return 0
 }
 
-// Addr is the server's address.
+// Addr returns the server's address.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// URL is the server's URL.
+// URL returns the server's URL.
 func (s *Server) URL() string {
 	if s.tls != nil {
 		return "rediss://" + s.Addr()
@@ -76,7 +75,7 @@ func (s *Server) URL() string {
 	return "redis://" + s.Addr()
 }
 
-// Up starts the server and waits until it answers.
+// Up starts the server and waits until it replies.
 func (s *Server) Up() {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", s.arguments()...)
@@ -111,7 +110,7 @@ func (s *Server) arguments() []string {
 	return append(args, s.args...)
 }
 
-// Kill ends the server as kill -9 does. A server that is down stays so.
+// Kill ends the server like kill -9. If it is down, Kill does nothing.
 func (s *Server) Kill() {
 	if s.cmd != nil {
 		s.cmd.Process.Kill()
@@ -120,7 +119,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// Client returns a client of the server. The caller closes it.
+// Client returns a client of the server. The caller must close it.
 func (s *Server) Client() *redis.Client {
 	o := &redis.Options{Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1}
 	if s.tls != nil {
@@ -129,7 +128,7 @@ func (s *Server) Client() *redis.Client {
 	return redis.NewClient(o)
 }
 
-// BreakDisk has the server find out that it cannot write to its disk, for good.
+// BreakDisk makes the server unable to write to its disk, until it is killed.
 func (s *Server) BreakDisk() {
 	s.t.Helper()
 	s.Do("CONFIG", "SET", "save", "3600 1000000")
@@ -145,7 +144,7 @@ func (s *Server) BreakDisk() {
 	})
 }
 
-// Follow makes the server a replica of another, and waits until it has its data.
+// Follow makes the server a replica of another, and waits until it has the data.
 func (s *Server) Follow(master *Server) {
 	s.t.Helper()
 	s.Do("REPLICAOF", "127.0.0.1", master.port)
@@ -157,7 +156,7 @@ func (s *Server) Follow(master *Server) {
 	})
 }
 
-// Do has a command done, which must succeed.
+// Do runs a command, which must succeed.
 func (s *Server) Do(args ...any) {
 	s.t.Helper()
 	client := s.Client()

@@ -13,17 +13,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Sentinel is a master that a sentinel watches, and the replica that takes its
-// place when it is gone.
+// Sentinel is a Redis Sentinel with a master and the replica that replaces it.
 type Sentinel struct {
-	*Server // the sentinel
+	*Server // the Sentinel
 
 	Master, Replica *Server
 	name            string
 }
 
-// StartSentinel starts all three, and waits until the sentinel knows both
-// servers. It takes a master that has been silent for a second for gone.
+// StartSentinel starts all three and waits until the Sentinel knows both servers. The
+// Sentinel gives up a master that is silent for a second.
 func StartSentinel(t testing.TB, name string) *Sentinel {
 	t.Helper()
 	s := &Sentinel{Server: New(t), Master: Start(t, "--repl-diskless-sync-delay", "0"), name: name}
@@ -34,7 +33,7 @@ func StartSentinel(t testing.TB, name string) *Sentinel {
 		info, err := replica.Info(context.Background(), "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
-	s.conf = filepath.Join(s.dir, "sentinel.conf") // which it rewrites
+	s.conf = filepath.Join(s.dir, "sentinel.conf") // which redis-server rewrites
 	conf := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 1\n"+
 		"sentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 4000\n",
 		s.port, s.dir, name, s.Master.port, name, name)
@@ -44,14 +43,14 @@ func StartSentinel(t testing.TB, name string) *Sentinel {
 	s.Up()
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
 	defer client.Close()
-	until(t, "the sentinel knows the replica", func() bool {
+	until(t, "the Sentinel knows the replica", func() bool {
 		list, err := client.Replicas(context.Background(), name).Result()
 		return err == nil && len(list) == 1 && list[0]["flags"] == "slave" && list[0]["master-link-status"] == "ok"
 	})
 	return s
 }
 
-// HandOver has the master hand over to the replica, and waits until it has.
+// HandOver makes the replica the master, and waits until it is.
 func (s *Sentinel) HandOver() {
 	s.t.Helper()
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
@@ -65,7 +64,7 @@ func (s *Sentinel) HandOver() {
 	})
 }
 
-// URL is how clients are told of the master by way of the sentinel.
+// URL returns the URL for clients that follow the Sentinel.
 func (s *Sentinel) URL() string { return s.Server.URL() + "?master_name=" + s.name }
 
 func until(t testing.TB, what string, cond func() bool) {

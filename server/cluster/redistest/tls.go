@@ -19,20 +19,19 @@ import (
 	"time"
 )
 
-// tlsServer is what a server needs to speak TLS, and its clients to believe it.
+// tlsServer has what a server needs for TLS, and its clients to trust it.
 type tlsServer struct {
 	cert, key string // files
 	ca        string // file
 	client    *tls.Config
 }
 
-// StartTLS starts a server that speaks nothing but TLS, with a certificate for
-// 127.0.0.1 of an authority of its own. It skips the test where redis-server is
-// built without TLS.
+// StartTLS starts a server that accepts only TLS, with a certificate for 127.0.0.1 that a
+// new authority has signed. It skips the test if redis-server is built without TLS.
 func StartTLS(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := New(t, args...)
-	// It complains of the first argument that it does not know.
+	// redis-server names the first argument that it does not know.
 	out, _ := exec.Command("redis-server", "--tls-port", "0", "--no-such-setting", "0").CombinedOutput()
 	if !strings.Contains(string(out), "no-such-setting") {
 		t.Skipf("redis-server is built without TLS: %s", out)
@@ -42,10 +41,10 @@ func StartTLS(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// TLS is the configuration of clients that believe a server of StartTLS.
+// TLS returns the configuration of clients that trust a server of StartTLS.
 func (s *Server) TLS() *tls.Config { return s.tls.client.Clone() }
 
-// CAFile is the file with the certificate, in PEM, of its authority.
+// CAFile returns the file with the certificate, in PEM, of the authority.
 func (s *Server) CAFile() string { return s.tls.ca }
 
 func (s *tlsServer) arguments(port int) []string {
