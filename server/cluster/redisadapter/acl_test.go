@@ -53,6 +53,7 @@ func setRules(server *redistest.Server, rules string) {
 // come and go, and stay well while nothing is said.
 func TestNeededRightsAreEnough(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		opts = as(t, server, opts, channels(opts.Prefix)+" "+rights[strings.TrimPrefix(t.Name(), "TestNeededRightsAreEnough/")].needed)
 		var troubles atomic.Int64
@@ -87,6 +88,7 @@ func TestNeededRightsAreEnough(t *testing.T) {
 // With all rights that are used, requests are answered, too.
 func TestAllRights(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		r := rights[strings.TrimPrefix(t.Name(), "TestAllRights/")]
 		p := startTwo(t, as(t, server, opts, channels(opts.Prefix)+" "+r.needed+" "+r.used))
@@ -110,6 +112,7 @@ func TestAllRights(t *testing.T) {
 // Health says what Redis has refused, and that it is over when it is.
 func TestRefusalsAreNamed(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		mode := strings.TrimPrefix(t.Name(), "TestRefusalsAreNamed/")
 		all := channels(opts.Prefix) + " " + rights[mode].needed
@@ -156,6 +159,7 @@ func (r *reasons) all() []string {
 // publishes or not, and cuts no connection; and it is well when it may again.
 func TestRightToPublishIsWithdrawn(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		r := rights[strings.TrimPrefix(t.Name(), "TestRightToPublishIsWithdrawn/")]
 		var said reasons

@@ -276,6 +276,7 @@ func TestPromotedReplicaIsFollowed(t *testing.T) {
 // say so, and what comes back is followed.
 func TestMasterBecomesReplica(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		other := redistest.Start(t)
 		p := startTwo(t, opts)

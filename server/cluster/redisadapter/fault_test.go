@@ -193,6 +193,7 @@ func TestRedisAwayAtStart(t *testing.T) {
 
 func TestRedisKilledAndRestarted(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -208,6 +209,7 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 
 func TestRedisPaused(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -241,6 +243,7 @@ func TestRedisSlow(t *testing.T) {
 
 func TestRedisFlushed(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -260,6 +263,7 @@ func TestRedisFlushed(t *testing.T) {
 // PING, which must not count as being away.
 func TestRedisFull(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		var changes atomic.Int64
 		opts.Hooks.Health = func(redisadapter.Health) { changes.Add(1) }

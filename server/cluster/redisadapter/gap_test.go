@@ -65,6 +65,7 @@ func TestCutOffByRedis(t *testing.T) {
 // subscription by plan is no gap.
 func TestGaps(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		var reported atomic.Int64
 		opts.Hooks.Gap = func(error) { reported.Add(1) }
 		p := startTwo(t, opts) // before Redis is there

@@ -14,6 +14,7 @@ import (
 // node is never subscribed twice, and counted as two.
 func TestBrokenConnectionIsMadeAgainOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
+		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
