@@ -3,8 +3,8 @@
 // publishes where the others subscribe; what the messages mean is up to its users.
 //
 //	bus, err := redisbus.New(redisbus.Options{URL: "redis://127.0.0.1:6379"})
-//	bus.Subscribe(receiver, redisbus.Target{Kind: redisbus.Channel, Name: "news"})
-//	err = bus.Publish(ctx, redisbus.Message{Channel: "news", Payload: text}, true)
+//	bus.Subscribe(receiver, redisbus.Target{Kind: redisbus.Channel, Name: "prices"})
+//	err = bus.Publish(ctx, redisbus.Message{Channel: "prices", Payload: text}, true)
 //
 // # Parts
 //

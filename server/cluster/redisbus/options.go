@@ -89,7 +89,7 @@ func (o Options) redisOptions() (*redis.UniversalOptions, error) {
 	case o.Redis != nil:
 		u = *o.Redis
 	}
-	u.Protocol = 2 // releases of the library have lost messages with RESP3
+	u.Protocol = 2 // releases of go-redis have lost messages with RESP3
 	u.MaxRetries = -1
 	u.DialerRetries = 1
 	u.ContextTimeoutEnabled = true

@@ -17,10 +17,18 @@ import (
 // patience bounds the wait for a condition.
 const patience = 20 * time.Second
 
-// Run tests the buses of a cluster. newCluster creates a cluster without nodes, which
-// must end with the test, and returns a function that adds a node and closes it with the
-// test. kind is the kind of channels that the buses publish to: Channel or Shard.
-func Run(t *testing.T, kind redisbus.Kind, newCluster func(t *testing.T) func() redisbus.Bus) {
+// Cluster is what Run tests.
+type Cluster interface {
+	// Bus adds a node, which is closed with the test.
+	Bus() redisbus.Bus
+	// Away makes Redis unreachable, or reachable again.
+	Away(bool)
+}
+
+// Run tests the buses of clusters. newCluster creates a cluster without nodes, which must
+// end with the test. kind is the kind of channels that its buses publish to: Channel or
+// Shard.
+func Run(t *testing.T, kind redisbus.Kind, newCluster func(t *testing.T) Cluster) {
 	for _, tc := range []struct {
 		name string
 		test func(s *suite)
@@ -37,12 +45,13 @@ func Run(t *testing.T, kind redisbus.Kind, newCluster func(t *testing.T) func() 
 		{"OneAtATime", (*suite).oneAtATime},
 		{"SlowReceiver", (*suite).slowReceiver},
 		{"Health", (*suite).health},
+		{"Away", (*suite).away},
 		{"Close", (*suite).close},
 		{"Concurrency", (*suite).concurrency},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel() // most of the tests wait
-			tc.test(&suite{T: t, kind: kind, node: newCluster(t)})
+			tc.test(&suite{t, kind, newCluster(t)})
 		})
 	}
 }
@@ -50,9 +59,11 @@ func Run(t *testing.T, kind redisbus.Kind, newCluster func(t *testing.T) func() 
 // suite is one test.
 type suite struct {
 	*testing.T
-	kind redisbus.Kind
-	node func() redisbus.Bus
+	kind    redisbus.Kind
+	cluster Cluster
 }
+
+func (s *suite) node() redisbus.Bus { return s.cluster.Bus() }
 
 func (s *suite) target(name string) redisbus.Target { return redisbus.Target{Kind: s.kind, Name: name} }
 
@@ -381,6 +392,62 @@ func (s *suite) health() {
 	s.join(a, new(recorder), "a")
 	if h := a.Health(); h.Degraded || h.Reason != "" || !h.Since.IsZero() {
 		s.Errorf("then it has health %+v", h)
+	}
+}
+
+// While Redis is away a bus says so, and drops messages at once; when it is back the bus
+// has subscribed again, and has counted a gap.
+func (s *suite) away() {
+	a, b, _, rb := s.two()
+	s.cluster.Away(true)
+	publish := func(o redisbus.Outcome) error {
+		return a.Publish(s.Context(), redisbus.Message{Channel: "all", Payload: []byte("lost"), Outcome: o}, true)
+	}
+	s.eventually("messages are dropped at once", func() bool { return errors.Is(publish(nil), redisbus.ErrAway) })
+	before := a.Stats()
+	for range 10 {
+		o := outcome(func(error) { s.Error("the outcome of a message that was refused") })
+		if err := publish(o); !errors.Is(err, redisbus.ErrAway) || !errors.Is(err, redisbus.ErrUnavailable) {
+			s.Errorf("Publish: %v", err)
+		}
+	}
+	if got := a.Stats(); got.Dropped != before.Dropped+10 || got.Published != before.Published {
+		s.Errorf("stats %+v, before %+v", got, before)
+	}
+	if err := a.Away(s.Context(), "all"); !errors.Is(err, redisbus.ErrAway) {
+		s.Errorf("Away: %v", err)
+	}
+	s.eventually("both are degraded", func() bool {
+		return a.Health().Degraded && !a.Health().Connected && b.Health().Degraded && !b.Health().Connected
+	})
+	if h := a.Health(); h.Reason == "" || h.Since.IsZero() {
+		s.Errorf("health %+v", h)
+	}
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	defer cancel()
+	if err := b.Ready(ctx, s.target("all")); !errors.Is(err, redisbus.ErrUnavailable) {
+		s.Errorf("Ready: %v", err)
+	}
+	if _, err := a.Subscribers(ctx, s.target("all")); !errors.Is(err, redisbus.ErrUnavailable) && !errors.Is(err, redisbus.ErrTimeout) {
+		s.Errorf("Subscribers: %v", err)
+	}
+	b.Subscribe(rb, s.target("later"))
+
+	s.cluster.Away(false)
+	s.ready(b, s.target("all"), s.target("own:b"), s.target("later"))
+	s.eventually("the bus publishes", func() bool { return a.Away(s.Context(), "all") == nil })
+	s.eventually("messages arrive again", func() bool {
+		a.Publish(s.Context(), redisbus.Message{Channel: "later", Payload: []byte("1")}, true)
+		return rb.has("later 1")
+	})
+	for _, bus := range []redisbus.Bus{a, b} {
+		s.eventually("the bus is connected", func() bool { return !bus.Health().Degraded || bus.Health().Connected })
+		if got := bus.Stats().Gaps; got != 1 {
+			s.Errorf("%d gaps were counted", got)
+		}
+	}
+	if rb.has("all lost") {
+		s.Error("a message that was refused has arrived")
 	}
 }
 

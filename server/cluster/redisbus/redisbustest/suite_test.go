@@ -3,42 +3,65 @@ package redisbustest_test
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/puente-io/puente/server/cluster/redisbus"
 	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 var kinds = map[string]redisbus.Kind{"Channels": redisbus.Channel, "Shards": redisbus.Shard}
+
+// memoryCluster is a cluster over the twin.
+type memoryCluster struct {
+	*redisbustest.Memory
+	t *testing.T
+}
+
+func (c memoryCluster) Bus() redisbus.Bus {
+	n := c.Node()
+	c.t.Cleanup(func() { n.Close() })
+	return n
+}
 
 func TestMemory(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
-			redisbustest.Run(t, kind, func(t *testing.T) func() redisbus.Bus {
-				memory := redisbustest.New()
-				return func() redisbus.Bus {
-					n := memory.Node()
-					t.Cleanup(func() { n.Close() })
-					return n
-				}
-			})
+			redisbustest.Run(t, kind, func(t *testing.T) redisbustest.Cluster { return memoryCluster{redisbustest.New(), t} })
 		})
+	}
+}
+
+// redisCluster is a cluster over a Redis server.
+type redisCluster struct {
+	*redistest.Server
+	t    *testing.T
+	kind redisbus.Kind
+}
+
+func (c redisCluster) Bus() redisbus.Bus {
+	b, err := redisbus.New(redisbus.Options{URL: c.URL(), Sharded: c.kind == redisbus.Shard})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func (c redisCluster) Away(away bool) {
+	if away {
+		c.Kill()
+	} else {
+		c.Up()
 	}
 }
 
 func TestRedis(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
-			redisbustest.Run(t, kind, func(t *testing.T) func() redisbus.Bus {
-				server := redistest.Start(t)
-				return func() redisbus.Bus {
-					b, err := redisbus.New(redisbus.Options{URL: server.URL(), Sharded: kind == redisbus.Shard})
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Cleanup(func() { b.Close() })
-					return b
-				}
-			})
+			redisbustest.Run(t, kind, func(t *testing.T) redisbustest.Cluster { return redisCluster{redistest.Start(t), t, kind} })
 		})
 	}
 }

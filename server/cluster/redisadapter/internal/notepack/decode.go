@@ -14,7 +14,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Decoder collects the JSON of MessagePack values and what is binary in them.
+// Decoder collects the JSON of MessagePack values, and the binary values in them.
 type Decoder struct {
 	// JSON is what has been decoded.
 	JSON []byte
@@ -27,9 +27,9 @@ type Decoder struct {
 	depth int
 }
 
-// Value appends the JSON of the value that msg starts with to d.JSON and
-// returns the rest of msg. It refuses a value with objects that pass for
-// placeholders beside those of attachments.
+// Value appends the JSON of the value at the start of msg to d.JSON and returns the rest
+// of msg. It refuses a value with objects that look like placeholders but are not those
+// of its attachments.
 func (d *Decoder) Value(msg []byte) (rest []byte, err error) {
 	start, before := len(d.JSON), len(d.Attachments)
 	if rest, err = d.value(msg); err != nil {
@@ -145,8 +145,7 @@ func (d *Decoder) object(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// key appends a name. Where it is a number its text is the name, as in
-// JavaScript.
+// key appends a name. If it is a number, its text is the name, as in JavaScript.
 func (d *Decoder) key(b []byte) ([]byte, error) {
 	switch msgp.NextType(b) {
 	case msgp.StrType:
@@ -245,8 +244,8 @@ func (d *Decoder) ext(b []byte) ([]byte, error) {
 	return rest, nil
 }
 
-// readExt splits an extension off. msgp's reader gives some types a meaning of
-// their own, which is not notepack's.
+// readExt returns an extension and what follows it. msgp's own reader interprets some
+// types, differently from notepack.
 func readExt(b []byte) (typ int8, data, rest []byte, err error) {
 	n, head := 0, 2
 	switch c := b[0]; {

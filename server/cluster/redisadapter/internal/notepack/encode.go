@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// encoder walks through one JSON text. Its methods take the index where something
-// begins and return the index behind it, or bad.
+// encoder walks through one JSON text. Its methods take the index of the start of an
+// element and return the index after it, or bad.
 type encoder struct {
 	json    []byte
 	dst     []byte
@@ -31,8 +31,8 @@ const bad = -1
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// AppendJSON appends a JSON value as MessagePack. A placeholder that names no
-// attachment stays an object. With an error, dst is returned as it was.
+// AppendJSON appends a JSON value as MessagePack. A placeholder that names no attachment
+// stays an object. If it returns an error, dst is unchanged.
 func AppendJSON(dst, json []byte, attachments [][]byte) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
@@ -98,9 +98,9 @@ func (e *encoder) value(i int) int {
 	return end
 }
 
-// shallow is how deep a container may be to have the shortest header that there
-// is, as notepack writes it. That needs its content to be moved, which must not
-// happen once for each of a thousand levels.
+// shallow is the depth up to which containers get the shortest possible header, as
+// notepack writes it. For that their content is moved, which must not happen once for
+// each of a thousand levels.
 const shallow = 32
 
 func (e *encoder) container(i int, isMap bool) int {
@@ -143,7 +143,7 @@ func (e *encoder) container(i int, isMap bool) int {
 	}
 }
 
-// name appends the name of a member, and returns where its value begins.
+// name appends the name of a member, and returns the index of its value.
 func (e *encoder) name(i int) int {
 	if i == len(e.json) || e.json[i] != '"' {
 		return bad
@@ -169,7 +169,7 @@ func headerRoom(depth int) int {
 }
 
 // putHeader puts the header of a container of n elements (of an array, or pairs
-// of a map) into dst[at:], where room bytes have been left for it.
+// of a map) into dst[at:], which has room bytes for it.
 func putHeader(dst []byte, at, room int, n uint32, isMap bool) []byte {
 	size := 1
 	switch {
@@ -222,7 +222,7 @@ func appendNumber(dst, text []byte) []byte {
 			return msgp.AppendUint64(dst, u)
 		}
 	}
-	f, _ := strconv.ParseFloat(string(text), 64) // ±Inf where it is out of range
+	f, _ := strconv.ParseFloat(string(text), 64) // ±Inf if it is out of range
 	switch {
 	case f != math.Trunc(f) || f >= 1<<64 || f < -1<<63:
 		return msgp.AppendFloat64(dst, f)
