@@ -146,6 +146,20 @@ func (c *cluster) broadcast(n *Node, data string, sel adapter.Selection, attachm
 	}
 }
 
+// accepted is broadcast that waits until the cluster has accepted the event.
+func (c *cluster) accepted(n *Node, data string, sel adapter.Selection) {
+	c.t.Helper()
+	result := make(chan error, 1)
+	flags := adapter.Flags{Accepted: adapter.OnAcceptance(func(err error) { result <- err })}
+	err := n.Adapter.Broadcast(c.ctx, event(data), sel, flags)
+	if err == nil {
+		err = <-result
+	}
+	if err != nil {
+		c.t.Errorf("Broadcast: %v", err)
+	}
+}
+
 // got waits until the socket has n events, and returns them.
 func (c *cluster) got(s *Socket, n int) []Received {
 	c.t.Helper()

@@ -210,7 +210,7 @@ func roomsComeAndGo(t *testing.T, c *cluster) {
 		c.broadcast(nodes[0], `["in"]`, rooms(room))
 		c.got(s, i+1)
 		s.Leave(room)
-		c.broadcast(nodes[0], `["out"]`, rooms(room))
+		c.accepted(nodes[0], `["out"]`, rooms(room)) // before the room is used again
 	}
 	c.settle()
 	for _, r := range s.Received() {
