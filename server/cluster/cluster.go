@@ -1,5 +1,5 @@
 // Package cluster connects the nodes of a cluster through Redis: the adapter, with which
-// rooms span the nodes, and the presence of users, over one connection.
+// rooms span the nodes, and the presence of users, through one client.
 //
 //	c, err := cluster.Open(cluster.Options{URL: "redis://127.0.0.1:6379"})
 //	io := socketio.New(socketio.Options{Adapter: c.Adapter()})
