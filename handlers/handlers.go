@@ -1,10 +1,10 @@
-// Package handlers connects the documented events to the service. Each event has a
-// file, which documents its argument and its reply.
+// Package handlers connects the documented events to package realtime.
+// handlers/README.md describes each event with its argument, its reply and its errors.
 //
 // Every event takes one argument. A client that passes a callback gets the reply as
-// the acknowledgement; one that does not gets it as the reply event. Errors are
-// reported likewise: {success: false, error: {code, message}} as the acknowledgement,
-// or the event error with the message and {code, event, message}.
+// the acknowledgement, other clients get it as the reply event. Errors are reported
+// likewise: {success: false, error: {code, message, reason?}} as the acknowledgement,
+// or the event error with the message and {code, message, reason?, event}.
 package handlers
 
 import (

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// clientDist has the browser's client if the build has put it there; a plain
-// go build has none.
+// clientDist has the browser client if the build has copied it there; a plain go build
+// has none.
 //
 //go:embed all:clientdist
 var clientDist embed.FS
 
-// clientBundle returns the files of the browser's client and their version.
+// clientBundle returns the files of the browser client and their version.
 func clientBundle() (files fs.FS, version string) {
 	files, err := fs.Sub(clientDist, "clientdist")
 	if err != nil {

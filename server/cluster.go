@@ -49,8 +49,11 @@ func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},
 		Health: func(h redisadapter.Health) {
-			if now := h.Degraded && !h.Connected; disconnected.Swap(now) != now || now {
-				logHealth(log, "messages", now, h.Reason)
+			now := h.Degraded && !h.Connected
+			if before := disconnected.Swap(now); now {
+				log.Warn().Str("part", "messages").Str("reason", h.Reason).Msg("cluster degraded, this node serves only its own clients")
+			} else if before {
+				log.Info().Str("part", "messages").Msg("cluster connected")
 			}
 		},
 	}
@@ -63,14 +66,12 @@ func presenceHooks(log zerolog.Logger) redispresence.Hooks {
 		Malformed: func(channel string, err error) {
 			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
 		},
-		Health: func(h redispresence.Health) { logHealth(log, "presence", h.Degraded, h.Reason) },
+		Health: func(h redispresence.Health) {
+			if h.Degraded {
+				log.Warn().Str("part", "presence").Str("reason", h.Reason).Msg("cluster degraded, users of other nodes may be outdated")
+				return
+			}
+			log.Info().Str("part", "presence").Msg("presence up to date")
+		},
 	}
-}
-
-func logHealth(log zerolog.Logger, part string, degraded bool, reason string) {
-	if degraded {
-		log.Warn().Str("part", part).Str("reason", reason).Msg("cluster degraded, this node serves only its own clients")
-		return
-	}
-	log.Info().Str("part", part).Msg("cluster connected")
 }

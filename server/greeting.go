@@ -98,7 +98,7 @@ func (srv *Server) greeting(token string) string {
 	if srv.cfg.RedisURL.IsSet() {
 		cluster = "Redis"
 	}
-	authentication := fmt.Sprintf("a connection without a token has %v to authenticate; WS_AUTH_REQUIRED=true refuses it", srv.cfg.AuthTimeout)
+	authentication := fmt.Sprintf("a connection without a token has %v to authenticate; WS_AUTH_REQUIRED=true refuses connections without a token", srv.cfg.AuthTimeout)
 	if srv.cfg.AuthRequired {
 		authentication = "required: a connection without a token is refused"
 	}

@@ -76,7 +76,11 @@ func serviceHooks(l zerolog.Logger) realtime.Hooks {
 			of(refusals.Warn(), s).Str("code", code).Str("error", clip.Text(err.Error(), maxText)).Msg("authentication refused")
 		},
 		Expired: func(s *socketio.Socket, user ident.ID) {
-			of(refusals.Info(), s).Stringer("user", user).Msg("authentication expired")
+			if user.IsZero() {
+				of(refusals.Info(), s).Msg("authentication timed out")
+				return
+			}
+			of(refusals.Info(), s).Stringer("user", user).Msg("token expired")
 		},
 		Disconnected: func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration) {
 			line := of(connections.Info(), s)
@@ -219,7 +223,7 @@ func (r redisLog) Printf(_ context.Context, format string, args ...any) {
 
 // fetchFailed logs that the token issuer's keys could not be fetched.
 func fetchFailed(l zerolog.Logger) func(error) {
-	return func(err error) { l.Error().Err(err).Msg("JWKS fetch failed, using cached keys") }
+	return func(err error) { l.Error().Err(err).Msg("JWKS fetch failed, keeping cached keys if any") }
 }
 
 // errorLog returns the error log of the HTTP server.

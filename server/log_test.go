@@ -10,14 +10,57 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/server/auth"
+	"github.com/puente-io/puente/server/cluster/health"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// lines returns the lines of a log in JSON that have the message, without the
-// time. Of durations and ids only their presence is looked at.
+// Sockets that did not authenticate in time and expired tokens have lines of their own.
+func TestExpiryIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startOn(t, env{"NODE_ENV": "production"}, raw.NewNetwork())
+		for _, sent := range []any{nil, map[string]string{"token": n.token("ana", auth.Grant{TTL: time.Minute})}} {
+			raw.Connect(t, n.url, raw.Options{Auth: sent, NetDial: n.dial})
+		}
+		time.Sleep(2 * time.Minute)
+		for message, user := range map[string]any{"authentication timed out": nil, "token expired": "ana"} {
+			if got := lines(t, n.log.String(), message); len(got) != 1 || got[0]["user"] != user {
+				t.Errorf("%s: %v", message, got)
+			}
+		}
+	})
+}
+
+// A presence that catches up does not keep messages from other nodes.
+func TestHealthIsLogged(t *testing.T) {
+	var out strings.Builder
+	l := zerolog.New(&out)
+	for _, tt := range []struct {
+		part, reason, degraded, restored string
+		report                           func(health.Health)
+	}{
+		{"messages", "connecting to Redis", "cluster degraded, this node serves only its own clients", "cluster connected", adapterHooks(l).Health},
+		{"presence", "catching up with the other nodes", "cluster degraded, users of other nodes may be outdated", "presence up to date", presenceHooks(l).Health},
+	} {
+		tt.report(health.Health{Degraded: true, Reason: tt.reason})
+		tt.report(health.Health{})
+		if got := lines(t, out.String(), tt.degraded); len(got) != 1 || got[0]["part"] != tt.part || got[0]["reason"] != tt.reason {
+			t.Errorf("%s: %s", tt.part, &out)
+		}
+		if got := lines(t, out.String(), tt.restored); len(got) != 1 || got[0]["part"] != tt.part {
+			t.Errorf("%s: %s", tt.part, &out)
+		}
+	}
+}
+
+// lines returns the lines of a log in JSON that have the message, without the time. The
+// values of durations and ids are replaced by "*".
 func lines(t *testing.T, log, message string) (found []map[string]any) {
 	t.Helper()
 	for text := range strings.Lines(log) {
@@ -83,7 +126,7 @@ func TestServiceHooks(t *testing.T) {
 		"authenticated": {{"level": "info", "socket": "*", "address": "203.0.113.1", "user": "ana"}},
 		"authentication refused": {
 			{"level": "warn", "socket": "*", "address": "203.0.113.2", "code": "token_invalid", "error": "auth: token invalid: malformed"},
-			{"level": "warn", "socket": "*", "address": "203.0.113.3", "code": "rate_limited", "error": "realtime: rate_limited: Too many connections of this user"},
+			{"level": "warn", "socket": "*", "address": "203.0.113.3", "code": "rate_limited", "error": "realtime: rate_limited: Too many connections for this user"},
 		},
 		"packet refused": {{"level": "warn", "address": "203.0.113.4", "error": "packet: unknown packet type"}},
 		"handshake refused": {

@@ -52,7 +52,7 @@ func openRunDirectory(create bool) (*os.Root, error) {
 		return nil, err
 	}
 	if !info.IsDir() || !isPrivate(info) {
-		return nil, fmt.Errorf("%s must be a directory of yours with mode 0700", path)
+		return nil, fmt.Errorf("%s must be a directory that belongs to you, with mode 0700", path)
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func writeNew(root *os.Root, name string, text []byte) error {
 // findRunSecret returns the secret of the node at the port.
 func findRunSecret(port int) (s runSecret, err error) {
 	none := func(why error) error {
-		return fmt.Errorf("JWT_SECRET is not set, and no development node of yours was found at port %d: %w", port, why)
+		return fmt.Errorf("JWT_SECRET is not set, and no secret of a development node of yours was found for port %d: %w", port, why)
 	}
 	root, err := openRunDirectory(false)
 	if err != nil {
@@ -115,7 +115,7 @@ func findRunSecret(port int) (s runSecret, err error) {
 	defer root.Close()
 	info, err := root.Lstat(runSecretName(port))
 	if err == nil && (!info.Mode().IsRegular() || !isPrivate(info)) {
-		err = errors.New("its file must be yours, with mode 0600")
+		err = errors.New("the file with the secret must belong to you, with mode 0600")
 	}
 	if err != nil {
 		return s, none(withoutPath(err))
@@ -125,7 +125,7 @@ func findRunSecret(port int) (s runSecret, err error) {
 		return s, none(withoutPath(err))
 	}
 	if err := json.Unmarshal(text, &s); err != nil || s.Secret == "" {
-		return s, none(errors.New("its file must be JSON with a secret"))
+		return s, none(errors.New("the file with the secret is not valid"))
 	}
 	return s, nil
 }

@@ -156,15 +156,16 @@ func (srv *Server) Service() *realtime.Service { return srv.service }
 // SocketIO returns the node's Socket.IO server, for programs that add events.
 func (srv *Server) SocketIO() *socketio.Server { return srv.io }
 
-// Handle adds a route of the program to the node's HTTP server, beside Socket.IO and
-// the HTTP API, before which it counts. Patterns are those of [http.ServeMux]; Handle
-// panics as its Handle does if one is not valid or conflicts with another. Requests
-// below the path of Socket.IO do not reach the program's routes.
+// Handle adds a route of the program to the node's HTTP server. It takes precedence over
+// the HTTP API, but requests below the path of Socket.IO do not reach it. The pattern is
+// one of [http.ServeMux]; Handle panics like http.ServeMux.Handle if it is invalid or
+// conflicts with another.
 func (srv *Server) Handle(pattern string, h http.Handler) { srv.routes.Handle(pattern, h) }
 
-// Handler returns what the node's HTTP server serves: Socket.IO, the program's routes and
-// the HTTP API. A program may serve it elsewhere too, with [engineio.NewHTTPServer] for
-// the time limits; Run does not wait for requests there.
+// Handler returns the handler of the node's HTTP server: Socket.IO, the program's routes
+// and the HTTP API. A program may serve it with another server too, which
+// [engineio.NewHTTPServer] makes with the necessary time limits; Run does not wait for
+// the requests of that one.
 func (srv *Server) Handler() http.Handler { return srv.http.Handler }
 
 // Run serves until ctx ends, and then stops within SHUTDOWN_TIMEOUT, see [Server]. It
@@ -189,7 +190,7 @@ func (srv *Server) notReady() string {
 	case <-srv.cluster.Presence().Ready():
 		return ""
 	default: // takes up to two seconds
-		return "starting: waiting for the users of the other nodes"
+		return "starting: loading presence from the other nodes"
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	// A terminal that is closed does not end a node. Settings are read at the start only.
+	// Closing the terminal does not end a node, and SIGHUP does not reload settings.
 	signal.Ignore(syscall.SIGHUP)
 	ctx, stop := untilSignal()
 	var tended sync.WaitGroup
@@ -49,8 +49,8 @@ func untilSignal() (ctx context.Context, stop context.CancelFunc) {
 	return ctx, stop
 }
 
-// run is the command; it returns the exit code: 2 for what was not understood. environ
-// is what os.Environ returns.
+// run runs the command and returns the exit code: 2 for a usage error, 1 for any other.
+// environ has the form of os.Environ.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	cmd, err := config.Parse(args, lookup(environ), stdout)
 	switch {
@@ -76,7 +76,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return 1
 }
 
-// lookup returns what os.Getenv would be in the environment.
+// lookup returns a function that does for environ what os.Getenv does for the process.
 func lookup(environ []string) func(name string) string {
 	vars := make(map[string]string, len(environ))
 	for _, pair := range environ {

@@ -7,32 +7,30 @@ import (
 	"time"
 )
 
-// What stays in memory is connections, thousands of small things; what comes
-// and goes is messages. One percentage of garbage for all times would be too
-// little for the few connections that are busy and too much for the many that
-// are silent. So a small heap gets room enough that the collector rests, a
-// large one half its size, and a process with nothing to do gives all of it
-// back to the system.
+// Connections stay in memory, as thousands of small objects; messages are garbage soon.
+// One fixed GOGC would collect too often for a few busy connections, and keep too much
+// garbage for many silent ones. So a small heap may grow by a fixed size between
+// collections, a large one by half, and an idle process returns its free memory to the
+// system.
 const (
-	room       = 32 << 20 // bytes allocated between two collections of a small heap
-	leastRoom  = 50       // percent of what lives: of a large heap
-	mostRoom   = 400      // and at most, since a heap that was small a moment ago may not be
+	room       = 32 << 20 // bytes that a small heap may grow by between collections
+	leastRoom  = 50       // GOGC of a large heap, in percent
+	mostRoom   = 400      // the largest GOGC, because a small heap may grow suddenly
 	tendEvery  = 500 * time.Millisecond
-	quietBytes = 128 << 10 // allocated in tendEvery at most where nothing is going on
-	quietTicks = 2         // for so long, before memory is given back
-	worthwhile = 8 << 20   // bytes allocated since it last was
+	quietBytes = 128 << 10 // a process is idle if it allocates at most this in tendEvery,
+	quietTicks = 2         // so many times in succession
+	worthwhile = 8 << 20   // bytes allocated since memory was last returned
 )
 
 // tending decides how much memory the process keeps.
 type tending struct {
-	allocated uint64 // so far, at the last tick
-	released  uint64 // and when memory was given back
-	quiet     int    // ticks without much of it
+	allocated uint64 // bytes allocated until the last tick
+	released  uint64 // bytes allocated until memory was last returned
+	quiet     int    // idle ticks in succession
 }
 
-// tick is told how many bytes live, and how many were ever allocated. It
-// returns how much garbage to allow, in percent of what lives, and whether to
-// give memory back now.
+// tick takes the bytes that are live and the bytes that were allocated so far. It
+// returns the GOGC to set, in percent, and whether to return memory to the system now.
 func (t *tending) tick(live, allocated uint64) (percent int, release bool) {
 	percent = int(min(max(room*100/max(live, 1), leastRoom), mostRoom))
 	if t.quiet++; allocated-t.allocated > quietBytes {
@@ -45,7 +43,7 @@ func (t *tending) tick(live, allocated uint64) (percent int, release bool) {
 	return percent, release
 }
 
-// tendMemory sets the collector's pace and gives memory back until ctx ends.
+// tendMemory adjusts GOGC and returns memory to the system until ctx ends.
 func tendMemory(ctx context.Context) {
 	var t tending
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}

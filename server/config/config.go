@@ -118,7 +118,7 @@ func (c *draft) validate(given func(name string) bool) error {
 		switch {
 		case !given(name):
 		case c.RedisURL.IsSet():
-			c.contradict("%s is ignored: REDIS_URL overrides it", name)
+			c.contradict("%s is ignored: REDIS_URL takes precedence", name)
 		case c.redisHost == "":
 			c.contradict("%s is ignored: REDIS_HOST is not set", name)
 		}
@@ -145,10 +145,14 @@ func (c *draft) validate(given func(name string) bool) error {
 	}
 	var wrong []error
 	if !c.hasKey() && !c.development() {
-		wrong = append(wrong, errorf("JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL", shortened(c.Environment)))
+		text := "JWT_SECRET is not set: NODE_ENV=%s needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL"
+		if !c.Production() {
+			text += "; only development and test can run without"
+		}
+		wrong = append(wrong, errorf(text, shortened(c.Environment)))
 	}
 	if c.RedisRequired && !c.RedisURL.IsSet() {
-		wrong = append(wrong, errorf("REDIS_REQUIRED=true: must be set together with REDIS_HOST or REDIS_URL"))
+		wrong = append(wrong, errorf("REDIS_REQUIRED=true: needs REDIS_URL or REDIS_HOST"))
 	}
 	return errors.Join(wrong...)
 }
@@ -156,8 +160,8 @@ func (c *draft) validate(given func(name string) bool) error {
 // Production reports whether NODE_ENV is production.
 func (c Config) Production() bool { return c.Environment == "production" }
 
-// NeedsSecret reports whether the node must generate a secret for its run: it is one in
-// development, without a source of keys.
+// NeedsSecret reports whether the node must generate a secret for its run, because
+// NODE_ENV means development and no key is set.
 func (c Config) NeedsSecret() bool { return c.development() && !c.hasKey() }
 
 func (c Config) hasKey() bool {
@@ -177,10 +181,10 @@ func (c *draft) contradict(format string, args ...any) {
 func (c Config) Warnings() []string {
 	lines := slices.Concat(c.Notes, c.contradictions)
 	if !c.Production() && !c.development() {
-		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is not production, development or test: logs and CORS are those of development", shortened(c.Environment)))
+		lines = append(lines, fmt.Sprintf("NODE_ENV=%q is not production, development or test; logs and CORS follow development", shortened(c.Environment)))
 	}
 	if c.Production() && len(c.CORSOrigins) == 0 {
-		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect")
+		lines = append(lines, "WS_CORS_ORIGINS is not set: pages of every origin may connect by WebSocket, and none by XHR")
 	}
 	for _, s := range []struct {
 		name   string

@@ -175,7 +175,7 @@ func TestRefused(t *testing.T) {
 		{env{"WS_TOKEN_EXPIRY": "disconnect"}, nil, `WS_TOKEN_EXPIRY="disconnect": must be close or ignore`},
 		{env{"WS_NOTIFY_POLICY": "Admin"}, nil, `WS_NOTIFY_POLICY="Admin": must be any or admin`},
 		{env{"LOG_LEVEL": "loud"}, nil, `LOG_LEVEL="loud": must be trace, debug, info, warn or error`},
-		{env{"REDIS_PREFIX": "a*"}, nil, `REDIS_PREFIX="a*": must be a text without blanks, *, ?, [, ] and \`},
+		{env{"REDIS_PREFIX": "a*"}, nil, `REDIS_PREFIX="a*": must be a string without blanks, *, ?, [, ] and \`},
 		{env{"REDIS_HOST": "redis:6379"}, nil, `REDIS_HOST="redis:6379": must be a host name or an IP address, without a port`},
 		{env{"REDIS_PORT": "tcp://10.0.0.1:6379"}, nil, `REDIS_PORT="tcp://10.0.0.1:6379": must be a whole number from 1 to 65535`},
 		{env{"REDIS_URL": "http://u:" + leak + "@h"}, nil, `REDIS_URL=[hidden]: must be a URL such as rediss://user:password@host:6379/0`},
@@ -192,9 +192,9 @@ func TestRefused(t *testing.T) {
 
 		{env{"NODE_ENV": "production"}, nil, `JWT_SECRET is not set: NODE_ENV=production needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL`},
 		{env{"NODE_ENV": "production", "JWT_SECRET_PREVIOUS": leak}, nil, `JWT_SECRET is not set: NODE_ENV=production needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL`},
-		{env{"NODE_ENV": "prod"}, nil, `JWT_SECRET is not set: NODE_ENV=prod needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL`},
-		{env{"NODE_ENV": "Production"}, nil, `JWT_SECRET is not set: NODE_ENV=Production needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL`},
-		{env{"REDIS_REQUIRED": "true"}, nil, `REDIS_REQUIRED=true: must be set together with REDIS_HOST or REDIS_URL`},
+		{env{"NODE_ENV": "prod"}, nil, `JWT_SECRET is not set: NODE_ENV=prod needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL; only development and test can run without`},
+		{env{"NODE_ENV": "Production"}, nil, `JWT_SECRET is not set: NODE_ENV=Production needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL; only development and test can run without`},
+		{env{"REDIS_REQUIRED": "true"}, nil, `REDIS_REQUIRED=true: needs REDIS_URL or REDIS_HOST`},
 
 		{nil, []string{"--jwt-secert=" + leak}, `unknown flag: --jwt-secert: did you mean --jwt-secret?`},
 		{nil, []string{"--no-such-flag"}, `unknown flag: --no-such-flag`},

@@ -26,14 +26,14 @@ type value struct {
 }
 
 func text(into *string) value {
-	return value{kind: "text", allowed: "a text", set: func(s string) bool {
+	return value{kind: "string", allowed: "a string", set: func(s string) bool {
 		*into = s
 		return true
 	}}
 }
 
 func secret(into *Secret) value {
-	return value{kind: "secret", allowed: "a text", secret: true, set: func(s string) bool {
+	return value{kind: "secret", allowed: "a string", secret: true, set: func(s string) bool {
 		*into = NewSecret(s)
 		return true
 	}}
@@ -158,7 +158,7 @@ func oneOf(into *string, options ...string) value {
 // prefix refuses the special characters of PSUBSCRIBE patterns, because Node's adapter
 // does not escape them.
 func prefix(into *string) value {
-	return value{kind: "text", allowed: `a text without blanks, *, ?, [, ] and \`, set: func(s string) bool {
+	return value{kind: "string", allowed: `a string without blanks, *, ?, [, ] and \`, set: func(s string) bool {
 		*into = s
 		return s != "" && !strings.ContainsAny(s, "*?[]\\ \t\r\n")
 	}}

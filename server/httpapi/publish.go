@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -21,7 +22,7 @@ func (a *api) body(w http.ResponseWriter, r *http.Request) (realtime.Value, bool
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		writeJSON(w, http.StatusRequestEntityTooLarge, realtime.Failure{Error: *realtime.Invalid("body", "smaller")})
+		writeJSON(w, http.StatusRequestEntityTooLarge, realtime.Failure{Error: *realtime.Invalid("body", fmt.Sprintf("at most %d bytes", a.opts.MaxBody))})
 		return realtime.Value{}, false
 	case err != nil || !utf8.Valid(b): // clients close the connection on invalid UTF-8
 		writeError(w, realtime.Invalid("body", "JSON in UTF-8"))

@@ -87,7 +87,7 @@ func TestInvalidBodies(t *testing.T) {
 		n.wantError(n.do("POST", "/api/ws/updates", body), 400, "invalid", "argument must be an object")
 	}
 	n.wantError(n.do("POST", "/api/ws/updates", "{\"roomId\":\"r\",\"type\":\"x\",\"payload\":\"\xff\"}"), 400, "invalid", "body must be JSON in UTF-8")
-	n.wantError(n.do("POST", "/api/ws/updates", `{"payload":"`+strings.Repeat("a", 1000)+`"}`), 413, "invalid", "body must be smaller")
+	n.wantError(n.do("POST", "/api/ws/updates", `{"payload":"`+strings.Repeat("a", 1000)+`"}`), 413, "invalid", "body must be at most 1000 bytes")
 	deep := `{"roomId":"r","type":"x","payload":` + strings.Repeat("[", 400) + strings.Repeat("]", 400) + `}`
 	if a := n.do("POST", "/api/ws/updates", deep); a.status != 200 {
 		t.Errorf("400 deep: %d %s", a.status, a.body)

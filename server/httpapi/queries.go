@@ -35,7 +35,7 @@ func paged(w http.ResponseWriter, r *http.Request, all []ident.ID) ([]ident.ID, 
 		most    int
 		allowed string
 	}{
-		{"offset", &p.Offset, 0, math.MaxInt, "a whole number from 0 on"},
+		{"offset", &p.Offset, 0, math.MaxInt, "a whole number, 0 or more"},
 		{"limit", &p.Limit, 1, maxLimit, "a whole number from 1 to 1000"},
 	} {
 		text := r.URL.Query().Get(param.name)

@@ -38,7 +38,7 @@ func TestPaging(t *testing.T) {
 		n.wantError(n.do("GET", "/api/ws/users?"+query, ""), 400, "invalid", "limit must be a whole number from 1 to 1000")
 	}
 	for _, query := range []string{"offset=-1", "offset=x"} {
-		n.wantError(n.do("GET", "/api/ws/rooms?"+query, ""), 400, "invalid", "offset must be a whole number from 0 on")
+		n.wantError(n.do("GET", "/api/ws/rooms?"+query, ""), 400, "invalid", "offset must be a whole number, 0 or more")
 	}
 }
 

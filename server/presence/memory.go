@@ -103,8 +103,8 @@ func (n *memoryNode) Watch(w Watch) { n.view.Watch(w) }
 
 func (n *memoryNode) Ready() <-chan struct{} { return n.ready }
 
-// Close removes the node, as if it had died: the first of the others announces its
-// users' departure to foreign servers.
+// Close removes the node, as if it had died: one of the remaining nodes announces the
+// departure of its users to foreign servers, see [Event].
 func (n *memoryNode) Close() error {
 	n.cluster.mu.Lock()
 	n.closed = true

@@ -47,8 +47,8 @@ func (v *View) Part(node string) *Part {
 	return p
 }
 
-// OwnPart is [View.Part] for the node that the view belongs to. Its announcer is
-// this node.
+// OwnPart is [View.Part] for the node that the view belongs to, which announces the
+// part's changes, see [Part.SetAnnouncer].
 func (v *View) OwnPart(node string) *Part {
 	p := v.Part(node)
 	p.own, p.announcer = true, true

@@ -13,8 +13,8 @@ const (
 	eventPing         = "ping"
 )
 
-// ReasonRefusals is the reason with which the connection of a client is closed
-// that sent more than [Options.MaxRefusedEvents] events that were refused.
+// ReasonRefusals is the close reason of a client that sent more than
+// [Options.MaxRefusedEvents] refused events.
 const ReasonRefusals = "too many refused events"
 
 // admit is the event middleware: it counts events, applies the rate limit, and

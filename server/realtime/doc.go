@@ -1,5 +1,6 @@
-// Package realtime is the documented service: users with their devices, rooms,
-// notifications and updates over a Socket.IO namespace.
+// Package realtime implements the service that handlers/README.md describes: users with
+// their devices, rooms, notifications and updates over a Socket.IO namespace. The events
+// of that page are the documented events.
 //
 //	handlers ──► Service ──► socketio.Namespace   delivery
 //	httpapi  ──►    │   └──► presence.Presence    users and rooms, cluster-wide

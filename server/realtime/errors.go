@@ -52,8 +52,8 @@ var (
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Unauthorized"}
 	// ErrUnauthorized: the policy does not allow it.
 	ErrUnauthorized = &Error{Code: CodeUnauthorized, Message: "Unauthorized"}
-	// ErrNotMember, ErrRoomNotAllowed and ErrAdminOnly are ErrUnauthorized, as errors.Is
-	// sees them, with a reason: the user is not in the room that it publishes to, its
+	// ErrNotMember, ErrRoomNotAllowed and ErrAdminOnly match ErrUnauthorized under
+	// errors.Is and add a reason: the user is not in the room that it publishes to, its
 	// token does not permit the room, or it lacks the role admin.
 	ErrNotMember      = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "not_a_member"}
 	ErrRoomNotAllowed = &Error{Code: CodeUnauthorized, Message: "Unauthorized", Reason: "room_not_allowed"}
@@ -61,7 +61,7 @@ var (
 	// ErrRateLimited: the user or socket has reached its limit of events.
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
 	// ErrTooManySockets: the user has [Options.MaxSocketsPerUser] sockets already.
-	ErrTooManySockets = &Error{Code: CodeRateLimited, Message: "Too many connections of this user"}
+	ErrTooManySockets = &Error{Code: CodeRateLimited, Message: "Too many connections for this user"}
 	// ErrUnavailable: the cluster did not take the message in time. The
 	// recipients on this node have it.
 	ErrUnavailable = &Error{Code: CodeUnavailable, Message: "Service unavailable"}
@@ -99,7 +99,7 @@ func Public(err error) *Error {
 	case errors.As(err, &se):
 		return &Error{Code: Code(se.Code), Message: se.Message}
 	case errors.Is(err, socketio.ErrDecode):
-		return Invalid("argument", "what the event takes")
+		return Invalid("argument", "of the type that the event expects")
 	case errors.Is(err, socketio.ErrUnavailable), errors.Is(err, auth.ErrUnavailable):
 		return ErrUnavailable
 	}

@@ -13,7 +13,7 @@ import (
 const (
 	// foreignTimeout bounds how long foreign nodes are asked for a user.
 	foreignTimeout = 500 * time.Millisecond
-	// foreignAge is how long the answer is cached whether there are any.
+	// foreignAge is how long foreignNodes caches its answer.
 	foreignAge = time.Second
 )
 

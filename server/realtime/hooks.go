@@ -21,16 +21,15 @@ type Hooks struct {
 	Disconnected func(s *socketio.Socket, user ident.ID, reason socketio.Reason, after time.Duration)
 	// Authenticated: a socket has been registered to a user.
 	Authenticated func(s *socketio.Socket, user ident.ID)
-	// Refused: a token was refused, or a socket beyond MaxSocketsPerUser. code is what
-	// the client reads: one of [auth.Code], user_mismatch, or a [Code].
+	// Refused: a token was refused, or a socket beyond MaxSocketsPerUser. code is the
+	// code that the client gets: one of [auth.Code], user_mismatch, or a [Code].
 	Refused func(s *socketio.Socket, code string, err error)
 	// Expired: a socket is disconnected because it did not authenticate in time
 	// (user is zero), or because its token expired.
 	Expired func(s *socketio.Socket, user ident.ID)
-	// EventFailed: an event ended with an error, which the client reads as [Public]
-	// of it. event is empty if what the client sent was not an event. Default: if
-	// the client reads it as an internal error, it is logged with slog.Default at
-	// level Error.
+	// EventFailed: an event ended with an error; the client gets [Public](err). event
+	// is empty if the client sent something other than an event. Default: if the
+	// client gets ErrInternal, the error is logged with slog.Default at level Error.
 	EventFailed func(s *socketio.Socket, event string, err error)
 }
 
@@ -65,14 +64,14 @@ func (svc *Service) onExpired(s *socketio.Socket, user ident.ID) {
 }
 
 // Failed counts an event that ended with an error, and calls Hooks.EventFailed. event is
-// empty if what the client sent was not an event.
+// empty if the client sent something other than an event.
 func (svc *Service) Failed(s *socketio.Socket, event string, err error) {
 	svc.counters.errors.Add(1)
 	if f := svc.opts.Hooks.EventFailed; f != nil {
 		svc.guard(func() { f(s, event, err) })
 		return
 	}
-	// The client reads only "Internal error", so the text is logged here; package
+	// The client gets only "Internal error", so the text is logged here; package
 	// socketio logs panics and results that cannot be encoded.
 	logged := errors.Is(err, socketio.ErrPanic) || errors.Is(err, socketio.ErrEncode) || errors.Is(err, socketio.ErrDisconnected) ||
 		errors.Is(err, context.Canceled) && !s.Connected()

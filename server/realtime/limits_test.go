@@ -110,7 +110,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-const tooManySockets = `{"message":"Too many connections of this user","data":{"code":"rate_limited"}}`
+const tooManySockets = `{"message":"Too many connections for this user","data":{"code":"rate_limited"}}`
 
 func TestMaxSocketsPerUser(t *testing.T) {
 	n := start(t, func(o *options) { o.MaxSocketsPerUser = 2 })
@@ -121,7 +121,7 @@ func TestMaxSocketsPerUser(t *testing.T) {
 		t.Errorf("at the handshake: %s", refusal)
 	}
 	tablet := n.anonymous()
-	mustFail(t, tablet.Ask("authenticate", auth), "rate_limited", "Too many connections of this user")
+	mustFail(t, tablet.Ask("authenticate", auth), "rate_limited", "Too many connections for this user")
 	mustFail(t, tablet.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
 	if got := n.Stats().Limits; got != (realtime.LimitCounts{SocketsPerUser: 2}) {
 		t.Errorf("counted %+v", got)
@@ -179,8 +179,8 @@ func TestMaxSocketsPerUserErrors(t *testing.T) {
 	})
 	c := n.connect(map[string]any{"token": sign(t, id("ana"))})
 	e := c.Next("error")
-	if e.Arg(0) != `"Too many connections of this user"` ||
-		e.Arg(1) != `{"code":"rate_limited","message":"Too many connections of this user","event":"authenticate"}` {
+	if e.Arg(0) != `"Too many connections for this user"` ||
+		e.Arg(1) != `{"code":"rate_limited","message":"Too many connections for this user","event":"authenticate"}` {
 		t.Errorf("error %s", e.Args)
 	}
 	if c.Ended() {

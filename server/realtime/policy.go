@@ -18,16 +18,16 @@ type Policy interface {
 	// room that only another device of its user is in.
 	JoinRoom(ctx context.Context, user auth.Claims, room ident.ID) error
 	// PublishUpdate: may the user publish to the update's room? member is true if
-	// this socket is in it, or if another device of the user is and JoinRoom allows
-	// the room to this socket's claims.
+	// this socket is in the room, or if another device of the user is in it and
+	// JoinRoom permits the room for this socket's claims.
 	PublishUpdate(ctx context.Context, user auth.Claims, member bool, u *Update) error
 	// PublishNotification: may the user notify n.TargetUserID?
 	PublishNotification(ctx context.Context, user auth.Claims, n *Notification) error
 }
 
-// DefaultPolicy is the documented policy. A user may enter any room, or those that
-// the token's claim rooms names if it has one; publish to the rooms it is in; and
-// notify anyone. A user with the role admin may publish to any room.
+// DefaultPolicy is the policy of handlers/README.md. A user may enter any room or, if
+// the token has the claim rooms, those that it names; publish to the rooms that it is
+// in; and notify any user. A user with the role admin may publish to any room.
 type DefaultPolicy struct {
 	// NotifyAdminOnly lets only users with the role admin notify others.
 	NotifyAdminOnly bool

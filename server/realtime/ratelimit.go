@@ -7,8 +7,8 @@ import (
 
 // limiter allows limit events in a window of time that begins with the first of
 // them. A token bucket would not keep the documented limit: it allows up to twice
-// the number in a window. A user's window is kept until it has passed, so that
-// reconnecting does not begin a new one.
+// the number in a window. A user's window is kept until it has passed, so that a
+// client cannot start a new one by reconnecting.
 type limiter struct {
 	limit int
 	size  time.Duration

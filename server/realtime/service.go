@@ -27,9 +27,9 @@ type Options struct {
 	// Policy decides what users may do. Default: [DefaultPolicy].
 	Policy Policy
 	// Public are the events that sockets without a user may send besides authenticate
-	// and ping; the limit of events before authentication is the socket's. All others,
-	// the program's own included, are refused as unauthenticated, and do not reach
-	// their handlers.
+	// and ping. All others, the program's own included, are refused as unauthenticated
+	// and do not reach their handlers. Until a socket has a user, its events count
+	// towards a limit of its own.
 	Public []string
 	// AuthRequired refuses sockets without a token at the handshake. Default: they
 	// may connect and must authenticate within AuthTimeout.
@@ -54,8 +54,8 @@ type Options struct {
 	// Default: no limit.
 	MaxRefusedEvents int
 	// MaxSocketsPerUser bounds the sockets on this node that clients register
-	// to one user. Default: no limit, because a service's devices may all share
-	// one user.
+	// to one user. Default: no limit, because the devices of a machine-to-machine
+	// service may all use one user id.
 	MaxSocketsPerUser int
 	// MaxRoomsPerSocket bounds the rooms that a client joins with one socket.
 	// Negative: no limit. Default: 1000.
@@ -69,7 +69,8 @@ type Options struct {
 	Hooks Hooks
 }
 
-// Service is the documented service. Its methods are safe for concurrent use.
+// Service is the service of one node, see the package comment. Its methods are safe for
+// concurrent use.
 type Service struct {
 	opts     Options
 	ns       *socketio.Namespace
@@ -81,12 +82,13 @@ type Service struct {
 	started  time.Time
 }
 
-// New returns a service and sets up its namespace: it installs middleware that
-// verifies tokens, limits events and refuses those of sockets without a user (see
-// [Options.Public]), and hooks that register and unregister devices;
-// it calls [socketio.Namespace.CloseUnused] and [socketio.Namespace.StartAnonymous]: a
-// socket is anonymous while it has no user. The auth payload of a CONNECT is dropped
-// once the functions of OnConnect have returned, see [socketio.Socket.ForgetAuth].
+// New returns a service and sets up its namespace. It installs middleware that verifies
+// tokens, limits events and refuses those of sockets without a user (see
+// [Options.Public]), and functions that register and unregister devices. It calls
+// [socketio.Namespace.CloseUnused] and [socketio.Namespace.StartAnonymous]: a socket is
+// anonymous while it has no user. When the functions of OnConnect have returned, the
+// auth payload of the CONNECT is dropped, see [socketio.Socket.ForgetAuth].
+//
 // Package handlers installs the handlers of the documented events.
 func New(opts Options) (*Service, error) {
 	if opts.Namespace == nil {
@@ -197,7 +199,8 @@ func (svc *Service) DisconnectUser(ctx context.Context, user ident.ID, reason st
 	return devices, svc.clusterAway(err)
 }
 
-// UserID returns the user of a socket on any node; false if it has none.
+// UserID returns the user of a socket, on whichever node the socket is. It reports false
+// if the socket has no user.
 func (svc *Service) UserID(socketID string) (ident.ID, bool) {
 	return svc.presence.View().User(socketID)
 }

@@ -49,7 +49,7 @@ func sessionOf(s *socketio.Socket) *session {
 }
 
 // SocketData is the data of a socket that other servers can read, see
-// [socketio.Socket.Data]. The documented server on Node stores the same.
+// [socketio.Socket.Data]. Node servers store the same, see compat/MIGRATION.md.
 type SocketData struct {
 	UserID ident.ID `json:"userId"`
 }

@@ -38,8 +38,8 @@ type Stats struct {
 type LimitCounts struct {
 	socketio.LimitCounts
 
-	// UserEvents, SocketEvents and Pings: events beyond RateLimit, sent by users, by
-	// sockets without a user, and pings.
+	// UserEvents, SocketEvents and Pings: events refused because of RateLimit: those of
+	// users, those of sockets without a user, and pings.
 	UserEvents   int64 `json:"userEvents"`
 	SocketEvents int64 `json:"socketEvents"`
 	Pings        int64 `json:"pings"`
