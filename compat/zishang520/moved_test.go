@@ -216,7 +216,7 @@ func runNode(t *testing.T, script string, env ...string) {
 	if _, err := os.Stat(filepath.Join(repo, "node_modules", "socket.io-client")); err != nil {
 		t.Skip("node_modules is missing: npm ci")
 	}
-	cmd := exec.Command("node", "--test", "--test-timeout=60000", "--test-reporter=spec", script)
+	cmd := exec.Command("node", "--test", "--test-timeout=150000", "--test-reporter=spec", script)
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("node --test %s: %v\n%s", script, err, out)

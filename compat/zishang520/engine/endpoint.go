@@ -32,7 +32,8 @@ type Endpoint struct {
 	// Set by Serve, before requests come.
 	engine  *engineio.Server
 	handler http.Handler
-	sockets *types.Map[string, Socket] // nil: made when they are asked for
+
+	sockets types.Map[string, Socket] // those that somebody has asked for, by their ids
 }
 
 var _ Server = (*Endpoint)(nil)
@@ -48,7 +49,7 @@ func NewEndpoint(opts config.ServerOptionsInterface) *Endpoint {
 // at this endpoint.
 func (e *Endpoint) EngineOptions() engineio.Options {
 	out := engineOptions(e.opts)
-	out.Refused = e.refused
+	out.Hooks = engineio.Hooks{Refused: e.refused, SessionUpgraded: e.upgraded, SessionClosed: e.closed}
 	out.InitialHeaders = func(h http.Header, r *http.Request) { e.emitHeaders("initial_headers", h, r) }
 	out.Headers = func(h http.Header, r *http.Request) { e.emitHeaders("headers", h, r) }
 	return out
@@ -84,14 +85,37 @@ func (e *Endpoint) Opts() config.ServerOptionsInterface { return e.opts }
 
 // Clients implements BaseServer.
 func (e *Endpoint) Clients() *types.Map[string, Socket] {
-	if e.sockets != nil {
-		return e.sockets
-	}
 	m := new(types.Map[string, Socket])
 	for _, s := range e.engine.Sessions() {
-		m.Store(s.ID(), Wrap(s))
+		m.Store(s.ID(), e.Socket(s))
 	}
 	return m
+}
+
+// Socket returns the Socket of a session, the same each time while the session is
+// open.
+func (e *Endpoint) Socket(session *engineio.Session) Socket {
+	s, _ := e.sockets.LoadOrStore(session.ID(), &socket{EventEmitter: events.New(), session: session})
+	if !session.Open() { // closed might have been called before
+		e.sockets.Delete(session.ID())
+	}
+	return s
+}
+
+func (e *Endpoint) upgraded(session *engineio.Session) {
+	if s, ok := e.sockets.Load(session.ID()); ok {
+		s.Emit("upgrade", s.Transport())
+	}
+}
+
+func (e *Endpoint) closed(session *engineio.Session, reason engineio.Reason, err error) {
+	if s, ok := e.sockets.LoadAndDelete(session.ID()); ok {
+		var why any
+		if err != nil {
+			why = err
+		}
+		s.Emit("close", string(reason), why)
+	}
 }
 
 // ClientsCount implements BaseServer.

@@ -12,7 +12,6 @@ import (
 func NewServer(options any) Server {
 	opts, _ := options.(config.ServerOptionsInterface)
 	e := NewEndpoint(opts)
-	e.sockets = new(types.Map[string, Socket])
 	srv := engineio.New(e.EngineOptions(), func(session *engineio.Session, _ *http.Request) engineio.Handler {
 		return e.accept(session)
 	})
@@ -22,19 +21,10 @@ func NewServer(options any) Server {
 
 // accept emits a new session and returns what emits its messages.
 func (e *Endpoint) accept(session *engineio.Session) engineio.Handler {
-	s := Wrap(session).(*socket)
-	e.sockets.Store(s.Id(), s)
+	s := e.Socket(session).(*socket)
 	e.Emit("connection", Socket(s))
 	return engineio.HandlerFuncs{
 		Message: func(_ *engineio.Session, data []byte, binary bool) { s.receive(data, binary) },
-		Close: func(_ *engineio.Session, reason engineio.Reason, err error) {
-			e.sockets.Delete(s.Id())
-			var why any
-			if err != nil {
-				why = err
-			}
-			s.Emit("close", string(reason), why)
-		},
 	}
 }
 

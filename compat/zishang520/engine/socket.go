@@ -19,10 +19,6 @@ type socket struct {
 	session *engineio.Session
 }
 
-// Wrap returns a Socket for a session of package engineio. Its events are for the
-// caller to emit.
-func Wrap(s *engineio.Session) Socket { return &socket{EventEmitter: events.New(), session: s} }
-
 func (s *socket) Id() string            { return s.session.ID() }
 func (s *socket) Protocol() int         { return Protocol }
 func (s *socket) RemoteAddress() string { return s.session.RemoteAddr() }
@@ -36,10 +32,11 @@ func (s *socket) Request() *types.HttpContext {
 	if r.Secure {
 		u.Scheme = "https"
 	}
-	return types.NewHttpContext(nil, &http.Request{
+	request := &http.Request{
 		Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.Header, Host: r.Header.Get("Host"), RequestURI: r.URL, RemoteAddr: r.RemoteAddr,
-	})
+		Header: r.Header, Host: r.Header.Get("Host"), RequestURI: r.URL, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+	}
+	return types.NewHttpContext(nil, request.WithContext(s.session.Context()))
 }
 
 type transport string

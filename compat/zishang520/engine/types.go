@@ -54,9 +54,9 @@ type Server interface {
 	SetHttpServer(*types.HttpServer)
 }
 
-// Socket is a session. A session of package engine emits "message" and "data" with a
-// *types.StringBuffer or *types.BytesBuffer, and "close" with the reason and an error
-// or nil. The connection of a socket of package socket emits only "close".
+// Socket is a session. It emits "upgrade" with the new transport, and "close" with the
+// reason and an error or nil. A session of package engine also emits "message" and
+// "data" with a *types.StringBuffer or *types.BytesBuffer.
 type Socket interface {
 	events.EventEmitter
 	Id() string

@@ -46,7 +46,6 @@ type state struct {
 
 	mu      sync.Mutex
 	waiting []func() // what middleware has emitted and joined, until the socket is connected
-	conn    engine.Socket
 	any     anyListeners
 	sent    anyListeners
 	unwatch func() // ends the calls of sent, or nil
@@ -83,16 +82,8 @@ func (s *Socket) Disconnected() bool { return !s.Connected() }
 // Request returns the request that opened the connection.
 func (s *Socket) Request() *types.HttpContext { return s.Conn().Request() }
 
-// Conn returns the connection that carries the socket. It emits "close" when the
-// connection has ended; "message" and the like are not emitted.
-func (s *Socket) Conn() engine.Socket {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		s.conn = engine.Wrap(s.io.Session())
-	}
-	return s.conn
-}
+// Conn returns the connection that carries the socket. It emits "upgrade" and "close".
+func (s *Socket) Conn() engine.Socket { return s.nsp.server.running().endpoint.Socket(s.io.Session()) }
 
 // SetData keeps a value with the socket. Other servers' FetchSockets get its JSON of
 // this moment.
@@ -180,8 +171,7 @@ func (s *Socket) connected() {
 // disconnected is called when the socket has disconnected.
 func (s *Socket) disconnected(reason socketio.Reason) {
 	args := []any{string(reason)}
-	namespaceOnly := reason == socketio.ReasonClientDisconnect || reason == socketio.ReasonServerDisconnect
-	if !namespaceOnly {
+	if reason != socketio.ReasonClientDisconnect && reason != socketio.ReasonServerDisconnect {
 		args = append(args, nil) // the description of the transport's end
 	}
 	s.phase.Store(int32(disconnecting))
@@ -189,12 +179,6 @@ func (s *Socket) disconnected(reason socketio.Reason) {
 	s.phase.Store(int32(disconnected))
 	s.nsp.sockets.Delete(s.Id())
 	s.EmitReserved("disconnect", args...)
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn != nil && !namespaceOnly {
-		conn.Emit("close", args...)
-	}
 }
 
 // view returns a view with changed flags.

@@ -33,7 +33,7 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
 
 test('an upgrade from polling', async () => {
   const c = await open('/', { transports: ['polling', 'websocket'] });
-  if (c.io.engine.transport.name !== 'websocket') await new Promise((resolve) => c.io.engine.once('upgrade', resolve));
+  assert.deepEqual(await c.next('upgraded'), ['websocket']);
   assert.equal((await c.ask('handshake'))[0].transport, 'websocket');
 });
 
@@ -292,6 +292,7 @@ test('disconnects', async () => {
     act(c);
     assert.deepEqual(await from(c, 'leaving'), [reason, true], reason);
     assert.deepEqual(await from(c, 'left'), [reason, 0, false], reason);
+    if (reason === 'transport close') assert.deepEqual(await from(c, 'closed'), [reason]);
     if (told) assert.equal((await c.next('disconnect'))[0], told);
   }
 });

@@ -50,6 +50,8 @@ func main() {
 	})
 	io.On("connection", func(clients ...any) {
 		client := clients[0].(*socket.Socket)
+		client.Conn().On("upgrade", func(...any) { client.Emit("upgraded", client.Conn().Transport().Name()) })
+		client.Conn().Once("close", func(reason ...any) { io.Emit("closed", client.Id(), reason[0]) })
 		serveBasics(io, client)
 		serveRooms(io, client)
 		serveObservers(client)

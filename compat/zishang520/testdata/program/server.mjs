@@ -37,6 +37,8 @@ const sorted = (set) => [...set].sort();
 const kind = (v) => (v === null ? 'null' : Buffer.isBuffer(v) ? 'binary' : Array.isArray(v) ? 'array' : typeof v);
 
 io.on('connection', (socket) => {
+  socket.conn.on('upgrade', () => socket.emit('upgraded', socket.conn.transport.name));
+  socket.conn.once('close', (reason) => io.emit('closed', socket.id, reason));
   socket.on('echo', (...args) => socket.emit('echo-back', ...args));
   socket.on('ack', (...args) => {
     const ack = args.pop();
