@@ -77,7 +77,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 cross: ## does it build on every supported system?
 	@for p in $(PLATFORMS); do \
 		echo "go build for $$p"; \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build ./server/... ./handlers ./cmd/puente || exit 1; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build ./server/... ./handlers ./cmd/puente ./compat/zishang520/... || exit 1; \
 	done
 
 release: $(DIST)/VERSION ## static binaries without symbols for every supported system, bin/puente-SYSTEM-ARCHITECTURE

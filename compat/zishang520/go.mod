@@ -1,5 +1,6 @@
 // The API of github.com/zishang520/socket.io/v2 on top of Puente: a module of its own, because only programs that move from
-// that library need it.
+// that library need it. A release tags the main module first (v1.2.3), requires that version here, and then tags this module
+// (compat/zishang520/v1.2.3). The replacement counts only in this repository.
 module github.com/puente-io/puente/compat/zishang520
 
 go 1.26.0

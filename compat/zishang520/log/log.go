@@ -4,7 +4,6 @@
 package log
 
 import (
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -69,7 +68,7 @@ func (l *Log) SetPrefix(prefix string) {
 	l.Logger.SetPrefix(prefix + " ")
 }
 
-func (l *Log) write(format string, args []any) { l.Logger.Println(fmt.Sprintf(format, args...)) }
+func (l *Log) write(format string, args []any) { l.Logger.Printf(format, args...) }
 
 // Println writes a line. Like the other methods it formats, unlike package log's.
 func (l *Log) Println(format string, args ...any)  { l.write(format, args) }
