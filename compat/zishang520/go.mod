@@ -7,7 +7,7 @@ go 1.26.0
 
 require (
 	github.com/go-json-experiment/json v1.27.2
-	github.com/puente-io/puente v0.0.0-20261130202319-7d09f9907590
+	github.com/puente-io/puente v0.0.0-20261130204954-86cb48eca56f
 	github.com/redis/go-redis/v9 v9.23.0
 )
 
