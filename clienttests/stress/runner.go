@@ -29,6 +29,8 @@ type runner struct {
 	restarting *cluster // its Redis is killed; nil without Redis
 	seed       uint64
 	scenarios  []scenario
+	began      time.Time
+	late       *late
 
 	mu         sync.Mutex
 	violations []string
@@ -36,7 +38,7 @@ type runner struct {
 }
 
 func newRunner(seed uint64) (*runner, error) {
-	r := &runner{seed: seed, rounds: make(map[string]int)}
+	r := &runner{seed: seed, rounds: make(map[string]int), began: time.Now(), late: measureLateness()}
 	var err error
 	if r.cluster, err = startCluster(); err != nil {
 		return nil, err
@@ -69,12 +71,15 @@ func (r *runner) stop() {
 	if err != nil {
 		r.violation("stop", "%v", err)
 	}
+	close(r.late.stop)
 }
 
 func (r *runner) violation(where, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	circumstances := r.circumstances()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.violations = append(r.violations, where+": "+fmt.Sprintf(format, args...))
+	r.violations = append(r.violations, fmt.Sprintf("%s (%s): %s", where, circumstances, text))
 }
 
 // run runs all scenarios concurrently: once as a warm-up, then repeatedly for the
