@@ -7,9 +7,8 @@ import (
 
 // addresses counts what the clients of each address have: open sessions, and
 // handshakes that still weigh on its allowance. It knows only the addresses that
-// have one of both, and of those without an open session at most 2 × maxResting:
-// whoever has so many addresses is not held up by limits of one. admission.mu
-// guards it.
+// have one of both, and of those without an open session at most 2 × maxResting: limits
+// per address do not stop a client with so many addresses. admission.mu guards it.
 type addresses struct {
 	open map[netip.Addr]*address // with an open session
 	// Without one. Handshakes are forgotten after the time of a burst, so what
@@ -108,13 +107,14 @@ func (a *addresses) leave(known *address, p pace, now time.Time) {
 	}
 }
 
-// network is what the sessions of a client are counted by: its address, and of
-// IPv6 the first 64 bits, since whoever has one such address has them all. What
-// is not an IP address, such as the peer of a Unix socket, counts as one.
+// network returns the address by which the sessions of a client are counted: an IPv4
+// address, or the first 64 bits of an IPv6 address, since a client usually has all
+// addresses of such a network. All peers without an IP address, such as those of a Unix
+// socket, count as one.
 func network(remote string) netip.Addr { return networkOf(clientAddr(remote)) }
 
-// clientAddr is the address of http.Request.RemoteAddr, without a zone and with
-// IPv4 in its own form; not valid if it is none.
+// clientAddr returns the address in http.Request.RemoteAddr, without a zone and with
+// IPv4-mapped addresses unmapped; the zero Addr if there is none.
 func clientAddr(remote string) netip.Addr {
 	peer, err := netip.ParseAddrPort(remote)
 	addr := peer.Addr()

@@ -25,9 +25,9 @@ type addressError string
 func (e addressError) Error() string        { return "engineio: " + string(e) + " reached" }
 func (e addressError) Is(target error) bool { return target == ErrAddressLimit }
 
-// admission counts sessions against the limits, before anything else is done for
-// them. A session counts from the handshake on, even if that fails, until nothing
-// more is sent to the client.
+// admission counts sessions against the limits before anything else is done for them. A
+// session counts from its handshake, even if that fails, until nothing more is sent to
+// the client.
 type admission struct {
 	opts       *Options
 	pace       pace          // of one address
@@ -97,8 +97,8 @@ func (a *admission) limitsOf(remote string) (l addressLimits) {
 	return l
 }
 
-// enter counts a session in. The order of the questions keeps one address that
-// has used up its own share from using up everyone's, and what is refused here
+// enter counts a session in. The limits per address are checked first, so that an address
+// that has used up its own share does not use up the common one. A refused handshake
 // counts nowhere.
 func (a *admission) enter(l addressLimits) (*address, error) {
 	now := time.Now()

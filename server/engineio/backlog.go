@@ -24,9 +24,9 @@ const (
 	longestWait = 20 * time.Millisecond
 )
 
-// backlog keeps account of what clients have not taken yet: which sessions are
-// behind, and how many bytes all queues hold. The page of the package says what
-// follows from it, in section "Clients that are behind".
+// backlog counts what clients have not taken yet: which sessions are behind, and how many
+// bytes all queues hold. Section "Clients that are behind" of the package documentation
+// describes the consequences.
 type backlog struct {
 	mark  int // bytes queued to one session from which on publishers wait
 	pace  int // as many as they may let it grow to within patience, even if the client reads
@@ -96,7 +96,7 @@ func (b *backlog) arm(d time.Duration) {
 	b.timer.Reset(d)
 }
 
-// sessions returns those that are behind.
+// sessions returns the sessions that are behind.
 func (b *backlog) sessions() []*Session {
 	b.mu.Lock()
 	defer b.mu.Unlock()

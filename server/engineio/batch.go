@@ -9,37 +9,37 @@ import (
 // goroutine that f runs on, and must not be used after f has returned.
 type Batch struct {
 	server  *Server
-	behind  []*Session // that a publisher has to wait for
+	behind  []*Session // the publisher has to wait for these
 	overrun []*Session
 }
 
-// Queued is what a [Server.Batch] has queued.
+// Queued lets a publisher wait for the sessions that a [Server.Batch] queued to.
 type Queued struct {
 	server *Server
 	behind []*Session
 }
 
-// Haste says how little a publisher may wait for clients that are behind, because
-// messages for others wait behind its own.
+// Haste says how long a publisher may wait for clients that are behind while messages for
+// others wait behind its own.
 type Haste uint8
 
 const (
-	// Patient publishers wait as the page of the package says.
+	// Patient publishers wait as the package documentation says.
 	Patient Haste = iota
-	// Hurried publishers wait only for a client that takes enough, when what is queued
-	// to it is not far from ending it.
+	// Hurried publishers wait only for clients that take enough and would otherwise soon
+	// be disconnected.
 	Hurried
-	// Pressed publishers wait for no client. What they queue may end those that are
-	// behind.
+	// Pressed publishers wait for no client. Clients that are behind may be disconnected
+	// because of what they queue.
 	Pressed
 )
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
 
-// Batch calls f, and when f has returned sees to it that what f has added is written,
-// and that sessions are closed to which more than MaxBacklogBytes were queued. It
-// does not wait: to do so, call [Queued.Wait] or [Queued.Settle]. The caller must hold
-// no lock that a [Handler] takes; f may take locks.
+// Batch calls f. When f has returned, Batch starts writing what f added, and closes
+// sessions with more than MaxBacklogBytes queued. It does not wait: to do so, call
+// [Queued.Wait] or [Queued.Settle]. The caller must hold no lock that a [Handler] takes;
+// f may take locks.
 func (srv *Server) Batch(f func(*Batch)) (queued Queued) {
 	b := batches.Get().(*Batch)
 	b.server = srv
@@ -67,7 +67,8 @@ func (b *Batch) Add(s *Session, frames ...Frame) error {
 // now it drops them and reports false.
 func (b *Batch) AddVolatile(s *Session, frames ...Frame) bool { return s.putVolatile(frames) }
 
-// end closes what ran over, starts the flusher, and gives the batch back.
+// end closes the sessions whose queues ran over, starts the flusher, and returns the
+// batch to the pool.
 func (b *Batch) end() Queued {
 	for _, s := range b.overrun {
 		s.overrun()
@@ -80,17 +81,17 @@ func (b *Batch) end() Queued {
 	return queued
 }
 
-// Settle waits, for a moment, while more is queued than the machine can write. It does
-// not wait for clients that are behind.
+// Settle waits for a moment if messages are queued faster than the machine writes them.
+// It does not wait for clients that are behind.
 func (q Queued) Settle() {
 	if q.server != nil {
 		q.server.flusher.wait()
 	}
 }
 
-// Wait waits as Settle does, and then, as [Session.Send] does, or less, in haste,
-// while sessions of the batch are behind: until ctx ends or for [Options.SlowTimeout]
-// at most. Everything is queued whether or not it has waited until the end.
+// Wait waits as Settle does, and then for the clients of the batch that are behind, as h
+// says: until ctx ends, and for [Options.SlowTimeout] at most. All messages stay queued
+// even if the wait is cut short.
 func (q Queued) Wait(ctx context.Context, h Haste) {
 	q.Settle()
 	if len(q.behind) > 0 {

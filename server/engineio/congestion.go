@@ -23,8 +23,8 @@ func (s *Session) queued() int {
 	return n
 }
 
-// fallBehind notes that the client has not taken what is queued, and that the
-// time runs in which it must take something.
+// fallBehind records that the client has not taken what is queued, and starts the time in
+// which it must take something.
 func (s *Session) fallBehind() {
 	if s.behind || s.state == stateClosed {
 		return
@@ -33,7 +33,7 @@ func (s *Session) fallBehind() {
 	s.server.backlog.add(s)
 }
 
-// catchUp notes that nothing waits for the client.
+// catchUp records that nothing waits for the client.
 func (s *Session) catchUp() {
 	if s.behind {
 		s.behind = false
@@ -41,8 +41,8 @@ func (s *Session) catchUp() {
 	}
 }
 
-// took notes that the client has taken n bytes, or shows by something else that
-// it is about to.
+// took records that the client has taken n bytes, or has shown otherwise that it is about
+// to.
 func (s *Session) took(n int) {
 	if !s.behind && s.congestion == nil {
 		return
@@ -143,7 +143,7 @@ func (s *Session) awaitRelief(h Haste) (time.Duration, <-chan struct{}) {
 	return d, s.congestion.relief
 }
 
-// patienceLeft is how long the client may still take nothing.
+// patienceLeft returns how long the client may still take nothing.
 func (s *Session) patienceLeft() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// CORS says which pages of other origins may talk to the server. It answers in
-// the words of the package that Node's server uses, so that a browser, a cache
-// and a conformance test see no difference.
+// CORS says which pages of other origins may use the server. It sends the same headers as
+// the npm package cors, which Node's server uses, so that browsers and caches see no
+// difference.
 type CORS struct {
 	// Origins lists the allowed origins ("https://example.com"). "*" allows
 	// all, without credentials.
 	Origins []string
 	// AllowOrigin, if not nil, decides instead of Origins.
 	AllowOrigin func(origin string) bool
-	// Methods is what a preflight answers. Default: GET, HEAD, PUT, PATCH,
-	// POST, DELETE.
+	// Methods is the Access-Control-Allow-Methods of a preflight's answer. Default:
+	// GET, HEAD, PUT, PATCH, POST, DELETE.
 	Methods []string
-	// AllowedHeaders is what a preflight answers. Default: what it asked for.
+	// AllowedHeaders is the Access-Control-Allow-Headers of a preflight's answer.
+	// Default: the headers that the preflight asks for.
 	AllowedHeaders []string
 	// ExposedHeaders lists response headers that scripts may read.
 	ExposedHeaders []string
 	// Credentials lets cookies pass. Default: false.
 	Credentials bool
-	// MaxAge lets the browser remember a preflight, in whole seconds.
-	// Default: no statement.
+	// MaxAge is how long the browser may cache a preflight's answer, in whole seconds.
+	// Default: no Access-Control-Max-Age header.
 	MaxAge time.Duration
 }
 
@@ -41,8 +42,8 @@ func (c *CORS) Allows(origin string) bool {
 
 func (c *CORS) any() bool { return c.AllowOrigin == nil && slices.Contains(c.Origins, "*") }
 
-// Apply sets the headers of a response and reports whether the request was a
-// preflight, which it has answered then.
+// Apply sets the headers of a response. If the request is a preflight, Apply answers it
+// and reports true.
 func (c *CORS) Apply(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	origin := r.Header.Get("Origin")

@@ -9,12 +9,12 @@ import (
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
-// LimitCounts says how often each limit has stopped a client since the server
-// was made. Headers are not among them: the HTTP server has their limits.
+// LimitCounts has, for each limit, how often it stopped a client since the server was
+// made. Header limits are not counted: the HTTP server enforces them.
 type LimitCounts struct {
-	// Handshakes that were refused, because of MaxSessions,
-	// MaxSessionsPerAddress, MaxHandshakesPerSecond and
-	// MaxHandshakesPerAddress.
+	// Connections, ConnectionsPerAddress, Handshakes and HandshakesPerAddress: handshakes
+	// refused because of MaxSessions, MaxSessionsPerAddress, MaxHandshakesPerSecond and
+	// MaxHandshakesPerAddress, respectively.
 	Connections           int64 `json:"connections"`
 	ConnectionsPerAddress int64 `json:"connectionsPerAddress"`
 	Handshakes            int64 `json:"handshakes"`
@@ -32,8 +32,8 @@ type LimitCounts struct {
 	Fragments int64 `json:"fragments"`
 	// PayloadPackets: bodies of more packets than [packet.MaxPayloadPackets].
 	PayloadPackets int64 `json:"payloadPackets"`
-	// BodyTimeouts and UpgradeTimeouts: what BodyTimeout and UpgradeTimeout
-	// have ended.
+	// BodyTimeouts and UpgradeTimeouts: requests ended by BodyTimeout, and upgrades ended
+	// by UpgradeTimeout.
 	BodyTimeouts    int64 `json:"bodyTimeouts"`
 	UpgradeTimeouts int64 `json:"upgradeTimeouts"`
 }
@@ -45,7 +45,7 @@ type limitCounters struct {
 	bodies, upgrades, protocols        atomic.Int64
 }
 
-// LimitCounts returns the counts of this moment.
+// LimitCounts returns the current counts.
 func (srv *Server) LimitCounts() LimitCounts {
 	c := &srv.limits
 	return LimitCounts{

@@ -11,8 +11,8 @@ import (
 var (
 	// ErrClosed is returned if the session or the server is closed.
 	ErrClosed = errors.New("engineio: closed")
-	// ErrAddressLimit is why a handshake was refused whose address has as many
-	// sessions or handshakes as it may have.
+	// ErrAddressLimit is the cause of a handshake refused because its address has
+	// reached a limit.
 	ErrAddressLimit = errors.New("engineio: limit of an address reached")
 	// ErrSlowConsumer is returned by a send that finds more than MaxBacklogBytes
 	// queued.
@@ -20,8 +20,8 @@ var (
 	// ErrOrigin is the cause of a [HandshakeError] of a request that
 	// [Options.CheckOrigin] refused.
 	ErrOrigin = errors.New("engineio: origin not allowed")
-	// ErrPanic: a function of a [Handler], or the one that makes them, panicked; wrapped
-	// with the value and the stack.
+	// ErrPanic: a method of a [Handler], or the accept function of [New], panicked. It is
+	// wrapped with the value and the stack.
 	ErrPanic = errors.New("engineio: handler panicked")
 
 	errHijack      = errors.New("engineio: HTTP connection cannot be hijacked")
@@ -33,7 +33,7 @@ var (
 	errTooLarge    = errors.New("engineio: body too large")
 )
 
-// ErrorCode is the code of a refused request, as the client reads it.
+// ErrorCode is the code of a refused request, which the client gets.
 type ErrorCode int
 
 // The codes of Node's server; the protocol document does not number them.
@@ -55,15 +55,15 @@ var codeMessages = [...]string{
 	CodeUnsupportedProtocol: "Unsupported protocol version",
 }
 
-// HandshakeError is a request that was refused before it reached a session.
+// HandshakeError describes a request that was refused before it reached a session.
 type HandshakeError struct {
 	Code ErrorCode
-	// Message is what the client reads.
+	// Message is the text that the client gets.
 	Message string
-	// Cause, if not nil, is why; the client does not see it.
+	// Cause, if not nil, is the reason of the refusal; the client does not get it.
 	Cause error
 
-	status int // of the HTTP answer, if it is not the code's own
+	status int // of the HTTP answer; 0: that of the code
 }
 
 func (e *HandshakeError) Error() string {
@@ -76,7 +76,7 @@ func (e *HandshakeError) Error() string {
 // Unwrap returns the cause.
 func (e *HandshakeError) Unwrap() error { return e.Cause }
 
-// Refusal is an error of [Options.AllowRequest] whose text the client may read.
+// Refusal is an error of [Options.AllowRequest] whose text the client gets.
 type Refusal struct{ Message string }
 
 func (r *Refusal) Error() string { return "engineio: refused: " + r.Message }
@@ -90,13 +90,13 @@ func refuse(code ErrorCode, cause error) *HandshakeError {
 	return e
 }
 
-// overloaded is the error of a handshake that comes at a bad time.
+// overloaded returns the error of a handshake that a limit refuses.
 func overloaded(status int, message string, cause error) *HandshakeError {
 	return &HandshakeError{Code: CodeForbidden, Message: message, Cause: cause, status: status}
 }
 
-// writeError answers a refused request in Node's words: JSON for an HTTP
-// request, the bare message for a WebSocket handshake.
+// writeError answers a refused request as Node does: with JSON for an HTTP request, with
+// the bare message for a WebSocket handshake.
 func writeError(w http.ResponseWriter, e *HandshakeError, upgrade bool) {
 	status := http.StatusBadRequest
 	switch {

@@ -35,7 +35,7 @@ const (
 	frameRoom  = usersRoom + headerRoom
 )
 
-// users is how many counted queues hold the frame.
+// users returns how many counted queues hold the frame.
 func (f *Frame) users() *atomic.Int32 {
 	return (*atomic.Int32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.wire)), int(f.head)-frameRoom))
 }
@@ -61,7 +61,7 @@ func (f *Frame) uncount(held *atomic.Int64) {
 	}
 }
 
-// size is how many bytes the frame holds.
+// size returns how many bytes the frame holds.
 func (f *Frame) size() int { return len(f.wire) + frameRoom - int(f.head) }
 
 // StartText returns a buffer to which the caller appends a text message of
@@ -88,14 +88,13 @@ func BinaryFrame(msg []byte) Frame {
 	return seal(append(b, msg...), ws.OpBinary)
 }
 
-// Uncompressed returns the frame with a mark that its polling response need
-// not be compressed for its sake.
+// Uncompressed returns a copy that does not make a polling response worth compressing.
 func (f Frame) Uncompressed() Frame {
 	f.plain = true
 	return f
 }
 
-// base64 is the frame for a client that takes binary messages as text.
+// base64 returns the frame for a client that takes binary messages as text.
 func (f Frame) base64() Frame {
 	if f.text {
 		return f
@@ -106,7 +105,7 @@ func (f Frame) base64() Frame {
 	return out
 }
 
-// Len is the length of the frame on a WebSocket, in bytes.
+// Len returns the length of the frame on a WebSocket, in bytes.
 func (f Frame) Len() int { return len(f.wire) }
 
 func (f Frame) payload() []byte { return f.wire[f.head:] }

@@ -91,9 +91,8 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// verify decides about a request, in Node's order. It returns the session that
-// the request names, or nil for a handshake, for which p is reserved if it is
-// valid.
+// verify checks a request in the same order as Node. It returns the session that the
+// request names, or nil for a handshake; for a valid one it reserves p.
 func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bool, p *reservation) (_ *Session, refused *HandshakeError) {
 	transport := query("transport")
 	known := transport == "polling" && !srv.opts.DisablePolling ||
@@ -128,8 +127,8 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	stopping := srv.refusing
 	srv.mu.RUnlock()
 	spoken := query("EIO") == "4"
-	// What cannot become a session counts against no limit, and takes nothing from
-	// those that share its address.
+	// A request that cannot open a session counts against no limit, and takes nothing
+	// from clients that share its address.
 	if spoken && !stopping && (!upgrade || checkWebSocket(r) == nil) {
 		if *p, refused = srv.enterSession(r); refused != nil {
 			return nil, refused
@@ -150,7 +149,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	return nil, nil
 }
 
-// foreignProtocol says for the log which clients ask with this EIO.
+// foreignProtocol returns, for the log, the clients that send this EIO.
 func foreignProtocol(v string) error {
 	switch v {
 	case "3":

@@ -21,8 +21,8 @@ func (s *Session) ping() {
 	s.scheduleFlush()
 }
 
-// heard notes a packet that is no pong and reports whether the session is open.
-// The first of them gives the pong, which may be behind it, its time once more.
+// heard records a packet that is not a pong and reports whether the session is open. The
+// first such packet restarts the time for the pong, which may follow it.
 func (s *Session) heard() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,8 +36,8 @@ func (s *Session) heard() bool {
 	return true
 }
 
-// gotPong ignores an answer to no ping, so that a flood of them costs nothing
-// and postpones nothing.
+// gotPong handles a pong. It ignores one that answers no ping, so that a flood of them
+// costs nothing and postpones nothing.
 func (s *Session) gotPong() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,9 +22,10 @@ type Hooks struct {
 	SessionClosed func(s *Session, reason Reason, err error)
 	// Refused: a request was refused before it reached a session.
 	Refused func(r *http.Request, err *HandshakeError)
-	// HandlerPanic: a function of a session's [Handler], the one that makes it, or
+	// HandlerPanic: a method of a session's [Handler], the accept function of [New], or
 	// another hook has panicked. err wraps [ErrPanic] and has the stack; s is nil for
-	// Refused, Options.Context and Options.NewID. Default: the error is logged with slog.Default, at level Error.
+	// Refused, Options.Context and Options.NewID. Default: the error is logged with
+	// slog.Default at level Error.
 	HandlerPanic func(s *Session, err error)
 }
 

@@ -12,39 +12,39 @@ const (
 	// requestTime is how long a request may take to arrive, body included.
 	requestTime = 45 * time.Second
 	// answerTime is how long the client may take to read an answer. It counts
-	// from the end of the request's headers, or from what a handler has waited
-	// for: see [Server.boundAnswer].
+	// from the end of the request's headers, or from the end of a handler's wait,
+	// see [Server.boundAnswer].
 	answerTime = 45 * time.Second
 	// idleTime is how long a connection may wait for its next request. Balancers
 	// keep theirs for up to a minute, and must be the first to give up.
 	idleTime       = 90 * time.Second
 	maxHeaderBytes = 32 << 10
-	// maxUnsent bounds, in bytes, what the kernel holds of answers, and of what
-	// goes to a WebSocket, that it cannot send because the client does not read.
+	// maxUnsent bounds, in bytes, what the kernel buffers of answers and WebSocket
+	// frames that it cannot send because the client does not read.
 	maxUnsent = 128 << 10
 )
 
-// NewHTTPServer returns a server for h on which every connection ends, whatever
-// its client does or leaves undone, on every route: those of h, and those that
-// net/http answers itself, such as "OPTIONS *".
+// NewHTTPServer returns a server for h whose connections cannot stay open forever,
+// whatever the client does. That holds for the routes of h and for those that net/http
+// answers itself, such as "OPTIONS *":
 //
 //   - A request has 45 s to arrive, headers and body together.
-//   - Its answer must have been read 45 s after the headers came.
+//   - The client must have read its answer 45 s after the headers arrived.
 //   - A connection without a request is closed after 90 s.
 //   - Headers have at most 32 KiB.
-//   - Of answers that the client does not read the kernel holds 128 KiB (on
-//     Linux), not the megabytes to which it would let the buffer grow.
+//   - The kernel buffers at most 128 KiB of unread answers per connection (on Linux)
+//     instead of megabytes.
 //
-// Long polls and WebSockets have limits of their own, those of [Options], which
-// begin when the poll is answered and when the connection is upgraded. Another
-// handler that needs more time, for a large upload or a stream of events, sets
-// its own deadlines with [http.ResponseController].
+// Long polls and WebSockets have the limits of [Options] instead, which begin when the
+// poll is answered and when the connection is upgraded. A handler that needs more time,
+// for a large upload or a stream of events, sets its own deadlines with
+// [http.ResponseController].
 //
-// The caller may change the fields before the server is used. A program that
-// makes its own [http.Server] instead should set ReadHeaderTimeout, ReadTimeout,
-// WriteTimeout, IdleTimeout and MaxHeaderBytes: without them a client that sends
-// half of a request, or that reads no answer, holds a descriptor and a goroutine
-// until it ends the connection itself.
+// The caller may change the fields before the server is used. A program that makes its
+// own [http.Server] instead should set ReadHeaderTimeout, ReadTimeout, WriteTimeout,
+// IdleTimeout and MaxHeaderBytes: without them a client that sends half of a request, or
+// reads no answer, keeps a file descriptor and a goroutine until it closes the
+// connection.
 func NewHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -60,8 +60,8 @@ func NewHTTPServer(h http.Handler) *http.Server {
 	}
 }
 
-// boundBody bounds how long the body of a request may take, also of one that is
-// refused: net/http reads on after the handler, to use the connection again.
+// boundBody bounds how long the body of a request may take, even if the request is
+// refused: net/http reads the rest after the handler, to use the connection again.
 func (srv *Server) boundBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))

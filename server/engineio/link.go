@@ -45,8 +45,8 @@ func (srv *Server) newLink(conn net.Conn, c *websocketConn) link {
 	if p == nil || !p.Take(&c.socket, conn, c) {
 		return &streamLink{conn, c}
 	}
-	// What the kernel would hold it holds for this connection alone, and out of sight:
-	// a message in the queues is held once for all.
+	// The kernel would store a copy for each connection, which the backlog does not
+	// count; a message in the queues is stored once for all.
 	c.socket.Control(func(fd int) { setUnsent(fd, maxUnsent) })
 	return &c.socket
 }

@@ -20,8 +20,8 @@ type Options struct {
 	// opening to the upgrade packet. Default: 10 s.
 	UpgradeTimeout time.Duration
 	// BodyTimeout is how long the body of a POST may take; after it the client
-	// gets status 408 and its session ends. Default: 45 s, in which a phone
-	// brings 1 MB at 180 kbit/s (Node: 30 s).
+	// gets status 408 and its session ends. Default: 45 s, enough for 1 MB at
+	// 180 kbit/s (Node: 30 s).
 	BodyTimeout time.Duration
 	// CloseTimeout is how long a closing session waits for its client to take
 	// what is queued and to close its side. Default: 30 s.
@@ -32,12 +32,12 @@ type Options struct {
 	// or close code 1009. Default: 1,000,000.
 	MaxHTTPBufferSize int
 	// MaxRequestBytes bounds, in bytes, what a session keeps of the request that
-	// opened it: of a larger one the largest headers, and the query, are left out.
-	// It holds them from the handshake on, before anything is known of the client.
-	// Default: any number.
+	// opened it: it omits the largest headers, or the query, of a larger one. Any
+	// client can make a session keep this much from the handshake on. Default: no
+	// limit.
 	MaxRequestBytes int
 	// MaxQueueBytes is how many bytes may be queued to a client before publishers
-	// begin to wait for it, see the page of the package; at most MaxBacklogBytes.
+	// begin to wait for it, see the package documentation; at most MaxBacklogBytes.
 	// Default: 1 MiB.
 	MaxQueueBytes int
 	// MaxBacklogBytes bounds what is queued to one client: a send that finds more
@@ -50,35 +50,34 @@ type Options struct {
 	// [ReasonSlowConsumer], the one with the most bytes first. Default: 256 MiB.
 	MaxTotalQueueBytes int
 	// SlowTimeout is how long a client may take nothing of what is queued for it
-	// before its session is closed with [ReasonSlowConsumer]. A client that is
-	// between two polls, or moves to a WebSocket, takes something when it polls or
-	// goes on. It also bounds how long a send waits. Default: 10 s.
+	// before its session is closed with [ReasonSlowConsumer]. A poll, and each step of
+	// an upgrade to WebSocket, count as taking something. SlowTimeout also bounds how
+	// long a send waits. Default: 10 s.
 	SlowTimeout time.Duration
 
-	// MaxSessions bounds the sessions that there are at one time; the client of
-	// one too many is answered with HTTP status 503. Default: any number.
+	// MaxSessions limits concurrent sessions; further clients get HTTP status 503.
+	// Default: no limit.
 	MaxSessions int
-	// MaxSessionsPerAddress bounds those of one client, by http.Request's
-	// RemoteAddr; IPv6 addresses count by their first 64 bits. One too many is
-	// answered with 429. Default: any number.
+	// MaxSessionsPerAddress limits the concurrent sessions of one address, that of
+	// http.Request.RemoteAddr; IPv6 addresses count by their first 64 bits. Further
+	// clients get status 429. Default: no limit.
 	MaxSessionsPerAddress int
-	// MaxHandshakesPerAddress bounds how many sessions the clients of one
-	// address may open in a second, after HandshakeBurstPerAddress at once; one
-	// too many is answered with 429. Only requests that are valid count, and
-	// only if they get in. Default: any number, and a burst of five times as
-	// many.
+	// MaxHandshakesPerAddress limits how many sessions the clients of one address may
+	// open per second, after a burst of HandshakeBurstPerAddress; further clients get
+	// status 429. Only accepted handshakes count. Default: no limit, and a burst of
+	// five times as many.
 	MaxHandshakesPerAddress, HandshakeBurstPerAddress int
 	// ExemptAddress, if not nil, reports whether the clients of an address
 	// are exempt from MaxSessionsPerAddress and from MaxHandshakesPerAddress.
-	// client is RemoteAddr's address, without a zone; it is not valid for what
-	// is no IP address, such as the peer of a Unix socket.
+	// client is RemoteAddr's address, without a zone; it is the zero Addr if
+	// RemoteAddr is not an IP address, such as that of the peer of a Unix socket.
 	ExemptAddress func(client netip.Addr) (fromSessions, fromHandshakes bool)
-	// MaxHandshakesPerSecond bounds how many sessions may be opened in a
-	// second, by all clients together; one too many is answered with 429. The
-	// limits of an address are looked at before it. Default: any number.
+	// MaxHandshakesPerSecond limits how many sessions all clients together may open
+	// per second; further clients get status 429. The limits per address are checked
+	// first. Default: no limit.
 	MaxHandshakesPerSecond int
 
-	// DisablePolling and DisableWebSocket take a transport away.
+	// DisablePolling and DisableWebSocket disable a transport.
 	DisablePolling, DisableWebSocket bool
 	// DisableUpgrades refuses to move a session from polling to WebSocket.
 	DisableUpgrades bool
@@ -98,7 +97,7 @@ type Options struct {
 	CORS *CORS
 
 	// AllowRequest decides about handshake requests (those without a session
-	// id); it may block, and an error refuses the request. The client reads
+	// id); it may block, and an error refuses the request. The client gets
 	// the text of a [*Refusal], and "Forbidden" for any other error.
 	AllowRequest func(*http.Request) error
 	// CheckOrigin decides about every WebSocket request, upgrades included, by
@@ -108,14 +107,14 @@ type Options struct {
 	// InitialHeaders may add headers to the response of a handshake, and
 	// Headers to every response; r is the request that is being answered.
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
-	// Context returns the context whose values the handlers of a session find, such
-	// as the user that an HTTP middleware has put there; its end is not the session's.
-	// It is kept as long as the session, with all that it refers to; nil keeps nothing.
-	// Default: the context of the request, which net/http makes: some 460 bytes.
+	// Context returns the context whose values a session's handlers see, such as the
+	// user that an HTTP middleware has stored there. The session outlives its end, and
+	// keeps it with all that it refers to; nil keeps nothing. Default: the context of
+	// the request, which takes about 460 bytes.
 	Context func(r *http.Request) context.Context
-	// NewID makes the ids of sessions: it must return another one each time, of
-	// letters, digits, "-" and "_", which nobody can guess, because whoever knows it
-	// can send as the client. Default: [NewID].
+	// NewID returns a new session id on each call, of letters, digits, "-" and "_".
+	// Ids must be impossible to guess, because everybody who knows one can send as the
+	// client. Default: [NewID].
 	NewID func() string
 
 	// Hooks observe the server.

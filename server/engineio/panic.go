@@ -6,8 +6,8 @@ import (
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
-// recovered, deferred, ends the session after a panic of a function of its handler.
-// It takes Session.mu.
+// recovered must be deferred. It ends the session after a panic of a method of its
+// handler. It takes Session.mu.
 func (s *Session) recovered() {
 	v := recover()
 	if v == nil {
@@ -17,8 +17,8 @@ func (s *Session) recovered() {
 	s.finish(ending{reason: ReasonInternalError, err: err, code: wsframe.CloseInternal})
 }
 
-// HandlerPanics is how often a function of a [Handler], the one that makes them, or a
-// hook has panicked.
+// HandlerPanics returns how often a method of a [Handler], the accept function of [New],
+// or a hook has panicked.
 func (srv *Server) HandlerPanics() int64 { return srv.panics.Load() }
 
 // deliver calls f, which calls HandleMessage, and then HandleReadEnd. No two run at a

@@ -338,9 +338,9 @@ func (s *Session) endPost(w http.ResponseWriter, r *http.Request, status int, er
 	}
 }
 
-// readBody reads a body that is not too large. Of a larger one it reads no more;
-// the HTTP server then closes the connection, but may look for the body's end
-// first: the deadline of boundBody stays until that is found.
+// readBody reads a body that is not too large. It stops reading a larger one; the HTTP
+// server then closes the connection, but may look for the body's end first: the deadline
+// of boundBody stays until that is found.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) error {
 	if !s.admits(r.ContentLength) {
 		return errTooLarge
@@ -366,8 +366,8 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request, body *bytes.B
 	return nil
 }
 
-// awaitBody notes whose body is awaited, so that the end of the session is the
-// end of that too. It reports false if the session has ended.
+// awaitBody records the request whose body is awaited, so that the end of the session
+// interrupts it. It reports false if the session has ended.
 func (s *Session) awaitBody(rc *http.ResponseController) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

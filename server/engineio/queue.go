@@ -59,7 +59,7 @@ func (q *queue) count(n int) {
 	}
 }
 
-// countList counts the list of frames with so many bytes.
+// countList counts the given bytes for the list of frames.
 func (q *queue) countList(bytes int) {
 	q.held.Add(int64(bytes - q.list))
 	q.list = bytes
@@ -136,8 +136,8 @@ func (q *queue) recycle() {
 	q.free()
 }
 
-// free gives up the list, of which no frame counts any more. Large ones are left
-// to the garbage collector.
+// free releases the list, none of whose frames is counted any more. The garbage collector
+// gets large ones.
 func (q *queue) free() {
 	if q.list > 0 {
 		q.countList(0)

@@ -3,16 +3,16 @@ package engineio
 // LargeMessageHandler may be implemented by a [Handler] that changes how large
 // messages may be, see [Session.SetMaxMessageBytes].
 type LargeMessageHandler interface {
-	// HandleLargeMessage is called before the session ends because of a message or
-	// body beyond SetMaxMessageBytes, but within Options.MaxHTTPBufferSize, of which
-	// at most the beginning has been read. It may block, as HandleMessage may, until
-	// what came before has been handled. Then the bound is looked at again.
+	// HandleLargeMessage is called when a message or body exceeds SetMaxMessageBytes
+	// but not Options.MaxHTTPBufferSize, before more than its beginning is read. It may
+	// block, as HandleMessage may, until earlier messages are handled, and may call
+	// SetMaxMessageBytes. If the message still exceeds the limit, the session ends.
 	HandleLargeMessage(s *Session)
 }
 
-// SetMaxMessageBytes bounds, in bytes, each message and body that the client
-// sends from now on. A larger one ends the session, as one beyond
-// Options.MaxHTTPBufferSize does, which is the bound if n is 0 or more than that.
+// SetMaxMessageBytes bounds, in bytes, each message and body that the client sends from
+// now on; a larger one ends the session. If n is 0 or above Options.MaxHTTPBufferSize,
+// that is the bound.
 func (s *Session) SetMaxMessageBytes(n int) {
 	if n >= s.server.opts.MaxHTTPBufferSize {
 		n = 0
@@ -20,7 +20,7 @@ func (s *Session) SetMaxMessageBytes(n int) {
 	s.maxMessage.Store(int64(n))
 }
 
-// MaxMessageBytes is the bound of the moment.
+// MaxMessageBytes returns the current bound.
 func (s *Session) MaxMessageBytes() int {
 	if n := s.maxMessage.Load(); n > 0 {
 		return int(n)

@@ -1,7 +1,6 @@
 package engineio
 
-// Reason says why a session ended, in the words of Node's server if it has
-// a word for it.
+// Reason says why a session ended, with the text of Node's server if it has one.
 type Reason string
 
 // The reasons.
@@ -10,8 +9,8 @@ const (
 	ReasonTransportClose Reason = "transport close" // the client closed
 	ReasonForcedClose    Reason = "forced close"    // Session.Close
 	ReasonPingTimeout    Reason = "ping timeout"    // a ping was not answered in time
-	ReasonParseError     Reason = "parse error"     // the client sent what is not a packet
+	ReasonParseError     Reason = "parse error"     // the client sent an invalid packet
 	ReasonSlowConsumer   Reason = "slow consumer"   // the client did not take what was queued for it
-	ReasonInternalError  Reason = "internal error"  // a function of the Handler panicked
+	ReasonInternalError  Reason = "internal error"  // a method of the Handler panicked
 	ReasonShutdown       Reason = "server shutting down"
 )

@@ -22,18 +22,17 @@ type Request struct {
 	Header http.Header
 	// RemoteAddr is the client's network address without the port.
 	RemoteAddr string
-	// Secure says that the request came over TLS: to the server, or to a proxy
-	// whose word a handler in front has put into the scheme of the request's URL.
+	// Secure says that the request came over TLS: to the server, or to a trusted proxy;
+	// a middleware records the latter by setting Request.URL.Scheme.
 	Secure bool
 	// TLS is the state of its TLS connection, see [Session.TLS]; nil if it came
-	// without, or over a proxy.
+	// without TLS, or through a proxy.
 	TLS *tls.ConnectionState
-	// Time is when it came.
+	// Time is when it arrived.
 	Time time.Time
 }
 
-// Query returns the decoded query of the URL. Of parameters that cannot be
-// decoded it has nothing.
+// Query returns the decoded query of the URL. It omits parameters that cannot be decoded.
 func (r Request) Query() url.Values {
 	u, err := url.ParseRequestURI(r.URL)
 	if err != nil {
@@ -81,8 +80,8 @@ func encodeRequest(r *http.Request, most int) requestBlock {
 	return requestBlock(b)
 }
 
-// secured reports whether a handler in front has given the URL of a request the
-// scheme https. A client that writes a whole URL gives it a host too.
+// secured reports whether a middleware has set the scheme of the request's URL to https.
+// A URL with a host comes from a client that sent an absolute URL.
 func secured(u *url.URL) bool { return u != nil && u.Scheme == "https" && u.Host == "" }
 
 // trim returns the request with target and headers of at most so many bytes. Of

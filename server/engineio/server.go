@@ -61,7 +61,7 @@ func (srv *Server) flush() {
 	srv.flusher.wait()
 }
 
-// Count is the number of sessions.
+// Count returns the number of sessions.
 func (srv *Server) Count() int {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
@@ -75,7 +75,7 @@ func (srv *Server) Session(id string) *Session {
 	return srv.sessions[id]
 }
 
-// Sessions returns the sessions of this moment.
+// Sessions returns the current sessions.
 func (srv *Server) Sessions() []*Session {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()

@@ -19,8 +19,8 @@ import (
 // Task, ends the session with [ReasonInternalError] and nothing else, over every
 // transport; see [Hooks].
 type Handler interface {
-	// HandleMessage receives a message. data is valid until it returns. While
-	// it blocks nothing is read from the client, and the heartbeat waits.
+	// HandleMessage receives a message. data is valid until it returns. While it
+	// blocks, the client is not read, and the heartbeat waits.
 	HandleMessage(s *Session, data []byte, binary bool)
 	// HandleReadEnd is called after all messages of one read were delivered. A
 	// returned Task runs once, on a goroutine that may block without stopping reads.
@@ -147,10 +147,11 @@ func (s *Session) callHandleClose(h Handler, e ending) {
 	h.HandleClose(s, e.reason, e.err)
 }
 
-// ID is the session id, 20 characters. Whoever knows it can send as the client.
+// ID returns the session id, by default of 20 characters. It is a secret: everybody who
+// knows it can send as the client.
 func (s *Session) ID() string { return s.id }
 
-// Transport is the name of the current transport, "polling" or "websocket".
+// Transport returns the name of the current transport, "polling" or "websocket".
 func (s *Session) Transport() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,8 +161,8 @@ func (s *Session) Transport() string {
 	return "polling"
 }
 
-// Open reports whether the session is open: false from the moment it is being
-// closed from either side.
+// Open reports whether the session is open: false from the moment when either side
+// starts to close it.
 func (s *Session) Open() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +173,7 @@ func (s *Session) Open() bool {
 // goroutine writes them soon. It returns ErrClosed on a session
 // that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were queued
 // already, which closes the session. If more than MaxQueueBytes are queued it
-// waits, for SlowTimeout at most, see the page of the package.
+// waits, for SlowTimeout at most, see the package documentation.
 func (s *Session) Send(frames ...Frame) error {
 	wait, err := s.put(frames)
 	switch {
@@ -187,20 +188,20 @@ func (s *Session) Send(frames ...Frame) error {
 	return err
 }
 
-// AwaitQueue waits until no more than most bytes are queued for the client (0, or
-// more than that: [Options.MaxQueueBytes]) and the queues of all clients do not hold
-// too much, or until the session has ended. Before answering a client it stops the
-// reading from one that takes no answers.
-func (s *Session) AwaitQueue(most int) {
+// AwaitQueue waits until at most n bytes are queued for the client (n is 0 or above
+// [Options.MaxQueueBytes]: MaxQueueBytes) and the queues of all clients together are
+// within [Options.MaxTotalQueueBytes], or until the session has ended. Called before an
+// answer, it stops reading from a client that does not read its answers.
+func (s *Session) AwaitQueue(n int) {
 	b := s.server.backlog
-	if most <= 0 || most > b.mark {
-		most = b.mark
+	if n <= 0 || n > b.mark {
+		n = b.mark
 	}
 	for {
 		s.mu.Lock()
 		queued := s.queued()
 		full := queued > 0 && b.isFull()
-		if s.state != stateOpen || queued <= most && !full {
+		if s.state != stateOpen || queued <= n && !full {
 			s.mu.Unlock()
 			return
 		}
@@ -238,8 +239,8 @@ func (s *Session) put(frames []Frame) (wait bool, err error) {
 // overrun closes a session whose queue ran over.
 func (s *Session) overrun() { s.close(ReasonSlowConsumer, errBacklog) }
 
-// SendNow queues frames and writes what is queued on this goroutine as far as
-// the connection takes it. Of a burst of sends it should be the last.
+// SendNow queues frames and writes what is queued on this goroutine, as far as the
+// connection takes it. Use it for the last send of a burst.
 func (s *Session) SendNow(frames ...Frame) error {
 	s.mu.Lock()
 	if s.inLine || s.ws != nil && s.ws.writer != writerIdle {
@@ -378,7 +379,7 @@ func (s *Session) scheduleFlush() {
 // before the connection ends, within [Options.CloseTimeout].
 func (s *Session) Close() { s.CloseWithReason(ReasonForcedClose, nil) }
 
-// CloseWithReason is Close with a reason, and an error for the handler's eyes.
+// CloseWithReason is Close with a reason, and an error that only the handler sees.
 func (s *Session) CloseWithReason(reason Reason, err error) {
 	s.mu.Lock()
 	if s.state != stateOpen {
@@ -402,9 +403,8 @@ func (s *Session) close(reason Reason, err error) { s.finish(ending{reason: reas
 // closedByClient ends the session because the client has closed it.
 func (s *Session) closedByClient() { s.finish(ending{reason: ReasonTransportClose, last: noopFrame}) }
 
-// finish ends the session at once, in whatever way; what is queued is lost. Of a
-// session that has ended it still moves the WebSocket on. It returns what it has done
-// about that.
+// finish ends the session at once; what is queued is lost. If the session has ended
+// already, finish only passes the event to its WebSocket. It returns the result of that.
 func (s *Session) finish(e ending) afterwards {
 	s.mu.Lock()
 	was, ws, probe := s.state, s.ws, s.probe

@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
-// websocketConn is the WebSocket transport of one session. Its link reads; whoever
-// flushes the session writes.
+// websocketConn is the WebSocket transport of one session. Its link reads; the goroutine
+// that flushes the session writes.
 type websocketConn struct {
 	session *Session
 	link    link

@@ -8,8 +8,8 @@ import (
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
 )
 
-// connState is a stage in the life of a WebSocket, which only goes forward. The page of
-// the package has the diagram.
+// connState is a stage in the life of a WebSocket, which only goes forward. The package
+// documentation has the diagram.
 type connState uint32
 
 // The states.
@@ -18,10 +18,10 @@ const (
 	connProbing             // an upgrade tries it; it is not the session's transport yet
 	connOpen                // it is the session's transport
 	connClosing             // our close frame follows what is queued
-	connAnswering           // the client has said its last and is not listened to; our close frame follows
+	connAnswering           // the client is done and what it sends is discarded; our close frame follows
 	connCloseSent           // our close frame is written, or being written; the client's is awaited
-	connLingering           // both have said their last; the client has to end the connection
-	connDead                // nothing can be written any more, and nothing is listened to
+	connLingering           // both are done; the client has to end the connection
+	connDead                // nothing can be written any more, and what the client sends is discarded
 )
 
 // connEvent is what moves a WebSocket on.
@@ -31,9 +31,9 @@ type connEvent uint8
 const (
 	eventCloseDue     connEvent = iota // the session is closed by the server
 	eventUpgraded                      // the upgrade is complete
-	eventClientDone                    // the client's close frame has come, or what breaks the rules
+	eventClientDone                    // the client sent a close frame or violated the protocol
 	eventCloseWritten                  // our close frame was handed to the writer
-	eventBroken                        // the connection failed, or its time is over
+	eventBroken                        // the connection failed, or a timeout gave it up
 	numEvents
 )
 

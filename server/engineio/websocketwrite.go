@@ -159,7 +159,7 @@ func (c *websocketConn) progress() {
 	}
 }
 
-// release gives up what has been written, or never will be.
+// release releases what has been written or never will be.
 func (c *websocketConn) release() {
 	held := &c.session.server.backlog.held
 	c.large.uncount(held)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Wait is how long a test waits for what must come before it fails.
+// Wait is how long a test waits for an expected packet before it fails.
 const Wait = 30 * time.Second
 
 // Options configures a [Conn]. The zero value is a WebSocket.

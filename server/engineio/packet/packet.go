@@ -1,4 +1,4 @@
-// Package packet turns Engine.IO packets and payloads into bytes and back.
+// Package packet encodes and decodes Engine.IO packets and payloads.
 //
 // It implements the packet encoding of the Engine.IO protocol, revision 4
 // (section "Packet encoding"). A packet is one character that names its type,
@@ -12,10 +12,11 @@
 //	5              upgrade   client → server, over the new transport
 //	6              noop      server → client, ends a poll
 //
-// Binary messages have no type character. A WebSocket carries them in binary
-// frames as they are; long-polling, whose bodies are text, and WebSockets of
-// clients that ask for it carry them as "b" followed by standard base64. A long-polling body (a payload) is a list of
-// packets joined by the record separator, U+001E.
+// Binary messages have no type character. A WebSocket carries them in binary frames as
+// they are. Long-polling, whose bodies are text, and WebSockets of clients whose
+// handshake has the query parameter b64 carry them as "b" followed by standard base64. A
+// long-polling body (a payload) is a list of packets joined by the record separator,
+// U+001E.
 //
 // The package knows nothing of HTTP, time or goroutines; its functions are
 // safe for concurrent use.
@@ -64,10 +65,10 @@ const Probe = "probe"
 
 // Errors that decoding returns.
 var (
-	ErrEmpty       = errors.New("packet: empty packet")
-	ErrUnknownType = errors.New("packet: unknown packet type")
-	ErrBase64      = errors.New("packet: invalid base64 in a binary packet")
-	ErrTooMany     = errors.New("packet: too many packets in a payload")
+	ErrEmpty       = errors.New("engineio/packet: empty packet")
+	ErrUnknownType = errors.New("engineio/packet: unknown packet type")
+	ErrBase64      = errors.New("engineio/packet: invalid base64 in a binary packet")
+	ErrTooMany     = errors.New("engineio/packet: too many packets in a payload")
 )
 
 // Packet is one decoded packet.
