@@ -128,7 +128,7 @@ func TestServiceHooks(t *testing.T) {
 			{"level": "warn", "socket": "*", "address": "203.0.113.2", "code": "token_invalid", "error": "auth: token invalid: malformed"},
 			{"level": "warn", "socket": "*", "address": "203.0.113.3", "code": "rate_limited", "error": "realtime: rate_limited: Too many connections for this user"},
 		},
-		"packet refused": {{"level": "warn", "address": "203.0.113.4", "error": "packet: unknown packet type"}},
+		"packet refused": {{"level": "warn", "address": "203.0.113.4", "error": "socketio/packet: unknown packet type"}},
 		"handshake refused": {
 			{"level": "warn", "address": "203.0.113.1", "code": 4.0, "error": "engineio: Too many connections from this address: engineio: MaxSessionsPerAddress reached"},
 			{"level": "debug", "address": "203.0.113.5", "code": 1.0, "error": "engineio: Session ID unknown"},

@@ -21,7 +21,7 @@ const (
 	CodeInternal        Code = "internal"        // fault of the server
 )
 
-// Error is an error as a client reads it.
+// Error is an error as a client gets it.
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`

@@ -11,7 +11,7 @@ import (
 // its methods with the claims of the requesting socket, before they act. The methods
 // must be safe for concurrent use and may block until ctx ends. nil allows; an error
 // refuses: [ErrUnauthorized], one of those with a reason such as [ErrNotMember], or
-// another [*Error], which the client reads.
+// another [*Error], which the client gets.
 type Policy interface {
 	// JoinRoom: may the user enter the room? It is also called for each room of a
 	// socket that sends a token with other rights, and if a socket publishes to a

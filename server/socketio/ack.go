@@ -186,7 +186,7 @@ func inner(array []byte) []byte {
 	return array[start+1 : end]
 }
 
-// EmitWithAck is [Socket.EmitWithAck] as the operator says.
+// EmitWithAck is [Socket.EmitWithAck] with the operator's settings.
 func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	s := o.socket
 	if s == nil {

@@ -7,13 +7,9 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 )
 
-// A client is anonymous until one of its sockets is not: until it is connected to a
-// namespace or, if the namespace has StartAnonymous, the program has called
-// SetAnonymous(false). What the server keeps of an anonymous client is bounded by
-// Options.MaxAnonymousBytes.
-
-// StartAnonymous makes new sockets of the namespace anonymous until
-// [Socket.SetAnonymous] changes that.
+// StartAnonymous makes new sockets of the namespace anonymous until the program calls
+// [Socket.SetAnonymous](false). A client is anonymous while it has no socket that is
+// not; Options.MaxAnonymousBytes bounds what the server keeps of such a client.
 func (ns *Namespace) StartAnonymous() { ns.anonymous.Store(true) }
 
 // SetAnonymous sets whether the socket is anonymous; a program calls

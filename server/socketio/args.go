@@ -20,7 +20,7 @@ func (a Args) Arg(i int) Value {
 }
 
 // Decode decodes the first arguments into what the pointers point to; a nil
-// skips one. Arguments behind them are ignored, as by a JavaScript function. If
+// skips one. Further arguments are ignored, as by a JavaScript function. If
 // one is missing or does not decode, the error wraps [ErrDecode] and names it,
 // counted from 1.
 func (a Args) Decode(into ...any) error {

@@ -4,7 +4,7 @@ import "context"
 
 // Ask sends an event to one client, waits for the acknowledgement and decodes
 // its first argument, null if there is none: see [Socket.EmitWithAck]. To limit
-// the wait pass s.Timeout(d) in the place of s.
+// the wait pass s.Timeout(d) instead of s.
 func Ask[Out any, To interface {
 	*Socket | SocketOperator
 	EmitWithAck(ctx context.Context, event string, args ...any) (Args, error)
@@ -19,8 +19,8 @@ func Ask[Out any, To interface {
 
 // AskAll sends an event to the selected sockets, waits for their acknowledgements
 // and decodes the first argument of each, null if there is none: see
-// [Operator.EmitWithAck], whose order and errors it has. An answer that does not
-// decode has an error of its own.
+// [Operator.EmitWithAck], with the same order and errors. An answer that does not
+// decode has Err set.
 func AskAll[Out any](ctx context.Context, to Operator, event string, args ...any) ([]Answer[Out], error) {
 	values, err := to.EmitWithAck(ctx, event, args...)
 	answers := make([]Answer[Out], len(values))
@@ -30,9 +30,9 @@ func AskAll[Out any](ctx context.Context, to Operator, event string, args ...any
 	return answers, err
 }
 
-// Answer is what one client answered.
+// Answer is the answer of one client.
 type Answer[T any] struct {
 	Value T
-	// Err, if not nil, wraps [ErrDecode]: the answer is no T.
+	// Err, if not nil, wraps [ErrDecode]: the answer does not decode to T.
 	Err error
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// errNamespace refuses a CONNECT to a namespace that does not exist, in Node's
-// words.
+// errNamespace refuses a CONNECT to a namespace that does not exist, with Node's text.
 var errNamespace = &ConnectError{Message: "Invalid namespace"}
 
 // begin accepts or refuses the socket's CONNECT. If nothing can block it does

@@ -18,9 +18,9 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 
 // deliver sends a packet to this server's selected sockets. The packet is
 // encoded once; each recipient costs an entry in its queue. When it is queued
-// to all, deliver waits, see [engineio.Queued.Wait], while recipients are
-// behind or until ctx ends. before, if not nil, is called for each recipient
-// before the packet is queued, under the room table's lock.
+// to all, deliver waits for slow recipients, see [engineio.Queued.Wait], at most
+// until ctx ends. before, if not nil, is called for each recipient before the packet
+// is queued, under the room table's lock.
 func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) {
 	ns.enqueue(p, sel, flags, before).Wait(ctx, engineio.Haste(flags.Haste))
 }

@@ -25,12 +25,12 @@
 //	       CONNECT_ERROR                 disconnects
 //
 // The handlers of one socket run one at a time, in the order in which its events
-// arrived; those of different sockets run concurrently. A handler may block, also
+// arrived; those of different sockets run concurrently. A handler may block, even
 // to wait for the client's acknowledgement: meanwhile acknowledgements, heartbeats
 // and disconnects are still received, and events wait in a bounded queue. When the
 // queue is full (Options.MaxPendingEvents, MaxPendingBytes), reading from that
-// client stops; a disconnect is then noticed when there is room again, or when the
-// heartbeat is overdue, after a few times engineio's PingTimeout. While EmitWithAck
+// client stops. A disconnect is then noticed when there is room again, at the latest
+// after engineio's PingInterval and four times its PingTimeout. While EmitWithAck
 // waits for that client, the number of events is not limited; above
 // MaxPendingBytes the wait ends with [ErrBacklog].
 //

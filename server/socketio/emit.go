@@ -9,10 +9,10 @@ import (
 )
 
 // Emit sends an event to the client. The package documentation says how
-// arguments are encoded. Emit waits, for a bounded time and until ctx ends,
-// while the client or the machine is behind; the event is queued whether it
-// waits until the end or not. Errors: ErrReserved, ErrDisconnected, and those
-// that wrap ErrEncode or ErrAttachments.
+// arguments are encoded. Emit queues the event and then, while the client reads
+// or this process writes more slowly than events are sent, waits for a bounded
+// time, at most until ctx ends; the event stays queued. Errors: ErrReserved,
+// ErrDisconnected, and those that wrap ErrEncode or ErrAttachments.
 func (s *Socket) Emit(ctx context.Context, event string, args ...any) error {
 	p, err := s.eventPacket(event, args)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Socket) Emit(ctx context.Context, event string, args ...any) error {
 // disconnects; ErrAttachments or ErrArguments if the acknowledgement exceeds a
 // limit; an error that wraps that of ctx if ctx ends first; one that wraps
 // ErrTimeout after Options.AckTimeout if ctx has no deadline; and ErrBacklog if
-// the client meanwhile sends so many events that the acknowledgement behind them
+// the client meanwhile sends so many events that the acknowledgement after them
 // cannot be read. A handler of the same client may call it: while it waits, only
 // Options.MaxPendingBytes bounds the queued events.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
@@ -78,15 +78,15 @@ func (o SocketOperator) Volatile() SocketOperator { o.volatile = true; return o 
 // Compress is [Socket.Compress].
 func (o SocketOperator) Compress(on bool) SocketOperator { o.uncompressed = !on; return o }
 
-// Timeout sets how long EmitWithAck and OnAck wait, also if the deadline of its context
-// is later; then its error wraps ErrTimeout. Negative: until ctx ends. 0, the
+// Timeout sets how long EmitWithAck and OnAck wait, even if the deadline of their context
+// is later; then their error wraps ErrTimeout. Negative: until ctx ends. 0, the
 // default: until the deadline of ctx, or Options.AckTimeout if it has none.
 func (o SocketOperator) Timeout(d time.Duration) SocketOperator { o.timeout = d; return o }
 
 // OnAck is [Socket.OnAck].
 func (o SocketOperator) OnAck(then AckFunc) SocketOperator { o.then = then; return o }
 
-// Emit is [Socket.Emit] as the operator says.
+// Emit is [Socket.Emit] with the operator's settings.
 func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) error {
 	s := o.socket
 	if s == nil {
@@ -113,7 +113,7 @@ func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) err
 	return nil // or o.then gets ErrDisconnected
 }
 
-// send sends an event as the operator says.
+// send sends an event with the operator's settings.
 func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 	if !o.volatile {
 		return o.socket.sendEvent(ctx, p, o.uncompressed)
@@ -134,8 +134,7 @@ func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 	return packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, err
 }
 
-// sendEvent queues an event and waits while the client is behind, until ctx
-// ends.
+// sendEvent queues an event and waits as Emit does.
 func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
 	queued, err := s.queue(frames(&p, uncompressed))
 	if err == nil {

@@ -15,7 +15,7 @@ var (
 	ErrReserved = errors.New("socketio: reserved event name")
 	// ErrEncode: an argument cannot be encoded; wrapped with the cause.
 	ErrEncode = errors.New("socketio: argument cannot be encoded")
-	// ErrDecode: an argument does not have the type that the handler takes;
+	// ErrDecode: an argument does not have the type that the handler expects;
 	// wrapped with the cause.
 	ErrDecode = errors.New("socketio: argument cannot be decoded")
 	// ErrAttachments: a packet has more attachments than
@@ -50,7 +50,8 @@ var (
 var errNoOperator = errors.New("socketio: operator without a namespace or socket, the zero value")
 
 // ConnectError is an error of a middleware with data for the client, which gets
-// both in its connect_error event. Of any other error the client gets the text.
+// both in its connect_error event. If a middleware returns another error, the client
+// gets only its text.
 type ConnectError struct {
 	Message string
 	// Data, if not nil, is encoded as JSON.

@@ -75,9 +75,8 @@ func (e *Event) Arg(i int) Value {
 }
 
 // Reply acknowledges the event now; if the client does not wait for an
-// acknowledgement it does nothing. Like [Socket.Emit] it waits, for a bounded
-// time, while the client or the machine is behind. Errors: ErrReplied if the event was
-// acknowledged before, ErrDisconnected, and those that wrap ErrEncode or
+// acknowledgement it does nothing. It waits as [Socket.Emit] does. Errors: ErrReplied if
+// the event was acknowledged before, ErrDisconnected, and those that wrap ErrEncode or
 // ErrAttachments.
 func (e *Event) Reply(args ...any) error {
 	frames, err := e.replyFrames(args)

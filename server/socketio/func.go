@@ -7,7 +7,7 @@ import "context"
 // did not ask for an acknowledgement. If the argument does not decode, the error
 // wraps [ErrDecode], which the client gets as "invalid". If there is none, as in
 // events without data, f gets the decoding of null: usually the zero value.
-// Arguments behind the first are ignored, as by a JavaScript function.
+// Further arguments are ignored, as by a JavaScript function.
 func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error)) Handler {
 	return HandlerFunc(func(ctx context.Context, s *Socket, e *Event) error {
 		var in In
@@ -108,7 +108,7 @@ func Do3[A, B, C any](f func(ctx context.Context, s *Socket, a A, b B, c C) erro
 }
 
 // On sets the handler of an event to [Func] of f. h is a [*Namespace], a
-// [*Pattern] or a [*Socket]. It panics when their Handle does.
+// [*Pattern] or a [*Socket]. It panics in the cases in which their Handle does.
 func On[In, Out any](h interface{ Handle(event string, h Handler) }, event string, f func(ctx context.Context, s *Socket, in In) (Out, error)) {
 	h.Handle(event, Func(f))
 }

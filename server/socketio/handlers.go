@@ -95,13 +95,12 @@ func (h *Handlers) UseEvent(m EventMiddleware) {
 	h.change(func(s *handlerSet) { s.chain = append(slices.Clip(s.chain), m) })
 }
 
-// Handle sets the handler of an event; nil removes it. It panics if the event has
-// one already, which two parts of a program would otherwise take from each other
-// without knowing; to replace a handler, remove it first. For what concerns all
-// events use UseEvent or OnAny. Handle also panics if the event name is reserved
-// (connect, connect_error, disconnect, disconnecting, newListener,
-// removeListener), because clients cannot send it. For connections and
-// disconnects use OnConnect and OnDisconnect.
+// Handle sets the handler of an event; nil removes it. It panics if the event already
+// has a handler, because a silent replacement would hide a conflict between two parts of
+// a program; to replace a handler, remove it first. To handle all events, use UseEvent
+// or OnAny. Handle also panics if the event name is reserved (connect, connect_error,
+// disconnect, disconnecting, newListener, removeListener), because clients cannot send
+// it. For connections and disconnects use OnConnect and OnDisconnect.
 func (h *Handlers) Handle(event string, handler Handler) {
 	mustHandle(event)
 	h.change(func(s *handlerSet) {

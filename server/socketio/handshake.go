@@ -25,9 +25,9 @@ type Handshake struct {
 	TLS *tls.ConnectionState
 	// URL is the request's target, path and query.
 	URL string
-	// Query has the query parameters; of a repeated one the last value.
+	// Query has the query parameters; if one is repeated, its last value.
 	Query map[string]string
-	// Auth is what the client sent with CONNECT; {} if it sent nothing or
+	// Auth is the payload of the client's CONNECT; {} if it had none or
 	// [Socket.ForgetAuth] dropped it.
 	Auth Value
 }

@@ -69,7 +69,7 @@ func (s *Socket) admit(e *Event, size int) {
 // put puts an event into the inbox, or returns a channel that is closed when
 // there may be room; bytes reports that MaxPendingBytes is the reason. While an
 // acknowledgement of the client is awaited the number of events does not count,
-// because it may come behind them. If the socket is disconnected, put drops the
+// because it may come after them. If the socket is disconnected, put drops the
 // event and returns nil; a marker is still called.
 func (s *Socket) put(e *Event, size int) (room chan struct{}, bytes bool) {
 	opts, most := &s.client.server.opts, s.client.maxPendingBytes()

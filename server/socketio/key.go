@@ -10,7 +10,7 @@ type Key[T any] struct {
 // it.
 func NewKey[T any]() *Key[T] { return new(Key[T]) }
 
-// Set keeps a value with the socket, in the place of the previous one.
+// Set keeps a value with the socket, instead of the previous one.
 func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

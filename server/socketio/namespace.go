@@ -74,14 +74,14 @@ func (ns *Namespace) Rooms() []string { return ns.sockets.Rooms() }
 // HasRoom reports whether a socket of this server is in the room.
 func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
 
-// RoomSize returns the number of this server's sockets in the room, at the cost of
+// RoomSize returns the number of this server's sockets in the room. It is as cheap as
 // HasRoom.
 func (ns *Namespace) RoomSize(room string) int { return ns.sockets.Size(room) }
 
-// Hold subscribes this server to a room, whether it has sockets in it or not,
-// and returns when other servers' broadcasts to the room arrive here, or when
-// [Socket.Join] would stop waiting for that. The subscription lasts at least
-// until release is called; a socket that joins meanwhile need not wait.
+// Hold subscribes this server to a room, even if it has no sockets in it. It returns
+// once this server receives other servers' broadcasts to the room, or after the time
+// that [Socket.Join] would wait. The subscription lasts at least until release is
+// called; a socket that joins meanwhile need not wait.
 func (ns *Namespace) Hold(ctx context.Context, room string) (release func()) {
 	ns.sockets.Hold(room)
 	ns.adapter.AwaitRoom(ctx, room)

@@ -92,9 +92,9 @@ func (o Operator) packet(event string, args []any) (*packet.Packet, error) {
 
 // Emit sends an event to the selected sockets. When it returns nil, the event
 // is queued to those on this server and is being sent to the other servers;
-// OnAccepted reports when the cluster has it. Emit waits, for a bounded time
-// and until ctx ends, while recipients, this machine or the cluster are behind:
-// see the documentation of package engineio. Errors: ErrReserved; those that
+// OnAccepted reports when the cluster has it. Emit waits, for a bounded time and at most
+// until ctx ends, while recipients read, or this process or the cluster writes, more
+// slowly than events are sent: see package engineio. Errors: ErrReserved; those that
 // wrap ErrEncode, ErrAttachments or ErrArguments; and the adapter's, after
 // which this server's sockets still get the event.
 func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
@@ -116,9 +116,9 @@ func (o Operator) Emit(ctx context.Context, event string, args ...any) error {
 // exactly once, soon and possibly before Emit returns: with nil when the
 // cluster has accepted the event for the sockets of other servers, or with an
 // error that wraps ErrUnavailable if no confirmation came in time. done is
-// called in the order of the events, on a goroutine that other events depend
-// on, so it must not block. Emit does not wait for it: many events share one
-// round trip to the cluster.
+// called in the order of the events, on a goroutine that calls those of other
+// events too, so it must not block. Emit does not wait for it: many events share
+// one round trip to the cluster.
 func (o Operator) OnAccepted(done func(error)) Operator {
 	o.flags.Accepted = adapter.OnAcceptance(done)
 	return o

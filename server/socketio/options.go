@@ -21,8 +21,8 @@ type Options struct {
 	// Path is where [Server.Attach] serves the endpoint, without a trailing
 	// slash. Default: "/socket.io".
 	Path string
-	// NoTrailingSlash makes Attach also serve Path without a slash behind it,
-	// for clients with addTrailingSlash: false. Default: such requests go to
+	// NoTrailingSlash makes Attach also serve Path without a trailing slash, for
+	// clients with addTrailingSlash: false. Default: such requests go to
 	// the next handler.
 	NoTrailingSlash bool
 	// ConnectTimeout is how long a session may stay open without a connected
@@ -73,18 +73,20 @@ type Options struct {
 	RefusalWindow time.Duration
 	// MaxPendingEvents and MaxPendingBytes bound the events of a socket that
 	// wait for its handlers; each event counts 64 bytes more than its data.
-	// When the queue is full the client is not read, and its acknowledgements
-	// and disconnect are not seen, until there is room or its heartbeat is
-	// overdue. While the server waits for an acknowledgement of the client only
+	// When the queue is full, the server stops reading from the client, and does
+	// not see its acknowledgements and disconnect, until there is room or the
+	// session ends because of its heartbeat, see the package documentation. While
+	// the server waits for an acknowledgement of the client only
 	// MaxPendingBytes applies; when it is exceeded the wait ends with
 	// ErrBacklog. Default: 256, and 1 MiB.
 	MaxPendingEvents, MaxPendingBytes int
-	// MaxAnonymousBytes bounds the bytes that the server keeps of a client that
-	// is not connected to any namespace yet, see [Namespace.StartAnonymous]: a
-	// message or body together with incomplete packets and pending CONNECTs,
-	// and separately the events that wait for a handler. A client that sends a
-	// larger message is disconnected if it is still anonymous when everything
-	// before the message has been handled. Default: 0, no limit.
+	// MaxAnonymousBytes bounds the bytes that the server keeps of an anonymous
+	// client: one that is connected to no namespace, or only with anonymous
+	// sockets, see [Namespace.StartAnonymous]. They are those of a message or body
+	// together with incomplete packets and pending CONNECTs, and separately those
+	// of the events that wait for a handler. A client that sends a larger message
+	// is disconnected if it is still anonymous when everything before the message
+	// has been handled. Default: 0, no limit.
 	MaxAnonymousBytes int
 	// AckTimeout is how long Socket.EmitWithAck waits if its context has no
 	// deadline. Negative: no limit. Default: 30 s.

@@ -41,8 +41,8 @@ func (s *Socket) changeOwn(f func(*ownHandlers)) {
 	f(own)
 }
 
-// Handle sets this socket's handler of an event, in the place of the namespace's;
-// nil removes it. It panics in the same cases as [Handlers.Handle].
+// Handle sets this socket's handler of an event, which is called instead of the
+// namespace's; nil removes it. It panics in the same cases as [Handlers.Handle].
 func (s *Socket) Handle(event string, h Handler) { s.handle(event, ownHandler{Handler: h}) }
 
 // Once is Handle for a handler that is removed before it is called.
@@ -140,7 +140,7 @@ func (s *Socket) sent(p *packet.Packet) {
 	}
 	event, text, err := packet.Name(p.Data)
 	if err != nil {
-		return // from another server, and of no client's concern
+		return // from another server; clients get it in any case
 	}
 	args := argsOf(adapter.Args{List: text, Attachments: p.Attachments})
 	for _, l := range list {

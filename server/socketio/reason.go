@@ -1,7 +1,7 @@
 package socketio
 
-// Reason says why a socket disconnected, in the words of Node's server if it
-// has any. Besides the constants below it can be any engineio.Reason.
+// Reason says why a socket disconnected, with the text of Node's server if it has one.
+// Besides the constants below it can be any engineio.Reason.
 type Reason string
 
 // Reasons other than the transport's.

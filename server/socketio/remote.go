@@ -15,8 +15,8 @@ type RemoteSocket struct {
 	self Operator
 }
 
-// DecodeData decodes the value that the socket's server set with SetData into
-// what into points to; without one, {}. Errors wrap [ErrDecode].
+// DecodeData decodes the value that the socket's server set with SetData into the value
+// that into points to; if none was set, it decodes {}. Errors wrap [ErrDecode].
 func (r RemoteSocket) DecodeData(into any) error { return Value{JSON: r.Data}.Decode(into) }
 
 // Emit sends an event to the socket, see [Operator.Emit].

@@ -37,7 +37,7 @@ func (srv *Server) failed(s *Socket, event string, err error) {
 }
 
 // Report passes an error that belongs to no client, such as one of [Guard], to
-// Hooks.HandlerError with a nil socket, or logs it without that hook.
+// Hooks.HandlerError with a nil socket, or logs it if that hook is nil.
 func (srv *Server) Report(event string, err error) { srv.failed(nil, event, err) }
 
 // failedInternally logs an error that the client gets as "internal", without

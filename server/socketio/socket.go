@@ -100,8 +100,8 @@ func (s *Socket) Data() any {
 	return s.data
 }
 
-// SetData stores a value of the program with the socket. Data returns it on
-// this server, FetchSockets its JSON on every server. v is encoded during the
+// SetData stores a value of the program with the socket. On this server Data returns v;
+// on every server FetchSockets returns its JSON. v is encoded during the
 // call, as an argument of Emit is; later changes in v reach other servers with
 // the next SetData and do not race with anything. If v cannot be encoded, or
 // only with attachments (a []byte, a Value with binary parts), SetData returns
@@ -147,9 +147,9 @@ func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 	return nil
 }
 
-// Leave removes the socket from rooms, those that it is in. A broadcast to them
-// that starts after Leave has returned does not reach the socket. Leave does not
-// wait for the cluster.
+// Leave removes the socket from the rooms; it ignores those that the socket is not in. A
+// broadcast to them that starts after Leave has returned does not reach the socket.
+// Leave does not wait for the cluster.
 func (s *Socket) Leave(rooms ...string) { s.roomsLeft(s.ns.sockets.Leave(s, rooms...)) }
 
 // join is Join without waiting; it reports false if the socket is not connected.
@@ -203,7 +203,7 @@ func (s *Socket) post(fs []engineio.Frame) {
 	queued.Settle()
 }
 
-// send is queue that waits while the client is behind, until ctx ends.
+// send is queue that waits as Emit does.
 func (s *Socket) send(ctx context.Context, fs []engineio.Frame) error {
 	queued, err := s.queue(fs)
 	queued.Wait(ctx, engineio.Patient)

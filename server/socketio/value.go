@@ -8,17 +8,17 @@ import (
 
 // Value is one argument, received or to be sent: its JSON, and the attachments
 // that placeholders in the JSON refer to by number. It is immutable and may be
-// emitted again. As an argument or through an [ArgAppender] its JSON is sent
-// byte for byte, inside of other Go values without white space. The zero Value
-// is sent as null.
+// emitted again. Its JSON is sent byte for byte if it is an argument or is encoded by an
+// [ArgAppender]; inside another Go value, its white space is removed. The zero Value is
+// sent as null.
 type Value struct {
 	JSON        []byte
 	Attachments [][]byte
 }
 
-// Decode decodes the value into what into points to. Attachments decode into
-// []byte, also within an any. A Value in the result shares v's memory. Errors
-// wrap [ErrDecode].
+// Decode decodes the value into the value that into points to. Attachments decode into
+// []byte, even within an any. A Value in the result shares v's memory. Errors wrap
+// [ErrDecode].
 func (v Value) Decode(into any) error {
 	text := v.JSON
 	if len(text) == 0 {

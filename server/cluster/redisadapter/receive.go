@@ -22,7 +22,7 @@ var (
 	errTooLong = errors.New("redisadapter: message too long")
 )
 
-// hasteOf says how long deliveries wait, by what waits behind them.
+// hasteOf says how long deliveries wait, by the backlog of messages after them.
 var hasteOf = [...]adapter.Haste{redisbus.Low: adapter.Patient, redisbus.High: adapter.Hurried, redisbus.Full: adapter.Pressed}
 
 // Active implements [redisbus.Receiver].

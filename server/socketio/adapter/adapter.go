@@ -124,8 +124,8 @@ type Adapter interface {
 	// It blocks, for a bounded time, while the cluster is slower than the
 	// senders. It returns nil when the packet is being sent, ErrUnavailable if
 	// the cluster did not take it in time, and ErrAway at once if the cluster
-	// is disconnected. Flags.Accepted is called, when the cluster has accepted
-	// the packet or not, if and only if Broadcast returns nil.
+	// is disconnected. If Broadcast returns nil, Flags.Accepted is called once,
+	// with the outcome; otherwise never.
 	Broadcast(ctx context.Context, p *packet.Packet, sel Selection, flags Flags) error
 
 	// BroadcastWithAck is Broadcast that returns the clients' answers and the
@@ -162,10 +162,10 @@ type Adapter interface {
 	RoomCreated(room string)
 	RoomDeleted(room string)
 
-	// AwaitRoom returns when broadcasts of other nodes to a room of this node
-	// arrive here. It returns at once if the adapter does not wait for that,
-	// the cluster is disconnected, or the room does not exist. It blocks for a
-	// bounded time, at most until ctx ends.
+	// AwaitRoom returns once this node receives broadcasts of other nodes to a
+	// room of this node. It returns at once if the adapter does not wait for
+	// that, the cluster is disconnected, or the room does not exist. It blocks
+	// for a bounded time, at most until ctx ends.
 	AwaitRoom(ctx context.Context, room string)
 
 	// Close leaves the cluster and waits until the adapter's goroutines have

@@ -60,7 +60,7 @@ type levels struct {
 }
 
 // walk checks the array or object that begins at b[i] and returns the index
-// behind it, or bad. It reuses the memory of the levels.
+// after it, or bad. It reuses the memory of the levels.
 func (l *levels) walk(b []byte, i int) int {
 	if l.bits == nil {
 		l.bits = make([]uint64, 0, 16)

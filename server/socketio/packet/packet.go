@@ -69,22 +69,22 @@ type Packet struct {
 
 // Errors of decoding; they may be wrapped.
 var (
-	ErrType        = errors.New("packet: unknown packet type")
-	ErrAttachments = errors.New("packet: invalid attachments")
-	ErrID          = errors.New("packet: invalid acknowledgement id")
-	ErrPayload     = errors.New("packet: invalid payload")
-	ErrReserved    = errors.New("packet: reserved event name")
-	ErrUnexpected  = errors.New("packet: text instead of an attachment, or an unannounced attachment")
+	ErrType        = errors.New("socketio/packet: unknown packet type")
+	ErrAttachments = errors.New("socketio/packet: invalid attachments")
+	ErrID          = errors.New("socketio/packet: invalid acknowledgement id")
+	ErrPayload     = errors.New("socketio/packet: invalid payload")
+	ErrReserved    = errors.New("socketio/packet: reserved event name")
+	ErrUnexpected  = errors.New("socketio/packet: text instead of an attachment, or an unannounced attachment")
 
 	// Above Decoder.MaxAttachments.
 	ErrTooMany = fmt.Errorf("%w: too many", ErrAttachments)
 
 	// Not errors of the Decoder, but values of Packet.Excess.
-	ErrTooDeep          = errors.New("packet: nested too deeply")
-	ErrTooManyArguments = errors.New("packet: too many arguments")
-	ErrReferences       = errors.New("packet: too many attachments, counted at each placeholder")
-	ErrAttachmentBytes  = errors.New("packet: attachments too large, counted at each placeholder")
-	ErrPlaceholder      = errors.New("packet: placeholder in a packet without attachments")
+	ErrTooDeep          = errors.New("socketio/packet: nested too deeply")
+	ErrTooManyArguments = errors.New("socketio/packet: too many arguments")
+	ErrReferences       = errors.New("socketio/packet: too many attachments, counted at each placeholder")
+	ErrAttachmentBytes  = errors.New("socketio/packet: attachments too large, counted at each placeholder")
+	ErrPlaceholder      = errors.New("socketio/packet: placeholder in a packet without attachments")
 )
 
 // Reserved reports whether clients or servers use the event name themselves, so

@@ -14,7 +14,7 @@ import (
 // counts the elements of the outermost array, which no library's validator
 // does. It runs for each received packet, before any rate limit, so its cost
 // per byte must be small for every text. Its methods take the index at which
-// something begins and return the index behind it, or bad.
+// something begins and return the index after it, or bad.
 type scanner struct {
 	b []byte
 	// Beyond maxDepth levels of nesting, and beyond maxElements elements of the

@@ -7,7 +7,7 @@ import (
 )
 
 // unquote returns the text of a valid JSON string. Without escapes it shares
-// the memory of quoted, otherwise that of buf, behind its present content. It
+// the memory of quoted, otherwise that of buf, after its present content. It
 // returns the buf of the next call.
 func unquote(quoted, buf []byte) (text, _ []byte) {
 	text = quoted[1 : len(quoted)-1]
