@@ -24,7 +24,7 @@ func TestClusterLastNode(t *testing.T) {
 			if status != http.StatusOK {
 				t.Errorf("the last node answers %d %v", status, body)
 			}
-			return strings.HasPrefix(fmt.Sprint(d["reason"]), "no other node is at this Redis server") && d["connected"] == true
+			return strings.HasPrefix(fmt.Sprint(d["reason"]), "no other node subscribes at this Redis server") && d["connected"] == true
 		}
 		if alone() {
 			t.Error("a node that is not alone says so")

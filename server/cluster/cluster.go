@@ -136,9 +136,9 @@ func (c *Cluster) Health() Health { return c.health.Health() }
 // Stats returns the counters of the adapter.
 func (c *Cluster) Stats() redisadapter.Stats { return c.stats() }
 
-// Gaps returns how often a subscription of this node has ended before another took its
-// place, so that messages of other nodes may have been lost, and how many of these gaps
-// came because this node took messages too slowly.
+// Gaps returns how often a subscription of this node ended before another took its place,
+// so that messages of other nodes may have been lost, and how many of these gaps occurred
+// because this node took messages too slowly.
 func (c *Cluster) Gaps() (all, cutOff int64) {
 	s := c.stats()
 	return int64(s.Gaps), int64(s.CutOff)

@@ -6,19 +6,18 @@ import (
 )
 
 const (
-	// gapShown is how long a gap is shown: longer than most monitoring takes between
-	// two looks.
+	// gapShown is how long a gap is shown: longer than the interval of most monitoring.
 	gapShown = 30 * time.Second
 	// gapReason begins the reason of a gap.
 	gapReason = "messages of other nodes may have been lost: "
 )
 
-// Kind is a thing that a node needs. Of several that have a reason, the one with the
-// lowest Kind is shown.
+// Kind is the kind of a Source. If several sources have a reason, Health shows that of
+// the lowest Kind.
 type Kind uint8
 
-// Source is a thing that a node needs, of one shard of a Redis Cluster by its address.
-// Shard is empty if the thing is not of one shard.
+// Source is something that a node needs. Shard is the address of the Redis Cluster shard
+// that it belongs to, or empty.
 type Source struct {
 	Kind  Kind
 	Shard string
@@ -27,7 +26,7 @@ type Source struct {
 // Reasons are the reasons of the sources that are not well.
 type Reasons map[Source]string
 
-// Set sets what is wrong with a source; an empty reason says that it is well.
+// Set sets what is wrong with a source; an empty reason says that nothing is.
 func (r Reasons) Set(s Source, reason string) {
 	if reason == "" {
 		delete(r, s)
@@ -36,7 +35,7 @@ func (r Reasons) Set(s Source, reason string) {
 	}
 }
 
-// Clear says that all sources of a kind are well.
+// Clear removes the reasons of all sources of a kind.
 func (r Reasons) Clear(k Kind) {
 	for s := range r {
 		if s.Kind == k {
@@ -62,10 +61,10 @@ type Monitor struct {
 	reporting bool     // a goroutine calls changed
 }
 
-// NewMonitor returns a Monitor of a node that is degraded because of one source. The
-// sources whose kind is at least mild leave the node connected. changed may be nil; it
-// is called without locks when the degradation or the reason has changed, once for each
-// change and in their order, on the goroutine of one of the changes.
+// NewMonitor returns a Monitor that starts degraded because of s. Sources of kind mild
+// and above do not make the node disconnected. changed may be nil; it is called without
+// locks when the degradation or the reason has changed, once for each change and in their
+// order, on the goroutine of one of the changes.
 func NewMonitor(s Source, reason string, mild Kind, changed func(Health)) *Monitor {
 	m := &Monitor{mild: mild, changed: changed, reasons: Reasons{s: reason}, since: time.Now()}
 	m.reported = m.derive()
@@ -97,14 +96,14 @@ func (m *Monitor) derive() Health {
 	return Health{}
 }
 
-// Set sets what is wrong with a source; an empty reason says that it is well.
+// Set sets what is wrong with a source; an empty reason says that nothing is.
 func (m *Monitor) Set(s Source, reason string) { m.Update(func(r Reasons) { r.Set(s, reason) }) }
 
 // Gap records that messages of other nodes may have been lost. The health says so for
 // 30 s, beginning when the node is connected.
 func (m *Monitor) Gap(why string) { m.update(func() { m.gapAt, m.gap = time.Now(), why }) }
 
-// Refresh applies what only time has changed: the end of a gap.
+// Refresh ends a gap whose time is over.
 func (m *Monitor) Refresh() { m.update(func() {}) }
 
 // Update changes several reasons at once. change is called under a lock.

@@ -17,9 +17,9 @@
 // # Without Redis
 //
 // Only requests wait for Redis, each up to its deadline, and joins, up to
-// Options.JoinWait. While Redis is away messages are dropped at once with
-// adapter.ErrAway; while it is slow, publishers wait up to Options.PublishWait when the
-// queue is full.
+// Options.JoinWait. While Redis cannot be reached, messages are dropped at once with
+// adapter.ErrAway; while it is slow and the queue is full, publishers wait up to
+// Options.PublishWait.
 //
 // # Locks
 //

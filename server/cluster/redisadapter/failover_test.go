@@ -329,7 +329,7 @@ func TestOneNodeIsRepointed(t *testing.T) {
 					}
 				})
 				alone := func(h redisadapter.Health) bool {
-					return h.Connected && strings.HasPrefix(h.Reason, "no other node is at this Redis server")
+					return h.Connected && strings.HasPrefix(h.Reason, "no other node subscribes at this Redis server")
 				}
 				both := func() bool { return alone(p.clusters[0].Health()) && alone(p.clusters[1].Health()) }
 				for range 2 {

@@ -26,13 +26,13 @@ const (
 type Subscriptions uint8
 
 const (
-	// Dynamic gives each room a channel, but not the sockets' own rooms (nor those whose
-	// names have 20 characters, because Node mistakes them for such).
+	// Dynamic gives each room a channel, except the sockets' own rooms. (Node recognises
+	// those by a name of 20 characters, so other rooms with such names have none either.)
 	Dynamic Subscriptions = iota
 	// Static has one channel for the namespace and one for the node.
 	Static
-	// DynamicPrivate gives the sockets' own rooms channels too, which costs a
-	// subscription per socket and spares other nodes what is for one socket alone.
+	// DynamicPrivate gives the sockets' own rooms channels too, so that a message for one
+	// socket reaches only its node. It costs a subscription per socket.
 	DynamicPrivate
 )
 
@@ -84,8 +84,8 @@ type Options struct {
 }
 
 // Hooks are optional callbacks. They are called without locks, on the goroutine of the
-// event, and must return soon. Those but Malformed are for a bus that New opens, see
-// [redisbus.Hooks].
+// event, and must return soon. All but Malformed are those of the bus that New opens, see
+// [redisbus.Hooks]; with Options.Bus they are not called.
 type Hooks struct {
 	Dropped func(n int, err error)
 	Gap     func(why error)

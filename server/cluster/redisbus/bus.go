@@ -40,7 +40,7 @@ type Bus interface {
 	// reached; ErrClosed. The message's Outcome is resolved if and only if Publish
 	// returns nil.
 	Publish(ctx context.Context, m Message, wait bool) error
-	// Away returns the error with which messages to a channel are dropped at present,
+	// Away returns the error with which messages to the channel are currently dropped, or
 	// nil if they are not.
 	Away(ctx context.Context, channel string) error
 
@@ -86,10 +86,10 @@ type Message struct {
 	Outcome Outcome
 }
 
-// Outcome gets what became of a message: nil if Redis has published it where the nodes
-// subscribe, else ErrUnavailable. Outcomes are resolved in the order of the messages,
-// on a goroutine of the bus, possibly before Publish has returned. Resolve must not
-// block.
+// Outcome gets the result of publishing a message: nil if Redis has published it where
+// the nodes subscribe, else ErrUnavailable. Outcomes are resolved in the order of the
+// messages, on a goroutine of the bus, possibly before Publish has returned. Resolve must
+// not block.
 type Outcome interface{ Resolve(error) }
 
 // Kind is a way to subscribe.
@@ -127,15 +127,15 @@ const (
 	Full                // reading is about to stop
 )
 
-// Landmark is how a bus finds out whether it publishes where it and the others
-// subscribe: a target that all nodes subscribe to, and one that only this node
+// Landmark is a pair of targets with which a bus checks that it publishes where it and
+// the others subscribe: one that all nodes subscribe to, and one that only this node
 // subscribes to. The node must subscribe to both itself.
 type Landmark struct{ Shared, Own Target }
 
-// Stats counts since the start. A dropped message may have reached some nodes all the
-// same, if Redis took it and its answer was lost.
+// Stats counts since the start. A dropped message may still have reached some nodes, if
+// Redis took it and its answer was lost.
 type Stats struct {
-	Published, Dropped uint64 // messages that Redis has taken, and has not
+	Published, Dropped uint64 // messages that Redis took; messages that it did not
 	// Gaps is how often a subscription of this node has ended before another took its
 	// place, so that messages of other nodes may have been lost. How many is not known.
 	Gaps uint64

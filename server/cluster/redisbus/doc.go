@@ -1,6 +1,6 @@
 // Package redisbus carries messages between the nodes of a cluster over Redis pub/sub:
 // bytes on channels. It connects, subscribes, publishes, and finds out whether it
-// publishes where the others subscribe; what the messages mean is up to its users.
+// publishes where the others subscribe. What the messages mean is up to the program.
 //
 //	bus, err := redisbus.New(redisbus.Options{URL: "redis://127.0.0.1:6379"})
 //	bus.Subscribe(receiver, redisbus.Target{Kind: redisbus.Channel, Name: "prices"})
@@ -37,22 +37,22 @@
 // A message is accepted (its Outcome is nil) when Redis has published it and a proof in
 // the same pipeline says that it was the right Redis: ROLE is master, this node's own
 // subscription is there, and the connections have not been cut meanwhile. The proof
-// costs two commands per batch, not a round trip per message. Watch sets the channels
-// that it uses.
+// costs two commands per batch, not a round trip per message. Bus.Watch sets the channels
+// of the proof.
 //
 // Publishing and subscribing connections follow the master together. With Sentinel, the
 // node queries all Sentinels and subscribes to them, and follows the newest
 // configuration. It reads the connection to the former master for 3 s beside the one to
 // the new master, because other nodes may learn of the change later. It publishes again
-// when as many nodes have subscribed at the new master, or after 1.5 s. Without
-// Sentinel, the node makes a new connection every second, and compares the server that
-// it leads to. Twice a second each node publishes to its own channel and waits for the
-// echo.
+// when as many nodes have subscribed at the new master as at the former one, or after
+// 1.5 s. Without Sentinel, the node opens a new connection every second to check that the
+// address still leads to the same server. Twice a second each node publishes to its own
+// channel and waits for the echo.
 //
 // A node that is short of CPU reads late, so for a moment it may be wrong about its
-// connections. It cuts them only after a doubt is justified: it suspects that it
-// publishes and subscribes at different servers, or that an echo is missing, and the
-// subscribed connection has replied to a PING that was sent after the suspicion.
+// connections. It cuts them only if it suspects that it publishes and subscribes at
+// different servers, or misses an echo, and the subscribed connection has since answered
+// a PING, so that it is not merely late.
 //
 // A node cannot detect two masters after a network partition: if the Sentinels on its
 // side name no other master, it keeps the one that it has. Without Sentinel, it cannot
@@ -62,9 +62,9 @@
 //
 // # Without Redis
 //
-// Nothing waits for Redis but Ready, Subscribers and Close. While it is away messages
-// are dropped at once with ErrAway; while it is slow, publishers wait up to
-// Options.PublishWait when the queue is full.
+// Only Ready, Subscribers and Close wait for Redis. While it cannot be reached, messages
+// are dropped at once with ErrAway; while it is slow and the queue is full, publishers
+// wait up to Options.PublishWait.
 //
 // # Locks
 //

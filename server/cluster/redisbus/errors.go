@@ -13,10 +13,10 @@ const (
 	errReplica  = redislink.Problem("Redis is a replica, not the master")
 	errMoving   = redislink.ErrMoving
 	errDivided  = redislink.Problem("this node publishes and subscribes at different Redis servers")
-	errNoEcho   = redislink.Problem("what this node publishes does not come back")
-	errNotThere = redislink.Problem("subscribing")
+	errNoEcho   = redislink.Problem("this node does not receive what it publishes")
+	errNotThere = redislink.Problem("not subscribed yet")
 	errOthers   = redislink.Problem("the other nodes have not followed to this Redis server yet")
-	errAlone    = redislink.Problem("no other node is at this Redis server, though others are known: they have ended, or are at another server")
+	errAlone    = redislink.Problem("no other node subscribes at this Redis server, although others are known: they have stopped, or use another server")
 )
 
 var (

@@ -16,8 +16,8 @@ type Options struct {
 	// URL is redis://, rediss:// (TLS) or unix://, with the parameters of go-redis. With
 	// further addr parameters it is a Redis Cluster; with a master_name parameter it is
 	// Sentinel, and username and password are the master's. TLS trusts the system's
-	// authorities, or those in the file that SSL_CERT_FILE names. Default: Redis, or
-	// redis://127.0.0.1:6379.
+	// authorities, or those in the file that SSL_CERT_FILE names. Default: Options.Redis;
+	// if that is nil too, redis://127.0.0.1:6379.
 	URL string
 	// Redis has what a URL cannot express. It is used if URL is empty. RESP2 is used and
 	// commands are never repeated, whatever it says; timeouts default to 1 s.
@@ -39,10 +39,10 @@ type Options struct {
 	// for receivers. When it is full the node stops reading, and Redis buffers for it
 	// until its limit (client-output-buffer-limit). Default: 32 MiB.
 	ReceiveBytes int
-	// Peers returns how many other nodes are known by other means than this bus. If none
-	// of them is where this node publishes and subscribes, though they were, health is
-	// degraded until they are or nobody knows of them any more. It is called twice a
-	// second, by one goroutine, and must return at once. Default: nobody knows.
+	// Peers returns how many other nodes the program knows of, for example from presence.
+	// If this node saw others at its Redis and then sees none although Peers is positive,
+	// health is degraded. Peers is called twice a second, by one goroutine, and must
+	// return at once. Default: no such check.
 	Peers func() int
 	// Hooks observe the bus.
 	Hooks Hooks

@@ -17,7 +17,7 @@
 //	x → all   beat     heartbeat: x is at 10; once an interval
 //	y → x     request  send your state: y is behind, as a delta or a beat has shown
 //	x → y     state    everything that holds at 10, in chunks; no delta comes between them
-//	y → all   beat     with the hello flag: y has just subscribed, all nodes send a beat
+//	y → all   beat     with the hello flag: y has just subscribed, so all nodes answer with a beat
 //	x → all   bye      x leaves
 //
 // A node that starts is at 0, so that the others need not request its state. A node

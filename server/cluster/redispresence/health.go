@@ -29,11 +29,11 @@ func newHealth(changed func(Health)) *health.Monitor {
 }
 
 // need sets what is wrong with something that the node needs; an empty reason says that
-// it is well.
+// nothing is.
 func (n *Node) need(k health.Kind, reason string) { n.health.Set(health.Source{Kind: k}, reason) }
 
-// unless returns the reason if well is false. For a node that has never been healthy,
-// that is that it is connecting.
+// unless returns "" if well, else the reason; for a node that has never been healthy it
+// is always that it is connecting.
 func (n *Node) unless(well bool, reason string) string {
 	switch {
 	case well:

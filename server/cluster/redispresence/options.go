@@ -16,9 +16,9 @@ type Options struct {
 	Prefix string
 	// Interval is the time between two heartbeats of a node. The other times are
 	// multiples of it: an operation waits at most half an interval to be ordered, a
-	// node is degraded after 3 without an echo, a silent node is dropped after 6, and
-	// all others after 10 without Redis. All nodes of a cluster should have the same
-	// Interval. Default: 1 s.
+	// node is degraded after 3 without an echo, a silent node is dropped after 6, and a
+	// node that receives nothing from Redis drops all others after 10. All nodes of a
+	// cluster should have the same Interval. Default: 1 s.
 	Interval time.Duration
 	// MaxEntries is the maximum number of devices plus memberships in rooms held of
 	// all other nodes together. A message that exceeds it is ignored and counted as
