@@ -34,9 +34,9 @@ func Managed(ctx context.Context) context.Context { return context.WithValue(ctx
 // once is the context key for one connection.
 type once struct{}
 
-// Once returns a context in which only one connection can be dialed. go-redis replaces
-// the broken connection of a subscription by itself, even if its owner closes the
-// subscription; Redis would count the owner twice for a while.
+// Once returns a context for dialing one connection: a second dial fails. Otherwise
+// go-redis would replace the broken connection of a subscription by itself, and Redis
+// would count the subscriber twice for a while.
 func Once(ctx context.Context) context.Context {
 	return context.WithValue(ctx, once{}, new(atomic.Bool))
 }

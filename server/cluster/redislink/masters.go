@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// AnyMaster returns a master of a Redis Cluster, for successive n one after the other. It
-// does not check that the master can be reached.
+// AnyMaster returns the n-th master of a Redis Cluster, modulo their number. It does not
+// check that the master can be reached.
 func AnyMaster(ctx context.Context, cluster *redis.ClusterClient, n int) (*redis.Client, error) {
 	var mu sync.Mutex
 	var masters []*redis.Client

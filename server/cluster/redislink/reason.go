@@ -23,7 +23,7 @@ func (p Problem) Error() string { return string(p) }
 // ErrSilent: Redis is connected, but nothing arrives.
 const ErrSilent = Problem("Redis does not answer")
 
-// Denied is a reply of Redis that refuses a command by the user's access rules.
+// Denied is a reply of Redis that refuses a command because of the user's ACL.
 type Denied struct {
 	Command string // in capitals
 	Channel string // "" if it is not known which
@@ -33,8 +33,8 @@ type Denied struct {
 func (d *Denied) Error() string { return Reason(d) + " (" + d.Err.Error() + ")" }
 func (d *Denied) Unwrap() error { return d.Err }
 
-// IsDenied reports whether Redis refused a command by the user's access rules. Redis is
-// reachable then.
+// IsDenied reports whether Redis refused a command because of the user's ACL, which shows
+// that Redis itself is reachable.
 func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
 // IsCommandDenied reports whether Redis refused a command for all channels.
@@ -76,7 +76,7 @@ func Reason(err error) string {
 	case errors.As(err, &answer):
 		return answered(answer.Error())
 	case errors.As(err, &dns):
-		return "the host of Redis is not known"
+		return "cannot resolve the Redis host"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Redis cannot be reached: connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -88,7 +88,7 @@ func Reason(err error) string {
 	case errors.As(err, new(x509.HostnameError)):
 		return "x509: the certificate is for another name"
 	case errors.As(err, new(x509.CertificateInvalidError)):
-		return "x509: the certificate is not valid, or not now"
+		return "x509: the certificate is invalid, expired or not yet valid"
 	case strings.Contains(err.Error(), "tls:"):
 		return "the TLS handshake with Redis fails"
 	}
@@ -108,7 +108,7 @@ func answered(text string) string {
 		if strings.Contains(text, "channel") {
 			return "NOPERM: the Redis user may not use a channel"
 		}
-		return code + ": the Redis user may not do what is needed"
+		return code + ": the Redis user lacks a permission"
 	}
 	if strings.Contains(text, "unauthenticated") { // a command with many channels is no command to it
 		return "NOAUTH Authentication required."

@@ -25,8 +25,8 @@ const (
 // ErrNoMaster: no Sentinel has named a master yet.
 const ErrNoMaster = Problem("no Sentinel names a master")
 
-// Sentinels follows the master of a Redis that Sentinels watch. It queries all Sentinels
-// and subscribes to all of them; the newest configuration names the master.
+// Sentinels finds the master of a Redis by querying, and subscribing to, every Sentinel
+// process that watches it; the newest configuration wins.
 type Sentinels struct {
 	opts  *redis.UniversalOptions
 	moved func() // called without locks when the master has changed
@@ -59,7 +59,7 @@ func NewSentinels(opts *redis.UniversalOptions) *Sentinels {
 }
 
 // Start starts to query the Sentinels. It calls moved, without locks, whenever the master
-// has changed.
+// changes.
 func (s *Sentinels) Start(moved func()) {
 	s.moved = moved
 	for _, addr := range s.opts.Addrs {

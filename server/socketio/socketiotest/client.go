@@ -39,7 +39,7 @@ type Options struct {
 
 // Client is connected to one namespace. Its methods may be called on any
 // goroutine. They fail the test if an expected packet does not arrive within
-// [engineiotest.Wait], and then end the goroutine, as testing.T's FailNow does.
+// 30 s ([engineiotest.Wait]), and then end the goroutine, as testing.T's FailNow does.
 type Client struct {
 	// Conn is the underlying connection.
 	*engineiotest.Conn
