@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // A node that sees none of the other nodes, though presence still knows of one, says
@@ -30,7 +31,7 @@ func TestClusterLastNode(t *testing.T) {
 			t.Error("a node that is not alone says so")
 		}
 		victim.kill()
-		eventually(t, "the last node says that it is alone", alone)
-		eventually(t, "the other is taken for dead", func() bool { return !alone() })
+		waittest.Until(t, "the last node says that it is alone", alone)
+		waittest.Until(t, "the other is taken for dead", func() bool { return !alone() })
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // While Redis is unreachable, members on the publisher's node receive updates and
@@ -16,10 +17,10 @@ func TestClusterWithoutRedis(t *testing.T) {
 		redis := redistest.Start(t)
 		n := startCluster(t, redis, 2, mode)
 		ann, near, far := n[0].device("ann", "r"), n[0].device("near", "r"), n[1].device("far", "r")
-		eventually(t, "far has joined", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
+		waittest.Until(t, "far has joined", func() bool { return ask(t, ann, "join-room", "r").Total == 3 })
 		redis.Kill()
 		far.Clear()
-		eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
+		waittest.Until(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
 		for i := range 5 {
 			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "away", "payload": i})
 			near.Next("update")
@@ -29,13 +30,13 @@ func TestClusterWithoutRedis(t *testing.T) {
 		near.Clear()
 		redis.Up()
 		up := time.Now()
-		eventually(t, "back", func() bool { return !n[0].degraded() && !n[1].degraded() })
-		eventually(t, "late is seen", func() bool { return ask(t, ann, "join-room", "r").Total == 4 })
+		waittest.Until(t, "back", func() bool { return !n[0].degraded() && !n[1].degraded() })
+		waittest.Until(t, "late is seen", func() bool { return ask(t, ann, "join-room", "r").Total == 4 })
 		t.Logf("back %v after Redis", time.Since(up).Round(10*time.Millisecond))
 		// late joined while the nodes were separated.
 		for text(near.Next("user-joined")) != `{"userId":"late","roomId":"r"}` {
 		}
-		eventually(t, "updates arrive", func() bool {
+		waittest.Until(t, "updates arrive", func() bool {
 			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "back"})
 			return slices.Contains(late.Names(), "update")
 		})

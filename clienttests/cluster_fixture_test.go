@@ -24,6 +24,7 @@ import (
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const secret = "the secret of the tests: 32 bytes"
@@ -247,21 +248,21 @@ func startCluster(t testing.TB, redis *redistest.Server, n int, env ...string) [
 func connected(t testing.TB, nodes ...*clusterNode) {
 	t.Helper()
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " is connected"), func() bool { return !n.degraded() })
+		waittest.Until(t, fmt.Sprint("node ", i, " is connected"), func() bool { return !n.degraded() })
 	}
 	var probes []*raw.Client
 	for i, n := range nodes {
 		probes = append(probes, n.device(fmt.Sprint("probe", i), "probes"))
 	}
 	for i, p := range probes {
-		eventually(t, fmt.Sprint("node ", i, " sees all"), func() bool {
+		waittest.Until(t, fmt.Sprint("node ", i, " sees all"), func() bool {
 			return ask(t, p, "join-room", "probes").Total == len(nodes)
 		})
 	}
 	// Presence and messages use separate connections: wait for both.
 	for _, from := range probes {
 		for i, to := range probes {
-			eventually(t, fmt.Sprint("node ", i, " is reached"), func() bool {
+			waittest.Until(t, fmt.Sprint("node ", i, " is reached"), func() bool {
 				ask(t, from, "publish-notification", map[string]string{"targetUserId": fmt.Sprint("probe", i), "type": "INFO", "title": "x"})
 				return slices.Contains(to.Names(), "notification")
 			})
@@ -272,17 +273,7 @@ func connected(t testing.TB, nodes ...*clusterNode) {
 		p.Close()
 	}
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " sees the probes gone"), func() bool { return n.users() == 0 })
-	}
-}
-
-// eventually waits until cond holds.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(raw.Timeout); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("timed out: %s", what)
-		}
+		waittest.Until(t, fmt.Sprint("node ", i, " sees the probes gone"), func() bool { return n.users() == 0 })
 	}
 }
 

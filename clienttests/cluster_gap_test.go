@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // A node that is stopped as a whole, for so long that Redis cuts it off, says when it
@@ -35,8 +36,8 @@ func TestClusterGap(t *testing.T) {
 			count, _ := body["limits"].(map[string]any)["clusterGaps"].(float64)
 			return count
 		}
-		eventually(t, "a gap is counted", func() bool { return gaps(stopped) > 0 })
-		eventually(t, "health says what has happened", func() bool {
+		waittest.Until(t, "a gap is counted", func() bool { return gaps(stopped) > 0 })
+		waittest.Until(t, "health says what has happened", func() bool {
 			status, body := stopped.get("/api/ws/health")
 			d, _ := body["degraded"].(map[string]any)
 			return status == 200 && d["connected"] == true && strings.HasPrefix(fmt.Sprint(d["reason"]), "messages of other nodes may have been lost: ")

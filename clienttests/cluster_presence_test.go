@@ -12,6 +12,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // presenceRounds returns how many rounds the tests in this file run: races that they
@@ -40,7 +41,7 @@ func (n *clusterNode) watcher(user string) *member {
 	n.t.Helper()
 	m := &member{user: user, known: make(map[string]bool), events: make(map[string]int)}
 	m.Client = raw.Connect(n.t, n.url, raw.Options{Auth: map[string]string{"token": token(n.t, user)}, OnEvent: m.event})
-	eventually(n.t, user+" is authenticated", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.events["authenticated "+user] > 0 })
+	waittest.Until(n.t, user+" is authenticated", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.events["authenticated "+user] > 0 })
 	return m
 }
 
@@ -143,7 +144,7 @@ func TestClusterEachIsNamedToTheOther(t *testing.T) {
 func settled(t testing.TB, room string, users int, members ...*member) {
 	t.Helper()
 	for _, m := range members {
-		eventually(t, fmt.Sprint(m.user, " sees ", users), func() bool { return ask(t, m.Client, "join-room", room).Total == users })
+		waittest.Until(t, fmt.Sprint(m.user, " sees ", users), func() bool { return ask(t, m.Client, "join-room", room).Total == users })
 	}
 	time.Sleep(20 * time.Millisecond)
 	for _, m := range members {
@@ -212,7 +213,7 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 	settled(t, "r", 2, witnesses...)
 	for i := range rounds {
 		victim := startProcess(t, "REDIS_URL="+redis.URL())
-		eventually(t, "the victim is connected", func() bool { return !victim.degraded() })
+		waittest.Until(t, "the victim is connected", func() bool { return !victim.degraded() })
 		d := victim.device(fmt.Sprint("u", i))
 		ask(t, d, "join-room", "r")
 		victim.kill()
@@ -220,7 +221,7 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 	ghosts := 0
 	for _, w := range witnesses {
 		// A killed node is dropped after about 6 s.
-		eventually(t, "the users are dropped", func() bool { return ask(t, w.Client, "join-room", "r").Total == 2 })
+		waittest.Until(t, "the users are dropped", func() bool { return ask(t, w.Client, "join-room", "r").Total == 2 })
 	}
 	for i := range rounds {
 		for _, w := range witnesses {
@@ -265,6 +266,6 @@ func TestClusterRestartedNodeKnows(t *testing.T) {
 		}
 		first.mu.Unlock()
 		next.stop()
-		eventually(t, "its client is dropped", func() bool { return n[0].users() == users })
+		waittest.Until(t, "its client is dropped", func() bool { return n[0].users() == users })
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // A cluster works over rediss:// if SSL_CERT_FILE names the certificate authority.
@@ -27,7 +28,7 @@ func TestClusterTLS(t *testing.T) {
 		log := new(logBook)
 		n := startLogging(t, log, "REDIS_URL="+redis.URL(), "NODE_ENV=production", "WS_RATE_LIMIT=0")
 		ann, near := n.device("ann", "r"), n.device("near", "r")
-		eventually(t, "the log says why", func() bool {
+		waittest.Until(t, "the log says why", func() bool {
 			ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "x"})
 			near.Next("update")
 			return log.has("messages to other nodes dropped", "certificate signed by unknown authority") &&
@@ -48,19 +49,19 @@ func talk(t *testing.T, ann *raw.Client, n *clusterNode, user string) {
 		return func() bool { return ask(t, ann, "join-room", "r").Total == total }
 	}
 	c := n.device(user, "r")
-	eventually(t, user+" is seen", there(2))
-	eventually(t, user+" gets an update", func() bool {
+	waittest.Until(t, user+" is seen", there(2))
+	waittest.Until(t, user+" gets an update", func() bool {
 		ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "x"})
 		return slices.Contains(c.Names(), "update")
 	})
-	eventually(t, user+" gets a notification", func() bool {
+	waittest.Until(t, user+" gets a notification", func() bool {
 		if !notify(t, ann, user) {
 			t.Errorf("not delivered to %s", user)
 		}
 		return slices.Contains(c.Names(), "notification")
 	})
 	c.Close()
-	eventually(t, user+" is dropped", there(1))
+	waittest.Until(t, user+" is dropped", there(1))
 }
 
 // With Sentinel, messages and presence follow to the new master.
@@ -75,10 +76,10 @@ func TestClusterSentinel(t *testing.T) {
 		ann := n[0].device("ann", "r")
 		talk(t, ann, n[1], "bob")
 		redis.Master.Kill()
-		eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
+		waittest.Until(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
 		ask(t, ann, "publish-update", map[string]any{"roomId": "r", "type": "x"})
 		ann.Next("update")
-		eventually(t, "well", func() bool { return !n[0].degraded() && !n[1].degraded() })
+		waittest.Until(t, "well", func() bool { return !n[0].degraded() && !n[1].degraded() })
 		talk(t, ann, n[1], "eve")
 	})
 }
@@ -124,7 +125,7 @@ func TestClusterRedisTroubles(t *testing.T) {
 					do(args)
 				}
 				if tc.noticed {
-					eventually(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
+					waittest.Until(t, "degraded", func() bool { return n[0].degraded() && n[1].degraded() })
 				}
 				for i := range 20 {
 					ask(t, ann, "publish-update", map[string]any{"roomId": "q", "type": fmt.Sprint(i)})
@@ -133,7 +134,7 @@ func TestClusterRedisTroubles(t *testing.T) {
 				if tc.recovers != nil {
 					do(tc.recovers)
 				}
-				eventually(t, "well", func() bool { return !n[0].degraded() && !n[1].degraded() })
+				waittest.Until(t, "well", func() bool { return !n[0].degraded() && !n[1].degraded() })
 				talk(t, ann, n[1], "eve")
 			})
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +34,7 @@ func TestClusterNotification(t *testing.T) {
 		n := startCluster(t, redistest.Start(t), 2, mode)
 		ann := n[0].device("ann")
 		phone, laptop := n[1].device("bob"), n[1].device("bob")
-		eventually(t, "node 0 sees bob", func() bool { return n[0].users() == 2 })
+		waittest.Until(t, "node 0 sees bob", func() bool { return n[0].users() == 2 })
 		if !notify(t, ann, "bob") {
 			t.Error("not delivered to a user on another node")
 		}
@@ -44,7 +45,7 @@ func TestClusterNotification(t *testing.T) {
 		}
 		phone.Close()
 		laptop.Close()
-		eventually(t, "node 0 drops bob", func() bool { return n[0].users() == 1 })
+		waittest.Until(t, "node 0 drops bob", func() bool { return n[0].users() == 1 })
 		if notify(t, ann, "bob") {
 			t.Error("delivered to a user that has disconnected")
 		}
@@ -88,7 +89,7 @@ func TestClusterRoomsCountUsers(t *testing.T) {
 			members = append(members, node.device(fmt.Sprint("member", i), "r"))
 		}
 		for _, m := range members {
-			eventually(t, "all members have joined", func() bool { return ask(t, m, "join-room", "r").Total == 3 })
+			waittest.Until(t, "all members have joined", func() bool { return ask(t, m, "join-room", "r").Total == 3 })
 		}
 		forget(t, members)
 
@@ -101,7 +102,7 @@ func TestClusterRoomsCountUsers(t *testing.T) {
 				t.Errorf("user-presence %s", got)
 			}
 		}
-		eventually(t, "node 1 sees bob", func() bool { return ask(t, members[1], "join-room", "r").Total == 4 })
+		waittest.Until(t, "node 1 sees bob", func() bool { return ask(t, members[1], "join-room", "r").Total == 4 })
 		laptop := n[1].device("bob")
 		joined := ask(t, laptop, "join-room", "r")
 		slices.Sort(joined.Users)
@@ -110,7 +111,7 @@ func TestClusterRoomsCountUsers(t *testing.T) {
 		}
 		quiet(t, members)
 
-		eventually(t, "node 0 sees both", func() bool { return n[0].users() == 4 })
+		waittest.Until(t, "node 0 sees both", func() bool { return n[0].users() == 4 })
 		ask(t, phone, "leave-room", "r")
 		quiet(t, members)
 		laptop.Close()
@@ -166,7 +167,7 @@ func TestClusterNodeKilled(t *testing.T) {
 	victim.device("bob", "r")
 	victim.device("both", "r")
 	for _, c := range []*raw.Client{ann, cat} {
-		eventually(t, "bob has joined", func() bool { return ask(t, c, "join-room", "r").Total == 4 })
+		waittest.Until(t, "bob has joined", func() bool { return ask(t, c, "join-room", "r").Total == 4 })
 	}
 	forget(t, []*raw.Client{ann, cat})
 	victim.kill()
@@ -204,24 +205,24 @@ func TestClusterRollingRestart(t *testing.T) {
 	for i := range 10 {
 		nodes[0].device(fmt.Sprint("u", i), "r")
 	}
-	eventually(t, "all have joined", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
+	waittest.Until(t, "all have joined", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
 	nodes[0].stop()
 	for range 10 {
 		witness.Next("user-left")
 	}
 	next := startNode(t, "REDIS_URL="+redis.URL())
-	eventually(t, "the new node is connected", func() bool { return !next.degraded() })
+	waittest.Until(t, "the new node is connected", func() bool { return !next.degraded() })
 	var members []*raw.Client
 	for i := range 10 {
 		members = append(members, next.device(fmt.Sprint("u", i), "r"))
 	}
-	eventually(t, "all are back", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
+	waittest.Until(t, "all are back", func() bool { return ask(t, witness, "join-room", "r").Total == 11 })
 	witness.Close()
-	eventually(t, "the witness is dropped", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
+	waittest.Until(t, "the witness is dropped", func() bool { return ask(t, members[0], "join-room", "r").Total == 10 })
 	nodes[1].stop()
 	last := startNode(t, "REDIS_URL="+redis.URL())
 	late := last.device("late")
-	eventually(t, "the last node sees all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
+	waittest.Until(t, "the last node sees all", func() bool { return ask(t, late, "join-room", "r").Total == 11 })
 	if !notify(t, late, "u3") {
 		t.Error("not delivered")
 	}
@@ -238,7 +239,7 @@ func TestClusterHealth(t *testing.T) {
 	strict := startNode(t, "REDIS_URL="+redis.URL(), "REDIS_REQUIRED=true")
 	ill := func(what string) {
 		t.Helper()
-		eventually(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() && ready(n) })
+		waittest.Until(t, what+": degraded", func() bool { return n.degraded() && strict.degraded() && ready(n) })
 		for _, path := range []string{"/readyz", "/api/ws/health"} {
 			status, body := n.get(path)
 			reason, _ := body["degraded"].(map[string]any)
@@ -253,7 +254,7 @@ func TestClusterHealth(t *testing.T) {
 	}
 	well := func(what string) {
 		t.Helper()
-		eventually(t, what+": well", func() bool { return !n.degraded() && !strict.degraded() && ready(strict) })
+		waittest.Until(t, what+": well", func() bool { return !n.degraded() && !strict.degraded() && ready(strict) })
 		for _, path := range []string{"/readyz", "/api/ws/health"} {
 			if status, body := strict.get(path); status != http.StatusOK {
 				t.Errorf("%s: %s answers %d %v", what, path, status, body)
@@ -302,5 +303,5 @@ func TestClusterRedisPaused(t *testing.T) {
 	t.Logf("%d updates of %d bytes in %v", updates, len(payload), time.Since(start).Round(time.Millisecond))
 	redis.Resume()
 	far := n[1].device("far")
-	eventually(t, "the nodes have rejoined", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
+	waittest.Until(t, "the nodes have rejoined", func() bool { return ask(t, far, "join-room", "r").Total == 3 })
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // Two nodes are restarted one after the other while clients behind a balancer
@@ -53,7 +54,7 @@ func TestClusterRollingRestartUnderLoad(t *testing.T) {
 			n.stop()
 			l.progress(20)
 			nodes[i] = startProcess(t, settings(ports[i])...)
-			eventually(t, "the new node is connected", func() bool { return !nodes[i].degraded() })
+			waittest.Until(t, "the new node is connected", func() bool { return !nodes[i].degraded() })
 			l.progress(20)
 			for _, s := range stayers {
 				s.check()
@@ -214,7 +215,7 @@ func (l *load) burst(p *publisher, c *raw.Client) bool {
 func (l *load) progress(more int) {
 	l.t.Helper()
 	before := l.acknowledged()
-	eventually(l.t, "publishers make progress", func() bool {
+	waittest.Until(l.t, "publishers make progress", func() bool {
 		for key, numbers := range l.acknowledged() {
 			if len(numbers) < len(before[key])+more {
 				return false
@@ -287,7 +288,7 @@ func (l *load) allBack(nodes []*clusterNode) {
 		last := n.device("last", l.rooms...)
 		for _, room := range l.rooms {
 			word := fmt.Sprint("node ", i)
-			eventually(l.t, "all roamers receive "+word+" in "+room, func() bool {
+			waittest.Until(l.t, "all roamers receive "+word+" in "+room, func() bool {
 				ask(l.t, last, "publish-update", map[string]any{"roomId": room, "type": word})
 				time.Sleep(20 * time.Millisecond)
 				return !slices.ContainsFunc(l.roamers, func(r *roamer) bool {
@@ -337,7 +338,7 @@ func (l *load) stay(n, other *clusterNode, user string) *stayer {
 	probe := other.device("probe", l.rooms...)
 	defer probe.Close()
 	for _, room := range l.rooms {
-		eventually(l.t, user+" receives updates of the other node", func() bool {
+		waittest.Until(l.t, user+" receives updates of the other node", func() bool {
 			ask(l.t, probe, "publish-update", map[string]any{"roomId": room, "type": user})
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -380,7 +381,7 @@ func (s *stayer) check() {
 			continue
 		}
 		last := numbers[len(numbers)-1]
-		eventually(t, fmt.Sprint(s.user, " has got ", last, " of ", key), func() bool {
+		waittest.Until(t, fmt.Sprint(s.user, " has got ", last, " of ", key), func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return len(s.got[key]) > 0 && s.got[key][len(s.got[key])-1] >= last

@@ -29,7 +29,7 @@ type layer struct {
 }
 
 // leaves import nothing from the module; every package may import them.
-var leaves = []string{"server/ident", "server/internal/clip", "server/internal/isotime"}
+var leaves = []string{"server/ident", "server/internal/clip", "server/internal/isotime", "server/waittest"}
 
 // layers is the architecture. The rule with the longest matching path applies to a package.
 var layers = []layer{
@@ -75,12 +75,14 @@ var layers = []layer{
 	{path: "server/ident"},
 	{path: "server/internal/clip"},
 	{path: "server/internal/isotime"},
+	{path: "server/waittest"},
+	{path: "server/servertest", may: []string{"server", "server/config"}},
 
 	// The conformance tests stay independent of the code that they test: they import no codec.
 	{
 		path: "compat/cluster",
 		may: []string{
-			"compat/cluster/...", "compat/nodetest", "server", "server/config",
+			"compat/cluster/...", "compat/nodetest", "server", "server/config", "server/servertest",
 			"server/cluster/redisadapter", "server/cluster/redistest", "server/socketio", "server/socketio/adapter",
 		},
 		tests: true,
@@ -93,7 +95,7 @@ var layers = []layer{
 			"server/cluster/redisadapter",
 		},
 	},
-	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/socketio", "server/engineio", "handlers"}, tests: true},
+	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/servertest", "server/socketio", "server/engineio", "handlers"}, tests: true},
 	// redistest only starts redis-servers; it contains none of Puente's Redis code.
 	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/cluster/redistest"}, tests: true},
 	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/cluster/redistest"}, tests: true},

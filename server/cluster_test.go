@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"io"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -10,40 +9,22 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/puente-io/puente/clienttests/raw"
-	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/cluster/redistest"
-	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
+	"github.com/puente-io/puente/server/servertest"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // startNode starts a node of a cluster, which stops with the test.
-func startNode(t *testing.T, url string) *server.Server {
+func startNode(t *testing.T, url string) *servertest.Node {
 	t.Helper()
-	vars := map[string]string{"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "REDIS_URL": url}
-	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv, err := server.New(cmd.Config, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("node: %v", err)
-		}
-	})
-	return srv
+	return servertest.Start(t, "REDIS_URL="+url)
 }
 
-func notify(t *testing.T, srv *server.Server, user string) bool {
+func notify(t *testing.T, srv *servertest.Node, user string) bool {
 	t.Helper()
 	sent, err := srv.Service().PublishNotification(t.Context(), &realtime.Notification{
 		TargetUserID: ident.Of(user), Type: "INFO", Title: "hello",
@@ -54,21 +35,12 @@ func notify(t *testing.T, srv *server.Server, user string) bool {
 	return sent.Delivered
 }
 
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(raw.Timeout); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 // Servers of the cluster that have no part in the presence, as Node's, are asked
 // whether a user is there.
 func TestDeliveredByServersWithoutPresence(t *testing.T) {
 	r := redistest.Start(t)
 	srv := startNode(t, r.URL())
-	eventually(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
+	waittest.Until(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
 	if notify(t, srv, "bob") {
 		t.Error("delivered to nobody")
 	}
@@ -92,20 +64,20 @@ func TestDeliveredByServersWithoutPresence(t *testing.T) {
 	}()
 	bob := raw.Connect(t, web.URL, raw.Options{})
 	bob.Next("ready")
-	eventually(t, "delivered by the stranger", func() bool { return notify(t, srv, "bob") })
+	waittest.Until(t, "delivered by the stranger", func() bool { return notify(t, srv, "bob") })
 	bob.Next("notification")
 	if notify(t, srv, "nobody") {
 		t.Error("delivered to nobody")
 	}
 	bob.Close()
-	eventually(t, "not delivered once bob is gone", func() bool { return !notify(t, srv, "bob") })
+	waittest.Until(t, "not delivered once bob is gone", func() bool { return !notify(t, srv, "bob") })
 }
 
 // A server that does not answer is not waited for without end.
 func TestDeliveredIsBounded(t *testing.T) {
 	r := redistest.Start(t)
 	srv := startNode(t, r.URL())
-	eventually(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
+	waittest.Until(t, "the node is connected", func() bool { return srv.Service().HealthCheck().Degraded == nil })
 	client := redis.NewClient(&redis.Options{Addr: r.Addr(), Protocol: 2})
 	defer client.Close()
 	silent := client.Subscribe(t.Context(), "socket.io-request#/#")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const waitTimeout = 20 * time.Second
@@ -138,12 +139,12 @@ func (p *pair) settle() {
 	nodes := "1"
 	if !p.emitter {
 		nodes = "2"
-		eventually(p.t, "from counts two servers", func() bool { return p.from.do(p.t, command{Do: "serverCount"}) == nodes })
+		waittest.Until(p.t, "from counts two servers", func() bool { return p.from.do(p.t, command{Do: "serverCount"}) == nodes })
 	}
-	eventually(p.t, "to counts the servers", func() bool { return p.to.do(p.t, command{Do: "serverCount"}) == nodes })
+	waittest.Until(p.t, "to counts the servers", func() bool { return p.to.do(p.t, command{Do: "serverCount"}) == nodes })
 	for _, s := range [][3]string{{"t1", "", "r"}, {"t1", "", "q"}, {"t2", "", "s"}, {"c1", "/chat", "r"}} {
 		for _, room := range []string{s[2], p.ids[s[0]]} {
-			eventually(p.t, s[0]+" is reached", func() bool {
+			waittest.Until(p.t, s[0]+" is reached", func() bool {
 				p.from.do(p.t, command{Do: "emit", NSP: s[1], Rooms: []string{room}, Event: "settle" + room})
 				return p.node.do(p.t, command{Do: "has", Name: s[0], Event: "settle" + room}) == "true"
 			})
@@ -212,13 +213,4 @@ func raw(args ...string) []json.RawMessage {
 		list[i] = json.RawMessage(a)
 	}
 	return list
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(waitTimeout); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out: %s", what)
-		}
-	}
 }

@@ -3,6 +3,8 @@ package cluster_test
 import (
 	"fmt"
 	"strings"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // features are the rows of the table in ../CLUSTER.md.
@@ -119,7 +121,7 @@ var features = []struct {
 	{"socketsJoin and socketsLeave", true, false, func(p *pair) {
 		rooms := func(want string) {
 			p.t.Helper()
-			eventually(p.t, "t1 is in "+want, func() bool {
+			waittest.Until(p.t, "t1 is in "+want, func() bool {
 				return equal(want, p.node.do(p.t, command{Do: "ask", Name: "t1", Event: "rooms"}))
 			})
 		}

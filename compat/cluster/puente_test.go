@@ -15,6 +15,7 @@ import (
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // puente is a Puente server with the behaviour of the servers in peer.mjs.
@@ -164,7 +165,7 @@ func (p *puente) do(t *testing.T, c command) string {
 		slices.Sort(rooms)
 		result = rooms
 	case "notes":
-		eventually(t, "the notes arrive", func() bool {
+		waittest.Until(t, "the notes arrive", func() bool {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return len(p.notes) >= c.N

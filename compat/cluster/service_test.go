@@ -1,10 +1,8 @@
 package cluster_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,39 +11,11 @@ import (
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/servertest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const secret = "the secret of the tests: 32 bytes"
-
-// startServer starts a Puente node as the command does; env is names and values
-// in turn.
-func startServer(t *testing.T, env ...string) (srv *server.Server, url string) {
-	t.Helper()
-	vars := map[string]string{
-		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": secret, "WS_RATE_LIMIT": "0", "SHUTDOWN_TIMEOUT": "2000",
-	}
-	for i := 0; i < len(env); i += 2 {
-		vars[env[i]] = env[i+1]
-	}
-	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv, err = server.New(cmd.Config, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("server: %v", err)
-		}
-	})
-	return srv, "http://" + srv.Addr().String()
-}
 
 func userToken(t *testing.T, user string) string {
 	t.Helper()
@@ -90,7 +60,7 @@ func (f fleet) delivered(user, title string) bool {
 // event waits until a client has an event whose argument has the field's value.
 func (f fleet) event(client, event, field, value string) {
 	f.t.Helper()
-	eventually(f.t, fmt.Sprintf("%s has %s %s", client, event, value), func() bool { return f.count(client, event, field, value) > 0 })
+	waittest.Until(f.t, fmt.Sprintf("%s has %s %s", client, event, value), func() bool { return f.count(client, event, field, value) > 0 })
 }
 
 func (f fleet) count(client, event, field, value string) (n int) {
@@ -118,9 +88,10 @@ func TestService(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			redis := redistest.Start(t)
 			f := fleet{t, startNode(t)}
-			env := []string{"REDIS_URL", redis.URL(), "REDIS_ADAPTER", tc.puente}
-			first, firstURL := startServer(t, env...)
-			_, secondURL := startServer(t, env...)
+			puente := func() *servertest.Node {
+				return servertest.Start(t, "JWT_SECRET="+secret, "WS_RATE_LIMIT=0", "SHUTDOWN_TIMEOUT=2000", "REDIS_URL="+redis.URL(), "REDIS_ADAPTER="+tc.puente)
+			}
+			first, second := puente(), puente()
 			onNode := func(n *node, name string) (url string) {
 				text := n.do(t, command{Do: "server", Name: name, Redis: redis.URL(), Key: "socket.io", Adapter: tc.node})
 				if err := json.Unmarshal([]byte(text), &url); err != nil {
@@ -137,17 +108,17 @@ func TestService(t *testing.T) {
 					f.node.do(t, command{Do: "ask", Name: name, Event: "iam", Args: raw(fmt.Sprintf("%q", user))})
 				}
 			}
-			client("ann", firstURL, "ann")
-			client("bob", secondURL, "bob")
+			client("ann", first.URL, "ann")
+			client("bob", second.URL, "bob")
 			client("nora", oldURL, "nora")
-			client("both new", secondURL, "both")
+			client("both new", second.URL, "both")
 			client("both old", oldURL, "both")
 			client("vic", victimURL, "vic")
 			defer f.node.do(t, command{Do: "stop", Names: []string{"ann", "bob", "nora", "both new", "both old", "vic", "old"}})
 
 			// Notifications reach users on every server.
 			for _, user := range []string{"bob", "nora", "both", "vic"} {
-				eventually(t, user+" is found", func() bool { return f.delivered(user, "are you there") })
+				waittest.Until(t, user+" is found", func() bool { return f.delivered(user, "are you there") })
 			}
 			for _, c := range []string{"bob", "nora", "both new", "both old", "vic"} {
 				f.event(c, "notification", "title", "are you there")
@@ -178,7 +149,7 @@ func TestService(t *testing.T) {
 			f.ask("ann", "join-room", `"r"`)
 			f.ask("bob", "join-room", `"r"`)
 			f.node.do(t, command{Do: "ask", Name: "nora", Event: "join", Args: raw(`["room:r"]`)})
-			eventually(t, "an update reaches all", func() bool {
+			waittest.Until(t, "an update reaches all", func() bool {
 				f.ask("ann", "publish-update", `{"roomId":"r","type":"settle"}`)
 				return f.count("bob", "update", "type", "settle") > 0 && f.count("nora", "update", "type", "settle") > 0
 			})
@@ -215,8 +186,8 @@ func TestService(t *testing.T) {
 			}
 
 			// Members on Node receive each join and leave once per user.
-			client("cat 1", firstURL, "cat")
-			client("cat 2", secondURL, "cat")
+			client("cat 1", first.URL, "cat")
+			client("cat 2", second.URL, "cat")
 			for _, c := range []string{"cat 1", "cat 2"} {
 				f.ask(c, "join-room", `"r"`)
 			}
@@ -224,7 +195,7 @@ func TestService(t *testing.T) {
 			f.ask("cat 1", "leave-room", `"r"`)
 			f.ask("cat 2", "leave-room", `"r"`)
 			for _, c := range []string{"ann", "bob", "nora"} {
-				eventually(t, c+" has offline", func() bool { return f.count(c, "user-presence", "status", "offline") > 0 })
+				waittest.Until(t, c+" has offline", func() bool { return f.count(c, "user-presence", "status", "offline") > 0 })
 			}
 			f.delivered("nora", "behind")
 			f.event("nora", "notification", "title", "behind")
@@ -245,7 +216,7 @@ func TestService(t *testing.T) {
 			}
 			f.node.do(t, command{Do: "stop", Names: []string{"nora"}})
 			for _, user := range []string{"both", "nora"} {
-				eventually(t, user+" is gone", func() bool { return !f.delivered(user, "x") })
+				waittest.Until(t, user+" is gone", func() bool { return !f.delivered(user, "x") })
 			}
 
 			// A Node server hangs, is killed during a request, and is dead.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // A thousand WebSocket handshakes, half of them upgrades of one session, are
@@ -64,7 +65,7 @@ func TestHalfOpenConnections(t *testing.T) {
 		}[i%9])
 		conns = append(conns, conn)
 	}
-	eventually(t, "the WebSockets are open", func() bool { return n.SocketIO().Engine().Count() == 1+4*270/9 })
+	waittest.Until(t, "the WebSockets are open", func() bool { return n.SocketIO().Engine().Count() == 1+4*270/9 })
 	bystander.alive()
 	n.user("next").conn.Close()
 	for _, conn := range conns {
@@ -178,11 +179,11 @@ func TestAllReconnectAtOnce(t *testing.T) {
 			return err
 		})
 	}
-	eventually(t, "all are in", func() bool { return in.Load() == int64(clients) })
-	n.stop()
+	waittest.Until(t, "all are in", func() bool { return in.Load() == int64(clients) })
+	n.Stop()
 	close(back) // the first attempts fail
 	n = start(t, port)
-	eventually(t, "all are back", func() bool {
+	waittest.Until(t, "all are back", func() bool {
 		return again.Load() == int64(clients) && n.Service().Stats().ActiveConnections == int64(clients)
 	})
 	if err := n.Service().Broadcast(t.Context(), "news"); err != nil {

@@ -19,6 +19,8 @@ import (
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/servertest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,42 +34,18 @@ const (
 
 // node is a server that runs until the test ends.
 type node struct {
-	*server.Server
+	*servertest.Node
 	t    testing.TB
 	addr string
-	stop func()
 }
 
 // start starts a server; settings are "NAME=value".
 func start(t testing.TB, settings ...string) *node {
 	t.Helper()
-	vars := map[string]string{
-		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "JWT_SECRET": jwtSecret, "API_KEY": apiKey,
-		"LOG_LEVEL": "error", "SHUTDOWN_TIMEOUT": "400", "WS_RATE_LIMIT": "0",
-	}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		vars[name] = value
-	}
-	cmd, err := config.Parse(nil, func(name string) string { return vars[name] }, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv, err := server.New(cmd.Config, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan struct{})
-	go func() {
-		defer close(ran)
-		if err := srv.Run(ctx); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	}()
-	n := &node{Server: srv, t: t, addr: srv.Addr().String(), stop: func() { cancel(); <-ran }}
-	t.Cleanup(n.stop)
-	return n
+	srv := servertest.Start(t, append([]string{
+		"JWT_SECRET=" + jwtSecret, "API_KEY=" + apiKey, "LOG_LEVEL=error", "SHUTDOWN_TIMEOUT=400", "WS_RATE_LIMIT=0",
+	}, settings...)...)
+	return &node{Node: srv, t: t, addr: srv.Addr().String()}
 }
 
 // dial opens a TCP connection.
@@ -295,15 +273,6 @@ func (c *client) ends() {
 	}
 }
 
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(wait); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("timed out: %s", what)
-		}
-	}
-}
-
 // unchanged returns a function that waits until the server has no more sessions,
 // and the process no more goroutines, than now. Goroutines that the server starts
 // with its first session do not count.
@@ -313,12 +282,12 @@ func (n *node) unchanged() (check func()) { return n.unchangedBut(0) }
 func (n *node) unchangedBut(open int) (check func()) {
 	n.t.Helper()
 	n.open().conn.Close()
-	eventually(n.t, "the first session is gone", func() bool { return n.SocketIO().Engine().Count() == open })
+	waittest.Until(n.t, "the first session is gone", func() bool { return n.SocketIO().Engine().Count() == open })
 	before, _ := goroutines()
 	sessions := n.SocketIO().Engine().Count()
 	return func() {
 		n.t.Helper()
-		eventually(n.t, "the sessions are gone", func() bool { return n.SocketIO().Engine().Count() <= sessions })
+		waittest.Until(n.t, "the sessions are gone", func() bool { return n.SocketIO().Engine().Count() <= sessions })
 		for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
 			now, stacks := goroutines()
 			if now <= before {

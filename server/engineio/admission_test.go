@@ -16,6 +16,7 @@ import (
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMaxSessions(t *testing.T) {
@@ -38,7 +39,7 @@ func TestMaxSessions(t *testing.T) {
 		t.Errorf("counts %+v", got)
 	}
 	c.Close()
-	eventually(t, "a place is free", func() bool { return e.Count() == 1 })
+	waittest.Until(t, "a place is free", func() bool { return e.Count() == 1 })
 	e.dial(t, false)
 }
 
@@ -120,7 +121,7 @@ func TestPlacesComeBack(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			way.use()
-			eventually(t, "the place is free", func() bool { return e.places() == 0 })
+			waittest.Until(t, "the place is free", func() bool { return e.places() == 0 })
 		})
 	}
 	for range 2 { // not even two of them
@@ -130,7 +131,7 @@ func TestPlacesComeBack(t *testing.T) {
 		}
 		c.SendPacket("1")
 		c.Close()
-		eventually(t, "the place is free", func() bool { return e.places() == 0 })
+		waittest.Until(t, "the place is free", func() bool { return e.places() == 0 })
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/puente-io/puente/server/engineio/packet"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // numberedText makes n text frames of the given size, which begin with their number.
@@ -556,7 +557,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 				enqueue(r.session, TextFrame(make([]byte, size)))
 			}
 			e.flush()
-			eventually(t, "the client's buffers are full", func() bool {
+			waittest.Until(t, "the client's buffers are full", func() bool {
 				r.session.mu.Lock()
 				defer r.session.mu.Unlock()
 				return r.session.behind && r.session.ws.writer == writerBlocked
@@ -566,7 +567,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 			}
 			c.Break()
 			r.reason(t)
-			eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
+			waittest.Until(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
 		}
 	}
 	e := quiet(t, Options{}, false)
@@ -580,14 +581,14 @@ func TestEndReleasesTheQueue(t *testing.T) {
 		enqueue(r.session, TextFrame(make([]byte, 100_000)))
 	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", url[strings.Index(url, "/engine.io/"):])
-	eventually(t, "the answer is being written", func() bool {
+	waittest.Until(t, "the answer is being written", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
 		return r.session.polling.answer != nil || r.session.queue.bytes < 50_000_000
 	})
 	r.session.overrun()
 	conn.Close()
-	eventually(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
+	waittest.Until(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
 }
 
 // A client that the server has not come to write to is not slow: it takes what it is
@@ -632,7 +633,7 @@ func TestKernelProgress(t *testing.T) {
 		defer s.mu.Unlock()
 		return s.ws != nil && s.ws.drained()
 	}
-	eventually(t, "the client's buffers are full", func() bool {
+	waittest.Until(t, "the client's buffers are full", func() bool {
 		s.mu.Lock()
 		blocked := s.ws.writer == writerBlocked
 		s.mu.Unlock()
@@ -647,7 +648,7 @@ func TestKernelProgress(t *testing.T) {
 		t.Skip("no sockets of ours")
 	}
 	buf := make([]byte, 64<<10)
-	eventually(t, "the kernel takes something", func() bool {
+	waittest.Until(t, "the kernel takes something", func() bool {
 		conn.Read(buf)
 		return look()
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // Each session is opened once and closed once, whatever happens to it.
@@ -41,7 +42,7 @@ func TestHooks(t *testing.T) {
 	c.Close()
 	r.reason(t)
 	request(t, "GET", e.url+"?EIO=4&transport=polling&panic=yes", nil, nil)
-	eventually(t, "both are closed", func() bool {
+	waittest.Until(t, "both are closed", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		n := 0

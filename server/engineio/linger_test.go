@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // oversized is one frame of that many bytes.
@@ -112,7 +114,7 @@ func TestThrownAwayIsBounded(t *testing.T) {
 			c.WriteRaw(oversized(200 << 20)) // fails, or the client would not be cut off
 		}()
 		<-r.closed
-		eventually(t, "the connection is gone", func() bool {
+		waittest.Until(t, "the connection is gone", func() bool {
 			e.mu.RLock()
 			defer e.mu.RUnlock()
 			_, lingers := e.lingering[conn]
@@ -143,7 +145,7 @@ func TestClosingSessionStopsListening(t *testing.T) {
 		t.Error("the answer is not waited for")
 	}
 	conn.Write(bytes.Repeat(clientFrame(ws.OpText, true, "4"+strings.Repeat("x", 1000)), 100))
-	eventually(t, "the session has ended", func() bool { return e.Count() == 0 })
+	waittest.Until(t, "the session has ended", func() bool { return e.Count() == 0 })
 	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the connection: %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -146,8 +147,8 @@ func shut(t testing.TB, srv *Server) {
 		t.Errorf("%d sessions are left", n)
 	}
 	// A handshake may be under way, which the server does not wait for.
-	eventually(t, "all places are free", func() bool { return srv.places() == 0 })
-	eventually(t, "no connection lingers", func() bool {
+	waittest.Until(t, "all places are free", func() bool { return srv.places() == 0 })
+	waittest.Until(t, "no connection lingers", func() bool {
 		srv.mu.RLock()
 		defer srv.mu.RUnlock()
 		return len(srv.lingering) == 0
@@ -162,7 +163,7 @@ func shut(t testing.TB, srv *Server) {
 		t.Errorf("the flusher counts %d crowded sessions and %d goroutines", f.crowded, f.running)
 	}
 	// What a connection still holds is given up when its goroutine ends.
-	eventually(t, "the queues hold nothing", func() bool { return srv.backlog.held.Load() == 0 })
+	waittest.Until(t, "the queues hold nothing", func() bool { return srv.backlog.held.Load() == 0 })
 	srv.backlog.mu.Lock()
 	if n := len(srv.backlog.behind); n != 0 {
 		t.Errorf("%d sessions are behind", n)
@@ -208,19 +209,6 @@ func open(t testing.TB, e *endpoint) (url string, r *recorder) {
 		t.Fatalf("handshake: %d %s", status, body)
 	}
 	return e.url + "?EIO=4&transport=polling&sid=" + rest[:20], e.next(t)
-}
-
-// eventually waits for a condition that no event tells of.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(engineiotest.Wait); time.Now().Before(end); <-tick.C {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("%s: never", what)
 }
 
 func isTimeout(err error) bool {

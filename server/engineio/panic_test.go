@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // fragile is a handler that echoes, and panics in one of its functions when a message
@@ -104,7 +105,7 @@ func TestHandlerPanics(t *testing.T) {
 				if got := other.Text(); got != "still here" {
 					t.Errorf("the other got %q", got)
 				}
-				eventually(t, "the lock of the reading is free", func() bool {
+				waittest.Until(t, "the lock of the reading is free", func() bool {
 					free := r.session.reading.TryLock()
 					if free {
 						r.session.reading.Unlock()
@@ -132,7 +133,7 @@ func TestAcceptPanics(t *testing.T) {
 		if code := closeCodeOf(conn); code != 1011 {
 			t.Errorf("closed with %d", code)
 		}
-		eventually(t, "the place is free", func() bool { return e.places() == 0 })
+		waittest.Until(t, "the place is free", func() bool { return e.places() == 0 })
 	}
 	if n := e.HandlerPanics(); n != 6 {
 		t.Errorf("%d panics are counted", n)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // idleWorkers is how many workers wait for the next task.
@@ -71,7 +72,7 @@ func TestPollerDescriptorsAreReused(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "all are gone", func() bool { return e.Count() == 0 && e.poller().Count() == 0 })
+	waittest.Until(t, "all are gone", func() bool { return e.Count() == 0 && e.poller().Count() == 0 })
 }
 
 // There is a worker for the next connection, however many wait in a handler;
@@ -92,7 +93,7 @@ func TestPollerWorkersGrow(t *testing.T) {
 		clients[i], _ = e.dial(t, false)
 		clients[i].SendText("wait")
 	}
-	eventually(t, "all wait", func() bool { return waiting.Load() == busy })
+	waittest.Until(t, "all wait", func() bool { return waiting.Load() == busy })
 	c, _ := e.dial(t, false)
 	c.SendText("served")
 	if got := c.Text(); got != "served" {
@@ -104,7 +105,7 @@ func TestPollerWorkersGrow(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}
-	eventually(t, "workers wait", func() bool { return e.idleWorkers() > 0 })
+	waittest.Until(t, "workers wait", func() bool { return e.idleWorkers() > 0 })
 	if idle := e.idleWorkers(); idle > maxIdleWorkers {
 		t.Errorf("%d workers are kept, want %d at most", idle, maxIdleWorkers)
 	}
@@ -147,12 +148,12 @@ func TestPollerEndsInFlight(t *testing.T) {
 			}
 			end(s, conn)
 			if strings.HasPrefix(name, "closed here") || name == "both" {
-				eventually(t, "the handler hears of the end", func() bool { return closes.Load() == 1 })
+				waittest.Until(t, "the handler hears of the end", func() bool { return closes.Load() == 1 })
 			}
 			close(release)
 			conn.Close() // or a session that was closed here would wait for the client
-			eventually(t, "the session is gone", func() bool { return e.Count() == 0 && closes.Load() == 1 })
-			eventually(t, "the poller has forgotten it", func() bool { return e.poller().Count() == 0 })
+			waittest.Until(t, "the session is gone", func() bool { return e.Count() == 0 && closes.Load() == 1 })
+			waittest.Until(t, "the poller has forgotten it", func() bool { return e.poller().Count() == 0 })
 			shut(t, e.Server)
 			if closes.Load() != 1 || after.Load() != 0 {
 				t.Errorf("ended %d times, %d messages afterwards", closes.Load(), after.Load())

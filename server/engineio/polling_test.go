@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestPollingQueues(t *testing.T) {
@@ -44,7 +45,7 @@ func TestPollingQueues(t *testing.T) {
 
 func waitForPoll(t testing.TB, s *Session) {
 	t.Helper()
-	eventually(t, "a poll waits", func() bool {
+	waittest.Until(t, "a poll waits", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.polling.poll != nil
@@ -73,7 +74,7 @@ func TestPollingOverlappingPosts(t *testing.T) {
 	e := serve(t, Options{})
 	url, r := open(t, e)
 	first := halfPost(t, url)
-	eventually(t, "the first body is awaited", func() bool {
+	waittest.Until(t, "the first body is awaited", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
 		return r.session.polling.body != nil
@@ -147,7 +148,7 @@ func TestPollingClose(t *testing.T) {
 	if got := r.reason(t); got != ReasonForcedClose {
 		t.Errorf("closed by the server: %q", got)
 	}
-	eventually(t, "the session is forgotten", func() bool { return e.Count() == 0 })
+	waittest.Until(t, "the session is forgotten", func() bool { return e.Count() == 0 })
 }
 
 // The close packet comes by itself, behind what was queued, since official
@@ -283,7 +284,7 @@ func TestPollingBodyLimit(t *testing.T) {
 			_, got, _ := request(t, "GET", url, nil, nil)
 			poll <- got
 		}()
-		eventually(t, "the poll waits", func() bool {
+		waittest.Until(t, "the poll waits", func() bool {
 			r.session.mu.Lock()
 			defer r.session.mu.Unlock()
 			return r.session.polling.poll != nil

@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // quiet is an endpoint whose sessions do not echo.
@@ -133,7 +134,7 @@ func TestVolatile(t *testing.T) {
 	}
 	c.StopReading()
 	big := TextFrame(bytes.Repeat([]byte("x"), 1<<20))
-	eventually(t, "the client's buffers are full", func() bool {
+	waittest.Until(t, "the client's buffers are full", func() bool {
 		r.session.Send(big)
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
@@ -168,7 +169,7 @@ func TestFlusherIsFair(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	_, r := e.dial(t, false)
 	s := r.session
-	eventually(t, "the open packet is written", func() bool {
+	waittest.Until(t, "the open packet is written", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.queue.empty() && s.ws.writer == writerIdle && !s.inLine
@@ -203,7 +204,7 @@ func TestInLineOnce(t *testing.T) {
 	_, first := e.dial(t, false)
 	other, second := e.dial(t, false)
 	for _, s := range []*Session{first.session, second.session} {
-		eventually(t, "the open packet is written", func() bool {
+		waittest.Until(t, "the open packet is written", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.queue.empty() && s.ws.writer == writerIdle && !s.inLine
@@ -240,7 +241,7 @@ func TestTurnEndsOnClosedServer(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	conn := rawWebSocket(t, e, "")
 	s := e.next(t).session
-	eventually(t, "the open packet is written", func() bool {
+	waittest.Until(t, "the open packet is written", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.queue.empty() || s.ws.writer != writerIdle || s.inLine {
@@ -251,7 +252,7 @@ func TestTurnEndsOnClosedServer(t *testing.T) {
 	})
 	closed := make(chan struct{})
 	go func() { shut(t, e.Server); close(closed) }()
-	eventually(t, "no goroutine is started", func() bool {
+	waittest.Until(t, "no goroutine is started", func() bool {
 		e.mu.RLock()
 		defer e.mu.RUnlock()
 		return e.closed
@@ -274,7 +275,7 @@ func TestTurnEndsOnClosedServer(t *testing.T) {
 func TestGoneInLine(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	c, r := e.dial(t, false)
-	eventually(t, "the open packet is written", func() bool {
+	waittest.Until(t, "the open packet is written", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
 		return r.session.queue.empty() && r.session.ws.writer == writerIdle && !r.session.inLine
@@ -290,7 +291,7 @@ func TestGoneInLine(t *testing.T) {
 	e.flusher.limit = 1
 	e.flusher.mu.Unlock()
 	e.flusher.wake()
-	eventually(t, "the flusher has seen it", func() bool {
+	waittest.Until(t, "the flusher has seen it", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
 		return !r.session.inLine && r.session.ws.writer == writerIdle
@@ -507,9 +508,9 @@ func TestWriteGoesOn(t *testing.T) {
 		for _, f := range numbered(n, size) {
 			r.session.Send(f)
 		}
-		eventually(t, "the client's buffers are full", blocked)
+		waittest.Until(t, "the client's buffers are full", blocked)
 		readMessages(t, conn, n, size)
-		eventually(t, "all is written", func() bool { return !blocked() })
+		waittest.Until(t, "all is written", func() bool { return !blocked() })
 	}
 }
 
@@ -542,7 +543,7 @@ func TestBlockedClientsShareTheFrame(t *testing.T) {
 		rawWebSocket(t, e, "")
 		s := e.next(t).session
 		s.Send(f)
-		eventually(t, "the client's buffers are full", func() bool {
+		waittest.Until(t, "the client's buffers are full", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.ws.writer == writerBlocked

@@ -14,6 +14,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // rawWebSocket opens a WebSocket, of the session where there is one, whose
@@ -166,7 +167,7 @@ func TestUpgradeProbe(t *testing.T) {
 			if tc.want[len(tc.want)-1] != "eof" {
 				conn.Close()
 			}
-			eventually(t, "the probe is forgotten", func() bool {
+			waittest.Until(t, "the probe is forgotten", func() bool {
 				r.session.mu.Lock()
 				defer r.session.mu.Unlock()
 				return r.session.probe == nil
@@ -231,8 +232,8 @@ func TestUpgradeResets(t *testing.T) {
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
 	}
-	eventually(t, "the sessions end", func() bool { return e.Count() == 1 })
-	eventually(t, "the probe is forgotten", func() bool {
+	waittest.Until(t, "the sessions end", func() bool { return e.Count() == 1 })
+	waittest.Until(t, "the probe is forgotten", func() bool {
 		r.session.mu.Lock()
 		defer r.session.mu.Unlock()
 		return r.session.probe == nil

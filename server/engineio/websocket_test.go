@@ -15,6 +15,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestWebSocketEcho(t *testing.T) {
@@ -150,7 +151,7 @@ func TestWebSocketBrokenConnection(t *testing.T) {
 	if got := r.reason(t); got != ReasonTransportClose && got != ReasonTransportError {
 		t.Errorf("reason %q", got)
 	}
-	eventually(t, "the session is forgotten", func() bool { return e.Count() == 0 })
+	waittest.Until(t, "the session is forgotten", func() bool { return e.Count() == 0 })
 }
 
 // Sixty-four KiB of blanks in a header, which took ws a time that grew with their

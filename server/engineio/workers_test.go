@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 type taskFunc func()
@@ -118,7 +120,7 @@ func TestWorkersExitOnce(t *testing.T) {
 		w.do(task)
 		<-done
 	}
-	eventually(t, "all that were to exit have exited", func() bool {
+	waittest.Until(t, "all that were to exit have exited", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.exiting == 0

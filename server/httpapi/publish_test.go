@@ -14,8 +14,8 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/adapter"
-	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 	"github.com/puente-io/puente/server/socketio/packet"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestPublish(t *testing.T) {
@@ -50,7 +50,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("force-disconnect %s", got)
 	}
 	c.Disconnected()
-	adaptertest.Eventually(t, "the device is unregistered", func() bool { return !n.svc.IsUserConnected(ident.Of("ana")) })
+	waittest.Until(t, "the device is unregistered", func() bool { return !n.svc.IsUserConnected(ident.Of("ana")) })
 	n.want(n.do("DELETE", "/api/ws/users/ana", ""), 200, `{"success":true,"devices":0,"timestamp":T}`)
 }
 

@@ -2,6 +2,7 @@ package realtime_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const secret = "a secret of the tests, 32 bytes or more"
@@ -144,17 +146,7 @@ func (n *node) socket(c *raw.Client) *socketio.Socket {
 // settled waits until the service has unregistered disconnected clients.
 func (n *node) settled(connections int64) {
 	n.t.Helper()
-	eventually(n.t, func() bool { return n.Stats().ActiveConnections == connections })
-}
-
-// eventually waits until the condition holds. It fails the test after raw.Timeout.
-func eventually(t testing.TB, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(raw.Timeout); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("condition not met in time")
-		}
-	}
+	waittest.Until(n.t, fmt.Sprint(connections, " connections are left"), func() bool { return n.Stats().ActiveConnections == connections })
 }
 
 func id(s string) ident.ID { return ident.Of(s) }

@@ -13,6 +13,7 @@ import (
 	"github.com/puente-io/puente/clienttests/raw"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // limited is the option of a limit of five events in a minute.
@@ -162,9 +163,9 @@ func TestMaxSocketsPerUserAtOnce(t *testing.T) {
 	for range all {
 		<-clients
 	}
-	eventually(t, func() bool { return n.Stats().Limits.SocketsPerUser == all-most })
+	waittest.Until(t, "the sockets beyond the limit are refused", func() bool { return n.Stats().Limits.SocketsPerUser == all-most })
 	n.settled(most)
-	eventually(t, func() bool { return len(n.UserSockets(id("ana"))) == most })
+	waittest.Until(t, "the others are registered", func() bool { return len(n.UserSockets(id("ana"))) == most })
 }
 
 func TestMaxSocketsPerUserErrors(t *testing.T) {

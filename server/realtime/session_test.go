@@ -16,6 +16,7 @@ import (
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // inMemory is the option for tests whose time is synctest's.
@@ -432,7 +433,7 @@ func TestRegisterUserErrors(t *testing.T) {
 func TestOnConnectRefusesFirst(t *testing.T) {
 	n := start(t, func(o *options) { o.first = func(context.Context, *socketio.Socket) error { return errors.New("no") } })
 	n.connect(nil).Disconnected()
-	eventually(t, func() bool { return n.io.Namespace("/").Count() == 0 })
+	waittest.Until(t, "the socket has disconnected", func() bool { return n.io.Namespace("/").Count() == 0 })
 	n.io.Close(t.Context())
 	if s := n.Stats(); s.Connections != 0 || s.Disconnections != 0 {
 		t.Errorf("%+v", s)

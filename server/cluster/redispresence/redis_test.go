@@ -14,20 +14,11 @@ import (
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/presence/presencetest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // timeout bounds the wait for a condition.
 const timeout = 30 * time.Second
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("timeout waiting for: %s", what)
-}
 
 // client returns a client as Options.Redis requires it.
 func client(t testing.TB, r *redistest.Server) redis.UniversalClient {
@@ -81,7 +72,7 @@ func TestSuite(t *testing.T) {
 func allHealthy(t *testing.T, nodes ...*witness) {
 	t.Helper()
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " is healthy and sees all nodes"), func() bool {
+		waittest.Until(t, fmt.Sprint("node ", i, " is healthy and sees all nodes"), func() bool {
 			return !n.Health().Degraded && n.View().Nodes() == len(nodes)
 		})
 	}
@@ -111,12 +102,12 @@ func TestRedisFaults(t *testing.T) {
 			allHealthy(t, x, y)
 			enter(x, "a1", "ann", "r")
 			enter(y, "b1", "bob", "r")
-			eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
-			eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
+			waittest.Until(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
+			waittest.Until(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 			tc.fault(r)
 			if tc.away {
-				eventually(t, "x is degraded", func() bool { return x.Health().Degraded })
-				eventually(t, "y is degraded", func() bool { return y.Health().Degraded })
+				waittest.Until(t, "x is degraded", func() bool { return x.Health().Degraded })
+				waittest.Until(t, "y is degraded", func() bool { return y.Health().Degraded })
 			}
 			before := time.Now()
 			enter(x, "c1", "cat", "r")
@@ -125,8 +116,8 @@ func TestRedisFaults(t *testing.T) {
 				t.Errorf("writes took %v", took)
 			}
 			tc.heal(r)
-			eventually(t, "x sees that bob has left", func() bool { return !x.View().In("bob", "r") })
-			eventually(t, "y sees cat", func() bool { return y.View().In("cat", "r") })
+			waittest.Until(t, "x sees that bob has left", func() bool { return !x.View().In("bob", "r") })
+			waittest.Until(t, "y sees cat", func() bool { return y.View().In("cat", "r") })
 			allHealthy(t, x, y)
 			t.Logf("healthy after %v", time.Since(before).Round(10*time.Millisecond))
 		})
@@ -138,10 +129,10 @@ func TestRedisComesLater(t *testing.T) {
 	x, y := node(t, r), node(t, r)
 	enter(x, "a1", "ann", "r")
 	wantIn(t, x, "alone", "ann", "r", true)
-	eventually(t, "x's health has the reason", func() bool { return strings.Contains(x.Health().Reason, "connection refused") })
+	waittest.Until(t, "x's health has the reason", func() bool { return strings.Contains(x.Health().Reason, "connection refused") })
 	r.Up()
 	allHealthy(t, x, y)
-	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
+	waittest.Until(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 }
 
 // While a changed password makes Redis refuse commands, nodes act as if it were away.
@@ -157,13 +148,13 @@ func TestRedisRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "x is degraded", func() bool { return x.Health().Degraded })
+	waittest.Until(t, "x is degraded", func() bool { return x.Health().Degraded })
 	enter(x, "a1", "ann", "r")
 	if err := admin.ConfigSet(t.Context(), "requirepass", "").Err(); err != nil {
 		t.Fatal(err)
 	}
 	allHealthy(t, x, y)
-	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
+	waittest.Until(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 }
 
 func TestKilledOnRedis(t *testing.T) {
@@ -172,11 +163,11 @@ func TestKilledOnRedis(t *testing.T) {
 	allHealthy(t, x, y)
 	enter(x, "w1", "witness", "r")
 	enter(y, "b1", "bob", "r")
-	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
+	waittest.Until(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
 	x.forget()
 	y.kill()
-	eventually(t, "bob is disconnected", func() bool { return !x.View().Connected("bob") })
-	eventually(t, "bob's leave is announced", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.events) > 0 })
+	waittest.Until(t, "bob is disconnected", func() bool { return !x.View().Connected("bob") })
+	waittest.Until(t, "bob's leave is announced", func() bool { x.mu.Lock(); defer x.mu.Unlock(); return len(x.events) > 0 })
 	x.wants(t, "after", "bob left r")
 }
 
@@ -188,9 +179,9 @@ func TestForeignMessagesOnRedis(t *testing.T) {
 		do(t, r, "PUBLISH", "p-presence#", payload)
 		do(t, r, "PUBLISH", x.channels.node(x.name), payload)
 	}
-	eventually(t, "all malformed messages are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
+	waittest.Until(t, "all malformed messages are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
 	enter(y, "b1", "bob", "r")
-	eventually(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
+	waittest.Until(t, "x sees bob", func() bool { return x.View().In("bob", "r") })
 }
 
 func TestLargeState(t *testing.T) {
@@ -202,7 +193,7 @@ func TestLargeState(t *testing.T) {
 	allHealthy(t, x)
 	y := node(t, r)
 	allHealthy(t, x, y)
-	eventually(t, "the late node has all entries", func() bool {
+	waittest.Until(t, "the late node has all entries", func() bool {
 		users, rooms := y.View().Counts()
 		_, total := y.View().Members("all", 1)
 		return users == 5000 && rooms == 101 && total == 5000
@@ -228,7 +219,7 @@ func TestRedisCluster(t *testing.T) {
 		enter(n, fmt.Sprint("d", i), "ann", "r")
 	}
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " sees all"), func() bool { return len(n.View().Devices("ann")) == 3 })
+		waittest.Until(t, fmt.Sprint("node ", i, " sees all"), func() bool { return len(n.View().Devices("ann")) == 3 })
 	}
 
 	// The master of the presence channel dies. The nodes use another one.
@@ -236,11 +227,11 @@ func TestRedisCluster(t *testing.T) {
 		n.forget()
 	}
 	servers[redislink.Slot("p-presence#")*len(servers)/16384].Kill()
-	eventually(t, "a node is degraded", func() bool { return nodes[0].Health().Degraded })
+	waittest.Until(t, "a node is degraded", func() bool { return nodes[0].Health().Degraded })
 	allHealthy(t, nodes...)
 	enter(nodes[0], "d9", "bob", "r")
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " sees bob"), func() bool { return n.View().In("bob", "r") })
+		waittest.Until(t, fmt.Sprint("node ", i, " sees bob"), func() bool { return n.View().In("bob", "r") })
 	}
 	time.Sleep(10 * interval) // a silent node is dropped after 6
 	for _, n := range nodes {
@@ -274,14 +265,14 @@ func TestNeededRightsAreEnough(t *testing.T) {
 	x, y := as(), as()
 	allHealthy(t, x, y)
 	enter(x, "a1", "ann", "r")
-	eventually(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
+	waittest.Until(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
 	do(t, r, "ACL", "SETUSER", "node", "-publish")
-	eventually(t, "x's health has the reason", func() bool {
+	waittest.Until(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run PUBLISH on p-presence#")
 	})
 	do(t, r, "ACL", "SETUSER", "node", "+publish", "-subscribe")
 	do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
-	eventually(t, "x's health has the reason", func() bool {
+	waittest.Until(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run SUBSCRIBE on p-presence#")
 	})
 	do(t, r, "ACL", "SETUSER", "node", "+subscribe")

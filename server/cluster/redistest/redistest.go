@@ -14,6 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // Server is a redis-server of a test, on a free port of 127.0.0.1. Its methods must be
@@ -138,7 +140,7 @@ func (s *Server) BreakDisk() {
 	s.Do("BGSAVE")
 	client := s.Client()
 	defer client.Close()
-	until(s.t, "a save has failed", func() bool {
+	waittest.Until(s.t, "a save has failed", func() bool {
 		info, err := client.Info(context.Background(), "persistence").Result()
 		return err == nil && strings.Contains(info, "rdb_last_bgsave_status:err")
 	})
@@ -150,7 +152,7 @@ func (s *Server) Follow(master *Server) {
 	s.Do("REPLICAOF", "127.0.0.1", master.port)
 	client := s.Client()
 	defer client.Close()
-	until(s.t, "the replica follows", func() bool {
+	waittest.Until(s.t, "the replica follows", func() bool {
 		info, err := client.Info(context.Background(), "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})

@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // Sentinel is a Redis Sentinel with a master and the replica that replaces it.
@@ -29,7 +30,7 @@ func StartSentinel(t testing.TB, name string) *Sentinel {
 	s.Replica = Start(t, "--replicaof", "127.0.0.1", fmt.Sprint(s.Master.port), "--repl-diskless-sync-delay", "0")
 	replica := s.Replica.Client()
 	defer replica.Close()
-	until(t, "the replica follows", func() bool {
+	waittest.Until(t, "the replica follows", func() bool {
 		info, err := replica.Info(context.Background(), "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
@@ -43,7 +44,7 @@ func StartSentinel(t testing.TB, name string) *Sentinel {
 	s.Up()
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
 	defer client.Close()
-	until(t, "the Sentinel knows the replica", func() bool {
+	waittest.Until(t, "the Sentinel knows the replica", func() bool {
 		list, err := client.Replicas(context.Background(), name).Result()
 		return err == nil && len(list) == 1 && list[0]["flags"] == "slave" && list[0]["master-link-status"] == "ok"
 	})
@@ -58,7 +59,7 @@ func (s *Sentinel) HandOver() {
 	if err := client.Failover(context.Background(), s.name).Err(); err != nil {
 		s.t.Fatal(err)
 	}
-	until(s.t, "the replica is the master", func() bool {
+	waittest.Until(s.t, "the replica is the master", func() bool {
 		addr, err := client.GetMasterAddrByName(context.Background(), s.name).Result()
 		return err == nil && net.JoinHostPort(addr[0], addr[1]) == s.Replica.Addr()
 	})
@@ -66,12 +67,3 @@ func (s *Sentinel) HandOver() {
 
 // URL returns the URL for clients that follow the Sentinel.
 func (s *Sentinel) URL() string { return s.Server.URL() + "?master_name=" + s.name }
-
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // Cluster creates the nodes of one cluster for a test. Their views may take a
@@ -50,17 +50,6 @@ func leave(n presence.Presence, device string, room ident.ID) {
 	left := make(chan struct{})
 	n.Leave(device, room, func() { close(left) })
 	<-left
-}
-
-// eventually waits until cond holds. It fails the test after 10 s.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("timeout waiting for: %s", what)
 }
 
 func testDevices(t *testing.T, c Cluster) {
@@ -179,16 +168,16 @@ func testNodes(t *testing.T, c Cluster) {
 	defer b.Close()
 	a.Connect("a1", id("ann"))
 	join(a, "a1", id("r"))
-	eventually(t, "b sees ann in r", func() bool { return b.View().In("ann", "r") })
+	waittest.Until(t, "b sees ann in r", func() bool { return b.View().In("ann", "r") })
 	b.Connect("a2", id("ann"))
 	if at := join(b, "a2", id("r")); !at.OK || at.Total != 1 {
 		t.Errorf("answer to the join of ann's device on b: %+v, want one user", at)
 	}
-	eventually(t, "a sees two devices", func() bool { return len(a.View().Devices("ann")) == 2 })
+	waittest.Until(t, "a sees two devices", func() bool { return len(a.View().Devices("ann")) == 2 })
 	leave(a, "a1", id("r"))
-	eventually(t, "b still sees ann in r", func() bool { return b.View().In("ann", "r") })
+	waittest.Until(t, "b still sees ann in r", func() bool { return b.View().In("ann", "r") })
 	b.Disconnect("a2")
-	eventually(t, "a sees r empty and ann connected", func() bool { return !a.View().In("ann", "r") && a.View().Connected("ann") })
+	waittest.Until(t, "a sees r empty and ann connected", func() bool { return !a.View().In("ann", "r") && a.View().Connected("ann") })
 }
 
 func testLateNode(t *testing.T, c Cluster) {
@@ -210,19 +199,19 @@ func testNodeDead(t *testing.T, c Cluster) {
 	rec := NewRecorder()
 	a, b := rec.Watch("a", c.Node(t), 1000), rec.Watch("b", c.Node(t), 1000)
 	defer a.Close()
-	eventually(t, "the nodes see each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
+	waittest.Until(t, "the nodes see each other", func() bool { return a.View().Nodes() == 2 && b.View().Nodes() == 2 })
 	a.Enter("a1", "ann", "r")
 	a.Enter("w1", "witness", "r")
 	b.Enter("a2", "ann", "r")
 	b.Enter("b1", "bob", "r")
-	eventually(t, "a sees bob", func() bool { return a.View().In("bob", "r") })
+	waittest.Until(t, "a sees bob", func() bool { return a.View().In("bob", "r") })
 	b.Ignore()
 	b.Close()
-	eventually(t, "a sees bob disconnected and ann in r with one device", func() bool {
+	waittest.Until(t, "a sees bob disconnected and ann in r with one device", func() bool {
 		return !a.View().Connected("bob") && a.View().In("ann", "r") && len(a.View().Devices("ann")) == 1
 	})
 	want := map[string]map[string]bool{"r": {"ann": true, "witness": true}}
-	eventually(t, "bob's leave is announced", func() bool {
+	waittest.Until(t, "bob's leave is announced", func() bool {
 		a.Check(want)
 		rec.CheckForeign(want)
 		return len(rec.Problems()) == 0
@@ -242,12 +231,12 @@ func testMoves(t *testing.T, c Cluster) {
 		nodes = append(nodes, n)
 	}
 	for i, n := range nodes {
-		eventually(t, "the nodes see each other", func() bool { return n.View().Nodes() == len(nodes) })
+		waittest.Until(t, "the nodes see each other", func() bool { return n.View().Nodes() == len(nodes) })
 		n.Enter(fmt.Sprint("w", i), fmt.Sprint("witness", i), "r")
 	}
 	nodes[0].Enter("d0", "ann", "r")
 	for i := range nodes {
-		eventually(t, "all nodes see four members", func() bool { return nodes[i].View().MemberCount("r") == 4 })
+		waittest.Until(t, "all nodes see four members", func() bool { return nodes[i].View().MemberCount("r") == 4 })
 	}
 	before := rec.Events()
 	for i := range moves {
@@ -261,7 +250,7 @@ func testMoves(t *testing.T, c Cluster) {
 	nodes[moves%3].Remove(fmt.Sprint("d", moves))
 	want := map[string]map[string]bool{"r": {"witness0": true, "witness1": true, "witness2": true}}
 	for i := range nodes {
-		eventually(t, "ann has left", func() bool { nodes[i].Check(want); return len(rec.Problems()) == 0 })
+		waittest.Until(t, "ann has left", func() bool { nodes[i].Check(want); return len(rec.Problems()) == 0 })
 	}
 	if got := rec.Events() - before; got != 3 {
 		t.Errorf("%d events, want 3: one leave of ann for each witness", got)
@@ -282,7 +271,7 @@ func testOneOrder(t *testing.T, c Cluster) {
 			nodes = append(nodes, n)
 		}
 		for _, n := range nodes {
-			eventually(t, "the nodes see each other", func() bool { return n.View().Nodes() >= len(nodes) })
+			waittest.Until(t, "the nodes see each other", func() bool { return n.View().Nodes() >= len(nodes) })
 		}
 		room := fmt.Sprint("order", limit)
 		var wg sync.WaitGroup
@@ -311,13 +300,13 @@ func testOneOrder(t *testing.T, c Cluster) {
 			n.AddMembers(want)
 		}
 		for _, n := range nodes {
-			eventually(t, "the views agree", func() bool { return n.View().MemberCount(room) == len(want[room]) })
+			waittest.Until(t, "the views agree", func() bool { return n.View().MemberCount(room) == len(want[room]) })
 			n.Sync(t.Context())
 		}
 		if problems := rec.Problems(); len(problems) > 0 {
 			t.Errorf("limit %d: %d problems, the first: %s", limit, len(problems), problems[0])
 		}
-		eventually(t, "all devices know all members", func() bool {
+		waittest.Until(t, "all devices know all members", func() bool {
 			rec.Problems()
 			for _, n := range nodes {
 				n.Check(want)
@@ -349,7 +338,7 @@ func testConcurrency(t *testing.T, c Cluster) {
 	}
 	wg.Wait()
 	for i, n := range nodes {
-		eventually(t, fmt.Sprint("node ", i, " is empty"), func() bool {
+		waittest.Until(t, fmt.Sprint("node ", i, " is empty"), func() bool {
 			users, rooms := n.View().Counts()
 			return users == 0 && rooms == 0
 		})

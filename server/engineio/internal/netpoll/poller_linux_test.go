@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +66,7 @@ func newPoller(t *testing.T) *Poller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		eventually(t, "the poller has forgotten all", func() bool { return p.Count() == 0 })
+		waittest.Until(t, "the poller has forgotten all", func() bool { return p.Count() == 0 })
 		p.Close()
 		g.Wait()
 		if err := p.add(new(Conn)); !errors.Is(err, ErrClosed) {
@@ -117,16 +119,6 @@ func receive[T any](t *testing.T, ch <-chan T, what string) T {
 		t.Fatalf("%s does not come", what)
 		panic("unreachable")
 	}
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("%s: never", what)
 }
 
 // What comes is read, and the end once, behind it.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // patience is how long the suite waits for a condition. It is no measure of how
@@ -126,16 +127,10 @@ func (c *cluster) eventually(what string, cond func() bool) {
 	Eventually(c.t, what, cond)
 }
 
-// Eventually waits until cond returns true. It fails the test after a time that
-// is long enough for any healthy machine.
+// Eventually is [waittest.Until].
 func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout: waiting until %s", what)
-		}
-		time.Sleep(2 * time.Millisecond) // polling interval
-	}
+	waittest.Until(t, what, cond)
 }
 
 // broadcast broadcasts an event; data is its JSON array.
