@@ -12,6 +12,14 @@
 //	Ed25519            PublicKeyPEM, JWKSURL           EdDSA
 //
 // No error of this package contains a secret, a token or a part of one.
+//
+// # Libraries
+//
+// golang-jwt verifies tokens. It does not parse key sets, which go-jose does; the cache
+// of a set is here. No single library does both as this package needs it: keyfunc and
+// jwkset, made for golang-jwt, keep one key for each id, although RFC 7517 section 4.5
+// allows several of different kinds, and make a token with an unknown id wait for the
+// limit of fetches, while it should be refused.
 package auth
 
 import (
