@@ -33,7 +33,7 @@ func Register(svc *realtime.Service) {
 // to all.
 type replyEvent struct {
 	name   string
-	always bool // also to clients that get an acknowledgement
+	always bool // even to clients that get an acknowledgement
 }
 
 func reply(name string) replyEvent  { return replyEvent{name: name} }

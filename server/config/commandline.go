@@ -159,7 +159,7 @@ func (c *commandLine) resolve(getenv func(string) string) error {
 	return errors.Join(wrong...)
 }
 
-// shown returns the part of a text that is not allowed that a message may show.
+// shown returns the part of an invalid text that a message may show.
 func (v value) shown(text string) string {
 	if v.show != nil {
 		if part := v.show(text); part != "" {

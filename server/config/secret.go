@@ -33,7 +33,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// IsSet reports whether there is a text.
+// IsSet reports whether the secret is set.
 func (s Secret) IsSet() bool { return s.text != nil }
 
 // String returns "[hidden]", or "" if the Secret is unset.

@@ -144,7 +144,7 @@ type reservation struct {
 	from      *address
 }
 
-// take gives the reservation to a session, which releases it when it ends.
+// take transfers the reservation to a session, which releases it when it ends.
 func (p *reservation) take() *address {
 	p.admission = nil
 	return p.from

@@ -56,10 +56,10 @@ func newBacklog(opts *Options) *backlog {
 	return b
 }
 
-// now is the time on the backlog's clock, which starts with the server.
+// now returns the time on the backlog's clock, which starts with the server.
 func (b *backlog) now() time.Duration { return time.Since(b.started) }
 
-// window is the time within which a client must take half of the mark for
+// window returns the time within which a client must take half of the mark for
 // publishers to wait for it: the longest silence that one client can impose on them.
 func (b *backlog) window() time.Duration { return b.patience / 10 }
 

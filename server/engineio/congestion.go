@@ -13,8 +13,8 @@ type congestion struct {
 	relief  chan struct{} // closed when it ends; nil if no publisher waits
 }
 
-// queued is how many bytes wait for the client. Session.mu is held, here and in
-// what follows.
+// queued returns how many bytes wait for the client. Session.mu is held, here and in
+// the functions below.
 func (s *Session) queued() int {
 	n := s.queue.bytes
 	if s.ws != nil {
@@ -83,11 +83,11 @@ func (s *Session) decongest() {
 	}
 }
 
-// delay is how long a publisher has to wait before it may queue more, 0 if it need
-// not wait. The bytes that may be queued grow with time, so that a client that
-// takes little or nothing slows its publishers down and does not stop them. When
-// they have grown to the backlog's pace they stay there as long as the client takes
-// enough: publishers wait for such a client, and for no other.
+// delay returns how long a publisher has to wait before it may queue more, or 0. The
+// number of bytes that may be queued grows with time, so that a client that takes little
+// or nothing slows its publishers down and does not stop them. At the backlog's pace it
+// stops growing while the client takes enough: publishers wait for such a client, and
+// for no other.
 func (s *Session) delay(now time.Duration) time.Duration {
 	c, b := s.congestion, s.server.backlog
 	if c == nil || now-c.renewed > b.patience {

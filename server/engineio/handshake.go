@@ -184,7 +184,7 @@ func (srv *Server) newSession(r *http.Request, query func(string) string, p *res
 	}
 }
 
-// openPacket is the data of the open packet (section "Handshake").
+// openPacket returns the open packet (section "Handshake").
 func (srv *Server) openPacket(s *Session) Frame {
 	upgrades := ""
 	if s.ws == nil && !srv.opts.DisableUpgrades && !srv.opts.DisableWebSocket {
@@ -195,7 +195,7 @@ func (srv *Server) openPacket(s *Session) Frame {
 		s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize))
 }
 
-// start gives the session its handler and makes it known. It returns ErrPanic, or
+// start sets the session's handler and registers the session. It returns ErrPanic, or
 // ErrClosed if the server takes no new sessions; the session has ended then.
 func (srv *Server) start(s *Session, r *http.Request) error {
 	srv.sessionOpened(s)

@@ -325,7 +325,7 @@ func (s *Session) crowd() (wait bool) {
 	return wait || b.isFull()
 }
 
-// relieve takes the session out of the count of the crowded.
+// relieve removes the session from the count of the crowded.
 func (s *Session) relieve() {
 	if s.crowded {
 		s.crowded = false

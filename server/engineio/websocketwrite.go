@@ -151,7 +151,7 @@ func (c *websocketConn) pending() bool {
 	return !c.session.queue.empty() || len(c.rest) > 0 || len(c.control) > 0 || c.owesClose()
 }
 
-// progress notes what has been written.
+// progress records what has been written.
 func (c *websocketConn) progress() {
 	if c.wrote > 0 {
 		c.session.took(c.wrote)

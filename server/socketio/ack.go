@@ -110,7 +110,7 @@ func (s *Socket) ackTimedOut(id uint64) {
 	s.work()
 }
 
-// errNoAck is the error for an event that is not acknowledged because of err.
+// errNoAck returns the error for an event that is not acknowledged because of err.
 func errNoAck(event string, err error) error {
 	return fmt.Errorf("socketio: no acknowledgement of %q: %w", event, err)
 }

@@ -48,8 +48,8 @@ func (a Args) Any() []any {
 	return list
 }
 
-// errMissing is the error for argument number i, counted from 0, of an event
-// that has fewer.
+// errMissing returns the error for argument number i, counted from 0, of an event that
+// has fewer.
 func errMissing(i, want int) error {
 	return fmt.Errorf("%w: argument %d of %d is missing", ErrDecode, i+1, want)
 }

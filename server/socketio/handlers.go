@@ -38,7 +38,7 @@ type ServerSideFunc func(ctx context.Context, args Args) (reply any, err error)
 
 // Handlers are the functions that a program registers for a namespace, or for
 // all namespaces that match a pattern. Its methods are safe for concurrent use,
-// also while sockets are connected. The registered functions are called
+// even while sockets are connected. The registered functions are called
 // concurrently.
 type Handlers struct {
 	mu  sync.Mutex // held by writers

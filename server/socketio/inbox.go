@@ -31,7 +31,7 @@ func (s *Socket) receive(p packet.Packet) {
 	s.admit(e, sizeOf(&p))
 }
 
-// sizeOf is what a packet counts in an inbox.
+// sizeOf returns the size in bytes that a packet counts for in an inbox.
 func sizeOf(p *packet.Packet) int {
 	size := eventBytes + len(p.Data)
 	for _, a := range p.Attachments {

@@ -209,10 +209,9 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.D
 // Shutdown or Close. A balancer's readiness check may ask for it.
 func (srv *Server) Draining() bool { return srv.engine.Draining() }
 
-// Shutdown is Drain over the given time and then Close, which has what is left of
-// the time of ctx. Call it before [http.Server.Shutdown], which neither closes nor
-// waits for WebSockets, but takes no new connections from the clients that still
-// poll.
+// Shutdown calls Drain with the given time and then Close, for which the rest of the time
+// of ctx is left. Call it before [http.Server.Shutdown], which neither closes nor waits
+// for WebSockets, but accepts no new connections from the clients that still poll.
 func (srv *Server) Shutdown(ctx context.Context, spread time.Duration) error {
 	srv.Drain(ctx, spread)
 	return srv.Close(ctx)

@@ -99,7 +99,7 @@ func (r *request) add(m *message, maxBytes int) bool {
 	return true
 }
 
-// size is what an answer adds to the memory of a request.
+// size returns how many bytes an answer adds to the memory of a request.
 func (m *message) size() int {
 	n := 128 + len(m.args.List)
 	for _, a := range m.args.Attachments {

@@ -11,7 +11,7 @@ type delivery struct {
 	channel, payload string
 }
 
-// size is what the message counts for in the queue, bookkeeping included.
+// size returns how many bytes the message counts for in the queue, bookkeeping included.
 func (d delivery) size() int { return len(d.channel) + len(d.payload) + 128 }
 
 // inbound is the queue between the goroutine that reads a connection and the one that

@@ -12,7 +12,7 @@ type queued struct {
 	expires time.Time // of the outcome; zero if there is none
 }
 
-// size is what the message counts for in the queue, bookkeeping included.
+// size returns how many bytes the message counts for in the queue, bookkeeping included.
 func (q queued) size() int { return len(q.Channel) + len(q.Payload) + 128 }
 
 // outbound is the queue of a publisher.

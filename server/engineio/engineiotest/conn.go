@@ -117,7 +117,7 @@ func dial(t testing.TB, endpoint string, opts Options) (*Conn, error) {
 	return c, c.openWebSocket()
 }
 
-// target is the URL of a request.
+// target returns the URL of a request.
 func (c *Conn) target(transport string) string {
 	u := c.url
 	q := u.Query()
@@ -272,7 +272,7 @@ func (c *Conn) End() End {
 	}
 }
 
-// Ended is closed when the connection has ended.
+// Ended returns a channel that is closed when the connection has ended.
 func (c *Conn) Ended() <-chan struct{} { return c.ended }
 
 // Break ends the connection as a broken network does, without a word.

@@ -67,5 +67,5 @@ func WriteBinary(w io.Writer, data []byte) error {
 	return enc.Close()
 }
 
-// BinaryLen is the length of a binary message of n bytes in a payload.
+// BinaryLen returns the length of a binary message of n bytes in a payload.
 func BinaryLen(n int) int { return 1 + base64.StdEncoding.EncodedLen(n) }

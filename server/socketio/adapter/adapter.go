@@ -203,7 +203,7 @@ type Local interface {
 // Factory makes the adapter of a namespace. It must not wait for the cluster,
 // without which a node still serves its own sockets. It is called without locks,
 // and may ask the server for other namespaces, but not for the one that it makes
-// the adapter for: that exists when the factory has returned, and whoever asks
+// the adapter for: that exists when the factory has returned, and a program that asks
 // for it waits. If a namespace is removed and created again, the factory is called
 // after the previous adapter is closed.
 type Factory func(Local) Adapter

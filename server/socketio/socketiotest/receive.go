@@ -132,7 +132,7 @@ func (c *Client) readOne(d time.Duration) bool {
 	c.t.Helper()
 	c.reading = true
 	c.mu.Unlock()
-	defer func() { // also if the test has failed
+	defer func() { // even if the test has failed
 		c.mu.Lock()
 		c.reading = false
 		close(c.changed)

@@ -159,7 +159,7 @@ func (e *encoder) name(i int) int {
 	return packet.Space(e.json, i+1)
 }
 
-// headerRoom is how many bytes are left for the header of a container before its
+// headerRoom returns how many bytes to leave for the header of a container before its
 // content is known.
 func headerRoom(depth int) int {
 	if depth > shallow {
