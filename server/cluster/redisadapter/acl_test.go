@@ -109,7 +109,8 @@ func TestAllRights(t *testing.T) {
 	})
 }
 
-// Health says what Redis has refused, and that it is over when it is.
+// Health says what Redis has refused, and that it is over when it is. What was published
+// while a subscription was refused is missing: that is a gap.
 func TestRefusalsAreNamed(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()
@@ -132,6 +133,11 @@ func TestRefusalsAreNamed(t *testing.T) {
 					p.broadcast(t)
 					return p.well() && p.socket.Len() > 0
 				})
+				for i, c := range p.clusters {
+					if gaps := c.Stats().Gaps; (gaps > 0) != strings.HasSuffix(right, "subscribe") {
+						t.Errorf("node %d counts %d gaps", i, gaps)
+					}
+				}
 			})
 		}
 	})

@@ -99,6 +99,12 @@ func (c *connection) refused(err error) {
 			if !moved {
 				c.denied = append(c.denied, t)
 			}
+			if redislink.IsDenied(err) {
+				if c.missed == nil {
+					c.missed = make(map[Target]bool)
+				}
+				c.missed[t] = true
+			}
 		}
 	}
 	c.mu.Unlock()

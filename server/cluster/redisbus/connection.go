@@ -62,7 +62,8 @@ type connection struct {
 	leaving map[Target]int  // unsubscribed, not confirmed yet
 	waiting []chan struct{} // for the reply to the next ping
 	sent    []command       // without a reply yet
-	denied  []Target        // refused by Redis
+	denied  []Target        // refused by Redis, to be tried again
+	missed  map[Target]bool // not permitted when first requested, and not subscribed since
 }
 
 // pubsubber is the part of go-redis's clients that makes a subscription.
@@ -400,7 +401,14 @@ func (c *connection) onSubscribed(t Target) {
 	if active {
 		c.active[t] = true
 	}
+	missed := active && c.missed[t]
+	if missed {
+		clear(c.missed) // rights come back together: one gap
+	}
 	c.mu.Unlock()
+	if missed {
+		c.sub.bus.gap(errRefused)
+	}
 	if active {
 		c.sub.confirm(c, t)
 	}

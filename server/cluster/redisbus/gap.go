@@ -13,6 +13,8 @@ import (
 // There is no gap while the node connects for the first time, when the master changes
 // and the former connection is read until the new one is subscribed, and after Close.
 //
+// A subscription that Redis did not permit, and permits later, ends with a gap too.
+//
 // A gap has one cause that an operator can remove. Redis buffers what a subscriber does
 // not read, up to its setting client-output-buffer-limit; then it closes the connection,
 // and what was buffered is lost. A node stops reading when its queue of received
@@ -22,6 +24,7 @@ import (
 const (
 	errCutOff    = redislink.Problem("this node takes messages too slowly, and Redis has cut it off")
 	errSlotMoved = redislink.Problem("Redis has moved the slot of a channel")
+	errRefused   = redislink.Problem("Redis has not permitted a subscription until now")
 )
 
 // cutOffWithin is how long after its reader has waited the end of a connection counts
