@@ -137,6 +137,11 @@ func (p *two) fails(t *testing.T) {
 	if h.Reason == "" || h.Since.IsZero() {
 		t.Errorf("health %+v has no reason or time", h)
 	}
+	// What was queued is counted after broadcasts begin to fail.
+	adaptertest.Eventually(t, "all broadcasts are counted", func() bool {
+		s := p.clusters[0].Stats()
+		return s.Published+s.Dropped >= uint64(p.sent)
+	})
 	before := p.clusters[0].Stats().Dropped
 	began := time.Now()
 	for range 1000 {
