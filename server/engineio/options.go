@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/netip"
 	"time"
@@ -9,6 +10,10 @@ import (
 
 // Options configures a [Server]. The zero value is what socket.io 4.8 on Node
 // does by default.
+//
+// In each field 0 is the default. Less than 0 turns off what the field's
+// documentation says so of, and is the default elsewhere: the times, among others,
+// are what ends connections, and cannot be turned off.
 type Options struct {
 	// PingInterval is how long after the last heartbeat the next ping is sent.
 	// Default: 25 s.
@@ -29,7 +34,7 @@ type Options struct {
 
 	// MaxHTTPBufferSize bounds, in bytes, a long-polling request body and a
 	// WebSocket message; one that is larger ends the session, with status 413
-	// or close code 1009. Default: 1,000,000.
+	// or close code 1009. Negative: 2 GiB. Default: 1,000,000.
 	MaxHTTPBufferSize int
 	// MaxRequestBytes bounds, in bytes, what a session keeps of the request that
 	// opened it: it omits the largest headers, or the query, of a larger one. Any
@@ -38,16 +43,17 @@ type Options struct {
 	MaxRequestBytes int
 	// MaxQueueBytes is how many bytes may be queued to a client before publishers
 	// begin to wait for it, see the package documentation; at most MaxBacklogBytes.
-	// Default: 1 MiB.
+	// Negative: MaxBacklogBytes. Default: 1 MiB.
 	MaxQueueBytes int
 	// MaxBacklogBytes bounds what is queued to one client: a send that finds more
 	// closes the session with [ReasonSlowConsumer]. The send that goes beyond it,
-	// of whatever size, is still taken. Default: 64 MiB.
+	// of whatever size, is still taken. Negative: no bound. Default: 64 MiB.
 	MaxBacklogBytes int
 	// MaxTotalQueueBytes bounds what the queues of all clients hold together; a
 	// message that is queued to many is held, and counted, once. Beyond it
 	// publishers wait, and clients that take nothing are closed with
-	// [ReasonSlowConsumer], the one with the most bytes first. Default: 256 MiB.
+	// [ReasonSlowConsumer], the one with the most bytes first. Negative: no bound.
+	// Default: 256 MiB.
 	MaxTotalQueueBytes int
 	// SlowTimeout is how long a client may take nothing of what is queued for it
 	// before its session is closed with [ReasonSlowConsumer]. A poll, and each step of
@@ -122,32 +128,21 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	set(&o.PingInterval, 25*time.Second)
-	set(&o.PingTimeout, 20*time.Second)
-	set(&o.UpgradeTimeout, 10*time.Second)
-	set(&o.BodyTimeout, 45*time.Second)
-	set(&o.CloseTimeout, 30*time.Second)
-	set(&o.SlowTimeout, 10*time.Second)
-	if o.MaxHTTPBufferSize == 0 {
-		o.MaxHTTPBufferSize = 1_000_000
-	}
-	if o.MaxQueueBytes == 0 {
-		o.MaxQueueBytes = 1 << 20
-	}
-	if o.MaxBacklogBytes == 0 {
-		o.MaxBacklogBytes = max(64<<20, o.MaxQueueBytes)
-	}
-	if o.MaxTotalQueueBytes == 0 {
-		o.MaxTotalQueueBytes = 256 << 20
-	}
-	if o.HandshakeBurstPerAddress == 0 {
-		o.HandshakeBurstPerAddress = 5 * o.MaxHandshakesPerAddress
-	}
+	orDefault(&o.PingInterval, 25*time.Second)
+	orDefault(&o.PingTimeout, 20*time.Second)
+	orDefault(&o.UpgradeTimeout, 10*time.Second)
+	orDefault(&o.BodyTimeout, 45*time.Second)
+	orDefault(&o.CloseTimeout, 30*time.Second)
+	orDefault(&o.SlowTimeout, 10*time.Second)
+	orUnlimited(&o.MaxHTTPBufferSize, math.MaxInt32)
+	orDefault(&o.MaxHTTPBufferSize, 1_000_000)
+	orUnlimited(&o.MaxBacklogBytes, unlimitedBytes)
+	orUnlimited(&o.MaxQueueBytes, unlimitedBytes)
+	orUnlimited(&o.MaxTotalQueueBytes, unlimitedBytes)
+	orDefault(&o.MaxQueueBytes, 1<<20)
+	orDefault(&o.MaxBacklogBytes, max(64<<20, o.MaxQueueBytes))
+	orDefault(&o.MaxTotalQueueBytes, 256<<20)
+	orDefault(&o.HandshakeBurstPerAddress, 5*o.MaxHandshakesPerAddress)
 	if o.CompressionThreshold == 0 {
 		o.CompressionThreshold = 1024
 	}
@@ -168,4 +163,21 @@ func (o Options) withDefaults() Options {
 		o.Cookie = &c
 	}
 	return o
+}
+
+// unlimitedBytes is more than there can be, with room for sums.
+const unlimitedBytes = math.MaxInt / 4
+
+// orDefault sets an option that is 0 or less to its default.
+func orDefault[T int | time.Duration](option *T, value T) {
+	if *option <= 0 {
+		*option = value
+	}
+}
+
+// orUnlimited sets an option that is less than 0 to a value that limits nothing.
+func orUnlimited(option *int, value int) {
+	if *option < 0 {
+		*option = value
+	}
 }

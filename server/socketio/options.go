@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"io/fs"
+	"math"
 	"strings"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 
 // Options configures a [Server]. The zero value behaves as socket.io 4.8 on
 // Node does by default.
+//
+// In each field 0 is the default. Less than 0 turns off what the field's
+// documentation says so of, and is the default elsewhere.
 type Options struct {
 	// Engine configures transports, heartbeat, limits and CORS.
 	Engine engineio.Options
@@ -40,7 +44,7 @@ type Options struct {
 	// ErrAttachments and an [Error] with the limit. Events of this
 	// program fail, and those of other servers are dropped, because the
 	// official clients would disconnect unless their parser has a higher
-	// maxAttachments. Default: 10, as in the clients.
+	// maxAttachments. Negative: no limit. Default: 10, as in the clients.
 	MaxAttachments int
 	// MaxAttachmentBytes bounds the bytes of the attachments of an event or
 	// acknowledgement from a client, counted once per placeholder. A larger one
@@ -60,7 +64,8 @@ type Options struct {
 	MaxDepth int
 	// MaxNamespaces bounds how many namespaces one client is connected to; the
 	// next is refused with "Too many namespaces". It also bounds the pending
-	// CONNECTs: the client is not read while there are more. Default: 100.
+	// CONNECTs: the client is not read while there are more. Negative: no limit.
+	// Default: 100.
 	MaxNamespaces int
 	// MaxRefusedConnects is how many CONNECTs of a client may be refused within
 	// RefusalWindow, for whatever reason: by a middleware, because the
@@ -78,7 +83,7 @@ type Options struct {
 	// session ends because of its heartbeat, see the package documentation. While
 	// the server waits for an acknowledgement of the client only
 	// MaxPendingBytes applies; when it is exceeded the wait ends with
-	// ErrBacklog. Default: 256, and 1 MiB.
+	// ErrBacklog. Negative: no limit. Default: 256, and 1 MiB.
 	MaxPendingEvents, MaxPendingBytes int
 	// MaxAnonymousBytes bounds the bytes that the server keeps of an anonymous
 	// client: one that is connected to no namespace, or only with anonymous
@@ -110,35 +115,36 @@ func (o Options) withDefaults() Options {
 	if o.Path = strings.TrimRight(o.Path, "/"); o.Path == "" {
 		o.Path = "/socket.io"
 	}
-	if o.ConnectTimeout == 0 {
-		o.ConnectTimeout = 45 * time.Second
+	orDefault(&o.ConnectTimeout, 45*time.Second)
+	orDefault(&o.AttachmentTimeout, 45*time.Second)
+	orDefault(&o.RefusalWindow, time.Minute)
+	for _, limit := range []*int{&o.MaxAttachments, &o.MaxArguments, &o.MaxNamespaces, &o.MaxPendingEvents} {
+		if *limit < 0 {
+			*limit = unlimited
+		}
 	}
-	if o.AttachmentTimeout == 0 {
-		o.AttachmentTimeout = 45 * time.Second
+	if o.MaxPendingBytes < 0 {
+		o.MaxPendingBytes = math.MaxInt / 4
 	}
-	if o.MaxAttachments == 0 {
-		o.MaxAttachments = packet.DefaultMaxAttachments
-	}
-	if o.MaxArguments == 0 {
-		o.MaxArguments = packet.DefaultMaxArguments
-	}
-	if o.MaxDepth == 0 {
-		o.MaxDepth = packet.DefaultMaxDepth
-	}
-	if o.MaxNamespaces == 0 {
-		o.MaxNamespaces = 100
-	}
-	if o.RefusalWindow == 0 {
-		o.RefusalWindow = time.Minute
-	}
-	if o.MaxPendingEvents == 0 {
-		o.MaxPendingEvents = 256
-	}
-	if o.MaxPendingBytes == 0 {
-		o.MaxPendingBytes = 1 << 20
-	}
+	orDefault(&o.MaxAttachments, packet.DefaultMaxAttachments)
+	orDefault(&o.MaxArguments, packet.DefaultMaxArguments)
+	orDefault(&o.MaxDepth, packet.DefaultMaxDepth)
+	orDefault(&o.MaxNamespaces, 100)
+	orDefault(&o.MaxPendingEvents, 256)
+	orDefault(&o.MaxPendingBytes, 1<<20)
+	o.MaxAttachmentBytes, o.MaxAnonymousBytes = max(o.MaxAttachmentBytes, 0), max(o.MaxAnonymousBytes, 0)
 	if o.AckTimeout == 0 {
 		o.AckTimeout = 30 * time.Second
 	}
 	return o
+}
+
+// unlimited is more than a client can send, with room for a further digit.
+const unlimited = math.MaxInt32 / 16
+
+// orDefault sets an option that is 0 or less to its default.
+func orDefault[T int | time.Duration](option *T, value T) {
+	if *option <= 0 {
+		*option = value
+	}
 }

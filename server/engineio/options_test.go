@@ -1,0 +1,68 @@
+package engineio
+
+import (
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/puente-io/puente/server/engineio/engineiotest"
+)
+
+// 0 is the default everywhere; less turns off what may be turned off.
+func TestOptionsBelowZero(t *testing.T) {
+	zero, below := Options{}, Options{}
+	v := reflect.ValueOf(&below).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.CanInt() {
+			f.SetInt(-1)
+		}
+	}
+	zero, below = zero.withDefaults(), below.withDefaults()
+	defaults := reflect.ValueOf(zero)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		f := reflect.ValueOf(below).Field(i)
+		if !f.CanInt() {
+			continue
+		}
+		off := false
+		switch name {
+		case "MaxHTTPBufferSize", "MaxQueueBytes", "MaxBacklogBytes", "MaxTotalQueueBytes":
+			off = f.Int() >= math.MaxInt32
+		case "MaxRequestBytes", "MaxSessions", "MaxSessionsPerAddress", "MaxHandshakesPerAddress", "MaxHandshakesPerSecond", "CompressionThreshold", "HandshakeBurstPerAddress":
+			off = f.Int() <= 0
+		default:
+			if f.Int() != defaults.Field(i).Int() {
+				t.Errorf("%s: %d, want the default", name, f.Int())
+			}
+			continue
+		}
+		if !off {
+			t.Errorf("%s: %d is a limit", name, f.Int())
+		}
+	}
+}
+
+// A server without limits serves.
+func TestNoLimits(t *testing.T) {
+	e := serve(t, Options{
+		MaxHTTPBufferSize: -1, MaxQueueBytes: -1, MaxBacklogBytes: -1, MaxTotalQueueBytes: -1, MaxRequestBytes: -1, MaxSessions: -1,
+		MaxSessionsPerAddress: -1, MaxHandshakesPerAddress: -1, HandshakeBurstPerAddress: -1, MaxHandshakesPerSecond: -1, CompressionThreshold: -1,
+		PingInterval: -1, PingTimeout: -1, UpgradeTimeout: -1, BodyTimeout: -1, CloseTimeout: -1, SlowTimeout: -1,
+	})
+	for _, polling := range []bool{false, true} {
+		c := engineiotest.Dial(t, e.url, engineiotest.Options{Polling: polling})
+		if polling {
+			c.Upgrade()
+		}
+		large := make([]byte, 2_000_000)
+		c.SendBinary(large)
+		if m := c.Next(); len(m.Data) != len(large) {
+			t.Errorf("polling %v: %d bytes came back", polling, len(m.Data))
+		}
+		if c.Handshake.PingInterval != int(25*time.Second/time.Millisecond) {
+			t.Errorf("ping interval %d", c.Handshake.PingInterval)
+		}
+	}
+}
