@@ -50,7 +50,9 @@
 // struct tags apply, and names match exactly, as in JavaScript, so a field N without
 // a tag is not the client's n. A []byte, at any depth, is sent as a binary
 // attachment, a time.Time in the format of JavaScript's toISOString, and nil slices
-// and maps as empty ones.
+// and maps as empty ones. The members of a map come in no particular order, which
+// means nothing to JavaScript; sorting them would cost two allocations a map. A
+// struct has the order of its fields.
 //
 // # Locks
 //

@@ -63,6 +63,22 @@ func Example() {
 	log.Fatal(hs.ListenAndServe())
 }
 
+// A private message: three arguments, the answer of the other side, a typed reply.
+func ExampleFunc3() {
+	io := socketio.New(socketio.Options{})
+	chat := io.Namespace("/chat")
+	type receipt struct {
+		ReadBy string `json:"readBy"`
+	}
+	chat.Handle("whisper", socketio.Func3(func(ctx context.Context, s *socketio.Socket, to, text string, urgent bool) (receipt, error) {
+		answers, err := socketio.AskAll[string](ctx, chat.To(to).Timeout(5*time.Second), "whispered", s.ID(), text, urgent)
+		if err != nil || len(answers) == 0 {
+			return receipt{}, &socketio.Error{Code: "away", Message: "no answer"}
+		}
+		return receipt{ReadBy: answers[0].Value}, nil
+	}))
+}
+
 // A server that stops: first the clients go, spread over some time, to the other
 // servers; then the requests end, which a closed server answers. What the program
 // has opened for its handlers is closed after that.
@@ -93,9 +109,7 @@ func ExampleServer_Shutdown() {
 func ExampleSocket_EmitWithAck() {
 	io := socketio.New(socketio.Options{})
 	io.Namespace("/").Handle("delete", socketio.Do(func(ctx context.Context, s *socketio.Socket, id int) error {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		answer, err := s.EmitWithAck(ctx, "sure?", id)
+		answer, err := s.Timeout(10*time.Second).EmitWithAck(ctx, "sure?", id)
 		if err != nil {
 			return err
 		}
@@ -105,6 +119,24 @@ func ExampleSocket_EmitWithAck() {
 		}
 		return nil
 	}))
+}
+
+// Ask decodes the answer.
+func ExampleAsk() {
+	io := socketio.New(socketio.Options{})
+	socketio.On(io.Namespace("/"), "vote", func(ctx context.Context, s *socketio.Socket, topic string) (bool, error) {
+		return socketio.Ask[bool](ctx, s.Timeout(10*time.Second), "for or against?", topic)
+	})
+}
+
+// An acknowledgement that no handler waits for.
+func ExampleSocket_OnAck() {
+	io := socketio.New(socketio.Options{})
+	io.Namespace("/").OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		return s.OnAck(func(ctx context.Context, answer socketio.Args, err error) {
+			log.Print(s.ID(), " has seen the news: ", err == nil)
+		}).Emit(ctx, "news", "welcome")
+	})
 }
 
 // All clients are asked, those that answer within a second are counted.
