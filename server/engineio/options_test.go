@@ -66,3 +66,26 @@ func TestNoLimits(t *testing.T) {
 		}
 	}
 }
+
+// However early publishers are to wait, one whose client reads goes on.
+func TestSmallestQueue(t *testing.T) {
+	e := serve(t, Options{MaxQueueBytes: 1})
+	c, r := e.dial(t, false)
+	message := TextFrame(make([]byte, 20_000))
+	sent := make(chan error, 1)
+	go func() {
+		for range 50 {
+			if err := r.session.Send(message); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	for range 50 {
+		c.Next()
+	}
+	if err := receive(t, sent, "the end of the sending"); err != nil {
+		t.Error(err)
+	}
+}

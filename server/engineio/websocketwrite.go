@@ -116,7 +116,7 @@ func (c *websocketConn) nextChunk(buf []byte) (b []byte, left afterwards) {
 		return b, doNothing
 	}
 	buf, large := s.queue.pack(buf)
-	if s.queue.bytes < s.server.backlog.mark/8 {
+	if s.queue.bytes <= s.server.backlog.mark/8 {
 		s.relieve()
 	}
 	s.settle()

@@ -56,6 +56,23 @@
 //
 // # Locks
 //
-// Lock order: the room table's lock, Socket.mu, the engine's locks. Functions of
-// the program are called without locks.
+// All locks of this package and of package engineio. A lock may be taken while
+// those are held that have an arrow to it; no other order is allowed, and two
+// locks of one kind are never held together. Functions of the program and methods
+// of adapters are called without locks, except as said below.
+//
+//	engineio.Session.reading ─► all others: it is held while a client's packets
+//	                            are delivered, and may be for long
+//	client.mu ─────► Socket.mu
+//	adapter.Table.mu ─► Socket.mu, engineio.Session.mu, and the adapter's own, in
+//	                    RoomCreated and RoomDeleted, which must not block
+//	Socket.mu ─────► Server.mu, and that of the socket's context
+//	posts.mu ──────► Server.mu
+//	engineio.Session.mu ─► one of engineio's flusher.mu, backlog.mu, deadlines.mu
+//
+// Nothing is taken while one of these is held: Server.mu, Handlers.mu,
+// ownHandlers.mu, collector.mu, and engineio's Server.mu, flusher.mu, backlog.mu,
+// deadlines.mu, admission.mu, workers.mu, lazyPoller.mu and netpoll.Poller.mu.
+// Server.mu is not held while the adapter of a namespace is made or closed: a
+// channel in Server.changing keeps others from doing the same meanwhile.
 package socketio
