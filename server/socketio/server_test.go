@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,11 +52,12 @@ func TestAdapterFactoryAsksTheServer(t *testing.T) {
 // refuses the client if a pattern does; the name is free afterwards.
 func TestAdapterFactoryPanics(t *testing.T) {
 	memory := adapter.NewMemory().Factory()
-	broken := true
+	var broken atomic.Bool
+	broken.Store(true)
 	reports := make(chan error, 10)
 	srv := serve(t, socketio.Options{
 		Adapter: func(l adapter.Local) adapter.Adapter {
-			if strings.HasPrefix(l.Name(), "/x") && broken {
+			if strings.HasPrefix(l.Name(), "/x") && broken.Load() {
 				panic("on purpose")
 			}
 			return memory(l)
@@ -78,7 +80,7 @@ func TestAdapterFactoryPanics(t *testing.T) {
 	if err := receive(t, reports, "the report"); !errors.Is(err, socketio.ErrPanic) {
 		t.Errorf("reported %v", err)
 	}
-	broken = false
+	broken.Store(false)
 	if _, refusal := socketiotest.Join(t, c.Conn, "/x1", nil); refusal != nil {
 		t.Errorf("afterwards: %s", refusal)
 	}
