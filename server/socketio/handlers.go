@@ -175,7 +175,8 @@ func reservedServerSide(event string) bool {
 	return false
 }
 
-// OnError sets the function that handles errors of event handlers. The default
+// OnError sets the function that decides what a client gets for the error of an
+// event's handler; Hooks.HandlerError observes these errors. The default
 // acknowledges the event, if the client waits for that, with {"error": {"code",
 // "message"}}: the fields of an [*Error], or "internal" for any other error.
 func (h *Handlers) OnError(f func(ctx context.Context, s *Socket, e *Event, err error)) {
