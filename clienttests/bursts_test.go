@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/clienttests/burst"
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
 )
 

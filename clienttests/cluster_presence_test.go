@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/waittest"
 )

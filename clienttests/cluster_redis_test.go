@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/waittest"
 )

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // startProxy runs a proxy in the foreground until the test ends and waits until it

@@ -97,8 +97,8 @@ var layers = []layer{
 	},
 	{path: "compat", may: []string{"compat/...", "server", "server/config", "server/servertest", "server/socketio", "server/engineio", "handlers"}, tests: true},
 	// redistest only starts redis-servers; it contains none of Puente's Redis code.
-	{path: "clienttests/stress", may: []string{"clienttests/...", "server", "server/config", "server/socketio", "server/cluster/redistest"}, tests: true},
-	{path: "clienttests", may: []string{"clienttests/...", "server", "server/config", "server/cluster/redistest"}, tests: true},
+	{path: "clienttests/stress", may: []string{"clienttests/...", "compat/raw", "server", "server/config", "server/socketio", "server/cluster/redistest"}, tests: true},
+	{path: "clienttests", may: []string{"clienttests/...", "compat/raw", "server", "server/config", "server/cluster/redistest"}, tests: true},
 }
 
 // goPackage is a package of the module, by its path below the root ("" for the root), and its imports.

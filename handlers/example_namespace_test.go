@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"

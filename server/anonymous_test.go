@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
 )

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/ident"

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 func TestClientAddr(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/cluster/health"
 	"github.com/puente-io/puente/server/config"

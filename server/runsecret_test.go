@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
 )

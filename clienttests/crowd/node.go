@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 const (

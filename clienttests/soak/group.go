@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // group runs a round of a few users with some devices each, on every transport, in

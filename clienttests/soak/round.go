@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // round is a round of a group. It implements [raw.TB].

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/clienttests/burst"
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // bursts publishes a burst to members on every transport and both nodes, of which some

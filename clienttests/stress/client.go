@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/ident"
 )
 

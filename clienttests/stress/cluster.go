@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"

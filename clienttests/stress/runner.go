@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // slack is by how many bytes the heap may grow.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // asCommand in the environment makes the tests' binary the command itself.

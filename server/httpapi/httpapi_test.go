@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/handlers"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/cluster/health"

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/httpapi"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"

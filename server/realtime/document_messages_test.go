@@ -3,7 +3,7 @@ package realtime_test
 import (
 	"testing"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/realtime"
 )
 

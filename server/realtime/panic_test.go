@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/puente-io/puente/clienttests/raw"
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
