@@ -17,9 +17,6 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// timeout bounds the wait for a condition.
-const timeout = 30 * time.Second
-
 // client returns a client as Options.Redis requires it.
 func client(t testing.TB, r *redistest.Server) redis.UniversalClient {
 	c := redis.NewClient(&redis.Options{
