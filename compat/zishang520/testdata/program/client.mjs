@@ -2,6 +2,9 @@
 import { after } from 'node:test';
 import { io } from 'socket.io-client';
 
+/** Events that the program sends to everybody when any client goes, such as those of the test before. */
+export const others = ['leaving', 'left', 'closed'];
+
 const sockets = new Set();
 after(() => sockets.forEach((s) => s.disconnect()));
 
