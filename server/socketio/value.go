@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -57,6 +58,10 @@ func (v Value) IsNull() bool { return len(v.JSON) == 0 || string(v.JSON) == "nul
 func (v Value) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, error) {
 	if len(v.JSON) == 0 {
 		return append(dst, "null"...), attachments, nil
+	}
+	if n := len(v.JSON); n > cap(dst)-len(dst) {
+		const rest = 256 // what follows a large value must not copy it again
+		dst = slices.Grow(dst, n+rest)
 	}
 	dst, attachments = packet.AppendValue(dst, v.JSON, v.Attachments, attachments)
 	return dst, attachments, nil
