@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ func (a *api) publishNotification(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	answer(w, func() (realtime.NotificationSent, error) { return a.svc.PublishNotification(r.Context(), n) })
+	answer(w, func() (realtime.NotificationSent, error) { return a.svc.PublishNotification(detached(r), n) })
 }
 
 func (a *api) publishUpdate(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +60,7 @@ func (a *api) publishUpdate(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	answer(w, func() (realtime.UpdatePublished, error) { return a.svc.PublishUpdate(r.Context(), u) })
+	answer(w, func() (realtime.UpdatePublished, error) { return a.svc.PublishUpdate(detached(r), u) })
 }
 
 // sent is the response of the routes that send any event or disconnect a user.
@@ -76,7 +77,7 @@ func (a *api) broadcast(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, func() (sent, error) {
-		err := a.svc.Broadcast(r.Context(), event, data)
+		err := a.svc.Broadcast(detached(r), event, data)
 		return sent{Success: true, Timestamp: time.Now()}, err
 	})
 }
@@ -91,7 +92,7 @@ func (a *api) sendToUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, func() (sent, error) {
-		delivered, err := a.svc.SendToUser(r.Context(), user, event, data)
+		delivered, err := a.svc.SendToUser(detached(r), user, event, data)
 		return sent{Success: true, Delivered: &delivered, Timestamp: time.Now()}, err
 	})
 }
@@ -102,7 +103,7 @@ func (a *api) disconnectUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, func() (sent, error) {
-		devices, err := a.svc.DisconnectUser(r.Context(), user, "disconnected by the server")
+		devices, err := a.svc.DisconnectUser(detached(r), user, "disconnected by the server")
 		return sent{Success: true, Devices: &devices, Timestamp: time.Now()}, err
 	})
 }
@@ -142,3 +143,8 @@ func answer[T any](w http.ResponseWriter, f func() (T, error)) {
 	}
 	writeJSON(w, http.StatusOK, out)
 }
+
+// detached is the request's context without its end: what is published does not depend
+// on whether the backend waits for the answer, or closes its half of the connection. The
+// service bounds how long it waits.
+func detached(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }

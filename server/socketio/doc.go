@@ -38,7 +38,8 @@
 //
 // An error of an event handler goes to the function of [Handlers.OnError]. By
 // default it is sent as the acknowledgement: the fields of an [*Error], "invalid"
-// for an argument that cannot be decoded, and "internal" for any other error. A
+// for an argument that cannot be decoded, "unavailable" for ErrUnavailable, and
+// "internal" for any other error. A
 // panic of any function of the program is recovered and becomes such an error,
 // ErrPanic. Panics, and errors that the client gets as "internal", are logged with
 // slog's default logger, unless there is a Hooks.HandlerError.

@@ -76,6 +76,8 @@ func publicError(err error) *Error {
 		return e
 	case errors.Is(err, ErrDecode):
 		return &Error{Code: "invalid", Message: "invalid argument"}
+	case errors.Is(err, ErrUnavailable):
+		return &Error{Code: "unavailable", Message: "not accepted by the cluster"}
 	}
 	return errInternal
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ func TestAcknowledgements(t *testing.T) {
 	ns.Handle("public", socketio.Do(func(context.Context, *socketio.Socket, in) error {
 		return &socketio.Error{Code: "invalid", Message: "n must be even"}
 	}))
+	ns.Handle("alone", socketio.Do(func(context.Context, *socketio.Socket, in) error { return fmt.Errorf("x: %w", socketio.ErrAway) }))
 	ns.Handle("panic", socketio.Do(func(context.Context, *socketio.Socket, in) error { panic("a secret") }))
 	ns.Handle("twice", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		if err := e.Reply(1); err != nil {
@@ -49,6 +51,7 @@ func TestAcknowledgements(t *testing.T) {
 		"secret": `[{"error":{"code":"internal","message":"internal error"}}]`,
 		"public": `[{"error":{"code":"invalid","message":"n must be even"}}]`,
 		"panic":  `[{"error":{"code":"internal","message":"internal error"}}]`,
+		"alone":  `[{"error":{"code":"unavailable","message":"not accepted by the cluster"}}]`,
 		"twice":  `[1]`,
 	} {
 		if got := text(c.EmitAck(event, map[string]int{"n": 4})); got != want {

@@ -71,8 +71,8 @@ func ExampleFunc3() {
 		ReadBy string `json:"readBy"`
 	}
 	chat.Handle("whisper", socketio.Func3(func(ctx context.Context, s *socketio.Socket, to, text string, urgent bool) (receipt, error) {
-		answers, err := socketio.AskAll[string](ctx, chat.To(to).Timeout(5*time.Second), "whispered", s.ID(), text, urgent)
-		if err != nil || len(answers) == 0 {
+		answers, _ := socketio.AskAll[string](ctx, chat.To("user:"+to).Timeout(5*time.Second), "whispered", s.ID(), text, urgent)
+		if len(answers) == 0 || answers[0].Err != nil {
 			return receipt{}, &socketio.Error{Code: "away", Message: "no answer"}
 		}
 		return receipt{ReadBy: answers[0].Value}, nil

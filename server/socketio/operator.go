@@ -135,6 +135,11 @@ func (o Operator) EmitAccepted(ctx context.Context, event string, args ...any) e
 	case err := <-accepted:
 		return err
 	case <-ctx.Done():
+	}
+	select { // both may have come: then it is accepted
+	case err := <-accepted:
+		return err
+	default:
 		return ctx.Err()
 	}
 }

@@ -105,3 +105,16 @@ func TestDisconnectContext(t *testing.T) {
 	}
 	// The server's second Close, by serve, waits for the handler, which has ended now.
 }
+
+// What is accepted when ctx has ended is accepted: a backend that closes its half of the
+// connection behind a request was answered 503 now and then.
+func TestEmitAcceptedAfterTheEnd(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		if err := srv.IO.Namespace("/").All().EmitAccepted(ctx, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
