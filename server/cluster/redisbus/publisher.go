@@ -45,6 +45,7 @@ type publisher struct {
 	stop   context.CancelFunc // ends waiting between attempts
 
 	// Of the goroutine.
+	fates    []error   // of the messages of a batch, kept to be used again
 	denied   error     // the first message that Redis refused, if the right to publish is in doubt
 	deniedAt time.Time // the last one
 	alone    error     // no other node is there
@@ -259,12 +260,18 @@ func (p *publisher) send(batch []queued, check bool) error {
 			failed++
 			result = publicError(result)
 		}
-		p.outcomes.put(q.Outcome, result)
+		p.fates = append(p.fates, result)
 	}
+	// Whoever knows the outcome of a message finds it counted.
 	p.bus.stats.published.Add(uint64(len(batch) - failed))
 	if failed > 0 {
 		p.bus.dropped(failed, unavailable(cmp.Or(failure, denied)))
 	}
+	for i, q := range batch {
+		p.outcomes.put(q.Outcome, p.fates[i])
+	}
+	clear(p.fates)
+	p.fates = p.fates[:0]
 	p.rights(cmp.Or(denied, at.denied), at.echo != 0)
 	if failure == nil && check && p.probe != nil {
 		failure = p.checked(at)
