@@ -37,8 +37,8 @@ func measureLateness() *late {
 // counted a gap, after which messages of other nodes may be missing, and how late the
 // machine was.
 func (r *runner) circumstances() string {
-	if r.late == nil {
-		return "alone"
+	if r.late == nil { // a round alone
+		return ""
 	}
 	var gaps, drops int64
 	for _, n := range r.cluster.nodes {
@@ -46,6 +46,6 @@ func (r *runner) circumstances() string {
 		gaps += limits.ClusterGaps
 		drops += limits.ClusterDrops
 	}
-	return fmt.Sprintf("after %v, %d gaps, %d drops, up to %v late", time.Since(r.began).Round(time.Second), gaps, drops,
+	return fmt.Sprintf(" (after %v, %d gaps, %d drops, up to %v late)", time.Since(r.began).Round(time.Second), gaps, drops,
 		time.Duration(r.late.worst.Load()).Round(time.Millisecond))
 }

@@ -79,7 +79,7 @@ func (r *runner) violation(where, format string, args ...any) {
 	circumstances := r.circumstances()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.violations = append(r.violations, fmt.Sprintf("%s (%s): %s", where, circumstances, text))
+	r.violations = append(r.violations, fmt.Sprintf("%s%s: %s", where, circumstances, text))
 }
 
 // run runs all scenarios concurrently: once as a warm-up, then repeatedly for the
