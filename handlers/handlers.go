@@ -1,10 +1,11 @@
 // Package handlers connects the documented events to package realtime.
 // handlers/README.md describes each event with its argument, its reply and its errors.
 //
-// Every event takes one argument. A client that passes a callback gets the reply as
-// the acknowledgement, other clients get it as the reply event. Errors are reported
-// likewise: {success: false, error: {code, message, reason?}} as the acknowledgement,
-// or the event error with the message and {code, message, reason?, event}.
+// An event takes one argument (ping none). A client that passes a callback gets the
+// reply as the acknowledgement; other clients get it as the reply event. The reply
+// events authenticated and pong are sent in both cases. Errors are reported as the
+// acknowledgement {success: false, error: {code, message, reason?}}, or, without a
+// callback, as the event error with the message and {code, message, reason?, event}.
 package handlers
 
 import (

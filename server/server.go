@@ -1,5 +1,6 @@
 // Package server builds a node from a configuration, runs it, and stops it in order.
-// It is the only package that imports all others.
+// It puts the packages of a node together: to run one, a program imports only this
+// package and package config.
 package server
 
 import (

@@ -47,7 +47,8 @@ var (
 	ErrTokenMissing = errors.New("auth: token missing")
 
 	// ErrTokenInvalid is returned for a token that this server does not accept. A
-	// retry with the same token fails too.
+	// retry with the same token fails too, unless the token is not valid yet, or is
+	// signed with a key that the server does not have yet.
 	ErrTokenInvalid = errors.New("auth: token invalid")
 
 	// ErrTokenExpired is returned for a token that is valid except that it has

@@ -22,7 +22,8 @@ type Claims struct {
 	// or a list of strings.
 	Roles []string
 
-	// AnyRoom is true if the token has no claim rooms, and so may join any.
+	// AnyRoom is true if the token has no claim rooms, so that its user may join every
+	// room.
 	AnyRoom bool
 
 	// Rooms are the patterns of the claim rooms; see MayJoin. A claim that is null or

@@ -1,5 +1,6 @@
-// Package cluster connects the nodes of a cluster through Redis: the adapter, with which
-// rooms span the nodes, and the presence of users, through one client.
+// Package cluster connects the nodes of a cluster through Redis. With one Redis client it
+// runs the adapter, which makes rooms span the nodes, and the presence, which knows the
+// users of all nodes.
 //
 //	c, err := cluster.Open(cluster.Options{URL: "redis://127.0.0.1:6379"})
 //	io := socketio.New(socketio.Options{Adapter: c.Adapter()})
@@ -12,8 +13,9 @@
 //	redisadapter   the adapter, in the bytes of Node's
 //	redispresence  who is connected and in which rooms
 //	redisbus       connections, subscriptions, publishing, failover
-//	redislink      what all of them share about connections
-//	health         the health of a node, without Redis
+//	redislink      what redisbus and redispresence share: cutting connections, Sentinel,
+//	               texts of errors
+//	health         derives a node's health from the state of all that it depends on
 package cluster
 
 import (

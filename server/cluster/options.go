@@ -17,8 +17,8 @@ type Health = health.Health
 // the defaults of Node's adapter.
 type Options struct {
 	// URL is redis://, rediss:// (TLS) or unix://; with addr parameters it is a Redis
-	// Cluster, with a master_name parameter Sentinel. Default: Redis, or
-	// redis://127.0.0.1:6379.
+	// Cluster, with a master_name parameter Sentinel. Default: the server that the field
+	// Redis describes, or redis://127.0.0.1:6379 if that is nil.
 	URL string
 	// Redis has what a URL cannot express. It is used if URL is empty.
 	Redis *redis.UniversalOptions

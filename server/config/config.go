@@ -72,11 +72,12 @@ type Config struct {
 	MaxSocketsPerUser        int // WS_MAX_SOCKETS_PER_USER
 	MaxRoomsPerSocket        int // WS_MAX_ROOMS_PER_SOCKET
 
-	// These say that the limits per address were set and are not defaults. Then they also
-	// apply to loopback and private addresses and to trusted proxies.
-
+	// ConnectionsPerAddressSet says that WS_MAX_CONNECTIONS_PER_ADDRESS was set and is not
+	// the default. Then it also applies to loopback and private addresses and to trusted
+	// proxies.
 	ConnectionsPerAddressSet bool
-	HandshakesPerAddressSet  bool
+	// HandshakesPerAddressSet says the same of WS_MAX_HANDSHAKES_PER_ADDRESS.
+	HandshakesPerAddressSet bool
 
 	// Permissions and rates.
 

@@ -42,8 +42,8 @@ const (
 // Command is a parsed command line.
 type Command struct {
 	Action Action
-	Config Config // of MintToken only HTTPPort, JWTSecret, JWTIssuer and JWTAudience are set
-	Token  Token  // of MintToken
+	Config Config // if Action is MintToken, only HTTPPort, JWTSecret, JWTIssuer and JWTAudience are set
+	Token  Token  // set if Action is MintToken
 }
 
 // Token has the claims that "puente token" signs with HS256, with Config.JWTSecret or, if

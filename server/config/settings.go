@@ -29,7 +29,7 @@ func (c *draft) settings() []setting {
 		{"REDIS_PASSWORD", secret(&c.redisPassword), "", "password of REDIS_HOST (unset: none)"},
 		{"REDIS_PREFIX", prefix(&c.RedisPrefix), "socket.io", "prefix of all channels"},
 		{"REDIS_ADAPTER", oneOf(&c.RedisAdapter, "classic", "sharded"), "classic", "Redis adapter of Node to be compatible with; sharded needs Redis 7"},
-		{"REDIS_REQUIRED", boolean(&c.RedisRequired), "false", "report the node as unhealthy while Redis is unreachable"},
+		{"REDIS_REQUIRED", boolean(&c.RedisRequired), "false", "report the node as unhealthy, not only degraded, while it is cut off from Redis or catches up with other nodes"},
 
 		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: WebSocket from all; XHR from none in production, else from localhost)"},
 		{"WS_ADD_TRAILING_SLASH", boolean(&c.AddTrailingSlash), "true", "false: also serve /socket.io, for clients with addTrailingSlash: false"},

@@ -75,15 +75,17 @@
 // would be half way to MaxBacklogBytes after SlowTimeout: by default 3 MiB a second.
 //
 //   - A client that takes nothing slows the publishers of its rooms down to that rate for
-//     SlowTimeout. Then its session is closed. If it goes on earlier, it has lost nothing.
+//     SlowTimeout. Then its session is closed. If it starts to read again before that,
+//     it has lost nothing.
 //   - A client that takes bytes steadily, but more slowly than they are published, slows
 //     its publishers down to its own speed: half way to MaxBacklogBytes the mark stops
 //     rising while the client takes half of MaxQueueBytes in each tenth of SlowTimeout, by
 //     default 512 KiB in each second.
-//   - A client that takes less than that stops the mark for a tenth of SlowTimeout, by
-//     default 1 s. Then the mark rises on, until more than MaxBacklogBytes are queued and
-//     the session is closed. If the client has not taken enough for SlowTimeout,
-//     publishers do not wait for it at all.
+//   - If a client takes less than that, the mark stays half way for only a tenth of
+//     SlowTimeout (by default 1 s) after the client last took enough. Then it rises again,
+//     until more than MaxBacklogBytes are queued and the session is closed. Once the
+//     client has not taken enough for a whole SlowTimeout, publishers no longer wait for
+//     it.
 //
 // Publishers of other rooms are not affected. The second half of the way to
 // MaxBacklogBytes also holds the messages that many publishers queue at once, each before
@@ -111,10 +113,10 @@
 //
 // # The HTTP server
 //
-// A [Server] is a handler. The [http.Server] that it runs on limits the time to receive a
-// request and to send its answer; the zero value of that has no limits. [NewHTTPServer]
-// makes one that has, and documents the fields to set on one of your own. The handler
-// itself bounds the bodies that it reads, the answers of polls, and WebSockets.
+// A [Server] is a handler. The time to receive a request and to send its answer is for the
+// [http.Server] to limit, whose zero value has no limits. [NewHTTPServer] returns one with
+// limits; its documentation lists the fields to set on one of your own. The handler itself
+// bounds the bodies that it reads, the answers of polls, and WebSockets.
 //
 // # Locks
 //

@@ -24,9 +24,9 @@ const (
 	maxUnsent = 128 << 10
 )
 
-// NewHTTPServer returns a server for h whose connections cannot stay open forever,
-// whatever the client does. That holds for the routes of h and for those that net/http
-// answers itself, such as "OPTIONS *":
+// NewHTTPServer returns a server for h with limits, so that a client that sends or
+// reads too slowly cannot keep a connection open. They hold for the routes of h and for
+// those that net/http answers itself, such as "OPTIONS *":
 //
 //   - A request has 45 s to arrive, headers and body together.
 //   - The client must have read its answer 45 s after the headers arrived.

@@ -11,9 +11,9 @@ import (
 // Options configures a [Server]. The zero value is what socket.io 4.8 on Node
 // does by default.
 //
-// In each field 0 is the default. Less than 0 turns off what the field's
-// documentation says so of, and is the default elsewhere: the times, among others,
-// are what ends connections, and cannot be turned off.
+// In each field 0 is the default. A negative value means what the field's
+// documentation says of it or, if it says nothing, the default. So the timeouts, which
+// are what ends connections, cannot be turned off.
 type Options struct {
 	// PingInterval is how long after the last heartbeat the next ping is sent.
 	// Default: 25 s.
@@ -114,9 +114,10 @@ type Options struct {
 	// Headers to every response; r is the request that is being answered.
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
 	// Context returns the context whose values a session's handlers see, such as the
-	// user that an HTTP middleware has stored there. The session outlives its end, and
-	// keeps it with all that it refers to; nil keeps nothing. Default: the context of
-	// the request, which takes about 460 bytes.
+	// user that an HTTP middleware has stored there. The session may live longer than
+	// the context and keeps a reference to it, and so to all that it refers to. If the
+	// function returns nil, the session keeps no context. Default: the context of the
+	// request, which takes about 460 bytes.
 	Context func(r *http.Request) context.Context
 	// NewID returns a new session id on each call, of letters, digits, "-" and "_".
 	// Ids must be impossible to guess, because everybody who knows one can send as the

@@ -22,8 +22,9 @@ type Request struct {
 	Header http.Header
 	// RemoteAddr is the client's network address without the port.
 	RemoteAddr string
-	// Secure says that the request came over TLS: to the server, or to a trusted proxy;
-	// a middleware records the latter by setting Request.URL.Scheme.
+	// Secure says that the request came over TLS: to the server, or to a trusted proxy.
+	// An HTTP middleware records the latter by setting URL.Scheme of the [http.Request]
+	// to "https".
 	Secure bool
 	// TLS is the state of its TLS connection, see [Session.TLS]; nil if it came
 	// without TLS, or through a proxy.

@@ -188,10 +188,11 @@ func (s *Session) Send(frames ...Frame) error {
 	return err
 }
 
-// AwaitQueue waits until at most n bytes are queued for the client (n is 0 or above
-// [Options.MaxQueueBytes]: MaxQueueBytes) and the queues of all clients together are
-// within [Options.MaxTotalQueueBytes], or until the session has ended. Called before an
-// answer, it stops reading from a client that does not read its answers.
+// AwaitQueue waits until nothing is queued for the client, or at most n bytes are and the
+// queues of all clients together are within [Options.MaxTotalQueueBytes], or until the
+// session has ended. If n is 0 or less, or above [Options.MaxQueueBytes], MaxQueueBytes
+// is used instead. Call it before an answer, so that a client that does not read its
+// answers is not read either.
 func (s *Session) AwaitQueue(n int) {
 	b := s.server.backlog
 	if n <= 0 || n > b.mark {

@@ -59,8 +59,8 @@ type Presence interface {
 	// Watch sets the receiver of room events. It must be called before the first
 	// write.
 	Watch(Watch)
-	// Ready is closed once the node has the entries of the other nodes, or has
-	// waited for them long enough.
+	// Ready returns a channel that is closed once the node has the entries of the
+	// other nodes, or has waited for them long enough.
 	Ready() <-chan struct{}
 
 	// Close removes this node's devices from the cluster and waits for the

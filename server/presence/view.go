@@ -107,7 +107,7 @@ func NewView() *View {
 	}
 }
 
-// Watch implements [Presence.Watch].
+// Watch sets the receiver of room events, for [Presence.Watch].
 func (v *View) Watch(w Watch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

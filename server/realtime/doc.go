@@ -14,7 +14,7 @@
 // Queries about users and rooms read local memory and cover the whole cluster;
 // they lag by the time that a message between nodes takes. Publishing returns
 // when the message is queued for all local recipients and the cluster has
-// accepted it.
+// accepted it or cannot be reached, which [Service.ClusterDrops] counts.
 //
 // The methods of the Service trust their caller: the rights and limits of clients
 // are checked earlier, by the middleware that New installs and by the handlers. That

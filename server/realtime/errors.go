@@ -17,7 +17,7 @@ const (
 	CodeUnauthorized    Code = "unauthorized"    // not allowed
 	CodeInvalid         Code = "invalid"         // malformed argument
 	CodeRateLimited     Code = "rate_limited"    // limit reached
-	CodeUnavailable     Code = "unavailable"     // the cluster is too slow; retry
+	CodeUnavailable     Code = "unavailable"     // see ErrUnavailable; the client may retry
 	CodeInternal        Code = "internal"        // fault of the server
 )
 
@@ -62,8 +62,9 @@ var (
 	ErrRateLimited = &Error{Code: CodeRateLimited, Message: "Rate limit exceeded"}
 	// ErrTooManySockets: the user has [Options.MaxSocketsPerUser] sockets already.
 	ErrTooManySockets = &Error{Code: CodeRateLimited, Message: "Too many connections for this user"}
-	// ErrUnavailable: the cluster did not take the message in time. The
-	// recipients on this node have it.
+	// ErrUnavailable: the cluster did not take a message in time. The recipients on
+	// this node have it, and a retry reaches them twice. From [Service.Authenticate]: the
+	// keys could not be fetched.
 	ErrUnavailable = &Error{Code: CodeUnavailable, Message: "Service unavailable"}
 	// ErrInternal replaces errors whose text clients must not see.
 	ErrInternal = &Error{Code: CodeInternal, Message: "Internal error"}

@@ -30,8 +30,8 @@ type Notification struct {
 }
 
 // ParseNotification decodes and validates a notification as a client sends it:
-// {targetUserId, type, title, message?, payload?, priority?}. userId is accepted
-// for targetUserId. Errors are [*Error].
+// {targetUserId, type, title, message?, payload?, priority?}. The member targetUserId
+// may also be called userId. Errors are [*Error].
 func ParseNotification(v socketio.Value) (*Notification, error) {
 	var in notificationFields
 	if err := DecodeObject(v, &in); err != nil {

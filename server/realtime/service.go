@@ -63,7 +63,8 @@ type Options struct {
 	// PresenceMax is the number of users in a room above which joins and leaves are
 	// not announced there. Negative: they never are. Default: 1000.
 	PresenceMax int
-	// ClusterRequired makes a degraded node unhealthy, unless it is connected.
+	// ClusterRequired makes a degraded node unhealthy unless it still reaches the
+	// cluster, see [Degraded].
 	ClusterRequired bool
 	// Hooks observe the service.
 	Hooks Hooks

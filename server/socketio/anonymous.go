@@ -8,8 +8,8 @@ import (
 )
 
 // StartAnonymous makes new sockets of the namespace anonymous until the program calls
-// [Socket.SetAnonymous](false). A client is anonymous while it has no socket that is
-// not; Options.MaxAnonymousBytes bounds what the server keeps of such a client.
+// [Socket.SetAnonymous](false). A client is anonymous while it has no socket, or only
+// anonymous ones; Options.MaxAnonymousBytes bounds what the server keeps of it.
 func (ns *Namespace) StartAnonymous() { ns.anonymous.Store(true) }
 
 // SetAnonymous sets whether the socket is anonymous; a program calls

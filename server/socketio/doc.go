@@ -14,8 +14,10 @@
 //	hs.ListenAndServe()
 //
 // [Server.Attach] serves the clients' requests below /socket.io/ and passes all
-// others on. [engineio.NewHTTPServer] returns an [http.Server] with the timeouts that
-// end every connection, whatever its client does; its documentation lists them.
+// others on. [engineio.NewHTTPServer] returns an [http.Server] with time limits, so
+// that a client that sends or reads too slowly cannot keep a connection open; its
+// documentation lists them. Long polls and WebSockets have the limits of
+// Options.Engine instead.
 //
 // # What happens to a socket
 //
@@ -37,12 +39,13 @@
 // # Errors
 //
 // An error of an event handler goes to the function of [Handlers.OnError]. By
-// default it is sent as the acknowledgement: the fields of an [*Error], "invalid"
-// for an argument that cannot be decoded, "unavailable" for ErrUnavailable, and
-// "internal" for any other error. A
-// panic of any function of the program is recovered and becomes such an error,
-// ErrPanic. Panics, and errors that the client gets as "internal", are logged with
-// slog's default logger, unless there is a Hooks.HandlerError.
+// default the client, if it waits for an acknowledgement, gets {"error": {"code",
+// "message"}}: the fields of an [*Error], code "invalid" if the error wraps
+// ErrDecode, "unavailable" if it wraps ErrUnavailable, and "internal" for any other
+// error. A panic of a handler is recovered and becomes such an error, one that wraps ErrPanic. Panics of middleware, hooks,
+// and the functions of OnConnect, OnDisconnect and OnError are recovered too, see
+// Hooks.HandlerError. Panics, and errors that the client gets as "internal", are
+// logged with slog's default logger, unless there is a Hooks.HandlerError.
 //
 // # Arguments
 //

@@ -176,10 +176,10 @@ func reservedServerSide(event string) bool {
 }
 
 // OnError sets the function that decides what a client gets for the error of an
-// event's handler; Hooks.HandlerError observes these errors. The default
-// acknowledges the event, if the client waits for that, with {"error": {"code",
-// "message"}}: the fields of an [*Error], or the code "invalid", "unavailable" or
-// "internal", as the documentation of the package says.
+// event's handler; Hooks.HandlerError observes these errors. By default the client,
+// if it waits for an acknowledgement, gets {"error": {"code", "message"}}: the fields
+// of an [*Error], code "invalid" if the error wraps ErrDecode, "unavailable" if it wraps
+// ErrUnavailable, and "internal" for any other error.
 func (h *Handlers) OnError(f func(ctx context.Context, s *Socket, e *Event, err error)) {
 	h.change(func(s *handlerSet) { s.onError = f })
 }

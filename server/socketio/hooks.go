@@ -24,17 +24,23 @@ type Hooks struct {
 	RoomJoined, RoomLeft func(s *Socket, room string)
 	// Unhandled: an event has no handler.
 	Unhandled func(s *Socket, event string)
-	// HandlerError: a function of the program returned an error or panicked;
-	// the error of a panic wraps ErrPanic and has the stack. It gets the errors
-	// too that the client is meant to read, which wrap an [*Error]. event is the
-	// name of the event, or "" for errors of OnConnect and panics of
-	// OnDisconnect, OnError, Use, NamespacePattern, the factory of a
-	// pattern's adapter, hooks and an adapter's Broadcast. s is nil for the last two, for HandleServerSide, for
-	// Server.Report and for panics that the engine has recovered, unless
-	// Engine.Hooks.HandlerPanic is set. A result that cannot be encoded is an
-	// error of its handler, ErrEncode. Default: panics, ErrEncode, errors that
-	// OnError's default answers as "internal", and those of HandleServerSide are
-	// logged with slog.Default, at level Error.
+	// HandlerError: a function of the program returned an error or panicked; the
+	// error of a panic wraps ErrPanic and has the stack. Errors that the client is
+	// meant to read, which wrap an [*Error], are passed too; those of Use are not,
+	// but go to Refused. A result that cannot be encoded is an error of its handler,
+	// ErrEncode.
+	//
+	// event is the event's name. It is "" for errors and panics of OnConnect, and
+	// for panics of OnDisconnect, OnError, Use, NamespacePattern, the factory of a
+	// pattern's adapter, a hook, and an adapter's Broadcast.
+	//
+	// s is nil for HandleServerSide, Server.Report, a hook, and an adapter's
+	// Broadcast. event and s are also empty for panics that the engine has
+	// recovered; if Engine.Hooks.HandlerPanic is set, those go there instead.
+	//
+	// Default: panics, ErrEncode, errors that OnError's default answers as
+	// "internal", and those of HandleServerSide are logged with slog.Default, at
+	// level Error.
 	HandlerError func(s *Socket, event string, err error)
 	// BroadcastDropped: another server's broadcast was not delivered, because
 	// it exceeds a limit of this server or of its clients. The error wraps

@@ -78,10 +78,10 @@ func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
 // HasRoom.
 func (ns *Namespace) RoomSize(room string) int { return ns.sockets.Size(room) }
 
-// Hold subscribes this server to a room, even if it has no sockets in it. It returns
-// once this server receives other servers' broadcasts to the room, or after the time
-// that [Socket.Join] would wait. The subscription lasts at least until release is
-// called; a socket that joins meanwhile need not wait.
+// Hold subscribes this server to a room, even if it has no sockets in it. It waits
+// until the subscription is in effect, so that other servers' later broadcasts to the
+// room arrive here, but no longer than [Socket.Join] would wait. The subscription lasts
+// at least until release is called; a socket that joins meanwhile need not wait.
 func (ns *Namespace) Hold(ctx context.Context, room string) (release func()) {
 	ns.sockets.Hold(room)
 	ns.adapter.AwaitRoom(ctx, room)

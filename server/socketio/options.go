@@ -14,8 +14,8 @@ import (
 // Options configures a [Server]. The zero value behaves as socket.io 4.8 on
 // Node does by default.
 //
-// In each field 0 is the default. Less than 0 turns off what the field's
-// documentation says so of, and is the default elsewhere.
+// In each field 0 is the default. A negative value means what the field's
+// documentation says of it or, if it says nothing, the default.
 type Options struct {
 	// Engine configures transports, heartbeat, limits and CORS.
 	Engine engineio.Options
@@ -87,11 +87,12 @@ type Options struct {
 	MaxPendingEvents, MaxPendingBytes int
 	// MaxAnonymousBytes bounds the bytes that the server keeps of an anonymous
 	// client: one that is connected to no namespace, or only with anonymous
-	// sockets, see [Namespace.StartAnonymous]. They are those of a message or body
-	// together with incomplete packets and pending CONNECTs, and separately those
-	// of the events that wait for a handler. A client that sends a larger message
-	// is disconnected if it is still anonymous when everything before the message
-	// has been handled. Default: 0, no limit.
+	// sockets, see [Namespace.StartAnonymous]. The bound applies separately to the
+	// message or body that is being received, together with incomplete packets and
+	// pending CONNECTs; to the events of a socket that wait for its handlers; and
+	// to the answers that the client has not taken. A client that sends a larger
+	// message is disconnected if it is still anonymous when everything before the
+	// message has been handled. Default: 0, no limit.
 	MaxAnonymousBytes int
 	// AckTimeout is how long Socket.EmitWithAck waits if its context has no
 	// deadline. Negative: no limit. Default: 30 s.

@@ -210,8 +210,9 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) { srv.engine.D
 func (srv *Server) Draining() bool { return srv.engine.Draining() }
 
 // Shutdown calls Drain with the given time and then Close, for which the rest of the time
-// of ctx is left. Call it before [http.Server.Shutdown], which neither closes nor waits
-// for WebSockets, but accepts no new connections from the clients that still poll.
+// of ctx is left. Call it before [http.Server.Shutdown], which neither closes WebSockets
+// nor waits for them, and after which clients that still poll can open no connection to
+// fetch what is queued for them.
 func (srv *Server) Shutdown(ctx context.Context, spread time.Duration) error {
 	srv.Drain(ctx, spread)
 	return srv.Close(ctx)

@@ -82,7 +82,7 @@ type Bus interface {
 type Message struct {
 	Channel string
 	Payload []byte
-	// Outcome gets the result; nil if nobody waits for it.
+	// Outcome gets the result. The field may be nil, if nobody waits for the result.
 	Outcome Outcome
 }
 

@@ -19,8 +19,9 @@
 // other node in the order in which they were published. (With Redis Cluster and shard
 // channels there is one per shard, and the order holds per channel.) Pub/sub delivers
 // at most once: what is published while Redis, or a node's connection to it, is away is
-// lost for the nodes concerned. It is never repeated, and it is counted where it was
-// published.
+// lost for the nodes concerned. A lost message is never repeated. If Redis did not take
+// it, its publisher counts it (Stats.Dropped). If a receiver's connection was away, that
+// receiver counts a gap (Stats.Gaps), without knowing how many messages it missed.
 //
 // If a subscription ends unplanned (the connection breaks, Redis is silent or cuts off
 // a subscriber that is too far behind), the node connects again, counts a gap, since
@@ -34,11 +35,11 @@
 //
 // # Which Redis is the master
 //
-// A message is accepted (its Outcome is nil) when Redis has published it and a proof in
-// the same pipeline says that it was the right Redis: ROLE is master, this node's own
-// subscription is there, and the connections have not been cut meanwhile. The proof
-// costs two commands per batch, not a round trip per message. Bus.Watch sets the channels
-// of the proof.
+// A message is accepted (its Outcome is resolved with nil) when Redis has published it
+// and a proof in the same pipeline says that it was the right Redis: ROLE is master, this
+// node's own subscription is there, and the connections have not been cut meanwhile. The
+// proof costs two commands per batch, not a round trip per message. Bus.Watch sets the
+// channels of the proof.
 //
 // Publishing and subscribing connections follow the master together. With Sentinel, the
 // node queries all Sentinels and subscribes to them, and follows the newest
@@ -50,9 +51,9 @@
 // channel and waits for the echo.
 //
 // A node that is short of CPU reads late, so for a moment it may be wrong about its
-// connections. It cuts them only if it suspects that it publishes and subscribes at
-// different servers, or misses an echo, and the subscribed connection has since answered
-// a PING, so that it is not merely late.
+// connections. If it suspects that it publishes and subscribes at different servers, or
+// misses an echo, it sends a PING on the subscribed connection. It cuts its connections
+// only if the fault is still there when that is answered, so that it is not merely late.
 //
 // A node cannot detect two masters after a network partition: if the Sentinels on its
 // side name no other master, it keeps the one that it has. Without Sentinel, it cannot

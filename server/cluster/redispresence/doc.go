@@ -77,7 +77,8 @@
 //
 // A new node is ready when it has the state of all nodes that it has heard in the
 // first quarter of an interval; after two intervals, or if Redis fails, it is ready
-// in any case. Joins that wait for Ready are answered with all users.
+// in any case. A program that waits for Ready before its joins, as package realtime
+// does, gets all users in their answers.
 //
 // # Without Redis
 //

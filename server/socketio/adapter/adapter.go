@@ -162,10 +162,11 @@ type Adapter interface {
 	RoomCreated(room string)
 	RoomDeleted(room string)
 
-	// AwaitRoom returns once this node receives broadcasts of other nodes to a
-	// room of this node. It returns at once if the adapter does not wait for
-	// that, the cluster is disconnected, or the room does not exist. It blocks
-	// for a bounded time, at most until ctx ends.
+	// AwaitRoom waits until the subscription to a room of this node is in effect:
+	// broadcasts that other nodes send to it afterwards arrive here. It returns
+	// at once if the adapter does not wait for that, the cluster is disconnected,
+	// or the room does not exist. It blocks for a bounded time, at most until ctx
+	// ends.
 	AwaitRoom(ctx context.Context, room string)
 
 	// Close leaves the cluster and waits until the adapter's goroutines have

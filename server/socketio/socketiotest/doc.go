@@ -19,6 +19,6 @@
 //	answer := asked.Ack()
 //
 // Arguments are JSON in both directions. A []byte that is an argument itself is
-// sent as an attachment. The client shares no code with the server, except for
-// the names of types.
+// sent as an attachment. The client shares no code with the server, so a mistake in
+// one is not hidden by the same mistake in the other.
 package socketiotest

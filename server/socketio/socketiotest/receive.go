@@ -34,8 +34,8 @@ func (c *Client) Await(event string) Event {
 	return c.take(event, func(e Event) bool { return e.Name == event })
 }
 
-// Ignore drops all events of these names, those that were received and not asked
-// for included.
+// Ignore drops all events of these names: those that come later, and those that have
+// come already but that no method has returned yet.
 func (c *Client) Ignore(events ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
