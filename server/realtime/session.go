@@ -340,17 +340,17 @@ func (svc *Service) expire(s *socketio.Socket, sess *session) {
 // UnregisterUser removes the socket from its user's devices. The socket leaves its
 // rooms, whose members get user-left if it was the user's last device there, and
 // stays connected as an anonymous one.
-func (svc *Service) UnregisterUser(ctx context.Context, s *socketio.Socket) {
+func (svc *Service) UnregisterUser(_ context.Context, s *socketio.Socket) {
 	sess := sessionOf(s)
 	if sess == nil {
 		return
 	}
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
-	svc.unregister(ctx, s, sess)
+	svc.unregister(s, sess)
 }
 
-func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *session) {
+func (svc *Service) unregister(s *socketio.Socket, sess *session) {
 	sess.mu.Lock()
 	if sess.timer != nil {
 		sess.timer.Stop()
@@ -372,7 +372,7 @@ func (svc *Service) unregister(ctx context.Context, s *socketio.Socket, sess *se
 }
 
 // disconnected runs after the socket's last handler.
-func (svc *Service) disconnected(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
+func (svc *Service) disconnected(_ context.Context, s *socketio.Socket, reason socketio.Reason) {
 	sess := sessionOf(s)
 	if most := svc.opts.MaxRefusedEvents; most > 0 && sess.refused.Count() > most/2 && s.Session().Open() {
 		// Otherwise the client could join again at once with a new count.
@@ -382,7 +382,7 @@ func (svc *Service) disconnected(ctx context.Context, s *socketio.Socket, reason
 	sess.ended = true
 	user := sess.claims.UserID
 	sess.mu.Unlock()
-	svc.unregister(ctx, s, sess)
+	svc.unregister(s, sess)
 	if !sess.counted {
 		return // another function of OnConnect refused it before connected ran
 	}

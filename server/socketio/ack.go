@@ -21,7 +21,7 @@ type ackFunc func(adapter.Args, error)
 // disconnected, ctx is that of its disconnect handlers, which are called after it.
 type AckFunc func(ctx context.Context, answer Args, err error)
 
-// pendingAck is who gets an acknowledgement: take, which a goroutine waits for, or
+// pendingAck says who gets an acknowledgement: take, if a goroutine waits for it, or
 // then.
 type pendingAck struct {
 	take ackFunc
@@ -43,17 +43,18 @@ func (s *Socket) awaitAck(id uint64, p pendingAck, limit time.Duration) bool {
 	if s.acks == nil {
 		s.acks = make(map[uint64]pendingAck)
 	}
-	if p.then != nil {
-		if limit > 0 {
-			p.timer = time.AfterFunc(limit, func() { s.ackTimedOut(id) })
-		}
-		s.acks[id] = p
-		s.mu.Unlock()
-		return true
+	waits := p.then == nil
+	switch {
+	case waits:
+		s.client.awaited.Add(1)
+	case limit > 0:
+		p.timer = time.AfterFunc(limit, func() { s.ackTimedOut(id) })
 	}
 	s.acks[id] = p
-	s.client.awaited.Add(1)
 	s.mu.Unlock()
+	if !waits {
+		return true
+	}
 	if full := s.client.stopped.Load(); full != nil { // only MaxPendingBytes applies now
 		full.mu.Lock()
 		full.inbox.release()
@@ -192,7 +193,7 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 	if s == nil {
 		return nil, errNoOperator
 	}
-	data, attachments, err := s.client.server.encodeEvent(event, args)
+	p, err := s.eventPacket(event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -201,13 +202,12 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 		err  error
 	}
 	ch := make(chan answer, 1)
-	id := s.ns.ids.Add(1) - 1
-	if !s.awaitAck(id, pendingAck{take: func(a adapter.Args, err error) { ch <- answer{a, err} }}, 0) {
+	p.ID, p.HasID = s.ns.ids.Add(1)-1, true
+	if !s.awaitAck(p.ID, pendingAck{take: func(a adapter.Args, err error) { ch <- answer{a, err} }}, 0) {
 		return nil, ErrDisconnected
 	}
-	p := packet.Packet{Type: packet.Event, Namespace: s.nsName, ID: id, HasID: true, Data: data, Attachments: attachments}
 	if err := o.send(ctx, p); err != nil {
-		s.cancelAck(id)
+		s.cancelAck(p.ID)
 		return nil, err
 	}
 	limit := o.timeout
@@ -231,7 +231,7 @@ func (o SocketOperator) EmitWithAck(ctx context.Context, event string, args ...a
 	case <-late:
 		err = ErrTimeout
 	}
-	s.cancelAck(id)
+	s.cancelAck(p.ID)
 	if !s.Connected() { // which also ends a handler's context
 		return nil, ErrDisconnected
 	}

@@ -93,11 +93,11 @@ func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) err
 		return errNoOperator
 	}
 	p, err := s.eventPacket(event, args)
-	if err != nil || o.then == nil {
-		if err == nil {
-			err = o.send(ctx, p)
-		}
+	switch {
+	case err != nil:
 		return err
+	case o.then == nil:
+		return o.send(ctx, p)
 	}
 	limit := o.timeout
 	if limit == 0 {
@@ -124,7 +124,7 @@ func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 	return nil
 }
 
-// eventPacket encodes the arguments of an event that asks for no
+// eventPacket encodes an event. The caller adds an id if it asks for an
 // acknowledgement.
 func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)

@@ -15,11 +15,7 @@ func Func[In, Out any](f func(ctx context.Context, s *Socket, in In) (Out, error
 			return err
 		}
 		out, err := f(ctx, s, in)
-		if err != nil {
-			return err
-		}
-		e.Return(out)
-		return nil
+		return e.finish(err, out)
 	})
 }
 
@@ -33,11 +29,7 @@ func Func2[A, B, Out any](f func(ctx context.Context, s *Socket, a A, b B) (Out,
 			return err
 		}
 		out, err := f(ctx, s, a, b)
-		if err != nil {
-			return err
-		}
-		e.Return(out)
-		return nil
+		return e.finish(err, out)
 	})
 }
 
@@ -51,11 +43,7 @@ func Func3[A, B, C, Out any](f func(ctx context.Context, s *Socket, a A, b B, c 
 			return err
 		}
 		out, err := f(ctx, s, a, b, c)
-		if err != nil {
-			return err
-		}
-		e.Return(out)
-		return nil
+		return e.finish(err, out)
 	})
 }
 
@@ -66,11 +54,7 @@ func Do[In any](f func(ctx context.Context, s *Socket, in In) error) Handler {
 		if err := e.Arg(0).Decode(&in); err != nil {
 			return err
 		}
-		if err := f(ctx, s, in); err != nil {
-			return err
-		}
-		e.Return()
-		return nil
+		return e.finish(f(ctx, s, in))
 	})
 }
 
@@ -82,11 +66,7 @@ func Do2[A, B any](f func(ctx context.Context, s *Socket, a A, b B) error) Handl
 		if err := e.Decode(&a, &b); err != nil {
 			return err
 		}
-		if err := f(ctx, s, a, b); err != nil {
-			return err
-		}
-		e.Return()
-		return nil
+		return e.finish(f(ctx, s, a, b))
 	})
 }
 
@@ -99,11 +79,7 @@ func Do3[A, B, C any](f func(ctx context.Context, s *Socket, a A, b B, c C) erro
 		if err := e.Decode(&a, &b, &c); err != nil {
 			return err
 		}
-		if err := f(ctx, s, a, b, c); err != nil {
-			return err
-		}
-		e.Return()
-		return nil
+		return e.finish(f(ctx, s, a, b, c))
 	})
 }
 
@@ -111,4 +87,13 @@ func Do3[A, B, C any](f func(ctx context.Context, s *Socket, a A, b B, c C) erro
 // [*Pattern] or a [*Socket]. It panics in the cases in which their Handle does.
 func On[In, Out any](h interface{ Handle(event string, h Handler) }, event string, f func(ctx context.Context, s *Socket, in In) (Out, error)) {
 	h.Handle(event, Func(f))
+}
+
+// finish acknowledges the event with what a function has returned, unless that is an
+// error.
+func (e *Event) finish(err error, result ...any) error {
+	if err == nil {
+		e.Return(result...)
+	}
+	return err
 }

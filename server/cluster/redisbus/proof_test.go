@@ -3,9 +3,9 @@ package redisbus
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // nobody is a receiver that ignores its messages.
@@ -13,16 +13,6 @@ type nobody struct{}
 
 func (nobody) Active() bool                    { return true }
 func (nobody) Receive(string, string, Backlog) {}
-
-// eventually waits until cond returns true.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("timeout: waiting until %s", what)
-		}
-	}
-}
 
 // A proof that does not find this node's subscription counts if that was confirmed
 // before the proof was asked for, and is there after it.
@@ -39,7 +29,7 @@ func TestDivisionIsCertain(t *testing.T) {
 			c.Watch(l)
 			p := &probe{sub: c.sub, links: &c.links, landmark: *l}
 			var on *connection
-			eventually(t, "the node has subscribed", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
+			waittest.Until(t, "the node has subscribed", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
 			know := func(at place) error { return p.know(&at, c.links.Epoch()) }
 			if err := know(place{}); err != nil || p.astray.of != nil {
 				t.Errorf("a proof from before the subscription: %v, %+v", err, p.astray)
@@ -57,7 +47,7 @@ func TestDivisionIsCertain(t *testing.T) {
 			know(place{on: on})
 			old := on
 			c.sub.move(errMoving, false)
-			eventually(t, "the node has subscribed again", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
+			waittest.Until(t, "the node has subscribed again", func() bool { on, _ = c.sub.holder(l.Own); return on != nil })
 			if err := know(place{on: old}); err != nil || p.astray.of != nil {
 				t.Errorf("a proof from before another connection: %v, %+v", err, p.astray)
 			}
