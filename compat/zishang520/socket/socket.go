@@ -25,7 +25,7 @@ type flags struct {
 	timeout                       time.Duration
 }
 
-// phase is where a socket is in its life.
+// phase is the stage of a socket's life.
 type phase int32
 
 const (

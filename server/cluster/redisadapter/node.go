@@ -62,8 +62,9 @@ func (n *node) send(ctx context.Context, m *message) error {
 	return nil
 }
 
-// foreignOnly is an exception that means nothing on Node, where it names a room without
-// members. Here it excepts all sockets, see [adapter.Flags].
+// foreignOnly is a name in the list of excepted rooms. Node's servers have no room of this
+// name, so for them it excepts nobody; this package excepts all sockets, see
+// [adapter.Flags].
 const foreignOnly = "puente:foreign"
 
 func (n *node) Broadcast(ctx context.Context, p *packet.Packet, sel adapter.Selection, flags adapter.Flags) error {

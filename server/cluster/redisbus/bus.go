@@ -86,8 +86,8 @@ type Message struct {
 	Outcome Outcome
 }
 
-// Outcome gets the result of publishing a message: nil if Redis has published it where
-// the nodes subscribe, else ErrUnavailable. Outcomes are resolved in the order of the
+// Outcome gets the result of publishing a message: nil if Redis has published it on the
+// server that the nodes subscribe to, else ErrUnavailable. Outcomes are resolved in the order of the
 // messages, on a goroutine of the bus, possibly before Publish has returned. Resolve must
 // not block.
 type Outcome interface{ Resolve(error) }
@@ -127,9 +127,9 @@ const (
 	Full                // reading is about to stop
 )
 
-// Landmark is a pair of targets with which a bus checks that it publishes where it and
-// the others subscribe: one that all nodes subscribe to, and one that only this node
-// subscribes to. The node must subscribe to both itself.
+// Landmark is a pair of targets: one that all nodes subscribe to, and one that only this
+// node subscribes to. With it a bus checks that it publishes to the same server that it
+// and the other nodes subscribe to. The node must subscribe to both itself.
 type Landmark struct{ Shared, Own Target }
 
 // Stats counts since the start. A dropped message may still have reached some nodes, if

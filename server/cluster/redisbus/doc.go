@@ -1,6 +1,7 @@
 // Package redisbus carries messages between the nodes of a cluster over Redis pub/sub:
-// bytes on channels. It connects, subscribes, publishes, and finds out whether it
-// publishes where the others subscribe. What the messages mean is up to the program.
+// bytes on channels. It connects, subscribes and publishes, and checks that it publishes to
+// the same server that the other nodes subscribe to. What the messages mean is up to the
+// program.
 //
 //	bus, err := redisbus.New(redisbus.Options{URL: "redis://127.0.0.1:6379"})
 //	bus.Subscribe(receiver, redisbus.Target{Kind: redisbus.Channel, Name: "prices"})

@@ -10,9 +10,9 @@ import (
 	"github.com/puente-io/puente/server/cluster/redislink"
 )
 
-// proof is what a pipeline asks after its messages, on the same connection, to find out
-// where that leads: whether Redis has published them where all nodes subscribe. It costs
-// two small commands per batch.
+// proof is what a pipeline asks after its messages, on the same connection: whether that
+// connection leads to the server that all nodes subscribe to, so that the messages reach
+// them. It costs two small commands per batch.
 //
 // NUMSUB counts the subscribers there of the target that all nodes have, and of this
 // node's own. Without the right to it, a message to the own target counts at least this
@@ -159,8 +159,8 @@ func (a proof) read() place {
 	return at
 }
 
-// judge returns an error unless what was published before a proof has reached the place
-// where all nodes subscribe.
+// judge returns an error unless what was published before a proof has reached the server
+// that all nodes subscribe to.
 func (p *probe) judge(at place, epoch uint64) error {
 	err := p.know(&at, epoch)
 	switch {
@@ -202,9 +202,8 @@ func (p *probe) count(at place) {
 	p.met = p.met || at.nodes > 1
 }
 
-// company returns an error if no other node subscribes where this one does, though
-// others did and are still known. It is not known then who is right, only that something
-// is wrong.
+// company returns an error if no other node subscribes to this node's server, although
+// others did and presence still knows them. It does not show which node is wrong.
 func (p *probe) company(at place) error {
 	switch {
 	case at.nodes > 1:

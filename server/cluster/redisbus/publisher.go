@@ -133,8 +133,8 @@ func (p *publisher) run(ctx context.Context) {
 	}
 }
 
-// doubted returns a channel that is closed when a doubt about where the connections
-// lead can be settled.
+// doubted returns a channel that is closed when it can be decided whether the
+// connections lead to different servers, if that is in doubt.
 func (p *publisher) doubted() <-chan struct{} {
 	if p.probe == nil {
 		return nil

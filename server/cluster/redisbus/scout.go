@@ -13,8 +13,8 @@ const scoutEvery = time.Second
 
 // scout finds out that the address of Redis leads to another server than before: a DNS
 // name or a proxy that was pointed to a promoted replica cuts no connection, and the
-// former master need not know. A new connection must find this node's subscription
-// where it arrives. If it cannot be made, that says nothing.
+// former master need not know. The server that a new connection
+// reaches must have this node's subscription. A failure to connect proves nothing.
 func (p *publisher) scout(ctx context.Context) {
 	ticker := time.NewTicker(scoutEvery)
 	defer ticker.Stop()

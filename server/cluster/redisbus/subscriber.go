@@ -170,8 +170,8 @@ type retry struct {
 	at       time.Time
 }
 
-// movedWait is how long a channel waits that Redis Cluster has moved, so that go-redis
-// learns to where.
+// movedWait is how long the subscription to a channel is delayed after Redis Cluster has
+// moved it, so that go-redis learns the new server first.
 const movedWait = 30 * time.Millisecond
 
 func (s *subscriber) run() {

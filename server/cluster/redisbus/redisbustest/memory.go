@@ -296,7 +296,8 @@ func (n *Node) Subscribers(_ context.Context, t redisbus.Target) (count int, err
 	return count, n.unusable()
 }
 
-// Watch implements [redisbus.Bus]. A twin publishes where its nodes subscribe.
+// Watch implements [redisbus.Bus]. It does nothing: all nodes of a twin have the same
+// server.
 func (n *Node) Watch(*redisbus.Landmark) {}
 
 // Unwatch implements [redisbus.Bus].
