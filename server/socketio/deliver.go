@@ -33,15 +33,15 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 	own := *p
 	own.Namespace = ns.name
 	fs := frames(&own, flags.Uncompressed)
-	observe := ns.observesOutgoing()
-	var recipients []*Socket
+	observed := ns.observe(&own, sel)
+	var late []*Socket // joined after observe
 	queued := ns.server.engine.Batch(func(b *engineio.Batch) {
 		ns.sockets.Each(sel, func(s *Socket) {
 			if before != nil {
 				before(s)
 			}
-			if observe {
-				recipients = append(recipients, s)
+			if observed != nil && !observed[s] {
+				late = append(late, s)
 			}
 			if flags.Volatile {
 				b.AddVolatile(s.client.session, fs...)
@@ -50,10 +50,24 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 			b.Add(s.client.session, fs...)
 		})
 	})
-	for _, s := range recipients {
-		s.sent(&own)
+	for _, s := range late {
+		s.sending(&own)
 	}
 	return queued
+}
+
+// observe calls the OutgoingFuncs of the selected sockets and returns these
+// sockets, or nil if no socket of the namespace has such a function.
+func (ns *Namespace) observe(p *packet.Packet, sel adapter.Selection) map[*Socket]bool {
+	if !ns.observesOutgoing() {
+		return nil
+	}
+	observed := make(map[*Socket]bool)
+	for _, s := range ns.selected(sel) {
+		observed[s] = true
+		s.sending(p)
+	}
+	return observed
 }
 
 // deliverWithAck is deliver for an event that asks for acknowledgements. It

@@ -118,9 +118,9 @@ func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 	if !o.volatile {
 		return o.socket.sendEvent(ctx, p, o.uncompressed)
 	}
+	o.socket.sending(&p)
 	fs := frames(&p, o.uncompressed)
 	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, fs...) }).Settle()
-	o.socket.sent(&p)
 	return nil
 }
 
@@ -136,10 +136,8 @@ func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 
 // sendEvent queues an event and waits as Emit does.
 func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
+	s.sending(&p)
 	queued, err := s.queue(frames(&p, uncompressed))
-	if err == nil {
-		s.sent(&p)
-	}
 	queued.Wait(ctx, engineio.Patient)
 	return err
 }

@@ -24,9 +24,9 @@ type ownHandler struct {
 }
 
 // OutgoingFunc is called for an event that is sent to a socket. It is called on
-// the sender's goroutine after the event was queued or, if it is volatile,
-// perhaps dropped; while it runs, Emit does not return, so it must not block. It
-// is not called for acknowledgements, nor for what the client sends.
+// the sender's goroutine, before the event is queued or, if it is volatile and the
+// client cannot take it, dropped. While it runs, the event is not sent, so it must
+// not block. It is not called for acknowledgements, nor for what the client sends.
 type OutgoingFunc func(s *Socket, event string, args Args)
 
 // changeOwn calls f with the socket's own handlers, locked.
@@ -123,9 +123,9 @@ func (ns *Namespace) observesOutgoing() bool {
 	return ns.watchesOutgoing.Load() || len(ns.Handlers.set.Load().outgoing) > 0
 }
 
-// sent calls the OutgoingFuncs for an event that was sent to the socket. The
-// caller holds no locks.
-func (s *Socket) sent(p *packet.Packet) {
+// sending calls the OutgoingFuncs for an event that is about to be queued to the
+// socket. The caller holds no locks.
+func (s *Socket) sending(p *packet.Packet) {
 	if !s.ns.observesOutgoing() {
 		return
 	}

@@ -154,3 +154,32 @@ func TestOnAnyOutgoing(t *testing.T) {
 	check()
 	other.Await("broadcast")
 }
+
+// What a function of OnAnyOutgoing sends arrives before the event that it was
+// called for: as on Node, it is called before the event is sent.
+func TestOnAnyOutgoingIsCalledFirst(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ns := srv.IO.Namespace("/")
+	c, s := pair(t, srv, socketiotest.Options{})
+	ctx := t.Context()
+	s.OnAnyOutgoing(func(s *socketio.Socket, event string, _ socketio.Args) {
+		if event != "before" {
+			s.Emit(ctx, "before")
+		}
+	})
+	for name, send := range map[string]func() error{
+		"emit":      func() error { return s.Emit(ctx, "x") },
+		"volatile":  func() error { return s.Volatile().Emit(ctx, "x") },
+		"post":      func() error { return s.Post("x") },
+		"broadcast": func() error { return ns.Emit(ctx, "x") },
+	} {
+		if err := send(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"before", "x"} {
+			if got := c.Next().Name; got != want {
+				t.Fatalf("%s: the client got %q, want %q", name, got, want)
+			}
+		}
+	}
+}

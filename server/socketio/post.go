@@ -32,9 +32,8 @@ func (s *Socket) Post(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.queue(frames(&p, false)); err == nil {
-		s.sent(&p)
-	}
+	s.sending(&p)
+	_, err = s.queue(frames(&p, false))
 	return err
 }
 
