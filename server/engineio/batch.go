@@ -48,12 +48,12 @@ func (srv *Server) Batch(f func(*Batch)) (queued Queued) {
 	return queued
 }
 
-// Add queues frames to a session, in order and with no other frame between them. It
-// only touches memory, so it may be called under locks. It returns ErrClosed for a
-// session that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were
-// queued to it already, which closes the session when f has returned.
-func (b *Batch) Add(s *Session, frames ...Frame) error {
-	wait, err := s.put(frames)
+// Add queues a message to a session. It only touches memory, so it may be called under
+// locks; see [Server.Build]. It returns ErrClosed for a session that is not open, and
+// ErrSlowConsumer if more than MaxBacklogBytes were queued to it already, which closes
+// the session when f has returned.
+func (b *Batch) Add(s *Session, m *Message) error {
+	wait, err := s.put(m.in(s.form()))
 	switch {
 	case err == ErrSlowConsumer:
 		b.overrun = append(b.overrun, s)
@@ -63,9 +63,9 @@ func (b *Batch) Add(s *Session, frames ...Frame) error {
 	return err
 }
 
-// AddVolatile is Add for frames that may be lost: if the session cannot take them
-// now it drops them and reports false.
-func (b *Batch) AddVolatile(s *Session, frames ...Frame) bool { return s.putVolatile(frames) }
+// AddVolatile is Add for a message that may be lost: if the session cannot take it
+// now it drops it and reports false.
+func (b *Batch) AddVolatile(s *Session, m *Message) bool { return s.putVolatile(m.in(s.form())) }
 
 // end closes the sessions whose queues ran over, starts the flusher, and returns the
 // batch to the pool.

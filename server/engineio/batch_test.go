@@ -18,7 +18,7 @@ func TestBatchPanics(t *testing.T) {
 			}
 		}()
 		e.Batch(func(b *Batch) {
-			b.Add(r.session, TextFrame([]byte("added")))
+			b.Add(r.session, NewMessage(TextFrame([]byte("added"))))
 			panic("on purpose")
 		})
 	}()
@@ -36,16 +36,16 @@ func TestBatchOverrun(t *testing.T) {
 	other := e.next(t)
 	big := TextFrame(make([]byte, 5000))
 	e.Batch(func(b *Batch) {
-		if err := b.Add(r.session, big); err != nil {
+		if err := b.Add(r.session, NewMessage(big)); err != nil {
 			t.Errorf("the frame that goes beyond the bound: %v", err)
 		}
-		if err := b.Add(r.session, big); err != ErrSlowConsumer {
+		if err := b.Add(r.session, NewMessage(big)); err != ErrSlowConsumer {
 			t.Errorf("the next: %v", err)
 		}
 		if !r.session.Open() {
 			t.Error("the session is closed before f has returned")
 		}
-		b.Add(other.session, TextFrame([]byte("hi")))
+		b.Add(other.session, NewMessage(TextFrame([]byte("hi"))))
 	})
 	if got := r.reason(t); got != ReasonSlowConsumer {
 		t.Errorf("reason %q", got)
@@ -54,7 +54,7 @@ func TestBatchOverrun(t *testing.T) {
 		t.Errorf("the other got %q", got)
 	}
 	e.Batch(func(b *Batch) {
-		if err := b.Add(r.session, big); err != ErrClosed {
+		if err := b.Add(r.session, NewMessage(big)); err != ErrClosed {
 			t.Errorf("after the end: %v", err)
 		}
 	})

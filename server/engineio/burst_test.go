@@ -173,7 +173,7 @@ func TestStoppedClientDoesNotStopPublishers(t *testing.T) {
 		for _, f := range frames {
 			before := time.Now()
 			srv.Batch(func(b *Batch) {
-				if err := b.Add(r.session, f); err != nil {
+				if err := b.Add(r.session, NewMessage(f)); err != nil {
 					t.Fatal(err)
 				}
 			}).Wait(t.Context(), Patient)
@@ -465,7 +465,7 @@ func TestWaitEndsWithContext(t *testing.T) {
 		defer cancel()
 		queued := srv.Batch(func(b *Batch) {
 			for _, f := range numberedText(10, 90_000) {
-				b.Add(r.session, f)
+				b.Add(r.session, NewMessage(f))
 			}
 		})
 		start := time.Now()
@@ -663,7 +663,7 @@ func TestHaste(t *testing.T) {
 		publish := func(s *Session, h Haste, n int) (took time.Duration) {
 			start := time.Now()
 			for range n {
-				srv.Batch(func(b *Batch) { b.Add(s, TextFrame(make([]byte, size))) }).Wait(t.Context(), h)
+				srv.Batch(func(b *Batch) { b.Add(s, NewMessage(TextFrame(make([]byte, size)))) }).Wait(t.Context(), h)
 			}
 			return time.Since(start)
 		}

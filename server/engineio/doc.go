@@ -33,6 +33,23 @@
 // has queued with one system call if possible. If the machine cannot write as fast as
 // messages are published, publishers wait for the flusher for a moment.
 //
+// # Forms
+//
+// A [Message] is encoded once for all its recipients. Most of them take its frames as
+// they are. A session that cannot, or would rather not, has a form: a few bits, which are
+// known when the handshake or the upgrade ends.
+//
+//	form            its messages                                       known since
+//	plain           frames as they were made                           -
+//	formBase64      binary messages are text                           the handshake (b64, JSONP)
+//
+// The other forms of a message are built from the plain one when the first recipient
+// needs them, each once, and all recipients share them. [Server.Build] does so before a
+// publisher takes a lock; while no session has a form, that costs one atomic load. What is
+// in a queue is a frame in its session's form, so the queue counts the bytes that it holds.
+// A session's form may change while plain frames are in its queue: every client
+// takes those.
+//
 // # The life of a WebSocket
 //
 //	           upgraded        closeDue          closeWritten

@@ -94,9 +94,9 @@ func (f Frame) Uncompressed() Frame {
 	return f
 }
 
-// base64 returns the frame for a client that takes binary messages as text.
-func (f Frame) base64() Frame {
-	if f.text {
+// in returns the frame in a form.
+func (f Frame) in(want form) Frame {
+	if f.text || want&formBase64 == 0 {
 		return f
 	}
 	b := make([]byte, frameRoom, frameRoom+1+4*(len(f.payload())+2)/3)

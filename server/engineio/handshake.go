@@ -178,10 +178,14 @@ func (srv *Server) newID() (id string) {
 }
 
 func (srv *Server) newSession(r *http.Request, query func(string) string, p *reservation) *Session {
-	return &Session{
+	s := &Session{
 		server: srv, id: srv.newID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), origin: srv.originOf(r),
-		base64: query("b64") != "", from: p.take(), queue: queue{held: &srv.backlog.held},
+		from: p.take(), queue: queue{held: &srv.backlog.held},
 	}
+	if query("b64") != "" {
+		s.setForm(formBase64)
+	}
+	return s
 }
 
 // openPacket returns the open packet (section "Handshake").

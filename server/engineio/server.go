@@ -24,6 +24,7 @@ type Server struct {
 	admission admission
 	limits    limitCounters
 	panics    atomic.Int64
+	formed    atomic.Int64 // sessions that take messages in another form than the plain one
 
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
 	lazyPoller lazyPoller

@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +69,9 @@ type Session struct {
 	request requestBlock
 	origin  *origin
 	handler Handler  // set once, before anything is read
-	base64  bool     // the client takes binary messages as text only
 	from    *address // whose place it has; nil if addresses are not counted
+
+	formBits atomic.Uint32 // the form in which it takes messages; see setForm
 
 	maxMessage atomic.Int64 // 0: Options.MaxHTTPBufferSize
 
@@ -174,7 +174,9 @@ func (s *Session) Open() bool {
 // that is not open, and ErrSlowConsumer if more than MaxBacklogBytes were queued
 // already, which closes the session. If more than MaxQueueBytes are queued it
 // waits, for SlowTimeout at most, see the package documentation.
-func (s *Session) Send(frames ...Frame) error {
+func (s *Session) Send(frames ...Frame) error { return s.send(s.formed(frames)) }
+
+func (s *Session) send(frames []Frame) error {
 	wait, err := s.put(frames)
 	switch {
 	case err == nil:
@@ -224,7 +226,7 @@ func (s *Session) AwaitQueue(n int) {
 	}
 }
 
-// put queues frames and puts the session in the flusher's line if it must be
+// put queues frames of the session's form and puts the session in the flusher's line if it must be
 // there; flusher.wake must follow. wait says that the publisher has to wait for the
 // session. After ErrSlowConsumer the caller must call overrun, without locks.
 func (s *Session) put(frames []Frame) (wait bool, err error) {
@@ -243,12 +245,13 @@ func (s *Session) overrun() { s.close(ReasonSlowConsumer, errBacklog) }
 // SendNow queues frames and writes what is queued on this goroutine, as far as the
 // connection takes it. Use it for the last send of a burst.
 func (s *Session) SendNow(frames ...Frame) error {
+	formed := s.formed(frames)
 	s.mu.Lock()
 	if s.inLine || s.ws != nil && s.ws.writer != writerIdle {
 		s.mu.Unlock()
-		return s.Send(frames...)
+		return s.send(formed)
 	}
-	_, wait, err := s.enqueue(frames)
+	_, wait, err := s.enqueue(formed)
 	s.inLine = false
 	s.mu.Unlock()
 	switch {
@@ -294,12 +297,6 @@ func (s *Session) enqueue(frames []Frame) (push, wait bool, err error) {
 	}
 	if s.queued() > b.most {
 		return false, false, ErrSlowConsumer
-	}
-	if s.base64 {
-		frames = slices.Clone(frames)
-		for i, f := range frames {
-			frames[i] = f.base64()
-		}
 	}
 	s.queue.push(frames...)
 	if s.queue.bytes > countedFrom {
@@ -411,6 +408,7 @@ func (s *Session) finish(e ending) afterwards {
 	was, ws, probe := s.state, s.ws, s.probe
 	if was != stateClosed {
 		s.state = stateClosed
+		s.countForm(-1)
 		s.waitIn(nil)
 		s.queue.recycle()
 		s.relieve()

@@ -95,9 +95,9 @@ func (s *Socket) connect() bool {
 	s.state = connected
 	s.mu.Unlock()
 	s.client.join(s)
-	answer := frames(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
+	answer := messageOf(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
 	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
-		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer...) })
+		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer) })
 	})
 	if !s.Connected() {
 		s.unlist() // it disconnected before Add, so close could not remove it
@@ -132,8 +132,6 @@ func (s *Socket) refuse(err error) {
 		return
 	}
 	s.client.remove(s, false)
-	s.post([]engineio.Frame{frames(&packet.Packet{
-		Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}'),
-	}, false)[0]})
+	s.post(messageOf(&packet.Packet{Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}')}, false))
 	s.client.refused()
 }

@@ -32,7 +32,8 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 	}
 	own := *p
 	own.Namespace = ns.name
-	fs := frames(&own, flags.Uncompressed)
+	m := messageOf(&own, flags.Uncompressed)
+	ns.build(m, sel)
 	observed := ns.observe(&own, sel)
 	var late []*Socket // joined after observe
 	queued := ns.server.engine.Batch(func(b *engineio.Batch) {
@@ -44,16 +45,28 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 				late = append(late, s)
 			}
 			if flags.Volatile {
-				b.AddVolatile(s.client.session, fs...)
+				b.AddVolatile(s.client.session, m)
 				return
 			}
-			b.Add(s.client.session, fs...)
+			b.Add(s.client.session, m)
 		})
 	})
 	for _, s := range late {
 		s.sending(&own)
 	}
 	return queued
+}
+
+// build builds the forms of a message that the selected sockets need, which takes too
+// long for the room table's lock.
+func (ns *Namespace) build(m *engineio.Message, sel adapter.Selection) {
+	engine := ns.server.engine
+	if !engine.Mixed() {
+		return
+	}
+	var forms engineio.Forms
+	ns.sockets.Each(sel, func(s *Socket) { forms |= s.client.session.Form() })
+	engine.Build(m, forms)
 }
 
 // observe calls the OutgoingFuncs of the selected sockets and returns these

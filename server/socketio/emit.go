@@ -119,8 +119,8 @@ func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 		return o.socket.sendEvent(ctx, p, o.uncompressed)
 	}
 	o.socket.sending(&p)
-	fs := frames(&p, o.uncompressed)
-	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, fs...) }).Settle()
+	m := messageOf(&p, o.uncompressed)
+	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, m) }).Settle()
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 // sendEvent queues an event and waits as Emit does.
 func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
 	s.sending(&p)
-	queued, err := s.queue(frames(&p, uncompressed))
+	queued, err := s.queue(messageOf(&p, uncompressed))
 	queued.Wait(ctx, engineio.Patient)
 	return err
 }

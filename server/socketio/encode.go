@@ -161,16 +161,22 @@ func marshalRaw(enc *jsontext.Encoder, raw stdjson.RawMessage) error {
 }
 
 // frames encodes a packet for the engine.
-func frames(p *packet.Packet, uncompressed bool) []engineio.Frame {
-	out := make([]engineio.Frame, 1, 1+len(p.Attachments))
-	out[0] = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
+func frames(p *packet.Packet) (text engineio.Frame, attachments []engineio.Frame) {
+	text = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
 	for _, a := range p.Attachments {
-		out = append(out, engineio.BinaryFrame(a))
+		attachments = append(attachments, engineio.BinaryFrame(a))
 	}
+	return text, attachments
+}
+
+// messageOf encodes a packet for any number of clients.
+func messageOf(p *packet.Packet, uncompressed bool) *engineio.Message {
+	text, attachments := frames(p)
 	if uncompressed {
-		for i := range out {
-			out[i] = out[i].Uncompressed()
+		text = text.Uncompressed()
+		for i := range attachments {
+			attachments[i] = attachments[i].Uncompressed()
 		}
 	}
-	return out
+	return engineio.NewMessage(text, attachments...)
 }

@@ -79,11 +79,11 @@ func (e *Event) Arg(i int) Value {
 // the event was acknowledged before, ErrDisconnected, and those that wrap ErrEncode or
 // ErrAttachments.
 func (e *Event) Reply(args ...any) error {
-	frames, err := e.replyFrames(args)
-	if err != nil || frames == nil {
+	fs, err := e.replyFrames(args)
+	if err != nil || fs == nil {
 		return err
 	}
-	return e.socket.send(context.Background(), frames)
+	return e.socket.send(context.Background(), engineio.NewMessage(fs[0], fs[1:]...))
 }
 
 // Return sets the acknowledgement that is sent when the handler returns without
@@ -120,7 +120,8 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	}
 	if len(attachments) > 0 {
 		p.Data, p.Attachments = text[head:], attachments
-		return frames(&p, false), nil
+		first, rest := frames(&p)
+		return append([]engineio.Frame{first}, rest...), nil
 	}
 	e.frame[0] = engineio.FinishText(text)
 	return e.frame[:], nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -33,7 +34,7 @@ func (s *Socket) Post(event string, args ...any) error {
 		return err
 	}
 	s.sending(&p)
-	_, err = s.queue(frames(&p, false))
+	_, err = s.queue(messageOf(&p, false))
 	return err
 }
 
@@ -43,7 +44,7 @@ func (e *Event) Post(args ...any) error {
 	if err != nil || fs == nil {
 		return err
 	}
-	_, err = e.socket.queue(fs)
+	_, err = e.socket.queue(engineio.NewMessage(fs[0], fs[1:]...))
 	return err
 }
 

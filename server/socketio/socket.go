@@ -179,17 +179,16 @@ func (s *Socket) disconnect() {
 	}
 	s.client.remove(s, true)
 	if s.close(ReasonServerDisconnect) {
-		s.post(frames(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+		s.post(messageOf(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
 		if s.ns.closeUnused.Load() {
 			s.client.closeUnused()
 		}
 	}
 }
 
-// queue queues frames for the client, in order and with no other frame between
-// them, and starts writing them. It does not wait.
-func (s *Socket) queue(fs []engineio.Frame) (queued engineio.Queued, err error) {
-	queued = s.client.server.engine.Batch(func(b *engineio.Batch) { err = b.Add(s.client.session, fs...) })
+// queue queues a message for the client and starts writing it. It does not wait.
+func (s *Socket) queue(m *engineio.Message) (queued engineio.Queued, err error) {
+	queued = s.client.server.engine.Batch(func(b *engineio.Batch) { err = b.Add(s.client.session, m) })
 	if err != nil {
 		return queued, fmt.Errorf("%w: %w", ErrDisconnected, err)
 	}
@@ -198,14 +197,14 @@ func (s *Socket) queue(fs []engineio.Frame) (queued engineio.Queued, err error) 
 
 // post is queue that waits only for the machine, not for a slow client, because
 // many sockets may be disconnected in a row.
-func (s *Socket) post(fs []engineio.Frame) {
-	queued, _ := s.queue(fs)
+func (s *Socket) post(m *engineio.Message) {
+	queued, _ := s.queue(m)
 	queued.Settle()
 }
 
 // send is queue that waits as Emit does.
-func (s *Socket) send(ctx context.Context, fs []engineio.Frame) error {
-	queued, err := s.queue(fs)
+func (s *Socket) send(ctx context.Context, m *engineio.Message) error {
+	queued, err := s.queue(m)
 	queued.Wait(ctx, engineio.Patient)
 	return err
 }

@@ -1,0 +1,121 @@
+package engineio
+
+import "sync/atomic"
+
+// form says how a session takes messages: bits, which are set when the session's
+// transport is known. Without any it takes frames as they were made, the plain form.
+type form uint8
+
+const (
+	formBase64 form = 1 << iota // binary messages are text: the handshake had b64
+	formCount
+)
+
+// Forms is a set of forms of a [Message]. The zero value is the empty set.
+type Forms uint8
+
+// A set has a bit for each form.
+const _ = Forms(1) << (formCount - 1)
+
+func (f form) set() Forms { return 1 << f }
+
+// Message is a list of frames that are sent in order and with no other frame between
+// them. Each session takes it in one form, see the package documentation. A Message may
+// be sent to any number of sessions of one server, at once and again; it must not be
+// copied.
+type Message struct {
+	plain []Frame
+	built atomic.Pointer[builtForm]
+	one   [1]Frame // plain, most often
+}
+
+// builtForm is an element of the list of a message's other forms.
+type builtForm struct {
+	form   form
+	frames []Frame
+	next   *builtForm
+}
+
+// NewMessage returns a message of one or more frames.
+func NewMessage(first Frame, rest ...Frame) *Message {
+	m := &Message{one: [1]Frame{first}}
+	m.plain = m.one[:]
+	if len(rest) > 0 {
+		m.plain = append(m.plain, rest...)
+	}
+	return m
+}
+
+// in returns the message in a form. Goroutines that need a form at the same moment may
+// each build it; all get the same.
+func (m *Message) in(f form) []Frame {
+	if f == 0 {
+		return m.plain
+	}
+	for {
+		first := m.built.Load()
+		for b := first; b != nil; b = b.next {
+			if b.form == f {
+				return b.frames
+			}
+		}
+		b := &builtForm{form: f, frames: inForm(m.plain, f), next: first}
+		if m.built.CompareAndSwap(first, b) {
+			return b.frames
+		}
+	}
+}
+
+// inForm returns frames in a form other than the plain one.
+func inForm(frames []Frame, f form) []Frame {
+	out := make([]Frame, len(frames))
+	for i := range frames {
+		out[i] = frames[i].in(f)
+	}
+	return out
+}
+
+// Build builds the message's missing forms, so that [Batch.Add] need not do so while its
+// caller holds a lock.
+func (srv *Server) Build(m *Message, forms Forms) {
+	for f := range formCount {
+		if forms&f.set() != 0 {
+			m.in(f)
+		}
+	}
+}
+
+// Mixed reports whether any session takes messages in another form than the plain one.
+// If it reports false, there is nothing to [Server.Build].
+func (srv *Server) Mixed() bool { return srv.formed.Load() > 0 }
+
+// Form returns the set that contains the form in which the session takes messages now.
+// It changes at most once, when an upgrade ends.
+func (s *Session) Form() Forms { return s.form().set() }
+
+func (s *Session) form() form { return form(s.formBits.Load()) }
+
+// setForm sets the session's form. Session.mu is held, or nobody else knows the session.
+func (s *Session) setForm(f form) {
+	if s.state == stateClosed {
+		return
+	}
+	s.countForm(-1)
+	s.formBits.Store(uint32(f))
+	s.countForm(1)
+}
+
+// countForm counts the session among those that Mixed looks for.
+func (s *Session) countForm(n int64) {
+	if s.form() != 0 {
+		s.server.formed.Add(n)
+	}
+}
+
+// formed returns frames that are sent to this session alone, in its form.
+func (s *Session) formed(frames []Frame) []Frame {
+	if f := s.form(); f != 0 {
+		return inForm(frames, f)
+	}
+	return frames
+}
