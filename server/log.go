@@ -205,7 +205,7 @@ func engineHooks(l zerolog.Logger, proxies bool) engineio.Hooks {
 			case reason == realtime.ReasonRefusals, reason == engineio.Reason(socketio.ReasonRefusals):
 				ends.Warn().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("reason", string(reason)).Msg("client disconnected after too many refusals")
 			case reason == engineio.ReasonForcedClose && err != nil:
-				ends.Info().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("client disconnected, no namespace joined in time")
+				ends.Info().Str("address", clip.Text(s.RemoteAddr(), maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("client disconnected by the server")
 			}
 		},
 	}

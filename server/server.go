@@ -65,8 +65,9 @@ func Run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	return srv.Run(ctx)
 }
 
-// New builds a node and listens, so that its address is known; Run serves. The node
-// logs to log, which must be safe for concurrent use. New does not wait for Redis.
+// New builds a node and listens, so that its address is known. Call Run to serve, or
+// Close. The node logs to log, which must be safe for concurrent use. New does not wait
+// for Redis.
 func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 	srv := &Server{cfg: cfg, log: newLogger(cfg, log), out: log, routes: http.NewServeMux(), devSecret: cfg.NeedsSecret()}
 	defer func() {

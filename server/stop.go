@@ -36,6 +36,12 @@ func (srv *Server) stop(ctx context.Context, served <-chan error) error {
 	return err
 }
 
+// Close closes a node on which Run was not called; Run does so itself. It returns an
+// error if a part did not close before ctx ended.
+func (srv *Server) Close(ctx context.Context) error {
+	return errors.Join(srv.listener.Close(), srv.close(ctx))
+}
+
 // close closes the parts that New has created, each before what it uses: the leaves of
 // the clients that are left go to the other nodes over the presence, and that over the
 // connection to Redis.
