@@ -44,7 +44,7 @@ bench-quick: build bin/puente-bench ## Node and Puente in two minutes; prints on
 bench-cluster: build bin/puente-bench ## two nodes over one Redis, Puente against Node, about 5 minutes; writes clienttests/bench/CLUSTER.md
 	bin/puente-bench cluster -out clienttests/bench
 
-bench-hostile: build bin/puente-bench ## what messages cost that are dear to read, Puente against Node, about 3 minutes; prints only
+bench-hostile: build bin/puente-bench ## the cost of messages that are expensive to decode, Puente against Node, about 3 minutes; prints only
 	bin/puente-bench hostile
 
 bench-micro: ## codecs, room table, whole echo and broadcast, COUNT (6) times, for benchstat
