@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Goroutines returns the number of goroutines in the process, without idle workers
-// of engineio, of which it keeps up to 32, and the stacks of all goroutines.
+// Goroutines returns the number of goroutines in the process and the stacks of all of
+// them. The number excludes idle workers of engineio, which keeps up to 32.
 func Goroutines() (n int, stacks string) {
 	b := make([]byte, 16<<20)
 	stacks = string(b[:runtime.Stack(b, true)])

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MoveToWebSocket upgrades a [Polling] client, also while the server sends to it. url
+// MoveToWebSocket upgrades a [Polling] client, even while the server sends to it. url
 // and opts must be those of Connect. The client must not send meanwhile.
 func (c *Client) MoveToWebSocket(url string, opts Options) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)

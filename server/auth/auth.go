@@ -18,8 +18,8 @@
 // golang-jwt verifies tokens. It does not parse key sets, which go-jose does; the cache
 // of a set is here. No single library does both as this package needs it: keyfunc and
 // jwkset, made for golang-jwt, keep one key for each id, although RFC 7517 section 4.5
-// allows several of different kinds, and make a token with an unknown id wait for the
-// limit of fetches, while it should be refused.
+// allows several of different kinds. For a token with an unknown key id they wait until
+// they may fetch the set again, although such a token should be refused at once.
 package auth
 
 import (

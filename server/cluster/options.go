@@ -36,8 +36,8 @@ type Options struct {
 	// 500 ms.
 	JoinWait time.Duration
 	// Adapter has the rarer options of the adapter, such as Subscriptions, RequestTimeout
-	// and QueueBytes. Its Bus, Peers and Hooks, and its fields of the names above, are
-	// ignored. Default: see [redisadapter.Options].
+	// and QueueBytes. Its Bus, Peers and Hooks, and its fields that are also fields
+	// of this struct, are ignored. Default: see [redisadapter.Options].
 	Adapter redisadapter.Options
 	// Hooks observe the cluster.
 	Hooks Hooks

@@ -20,9 +20,9 @@ import (
 	"time"
 )
 
-// Config is how one node runs. [Parse], [FromEnv] and [Default] return valid ones; what
-// a program changes afterwards is not checked. A Config may be copied and printed, and
-// must not be changed once it is shared.
+// Config is the configuration of one node. [Parse], [FromEnv] and [Default] return valid
+// ones; what a program changes afterwards is not checked. A Config may be copied and
+// printed, and must not be changed once it is shared.
 type Config struct {
 	// The process and its HTTP server.
 
@@ -72,7 +72,7 @@ type Config struct {
 	MaxSocketsPerUser        int // WS_MAX_SOCKETS_PER_USER
 	MaxRoomsPerSocket        int // WS_MAX_ROOMS_PER_SOCKET
 
-	// ConnectionsPerAddressSet says that WS_MAX_CONNECTIONS_PER_ADDRESS was set and is not
+	// ConnectionsPerAddressSet says that WS_MAX_CONNECTIONS_PER_ADDRESS was set, even if to
 	// the default. Then it also applies to loopback and private addresses and to trusted
 	// proxies.
 	ConnectionsPerAddressSet bool

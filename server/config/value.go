@@ -90,7 +90,7 @@ func size(into *int, least, most int) value {
 	}}
 }
 
-// millis is a number of milliseconds, or a duration as in Go, also with days.
+// millis is a number of milliseconds, or a duration as in Go or in days.
 func millis(into *time.Duration, least, most time.Duration) value {
 	allowed := fmt.Sprintf("a whole number of milliseconds from %d to %d, or a duration such as 30s, 5m or 1d", least.Milliseconds(), most.Milliseconds())
 	return value{kind: "ms", allowed: allowed, set: func(s string) bool {

@@ -104,9 +104,9 @@
 //     client has not taken enough for a whole SlowTimeout, publishers no longer wait for
 //     it.
 //
-// Publishers of other rooms are not affected. The second half of the way to
-// MaxBacklogBytes also holds the messages that many publishers queue at once, each before
-// it waits.
+// Publishers of other rooms are not affected. The bytes between half of MaxBacklogBytes
+// and MaxBacklogBytes leave room for the messages that many publishers queue at the same
+// time, each before it waits.
 //
 // A publisher that delivers messages of many rooms one after the other, such as the one
 // for messages from other nodes, waits less the more messages are queued behind its own,

@@ -21,7 +21,7 @@ type link interface {
 	// Unacked returns how many bytes the client's kernel has not taken, if that is
 	// known.
 	Unacked() (bytes int, ok bool)
-	// CloseWrite sends EOF behind what has been written.
+	// CloseWrite sends EOF after what has been written.
 	CloseWrite()
 	// Shutdown makes the reader see the end, whatever it is doing.
 	Shutdown()

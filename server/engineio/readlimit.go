@@ -20,7 +20,8 @@ func (s *Session) SetMaxMessageBytes(n int) {
 	s.maxMessage.Store(int64(n))
 }
 
-// MaxMessageBytes returns the current bound.
+// MaxMessageBytes returns the current bound of each message and body, see
+// [Session.SetMaxMessageBytes].
 func (s *Session) MaxMessageBytes() int {
 	if n := s.maxMessage.Load(); n > 0 {
 		return int(n)

@@ -377,7 +377,8 @@ func (s *Session) scheduleFlush() {
 // before the connection ends, within [Options.CloseTimeout].
 func (s *Session) Close() { s.CloseWithReason(ReasonForcedClose, nil) }
 
-// CloseWithReason is Close with a reason, and an error that only the handler sees.
+// CloseWithReason is Close with a reason, and with an error for the handler and the hooks
+// that the client does not get.
 func (s *Session) CloseWithReason(reason Reason, err error) {
 	s.mu.Lock()
 	if s.state != stateOpen {

@@ -222,10 +222,10 @@ func (svc *Service) ConnectedUsersCount() int {
 	return users
 }
 
-// ConnectedUsers returns the users that have a device, sorted by their text.
+// ConnectedUsers returns the users that have a device, sorted by [ident.ID.Key].
 func (svc *Service) ConnectedUsers() []ident.ID { return svc.presence.View().Users() }
 
-// Rooms returns the rooms that have a user, sorted by their text.
+// Rooms returns the rooms that have a user, sorted by [ident.ID.Key].
 func (svc *Service) Rooms() []ident.ID { return svc.presence.View().Rooms() }
 
 // RoomsForUser returns the rooms that the user is in.

@@ -18,7 +18,7 @@ type Hooks struct {
 	// Refused: a middleware refused a connection.
 	Refused func(s *Socket, err error)
 	// RoomJoined and RoomLeft: a socket of this server has joined a room, or
-	// left it, also by disconnecting. The socket's own room does not count. If
+	// left it, possibly by disconnecting. The socket's own room does not count. If
 	// it joins and leaves at the same time on two goroutines, the calls may come
 	// in another order.
 	RoomJoined, RoomLeft func(s *Socket, room string)

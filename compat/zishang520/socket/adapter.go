@@ -130,8 +130,8 @@ func in(s *socketio.Socket, rooms []string) bool {
 	return false
 }
 
-// observe returns a factory whose adapters also pass to this package what package
-// socketio has no other way to tell it.
+// observe returns a factory whose adapters also pass to this package what it cannot
+// learn from package socketio in another way.
 func (s *Server) observe(next adapter.Factory) adapter.Factory {
 	return func(l adapter.Local) adapter.Adapter {
 		local := observedLocal{Local: l, server: s}

@@ -6,7 +6,8 @@ import "time"
 
 // Health says whether a node is part of its cluster.
 type Health struct {
-	// Degraded says that it is not, or not fully. It still serves its own clients.
+	// Degraded says that the node is not, or only partly, part of its cluster. It still
+	// serves its own clients.
 	Degraded bool
 	// Connected says that the node reaches the cluster: Reason is past (messages of
 	// other nodes may have been lost), or may be about another node.

@@ -9,7 +9,8 @@
 //
 // # Parts
 //
-//	publisher   a bounded queue, one goroutine, pipelines of PUBLISH and a proof
+//	publisher   a bounded queue, one goroutine, pipelines of PUBLISH and a proof (see
+//	            "Which Redis is the master")
 //	outcomes    resolves the outcomes of messages, on a goroutine of its own
 //	subscriber  the wanted subscriptions, and the connections that have them: each has
 //	            a goroutine that reads, one that delivers, and a bounded queue between

@@ -58,8 +58,8 @@ type End struct {
 	Err error
 }
 
-// Conn is one client. Its methods are safe for concurrent use, those that fail
-// the test by the test's goroutine only. Pings are answered.
+// Conn is one client. Its methods are safe for concurrent use, but only the test's
+// goroutine may call those that fail the test. Pings are answered.
 type Conn struct {
 	// Handshake is what the server said when it opened the session.
 	Handshake Handshake
@@ -275,7 +275,7 @@ func (c *Conn) End() End {
 // Ended returns a channel that is closed when the connection has ended.
 func (c *Conn) Ended() <-chan struct{} { return c.ended }
 
-// Break ends the connection as a broken network does, without a word.
+// Break ends the connection as a broken network does, without a close packet or frame.
 func (c *Conn) Break() {
 	c.finish(End{Err: net.ErrClosed})
 	c.sending.Lock()

@@ -165,8 +165,8 @@ func (c *Conn) WriteRaw(b []byte) error {
 	return err
 }
 
-// StopReading makes a client of a WebSocket that no longer takes what it is
-// sent, though its connection stays. At most one more message is read.
+// StopReading stops reading from the WebSocket, like a client that hangs: the
+// connection stays open. At most one more message is read.
 func (c *Conn) StopReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

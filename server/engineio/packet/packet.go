@@ -77,7 +77,7 @@ type Packet struct {
 	// Binary is true for a binary message, false for text.
 	Binary bool
 	// Data is what follows the type. It shares memory with the bytes that were
-	// decoded, except if base64 had to be undone.
+	// decoded, unless the packet was base64.
 	Data []byte
 }
 

@@ -9,7 +9,7 @@ import "time"
 const Layout = "2006-01-02T15:04:05.000Z"
 
 // Append appends the time in UTC, formatted with Layout, several times as fast as
-// AppendFormat: the service sends two times with each event.
+// AppendFormat: the service sends two timestamps with each event.
 func Append(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()

@@ -25,7 +25,7 @@ func (e Event) Decode(i int, into any) error {
 	return json.Unmarshal(e.Args[i], into)
 }
 
-// String returns the event as it stands in programs, such as said("hello", 42).
+// String returns the event in the form of a Go call, such as said("hello", 42).
 // Attachments are placeholders.
 func (e Event) String() string {
 	args := make([]string, len(e.Args))

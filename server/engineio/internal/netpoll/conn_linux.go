@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conn is a plain connection whose descriptor has been taken from the runtime:
-// nothing else is kept of it, and a write that would block waits without a
-// goroutine. It is part of its owner and must not be copied; [Poller.Take] fills
-// it. Its methods are safe for concurrent use, but for Run, Start and Close.
+// Conn is a plain connection that has been taken from the runtime: only its
+// descriptor is kept, and a write that would block waits without a goroutine. A
+// Conn is part of its owner and must not be copied; [Poller.Take] fills it. Its
+// methods are safe for concurrent use, except Run, Start and Close.
 type Conn struct {
 	poller  *Poller
 	handler Handler
@@ -161,7 +161,7 @@ func (c *Conn) Control(f func(fd int)) bool {
 	return true
 }
 
-// CloseWrite sends EOF behind what has been written.
+// CloseWrite sends EOF after what has been written.
 func (c *Conn) CloseWrite() { c.Control(func(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }) }
 
 // Shutdown ends both directions. The reader sees the end soon, whatever it is doing.

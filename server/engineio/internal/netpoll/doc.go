@@ -32,7 +32,7 @@ type Handler interface {
 	HandleEnd(err error)
 }
 
-// Task is work that reading has brought.
+// Task is work that a read has made necessary.
 type Task = interface{ Run() }
 
 // Next says how to go on after a read.

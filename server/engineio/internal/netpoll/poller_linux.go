@@ -57,8 +57,8 @@ func Pollable(conn net.Conn) bool {
 	return false
 }
 
-// Take makes a connection of c, which must be zero, of a pollable conn, which must not
-// be used after it. If no descriptor is left it reports false and changes nothing.
+// Take moves a pollable connection from conn to c, which must be zero. conn must not be
+// used afterwards. If no descriptor is left, Take reports false and changes nothing.
 func (p *Poller) Take(c *Conn, conn net.Conn, h Handler) bool {
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {

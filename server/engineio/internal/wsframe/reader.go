@@ -14,17 +14,17 @@ type Sink interface {
 	// control frame. payload is valid until it returns. If it returns false the
 	// reader drops the rest of its input.
 	HandleFrame(op ws.OpCode, payload []byte) (more bool)
-	// AdmitsMessage reports whether the client may send a message of so many bytes.
+	// AdmitsMessage reports whether the client may send a message of this size.
 	// It is called when a frame's header is known, before its payload is kept, more
 	// than once for a frame that comes in pieces, and may block.
 	AdmitsMessage(bytes int64) bool
 }
 
-// Reader makes messages and control frames of a client's bytes. It is our own and
-// not the framing library's, because that one pulls from an io.Reader: it would have
-// to be parked with its buffer in the middle of a frame, while this one keeps nothing
-// but an unfinished frame. The rules of the protocol and the unmasking are the
-// library's. The zero value is ready; one goroutine at a time may use it.
+// Reader turns a client's bytes into messages and control frames. The framing library
+// has a reader too, but that one reads from an io.Reader: in the middle of a frame it
+// would block a goroutine and keep a buffer, and this one keeps only the unfinished
+// frame. The library checks the rules of the protocol and unmasks. The zero value is
+// ready to use; one goroutine at a time may use it.
 type Reader struct {
 	partial   []byte // an unfinished frame, header included
 	message   []byte // the fragments of an unfinished message

@@ -12,7 +12,7 @@
 //	binary                         ←  ArrayBuffer (ext of type 0)
 //	[type,binary]                  ←  any other ext
 //
-// Texts and messages are walked through once, without building values of them.
+// Both directions read their input once and build no Go values for its parts.
 package notepack
 
 import "errors"
