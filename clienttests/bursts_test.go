@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/cluster/redistest"
 )
 
-// In a burst, members on every transport receive all messages in order, also if
+// In a burst, members on every transport receive all messages in order, even if
 // they read slowly, pause, are between two polls or upgrade, and each publish is
 // acknowledged.
 func TestBursts(t *testing.T) {

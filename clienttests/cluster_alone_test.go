@@ -10,9 +10,9 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// A node that sees none of the other nodes, though presence still knows of one, says
-// so, until presence takes that for dead; it is ready all the time, also if it is
-// unhealthy without Redis.
+// If a node sees no other node at its Redis although presence still knows one, its health
+// says so until presence drops that node. The node is ready all the time, even with
+// REDIS_REQUIRED.
 func TestClusterLastNode(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t)

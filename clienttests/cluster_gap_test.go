@@ -11,9 +11,9 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// A node that is stopped as a whole, for so long that Redis cuts it off, says when it
-// goes on that it may have missed messages, and serves as before: also if it is
-// unhealthy without Redis.
+// The process of a node is suspended until Redis cuts it off. When it resumes, its health
+// says that it may have missed messages, and it serves as before, even with
+// REDIS_REQUIRED.
 func TestClusterGap(t *testing.T) {
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t, "--client-output-buffer-limit", "pubsub", "1mb", "1mb", "60")

@@ -98,7 +98,7 @@ func (l *load) end() {
 }
 
 // connect retries through the balancer until it is connected, as clients do, and
-// joins the rooms. It returns nil if the load ends before.
+// joins the rooms. It returns nil if the load ends first.
 func (l *load) connect(user string, on func(raw.Event)) *raw.Client {
 	for tries := 0; !l.ending.Load(); tries++ {
 		if tries > 0 {

@@ -190,8 +190,8 @@ func TestLimitsAreSet(t *testing.T) {
 	}
 }
 
-// What a client makes others take is bounded by WS_MAX_ATTACHMENTS and
-// WS_MAX_HTTP_BUFFER_SIZE, each attachment counted where it is named.
+// WS_MAX_ATTACHMENTS and WS_MAX_HTTP_BUFFER_SIZE bound what a client can send to others.
+// An attachment counts once for each placeholder that names it.
 func TestReferencesAreBounded(t *testing.T) {
 	n := start(t, env{"WS_MAX_HTTP_BUFFER_SIZE": "2000"})
 	ana, ben := n.device("ana"), n.device("ben")

@@ -26,8 +26,8 @@ func runtimeDirectory(t *testing.T) (dir string) {
 	return filepath.Join(base, "puente")
 }
 
-// A second user is one command away: it finds the secret of the node by its port, with
-// the issuer and audience that the node asks for.
+// "puente token" finds the secret of a running node by its port, and the issuer and audience
+// that the node requires.
 func TestTokenOfTheRun(t *testing.T) {
 	dir := runtimeDirectory(t)
 	n := start(t, env{"JWT_SECRET": "", "JWT_ISSUER": "shop", "JWT_AUDIENCE": "puente", "SHUTDOWN_TIMEOUT": "0"})
@@ -61,7 +61,7 @@ func TestTokenOfTheRun(t *testing.T) {
 	}
 }
 
-// With a key of its own, or in production, a node keeps nothing.
+// A node with a configured key, or in production, writes no file with a secret.
 func TestNoSecretIsKept(t *testing.T) {
 	dir := runtimeDirectory(t)
 	for _, e := range []env{{}, {"NODE_ENV": "production"}, {"NODE_ENV": "staging"}} {
@@ -73,8 +73,8 @@ func TestNoSecretIsKept(t *testing.T) {
 	}
 }
 
-// A file that a crash has left is replaced, and one that another node has written
-// since is left to it.
+// A node replaces a file that a crashed node has left. When it ends, it does not remove a
+// file that another node has written since.
 func TestStaleSecrets(t *testing.T) {
 	runtimeDirectory(t)
 	old, err := runSecret{Secret: "of a node that has crashed"}.keep(1)
@@ -95,7 +95,7 @@ func TestStaleSecrets(t *testing.T) {
 	}
 }
 
-// What another user could have written is neither believed nor written to.
+// Files and directories that another user could have written are neither read nor written.
 func TestStrangeRunDirectories(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes")

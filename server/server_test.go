@@ -25,7 +25,7 @@ func TestPortInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	// With a key set, so that there is something to be left behind.
+	// With a key set whose fetch the node must end.
 	keys := httptest.NewServer(http.NotFoundHandler())
 	defer keys.Close()
 	_, err = New(env{"HTTP_PORT": port, "JWT_JWKS_URL": keys.URL}.parse(t), io.Discard)
@@ -122,7 +122,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 	}
 }
 
-// Names of events come from clients: the log takes little of each.
+// Names of events come from clients, so the log contains only the beginning of each.
 func TestLogClipsNames(t *testing.T) {
 	n := start(t, nil)
 	c := n.device("ana")
@@ -157,7 +157,7 @@ func TestRateLimitZero(t *testing.T) {
 	}
 }
 
-// A path is the endpoint's by its beginning, as on Node, and nothing is
+// Every path that begins with the endpoint's belongs to it, as on Node, and nothing is
 // redirected.
 func TestEndpointPath(t *testing.T) {
 	n := start(t, env{})
@@ -198,9 +198,9 @@ func TestNoTrailingSlash(t *testing.T) {
 	}
 }
 
-// A doubled slash, which balancers make of a path that ends with one, is one:
-// nothing is redirected, since a POST would lose its body by that, and a health
-// check fail. What is escaped is a part of an id.
+// A doubled slash, which balancers make of a path that ends with a slash, counts as one.
+// Nothing is redirected, because a POST would lose its body and a health check would
+// fail. An escaped slash is part of an id.
 func TestDoubledSlashes(t *testing.T) {
 	n := start(t, nil)
 	n.device("ana").Ask("join-room", "a//b")
@@ -357,8 +357,8 @@ func TestBlockedOriginIsInTheLog(t *testing.T) {
 	}
 }
 
-// HARDENING, browsers: a WebSocket from a foreign origin is refused where
-// origins are configured.
+// HARDENING, browsers: a WebSocket from a foreign origin is refused if origins are
+// configured.
 func TestWebSocketOrigin(t *testing.T) {
 	const good, evil = "https://app.example", "https://evil.example"
 	for _, tc := range []struct {
@@ -419,7 +419,7 @@ func TestOwnOrigin(t *testing.T) {
 		{alone, "app.example", "app.example", nil, 400, 0},
 		{alone, "app.example", "null", nil, 400, 0},
 		{alone, "app.example", "chrome-extension://app.example", nil, 400, 0},
-		// A list is compared in the same way, also for XHR.
+		// The configured origins are compared in the same way, for XHR too.
 		{alone, "x", "https://listed.example", nil, 101, 1},
 		{alone, "x", "https://listed.example:443", nil, 101, 1},
 		{alone, "x", "https://LISTED.example", nil, 101, 1},
@@ -438,7 +438,7 @@ func TestOwnOrigin(t *testing.T) {
 		{trusting, "inside:3001", "https://app.example", []string{"X-Forwarded-Host: app.example"}, 101, 0},
 		{trusting, "app.example", "https://app.example", []string{"X-Forwarded-Host: a b"}, 101, 0},
 		{trusting, "inside:3001", "https://evil.example", []string{"X-Forwarded-Host: app.example"}, 400, 0},
-		// Of a list the element counts that the first trusted proxy has written.
+		// If the header is a list, the entry that the outermost trusted proxy appended counts.
 		{trusting, "inside", "https://app.example", []string{"X-Forwarded-Host: evil.example, app.example"}, 101, 0},
 		{trusting, "inside", "https://evil.example", []string{"X-Forwarded-Host: evil.example, app.example"}, 400, 0},
 		{trusting, "inside", "https://evil.example", []string{"X-Forwarded-Host: evil.example", "X-Forwarded-Host: app.example"}, 400, 0},
@@ -460,7 +460,7 @@ func TestOwnOrigin(t *testing.T) {
 	log := alone.log.String()
 	for _, want := range []string{"https://app.example:8443", "app.example:443", "chrome-extension://app.example"} {
 		if !strings.Contains(log, want) {
-			t.Errorf("no word of %s in the log", want)
+			t.Errorf("the log does not name %s", want)
 		}
 	}
 	if log := trusting.log.String(); !strings.Contains(log, "https://app.example") || !strings.Contains(log, "http://app.example") {
@@ -485,7 +485,8 @@ func (n *node) ask(path, host string, headers []string) (int, http.Header) {
 	return res.StatusCode, res.Header
 }
 
-// A client that writes a whole URL into its request says nothing of its scheme.
+// A client may send a whole URL in its request line. The scheme of that URL does not say
+// whether the client came over TLS.
 func TestSchemeOfAWholeURL(t *testing.T) {
 	n := start(t, env{"WS_CORS_ORIGINS": "https://app.example"})
 	status, _ := n.ask("http://app2.example/socket.io/?EIO=4&transport=websocket", "app2.example", []string{
@@ -496,7 +497,7 @@ func TestSchemeOfAWholeURL(t *testing.T) {
 	}
 	c := raw.Connect(t, n.url, raw.Options{Header: http.Header{"X-Forwarded-Proto": {"https"}}})
 	if n.SocketIO().Namespace("/").Socket(c.ID()).Handshake().Secure {
-		t.Error("a header of anybody's made the connection secure")
+		t.Error("a header from an untrusted address made the connection secure")
 	}
 	trusting := start(t, env{"TRUSTED_PROXIES": "127.0.0.1"})
 	c = raw.Connect(t, trusting.url, raw.Options{Header: http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"app.example"}}})

@@ -145,7 +145,7 @@ func TestLeewayDuringAConnection(t *testing.T) {
 			t.Error("a DISCONNECT")
 		}
 		if took := time.Since(start); took > 2*time.Millisecond {
-			t.Errorf("told %v late", took)
+			t.Errorf("the error came %v late", took)
 		}
 		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]string{"token": token}, NetDial: n.dial})
 		if !strings.Contains(refusal, "token_expired") {

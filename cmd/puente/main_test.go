@@ -37,16 +37,16 @@ func TestExitCodes(t *testing.T) {
 		code           int
 		stdout, stderr string // parts of
 	}{
-		"help":                   {[]string{"--help"}, nil, 0, "HTTP_PORT", ""},
-		"token":                  {[]string{"token", "--user", "ana"}, []string{secret}, 0, "eyJ", ""},
-		"bad flag":               {[]string{"--no-such-flag"}, nil, 2, "", "no-such-flag"},
-		"bad value":              {nil, []string{"HTTP_PORT=x"}, 2, "", `HTTP_PORT="x": must be`},
-		"typo":                   {[]string{"tokn"}, nil, 2, "", "did you mean token?"},
-		"version":                {[]string{"version"}, nil, 0, "puente ", ""},
-		"two bad values":         {nil, []string{"HTTP_PORT=x", "LOG_LEVEL=y"}, 2, "", "\npuente: LOG_LEVEL="},
-		"bad secret is not told": {nil, []string{"JWT_SECRET=-----BEGIN hunter2"}, 2, "", "JWT_SECRET"},
-		"no key in production":   {nil, []string{"NODE_ENV=production"}, 2, "", "JWT_SECRET"},
-		"port in use":            {nil, []string{secret, "HTTP_HOST=127.0.0.1", "HTTP_PORT=" + port}, 1, "", "address already in use"},
+		"help":                    {[]string{"--help"}, nil, 0, "HTTP_PORT", ""},
+		"token":                   {[]string{"token", "--user", "ana"}, []string{secret}, 0, "eyJ", ""},
+		"bad flag":                {[]string{"--no-such-flag"}, nil, 2, "", "no-such-flag"},
+		"bad value":               {nil, []string{"HTTP_PORT=x"}, 2, "", `HTTP_PORT="x": must be`},
+		"typo":                    {[]string{"tokn"}, nil, 2, "", "did you mean token?"},
+		"version":                 {[]string{"version"}, nil, 0, "puente ", ""},
+		"two bad values":          {nil, []string{"HTTP_PORT=x", "LOG_LEVEL=y"}, 2, "", "\npuente: LOG_LEVEL="},
+		"bad secret is not shown": {nil, []string{"JWT_SECRET=-----BEGIN hunter2"}, 2, "", "JWT_SECRET"},
+		"no key in production":    {nil, []string{"NODE_ENV=production"}, 2, "", "JWT_SECRET"},
+		"port in use":             {nil, []string{secret, "HTTP_HOST=127.0.0.1", "HTTP_PORT=" + port}, 1, "", "address already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -60,7 +60,7 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stderr %q", stderr.String())
 			}
 			if strings.Contains(stderr.String(), "hunter2") {
-				t.Errorf("a secret is told: %q", stderr.String())
+				t.Errorf("stderr shows a secret: %q", stderr.String())
 			}
 			for line := range strings.Lines(stderr.String()) {
 				if tc.code == 2 && !strings.HasPrefix(line, "puente: ") {

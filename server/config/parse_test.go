@@ -293,7 +293,7 @@ func TestPublicKeyPEM(t *testing.T) {
 		}
 	}
 	if got, err := must(t, nil).PublicKeyPEM(); got != nil || err != nil {
-		t.Errorf("PublicKeyPEM() where unset = %q, %v", got, err)
+		t.Errorf("PublicKeyPEM() of an unset variable = %q, %v", got, err)
 	}
 	_, err := must(t, env{"JWT_PUBLIC_KEY": "/nowhere/key.pem"}).PublicKeyPEM()
 	if !errors.Is(err, config.ErrUsage) || !strings.HasPrefix(err.Error(), `JWT_PUBLIC_KEY="/nowhere/key.pem": must be`) {
@@ -322,7 +322,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 	if !strings.Contains(string(encoded), `"JWTSecret":"[hidden]"`) || (config.Secret{}).String() != "" {
-		t.Errorf("set and unset are not told apart: %s", encoded)
+		t.Errorf("a set secret looks like an unset one: %s", encoded)
 	}
 }
 

@@ -43,8 +43,8 @@ func TestMaxSessions(t *testing.T) {
 	e.dial(t, false)
 }
 
-// A place comes back in whatever way its session ends, and where a handshake
-// ends without one.
+// A place becomes free however its session ends, and also if a handshake ends without a
+// session.
 func TestPlacesComeBack(t *testing.T) {
 	e := serve(t, Options{
 		MaxSessions: 1, MaxSessionsPerAddress: 1, UpgradeTimeout: 10 * time.Second,
@@ -124,7 +124,7 @@ func TestPlacesComeBack(t *testing.T) {
 			waittest.Until(t, "the place is free", func() bool { return e.places() == 0 })
 		})
 	}
-	for range 2 { // not even two of them
+	for range 2 { // no way above has freed a place twice
 		c, _ := e.dial(t, true)
 		if status, _, _ := request(t, "GET", e.url+"?EIO=4&transport=polling", nil, nil); status != 429 {
 			t.Errorf("the limit does not hold any more: %d", status)
@@ -142,7 +142,7 @@ func (srv *Server) places() int {
 	return srv.admission.open
 }
 
-// A client that is pinged in vain has its place until then.
+// A client that does not answer its ping keeps its place until the ping timeout.
 func TestPlaceOfASilentClient(t *testing.T) {
 	inBubble(t, Options{MaxSessions: 1}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -159,7 +159,7 @@ func TestPlaceOfASilentClient(t *testing.T) {
 	})
 }
 
-// Of many that come at once exactly as many get in as there are places.
+// If many clients connect at once, exactly as many are admitted as there are places.
 func TestMaxSessionsAtOnce(t *testing.T) {
 	srv := New(Options{MaxSessions: 10}, acceptFuncs(HandlerFuncs{}))
 	defer shut(t, srv)
@@ -207,7 +207,7 @@ func TestMaxSessionsPerAddress(t *testing.T) {
 	}
 	(<-sessions).session.close(ReasonForcedClose, nil)
 	if status, _, _ := openFrom(srv, "192.0.2.1:4"); status != 200 {
-		t.Errorf("where a place is free: %d", status)
+		t.Errorf("from an address with a free place: %d", status)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestMaxHandshakesPerSecond(t *testing.T) {
 		if in := tryAll(10); in != 1 {
 			t.Errorf("%d got in a quarter of a second later", in)
 		}
-		// The address has its five: what it tries now takes nothing from others.
+		// The address has had its five handshakes: further attempts cost other addresses nothing.
 		time.Sleep(time.Second)
 		tryAll(100)
 		for i := range 4 {
@@ -273,7 +273,7 @@ func TestMaxHandshakesPerSecond(t *testing.T) {
 	})
 }
 
-// Each limit that a session can run into is counted once, and only that.
+// Each limit that stops a session is counted once, and no other counter changes.
 func TestLimitCounts(t *testing.T) {
 	big := func() io.Reader { return strings.NewReader(strings.Repeat("4", 1_000_001)) }
 	for _, tc := range []struct {

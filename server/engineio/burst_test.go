@@ -54,8 +54,8 @@ func fetch(t *testing.T, srv *Server, sid string, n, size int) {
 	}
 }
 
-// A burst of more than MaxQueueBytes while the client is between two polls, or has
-// one, is complete when it polls. The publisher need not wait long for it.
+// A burst of more than MaxQueueBytes arrives completely, whether the client is between
+// two polls or has a poll waiting. The publisher does not wait for long.
 func TestBurstBetweenPolls(t *testing.T) {
 	const n, size = 300, 12_000
 	for _, waiting := range []bool{false, true} {
@@ -95,8 +95,8 @@ func TestBurstBetweenPolls(t *testing.T) {
 	}
 }
 
-// A burst during an upgrade, when the client has ended its polls, is complete over
-// the WebSocket.
+// A burst during an upgrade, when the client has ended its polls, arrives completely
+// over the WebSocket.
 func TestBurstDuringUpgrade(t *testing.T) {
 	const n, size = 300, 12_000
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
@@ -117,8 +117,8 @@ func TestBurstDuringUpgrade(t *testing.T) {
 	})
 }
 
-// A client that takes nothing of what is queued for SlowTimeout is closed then, and
-// neither before nor if it takes something each time.
+// If a client takes nothing of its queue for SlowTimeout, its session is closed after
+// that time and not earlier. A client that takes a little each time stays connected.
 func TestSlowTimeout(t *testing.T) {
 	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -156,13 +156,13 @@ func TestSlowTimeout(t *testing.T) {
 			t.Errorf("WebSocket: closed after %v", took)
 		}
 		if got := srv.LimitCounts().QueueBytes; got != 2 {
-			t.Errorf("%d were counted", got)
+			t.Errorf("%d slow clients were counted, want 2", got)
 		}
 	})
 }
 
-// A client that has stopped slows its publishers down, and does not stop them; one
-// that goes on before SlowTimeout has lost nothing.
+// A client that has stopped reading slows its publishers down but does not stop them. If
+// it reads again before SlowTimeout, it has lost nothing.
 func TestStoppedClientDoesNotStopPublishers(t *testing.T) {
 	const size = 64 << 10
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
@@ -191,7 +191,7 @@ func TestStoppedClientDoesNotStopPublishers(t *testing.T) {
 	})
 }
 
-// More than MaxBacklogBytes end a session at once, whatever the time.
+// A session with more than MaxBacklogBytes in its queue ends at once, before SlowTimeout.
 func TestBacklogBound(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -217,7 +217,7 @@ func TestBacklogBound(t *testing.T) {
 	})
 }
 
-// A client that goes on taking very little cannot hold its publishers without end.
+// A client that keeps reading, but very little, delays its publishers for a bounded time.
 func TestTricklingClient(t *testing.T) {
 	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		_, in := openPipe(t, srv, "")
@@ -284,8 +284,8 @@ func TestDrippingClient(t *testing.T) {
 	})
 }
 
-// A client that takes enough holds its publishers to its speed, and loses nothing,
-// however much it is.
+// A client that takes enough slows its publishers down to its own speed and loses
+// nothing, however much they send.
 func TestSteadyClientIsWaitedFor(t *testing.T) {
 	const n, size = 1000, 10_000 // several times MaxBacklogBytes
 	inBubble(t, Options{MaxQueueBytes: 64 << 10, MaxBacklogBytes: 2 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
@@ -336,7 +336,7 @@ func TestTotalBound(t *testing.T) {
 			}
 		}()
 		most := int64(0)
-		for range 10 { // of messages of their own
+		for range 10 { // each client gets messages that no other client gets
 			for j, r := range all {
 				r.session.Send(TextFrame(make([]byte, 10_000*(j+1))))
 				most = max(most, srv.backlog.held.Load())
@@ -351,14 +351,14 @@ func TestTotalBound(t *testing.T) {
 			t.Error("the client that reads was closed")
 		}
 		if all[18].session.Open() || !all[0].session.Open() {
-			t.Error("the one with the most bytes was not the first")
+			t.Error("the session with the most bytes was not closed first")
 		}
 	})
 }
 
-// MaxTotalQueueBytes: a client for which little is queued is not closed for what others
-// have. A client that makes many sessions, and polls with none, disconnected all that
-// paused between two polls.
+// MaxTotalQueueBytes: a client with a short queue is not closed because of the queues of
+// others. Before this was so, a client that opened many sessions and polled with none
+// of them disconnected every client that paused between two polls.
 func TestTotalBoundSparesShortQueues(t *testing.T) {
 	inBubble(t, Options{MaxTotalQueueBytes: 1 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -373,14 +373,14 @@ func TestTotalBoundSparesShortQueues(t *testing.T) {
 			t.Errorf("%d bytes are held", held)
 		}
 		if !short.Open() {
-			t.Error("it was closed")
+			t.Error("the session with the short queue was closed")
 		}
 	})
 }
 
-// AwaitQueue waits for the client to take what is queued, and while the queues of all
-// hold too much. Requests whose answers nobody took filled the memory, as fast as they
-// were sent, until a timer looked.
+// AwaitQueue waits until the client has taken what is queued and the queues of all
+// clients together are within their bound. Without it, requests whose answers nobody
+// took filled the memory as fast as they were sent, until the next check of the timer.
 func TestAwaitQueue(t *testing.T) {
 	inBubble(t, Options{MaxTotalQueueBytes: 1 << 20, PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		open := func() *Session {
@@ -477,7 +477,8 @@ func TestWaitEndsWithContext(t *testing.T) {
 	})
 }
 
-// It ends when the session does, in whatever way, and when the server is closed.
+// A publisher's waiting ends when the session ends, for any reason, and when the server is
+// closed.
 func TestWaitEndsWithSession(t *testing.T) {
 	for name, end := range map[string]func(*Server, *Session){
 		"close":   func(_ *Server, s *Session) { s.Close() },
@@ -504,7 +505,7 @@ func TestWaitEndsWithSession(t *testing.T) {
 	}
 }
 
-// A large answer to a poll: text and binary messages as in a small one, also if it
+// A large answer to a poll carries text and binary messages like a small one, even if it
 // is compressed.
 func TestLargeAnswers(t *testing.T) {
 	e := quiet(t, Options{}, false)
@@ -526,7 +527,7 @@ func TestLargeAnswers(t *testing.T) {
 			t.Errorf("status %d, encoding %q, want %q", status, got, encoding)
 		}
 		if encoding == "" && header.Get("Content-Length") == "" {
-			t.Error("no length")
+			t.Error("the response has no Content-Length")
 		}
 		if encoding == "gzip" {
 			zr, err := gzip.NewReader(strings.NewReader(body))
@@ -545,8 +546,8 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// What a session leaves when it ends is not held any more, wherever it is: in the
-// queue, half written, or in the answer of a poll.
+// When a session ends, its bytes are released wherever they are: in the queue, half
+// written, or in the answer to a poll.
 func TestEndReleasesTheQueue(t *testing.T) {
 	for _, overTLS := range []bool{false, true} {
 		e := quiet(t, Options{SlowTimeout: time.Hour}, overTLS)
@@ -591,8 +592,7 @@ func TestEndReleasesTheQueue(t *testing.T) {
 	waittest.Until(t, "nothing is held", func() bool { return e.backlog.held.Load() == 0 })
 }
 
-// A client that the server has not come to write to is not slow: it takes what it is
-// given, and the machine is what is.
+// A client is not slow if the server has not yet written to it: then the machine is slow.
 func TestServerIsNotTheClient(t *testing.T) {
 	e := quiet(t, Options{SlowTimeout: time.Hour}, false)
 	_, ws := e.dial(t, false)
@@ -618,8 +618,8 @@ func TestServerIsNotTheClient(t *testing.T) {
 	s.mu.Unlock()
 }
 
-// A WebSocket whose kernel takes bytes counts as reading, also if it takes too few
-// for the next write.
+// A client whose kernel takes bytes counts as reading, even if it takes too few for the
+// next write.
 func TestKernelProgress(t *testing.T) {
 	e := quiet(t, Options{SlowTimeout: time.Hour}, false)
 	conn := rawWebSocket(t, e, "")
@@ -645,7 +645,7 @@ func TestKernelProgress(t *testing.T) {
 		return !look()
 	})
 	if s.server.poller() == nil {
-		t.Skip("no sockets of ours")
+		t.Skip("this system has no poller")
 	}
 	buf := make([]byte, 64<<10)
 	waittest.Until(t, "the kernel takes something", func() bool {
@@ -654,9 +654,9 @@ func TestKernelProgress(t *testing.T) {
 	})
 }
 
-// A publisher in haste does not wait for a client that has stopped. For one that
-// takes enough it waits when that would be ended otherwise; if it is pressed, for
-// none.
+// A publisher that is Hurried does not wait for a client that has stopped reading, but it
+// waits for a client that takes enough if that client would otherwise be disconnected. A
+// publisher that is Pressed waits for no client.
 func TestHaste(t *testing.T) {
 	const size = 100_000
 	inBubble(t, Options{PingInterval: time.Hour}, func(t *testing.T, srv *Server, sessions chan *recorder) {
@@ -674,7 +674,7 @@ func TestHaste(t *testing.T) {
 				t.Errorf("haste %d: publishers waited %v for a client that has stopped", h, took)
 			}
 			if took := publish(r.session, Patient, 10); took > window(srv) {
-				t.Errorf("haste %d: publishers with patience waited %v after it", h, took)
+				t.Errorf("haste %d: Patient publishers waited %v afterwards", h, took)
 			}
 			publish(r.session, h, 400)
 			if got := r.reason(t); got != ReasonSlowConsumer {

@@ -107,7 +107,7 @@ func message(binary bool, data []byte) string {
 	return "text " + string(data)
 }
 
-// readBody reads a payload as the protocol describes it, and tells whether it is
+// readBody reads a payload as the protocol describes it, and reports whether it is
 // one. After the client's close, or a ping, which only servers send, nothing is
 // looked at any more.
 func readBody(body []byte) (messages []string, ok bool) {

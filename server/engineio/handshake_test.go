@@ -55,7 +55,7 @@ func TestHandshakeErrors(t *testing.T) {
 				t.Errorf("got %d %s, want %d %s", status, body, tc.status, tc.body)
 			}
 			if r := receive(t, refused, "the hook's news"); !strings.Contains(tc.body, r.Message) && r.Message != `no "thanks"` {
-				t.Errorf("the hook was told %q", r.Message)
+				t.Errorf("the hook got %q", r.Message)
 			}
 		})
 	}

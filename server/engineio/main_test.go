@@ -23,8 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorder is a handler that writes down what it is told, and echoes where it
-// is asked to.
+// recorder is a handler that records its calls and, if echo is set, echoes messages.
 type recorder struct {
 	echo     bool
 	messages chan string

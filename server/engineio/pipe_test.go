@@ -31,8 +31,8 @@ func (w hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
 }
 
-// dialPipe opens a WebSocket, of the session where there is one. Answers to
-// pings are the caller's affair.
+// dialPipe opens a WebSocket, for the session sid unless that is empty. The caller must
+// answer pings.
 func dialPipe(t testing.TB, srv *Server, sid string) *pipeClient {
 	t.Helper()
 	client, br := openPipe(t, srv, sid)

@@ -162,8 +162,8 @@ func TestPollerEndsInFlight(t *testing.T) {
 	}
 }
 
-// Close waits for a worker that is in a handler, and joins them all; goleak tells
-// of one that is left.
+// Close waits for a worker that runs a handler, and for all other workers; goleak reports
+// one that is left.
 func TestPollerCloseJoins(t *testing.T) {
 	entered, release := make(chan struct{}, 1), make(chan struct{})
 	e := serveMessages(t, func(*Session, []byte, bool) { entered <- struct{}{}; <-release })

@@ -151,9 +151,9 @@ func TestPollingClose(t *testing.T) {
 	waittest.Until(t, "the session is forgotten", func() bool { return e.Count() == 0 })
 }
 
-// The close packet comes by itself, behind what was queued, since official
-// clients look at the close packet of a payload first. What the client sends
-// meanwhile is dropped, and is no error.
+// The close packet comes in a payload of its own, after what was queued, because official
+// clients handle the close packet of a payload first. What the client sends meanwhile is
+// dropped, without an error.
 func TestPollingCloseComesAlone(t *testing.T) {
 	e := serve(t, Options{})
 	url, r := open(t, e)
@@ -246,7 +246,7 @@ func TestPollingCompression(t *testing.T) {
 	}
 }
 
-// endless is a body that counts what is taken of it.
+// endless is a body of size bytes that counts those that were read from it.
 type endless struct {
 	taken atomic.Int64
 	size  int64
@@ -345,8 +345,10 @@ func TestPollingBadRequests(t *testing.T) {
 			if status != tc.status {
 				t.Errorf("got %d, want %d", status, tc.status)
 			}
-			if tc.reason != "" && r.reason(t) != tc.reason {
-				t.Error("another reason")
+			if tc.reason != "" {
+				if got := r.reason(t); got != tc.reason {
+					t.Errorf("reason %q, want %q", got, tc.reason)
+				}
 			}
 			if tc.reason == "" && !r.session.Open() {
 				t.Error("the session has ended")
@@ -408,8 +410,8 @@ func TestPollingAnswerHasADeadline(t *testing.T) {
 	}
 }
 
-// The deadline ends with the answer: it would fail what is answered later on the
-// same connection, by any handler.
+// The deadline is removed after the answer; otherwise later answers on the same
+// connection would fail, those of other handlers too.
 func TestPollingLeavesNoWriteDeadline(t *testing.T) {
 	const closeTimeout = 20 * time.Millisecond
 	e := serve(t, Options{CloseTimeout: closeTimeout})

@@ -26,8 +26,8 @@ func quiet(t testing.TB, opts Options, overTLS bool) *endpoint {
 	return e
 }
 
-// A tight loop of sends to clients that read: it is held up rather than running
-// their queues over, and all arrives in order.
+// A tight loop of sends to clients that read is slowed down, so their queues do not
+// overflow, and everything arrives in order.
 func TestBackpressure(t *testing.T) {
 	for _, overTLS := range []bool{false, true} {
 		frames, clients := 20_000, 50
@@ -163,8 +163,8 @@ func TestVolatile(t *testing.T) {
 	}
 }
 
-// A session that has much to write goes back to the end of the line after its
-// turn, so that a tireless publisher does not keep the flusher from others.
+// A session that has much to write goes back to the end of the flusher's line after its
+// turn, so that one publisher that never pauses does not delay other sessions.
 func TestFlusherIsFair(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	_, r := e.dial(t, false)
@@ -197,8 +197,8 @@ func TestFlusherIsFair(t *testing.T) {
 	e.flush()
 }
 
-// Who writes a session that is in line already does not put it there again: the
-// line is linked through the sessions, and would lose those behind it.
+// A write to a session that is in the line already does not put it there again: the line
+// is a list that is linked through the sessions, and it would lose those behind it.
 func TestInLineOnce(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	_, first := e.dial(t, false)
@@ -218,7 +218,7 @@ func TestInLineOnce(t *testing.T) {
 	}
 	enqueue(second.session, TextFrame([]byte("x")))
 	first.session.flush(false)                 // for a turn
-	e.flusher.push(&Session{server: e.Server}) // behind first, were that there again
+	e.flusher.push(&Session{server: e.Server}) // behind first, if first were in the line again
 	e.flusher.mu.Lock()
 	n := 0
 	for s := e.flusher.head; s != nil && n < 10; s = s.nextFlush {
@@ -235,8 +235,8 @@ func TestInLineOnce(t *testing.T) {
 	}
 }
 
-// A session whose turn ends when the server is being closed, and no goroutine may
-// be started any more, still gets its close frame, and Close returns.
+// If a session's turn ends while the server is being closed, when no goroutine may be
+// started any more, the session still gets its close frame, and Close returns.
 func TestTurnEndsOnClosedServer(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	conn := rawWebSocket(t, e, "")
@@ -299,11 +299,12 @@ func TestGoneInLine(t *testing.T) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if len(e.lingering) != 0 {
-		t.Error("it lingers")
+		t.Error("the session is still in the line")
 	}
 }
 
-// However a session that holds publishers up ends or goes on, they are let go.
+// Publishers that wait for a session are released when it ends, for any reason, and when
+// it can take more.
 func TestCrowdEnds(t *testing.T) {
 	for name, end := range map[string]func(*endpoint, *engineiotest.Conn, *Session){
 		"flush":   func(e *endpoint, _ *engineiotest.Conn, _ *Session) { e.flusher.wake() },
@@ -341,9 +342,9 @@ func TestCrowdEnds(t *testing.T) {
 	}
 }
 
-// Sends from many goroutines by all three ways, with closes, breaks, upgrades
-// and slow readers among them: what counts the crowded returns to zero (shut
-// checks it), and nobody hangs.
+// Many goroutines send in all three ways while sessions close, break and stop reading.
+// The flusher's count of crowded sessions returns to zero, which shut checks, and no
+// goroutine hangs.
 func TestChaos(t *testing.T) {
 	e := serve(t, Options{MaxQueueBytes: 16 << 10})
 	rounds := 60
@@ -378,7 +379,7 @@ func TestChaos(t *testing.T) {
 				c.Break()
 			case 2:
 				c.StopReading()
-			case 3: // upgrade, or be closed meanwhile
+			case 3: // a connection that sends nothing
 				conn, err := net.Dial("tcp", strings.Split(e.url, "/")[2])
 				if err == nil {
 					conn.Close()
@@ -395,39 +396,39 @@ func TestChaos(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(engineiotest.Wait):
-		t.Fatal("somebody hangs")
+		t.Fatal("a goroutine hangs")
 	}
 }
 
-// A handler that sends when it is told of the end must not stop the flusher,
-// whose goroutine finds out that a connection is broken.
+// HandleClose may send. It must not stop the flusher, on whose goroutine it runs if the
+// flusher finds that a connection is broken.
 func TestSendInHandleClose(t *testing.T) {
 	e := serve(t, Options{MaxQueueBytes: 16 << 10})
 	e.flusher.limit = 1
 	c, r := e.dial(t, false)
 	victim, v := e.dial(t, false)
-	told := make(chan struct{})
+	handled := make(chan struct{})
 	v.session.mu.Lock()
 	v.session.handler = HandlerFuncs{Close: func(*Session, Reason, error) {
 		for range 1000 {
 			r.session.Send(TextFrame(make([]byte, 1000)))
 		}
-		close(told)
+		close(handled)
 	}}
 	v.session.mu.Unlock()
 	victim.Break()
 	for v.session.Open() {
 		v.session.Send(TextFrame([]byte("x")))
 	}
-	receive(t, told, "the end of the handler")
+	receive(t, handled, "the end of the handler")
 	for range 1000 {
 		c.Text()
 	}
 }
 
-// A queue that is never empty does not grow for ever.
+// A queue that is never empty does not grow without limit.
 func TestQueueForgets(t *testing.T) {
-	q := queue{frames: new([]Frame)} // not one that an earlier test has made large
+	q := queue{frames: new([]Frame)} // not a pooled slice, which an earlier test may have grown
 	f := TextFrame([]byte("x"))
 	q.push(f, f)
 	buf := make([]byte, 0, f.Len()) // for one frame
@@ -438,7 +439,7 @@ func TestQueueForgets(t *testing.T) {
 		}
 	}
 	if n := cap(*q.frames); n > 256 {
-		t.Errorf("room for %d frames, and there are 2", n)
+		t.Errorf("the queue has room for %d frames and holds 2", n)
 	}
 	if len(q.all()) != 2 || q.bytes != 2*f.Len() {
 		t.Errorf("%d frames, %d bytes", len(q.all()), q.bytes)
@@ -448,7 +449,7 @@ func TestQueueForgets(t *testing.T) {
 	}
 }
 
-// Fragments and control frames between them, message by message, in order.
+// Fragmented messages with control frames between the fragments arrive in order.
 func TestInterleavedFrames(t *testing.T) {
 	e := serve(t, Options{})
 	c, _ := e.dial(t, false)
@@ -464,8 +465,8 @@ func TestInterleavedFrames(t *testing.T) {
 	}
 }
 
-// readMessages reads n messages of the given size from a client that did
-// not read until now, each of them filled with its number.
+// readMessages reads n messages of the given size, each filled with its number, from a
+// client that has not read yet.
 func readMessages(t *testing.T, conn net.Conn, n, size int) {
 	t.Helper()
 	conn.SetReadDeadline(time.Now().Add(engineiotest.Wait))
@@ -492,8 +493,8 @@ func numbered(n, size int) (frames []Frame) {
 	return frames
 }
 
-// A write that the client does not take goes on where it stopped when the
-// client reads again, also several times in one connection.
+// A write that the client does not take goes on from the same byte when the client reads
+// again, even if that happens several times on one connection.
 func TestWriteGoesOn(t *testing.T) {
 	const n, size = 200, 100_000 // more than the buffers of both sides take
 	e := quiet(t, Options{MaxQueueBytes: 4 * n * size}, false)
@@ -514,8 +515,8 @@ func TestWriteGoesOn(t *testing.T) {
 	}
 }
 
-// What a session is sent before it is read for the first time may already be
-// more than the client takes at once.
+// More than the client takes at once may be sent to a session before the server reads
+// from it for the first time.
 func TestWriteBlocksBeforeTheFirstRead(t *testing.T) {
 	const n, size = 200, 100_000 // more than the buffers of both sides take
 	e := quiet(t, Options{MaxQueueBytes: 2 * n * size}, false)

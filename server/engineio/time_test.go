@@ -65,14 +65,14 @@ func TestHeartbeatUnsolicitedPongs(t *testing.T) {
 	})
 }
 
-// A message that comes while a pong is awaited shows that the client is there,
-// once: the pong may be behind it.
+// A message that comes while a pong is awaited prolongs the wait, once per ping: the pong
+// may be queued behind it.
 func TestHeartbeatProlonged(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		c := dialPipe(t, srv, "")
 		r := <-sessions
 		<-c.got
-		for range 2 { // each ping anew
+		for range 2 { // for each ping
 			c.want(t, "2")
 			start := time.Now()
 			time.Sleep(15 * time.Second)
@@ -121,8 +121,8 @@ func TestHeartbeatPolling(t *testing.T) {
 	})
 }
 
-// A busy handler keeps the answer from being read: the heartbeat waits, but not
-// for ever.
+// While a handler is busy, the client's pong is not read: the heartbeat waits, for a
+// bounded time.
 func TestHeartbeatBusyHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := make(chan time.Duration)
@@ -210,8 +210,8 @@ func TestUpgradeReleasesPolls(t *testing.T) {
 	})
 }
 
-// A client sends the upgrade packet and then a poll, which has a connection and
-// a goroutine of its own: read before the packet or after it, it is refused.
+// A client sends the upgrade packet and then a poll, which arrives on another connection.
+// The poll is refused, whether the server reads it before the packet or after it.
 func TestUpgradeOvertakenByPoll(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -235,13 +235,13 @@ func TestUpgradeOvertakenByPoll(t *testing.T) {
 		c.want(t, "4here")
 		status, body := pollOnce(srv, "GET", r.session.ID(), "")
 		if status != 400 || body != `{"code":3,"message":"Bad request"}` {
-			t.Errorf("a poll behind the upgrade was answered %d %s", status, body)
+			t.Errorf("a poll after the upgrade was answered %d %s", status, body)
 		}
 	})
 }
 
-// A client polls and then posts its close packet: the poll ends with a noop,
-// also where the post is read first.
+// A client polls and then posts its close packet: the poll ends with a noop, even if the
+// post is read first.
 func TestCloseOvertakesPoll(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -260,7 +260,7 @@ func TestCloseOvertakesPoll(t *testing.T) {
 		if got := r.reason(t); got != ReasonTransportClose {
 			t.Errorf("reason %q", got)
 		}
-		// No poll comes: nobody waits for it for long.
+		// No poll comes: the post waits for one only for a moment.
 		pollOnce(srv, "GET", "", "")
 		r = <-sessions
 		go post()
@@ -268,13 +268,13 @@ func TestCloseOvertakesPoll(t *testing.T) {
 			t.Errorf("the post was answered %q after %v", body, time.Since(start))
 		}
 		if status, body := pollOnce(srv, "GET", r.session.ID(), ""); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
-			t.Errorf("a poll behind the close packet was answered %d %s", status, body)
+			t.Errorf("a poll after the close packet was answered %d %s", status, body)
 		}
 	})
 }
 
-// Session.Close while an upgrade completes: what is queued goes out over the
-// WebSocket, and the poll does not tell the client of the end before.
+// If Session.Close is called while an upgrade completes, what is queued is sent over the
+// WebSocket, and the poll does not bring a close packet before that.
 func TestCloseDuringUpgrade(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		pollOnce(srv, "GET", "", "")
@@ -396,7 +396,7 @@ func TestDrainEndsWithContext(t *testing.T) {
 	})
 }
 
-// Close waits for a handler, and not for longer than it is told.
+// Close waits for a handler, until its context ends at most.
 func TestCloseBusyHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := New(Options{}, acceptFuncs(HandlerFuncs{Message: func(*Session, []byte, bool) { time.Sleep(time.Minute) }}))

@@ -17,8 +17,8 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// rawWebSocket opens a WebSocket, of the session where there is one, whose
-// bytes nobody reads. early is sent right behind the request.
+// rawWebSocket opens a WebSocket whose bytes nobody reads, for the session sid unless that
+// is empty. early is sent right after the request.
 func rawWebSocket(t testing.TB, e *endpoint, sid string, early ...[]byte) net.Conn {
 	t.Helper()
 	conn := upgradeRequest(t, e, sid, early...)

@@ -132,7 +132,7 @@ func TestUpdatesInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		if u.Payload != next[u.Type] {
-			t.Fatalf("publisher %s: update %d came where %d was due", u.Type, u.Payload, next[u.Type])
+			t.Fatalf("publisher %s: update %d came, want %d", u.Type, u.Payload, next[u.Type])
 		}
 		next[u.Type]++
 	}

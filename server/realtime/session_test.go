@@ -152,8 +152,8 @@ func TestAuthTimeout(t *testing.T) {
 	})
 }
 
-// Who did not authenticate in time, or is disconnected by a backend, gets
-// DISCONNECT, and the connection is closed behind it.
+// A socket that did not authenticate in time, or that a backend disconnects, gets
+// DISCONNECT, and then the connection is closed.
 func TestDisconnectClosesTheConnection(t *testing.T) {
 	for _, polling := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestTokenExpiry(t *testing.T) {
 	})
 }
 
-// At expiry the connection ends on every transport, behind the error.
+// When the token expires, the connection ends after the event error, on every transport.
 func TestTokenExpiryClosesEveryTransport(t *testing.T) {
 	n := start(t)
 	for _, transport := range []raw.Transport{raw.WebSocket, raw.Polling, raw.Upgrade} {
@@ -222,13 +222,14 @@ func TestTokenExpiryClosesEveryTransport(t *testing.T) {
 			t.Errorf("%v: error %s", transport, e.Args)
 		}
 		if c.Ended() {
-			t.Errorf("%v: a DISCONNECT", transport)
+			t.Errorf("%v: DISCONNECT was sent, so the client does not reconnect", transport)
 		}
 		n.settled(0)
 	}
 }
 
-// The claims of a far future do not end a connection today.
+// A token that expires in the far future does not end the connection now: its time does
+// not overflow.
 func TestTokenExpiryFarAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, inMemory)
@@ -253,7 +254,7 @@ func TestIgnoreExpiry(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		mustSucceed(t, c.Ask("join-room", "r"))
 		_, refusal := raw.Try(t, n.url, raw.Options{Auth: map[string]any{"token": token}, NetDial: n.dial})
-		if !strings.Contains(refusal, "token_expired") { // when it comes it is checked
+		if !strings.Contains(refusal, "token_expired") { // tokens are checked when a socket connects
 			t.Errorf("an expired token: %q", refusal)
 		}
 		if a := c.Ask("authenticate", map[string]any{"token": token}); !strings.Contains(a.Arg(0), "token_expired") {
@@ -263,8 +264,8 @@ func TestIgnoreExpiry(t *testing.T) {
 	})
 }
 
-// A fresh token that comes once the time is over is not accepted on a socket that
-// is about to be disconnected.
+// A fresh token that comes after the old one has expired is not accepted: the socket is
+// about to be disconnected.
 func TestRenewalIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n *node
@@ -307,7 +308,7 @@ func TestNarrowerTokenEndsMemberships(t *testing.T) {
 		mustSucceed(t, phone.Ask("join-room", room))
 	}
 	mustSucceed(t, laptop.Ask("join-room", "lobby"))
-	if _, err := n.JoinRoom(t.Context(), n.socket(phone), id("vip")); err != nil { // the program's doing
+	if _, err := n.JoinRoom(t.Context(), n.socket(phone), id("vip")); err != nil { // by the program, which the policy does not limit
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -340,14 +341,14 @@ func TestNarrowerTokenEndsMemberships(t *testing.T) {
 	watcher.Next("update")
 	mustFail(t, phone.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}), "unauthorized", `Unauthorized","reason":"not_a_member`)
 
-	// The last device but one leaves without a word to the others.
+	// The user's other device is still in the lobby, so user-left is not sent.
 	mustSucceed(t, phone.Ask("authenticate", rooms("order-2")))
 	want(t, phone.Next("room-left"), `{"success":true,"roomId":"lobby","timestamp":T}`)
 	phone.Next("authenticated")
 	if !n.IsUserInRoom(id("ana"), id("lobby")) || n.socket(phone).In("room:lobby") {
 		t.Errorf("rooms %v", n.socket(phone).Rooms())
 	}
-	// A wider one changes nothing by itself.
+	// A token with more rooms joins none of them by itself.
 	mustSucceed(t, phone.Ask("authenticate", map[string]any{"token": sign(t, id("ana"))}))
 	phone.Next("authenticated")
 	nothing(t, phone)
@@ -428,8 +429,8 @@ func TestRegisterUserErrors(t *testing.T) {
 	}
 }
 
-// A program's own OnConnect may refuse a socket before the service has seen
-// it; that is no disconnection.
+// If a program's own OnConnect refuses a socket before the service has seen it, the service
+// counts neither a connection nor a disconnection.
 func TestOnConnectRefusesFirst(t *testing.T) {
 	n := start(t, func(o *options) { o.first = func(context.Context, *socketio.Socket) error { return errors.New("no") } })
 	n.connect(nil).Disconnected()
@@ -440,8 +441,8 @@ func TestOnConnectRefusesFirst(t *testing.T) {
 	}
 }
 
-// The time to authenticate is the connection's: leaving and joining again does
-// not begin it again.
+// The time to authenticate belongs to the connection: it does not start again when the
+// client leaves the namespace and joins it again.
 func TestAuthTimeoutOfAConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, inMemory, func(o *options) { o.AuthTimeout = 10 * time.Second })

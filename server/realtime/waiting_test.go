@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 )
 
-// slow is an adapter of a slow cluster: the functions are called where it waits. One
-// that is nil does not wait.
+// slow is an adapter of a slow cluster. It calls its functions at the points at which it
+// waits for the cluster; it does not wait at a point whose function is nil.
 type slow struct {
 	adapter.Adapter
 	awaitRoom   func(room string)

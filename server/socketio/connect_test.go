@@ -39,7 +39,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// The authentication of the package's example refuses whom it does not know.
+// The authentication of the package's example refuses unknown users.
 func TestExampleAuthentication(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	srv.IO.Namespace("/chat").Use(known)
@@ -203,8 +203,8 @@ func TestMaxNamespaces(t *testing.T) {
 	}
 }
 
-// However many CONNECTs come at once and however long their decisions take, each
-// is decided about and answered, and no more are accepted than MaxNamespaces.
+// However many CONNECTs come at once and however long the middleware takes, each of them
+// is answered, and at most MaxNamespaces are accepted.
 func TestMaxNamespacesAtOnce(t *testing.T) {
 	const most, asked = 100, 1000
 	for _, polling := range []bool{false, true} {
@@ -252,13 +252,14 @@ func TestMaxNamespacesAtOnce(t *testing.T) {
 				t.Errorf("polling %v: %v, want %v", polling, got, tc.want)
 			}
 			if n := peak.Load(); n > most {
-				t.Errorf("polling %v: %d were decided about at once", polling, n)
+				t.Errorf("polling %v: the middleware ran %d times at once, want at most %d", polling, n, most)
 			}
 		}
 	}
 }
 
-// A client whose CONNECTs are all pending is not read, and its end is noticed.
+// While a client has too many pending CONNECTs, the server does not read from it, but
+// still notices when it goes.
 func TestGoneWhileManyConnect(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxNamespaces: 2, ConnectTimeout: 200 * time.Millisecond})
 	srv.IO.Namespace("/")
@@ -282,7 +283,7 @@ func TestGoneWhileManyConnect(t *testing.T) {
 	}
 }
 
-// A client that goes while the middleware decides was never connected.
+// A client that goes while the middleware runs does not reach OnConnect or OnDisconnect.
 func TestGoneWhileConnecting(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
@@ -308,8 +309,8 @@ func TestGoneWhileConnecting(t *testing.T) {
 	}
 }
 
-// A client that takes no answers is not asked for more CONNECTs: what is queued
-// for it stays bounded, and all is answered when it reads.
+// While a client reads no answers, the server reads no more of its CONNECTs: what is
+// queued for the client stays bounded, and every CONNECT is answered when it reads.
 func TestRefusalsThatNobodyReads(t *testing.T) {
 	const asked = 100_000
 	srv := serve(t, socketio.Options{Engine: engineio.Options{MaxQueueBytes: 64 << 10, MaxBacklogBytes: 256 << 10, SlowTimeout: engineiotest.Wait}})
@@ -330,7 +331,7 @@ func TestRefusalsThatNobodyReads(t *testing.T) {
 	}()
 	select {
 	case err := <-sent:
-		t.Fatalf("all is read while no answer is: %v", err)
+		t.Fatalf("the server read everything although the client read no answer: %v", err)
 	case <-time.After(500 * time.Millisecond):
 	}
 	answers := bufio.NewScanner(conn)
@@ -351,9 +352,9 @@ func TestRefusalsThatNobodyReads(t *testing.T) {
 	}
 }
 
-// A client whose CONNECTs are refused again and again loses its connection, over
-// each transport and whatever they are refused for, and may come back. Fewer end
-// nothing.
+// A client loses its connection if more than MaxRefusedConnects of its CONNECTs are
+// refused, over each transport and for any reason; it may reconnect. Fewer refusals do
+// not end the connection.
 func TestRefusedConnectsEnd(t *testing.T) {
 	for _, tc := range []struct{ name, connect, refused string }{
 		{"no such namespace", `0/nope,`, `4/nope,{"message":"Invalid namespace"}`},
@@ -399,7 +400,7 @@ func TestRefusedConnectsEnd(t *testing.T) {
 	}
 }
 
-// A payload that is full of them is not read to its end.
+// A payload that is full of CONNECTs to be refused is not read to its end.
 func TestRefusedConnectsInOnePayload(t *testing.T) {
 	asked := atomic.Int64{}
 	srv := serve(t, socketio.Options{MaxRefusedConnects: 10})
@@ -423,16 +424,16 @@ func TestRefusedConnectsInOnePayload(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close() // all has been read, or given up
-	// Up to MaxNamespaces are decided about at one time.
+	// Up to MaxNamespaces CONNECTs are handled at a time.
 	if n := asked.Load(); n < 11 || n > 500 {
-		t.Errorf("%d of 50,000 were decided about", n)
+		t.Errorf("%d of 50,000 CONNECTs were handled, want 11 to 500", n)
 	}
 	if n := srv.IO.LimitCounts().RefusedConnects; n != 1 {
 		t.Errorf("%d ends are counted", n)
 	}
 }
 
-// What was refused in another window does not count.
+// Refusals of an earlier window do not count.
 func TestRefusedConnectsWindow(t *testing.T) {
 	opts := socketio.Options{MaxRefusedConnects: 10, RefusalWindow: 10 * time.Second, ConnectTimeout: time.Hour}
 	inBubble(t, opts, func(t *testing.T, _ *socketio.Server, opts engineiotest.Options) {

@@ -240,7 +240,7 @@ func TestDecode(t *testing.T) {
 	if err := v.Decode(&part); err != nil || part.B.Decode(&bytes) != nil || string(bytes) != "one" {
 		t.Errorf("into a Value: %+v, %v", part, err)
 	}
-	var other struct{ B, N any } // the fields b and n are others
+	var other struct{ B, N any } // not the client's members b and n
 	if err := v.Decode(&other); err != nil || other.B != nil || other.N != nil {
 		t.Errorf("names of another case: %+v, %v", other, err)
 	}
@@ -261,7 +261,7 @@ func (w wrapped) AppendArg(dst []byte, attachments [][]byte) ([]byte, [][]byte, 
 	return append(dst, '}'), attachments, err
 }
 
-// What passes through is not touched, byte for byte.
+// A Value that is passed on keeps its JSON byte for byte.
 func TestPassThrough(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
@@ -324,7 +324,8 @@ func TestMiddlewareOfEvents(t *testing.T) {
 	}
 }
 
-// A full inbox stops the reading, and goes on where it was.
+// When a socket's queue of events is full, the server stops reading from the client. When
+// there is room again, it continues with the next event, and none is lost.
 func TestInboxBound(t *testing.T) {
 	for _, opts := range []socketio.Options{{MaxPendingEvents: 4}, {MaxPendingBytes: 500}} {
 		srv := serve(t, opts)
@@ -343,13 +344,13 @@ func TestInboxBound(t *testing.T) {
 		close(release)
 		for i := range 5000 {
 			if n := receive(t, got, "an event"); n != i {
-				t.Fatalf("got event %d for %d", n, i)
+				t.Fatalf("got event %d, want %d", n, i)
 			}
 		}
 	}
 }
 
-// The end of the client frees a reader that waits for a busy handler.
+// If the client disconnects, a reader that waits for a busy handler is released.
 func TestInboxFullAtTheEnd(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxPendingEvents: 1})
 	ns := srv.IO.Namespace("/")

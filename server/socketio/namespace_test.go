@@ -87,8 +87,8 @@ func TestNamespacePattern(t *testing.T) {
 	}
 }
 
-// The last socket to go takes the namespace with it, also where another comes
-// at that moment: whoever is connected is found.
+// The namespace is removed with its last socket. If another socket connects at that
+// moment, it is in a namespace that the server still finds.
 func TestPatternComeAndGo(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	p := srv.IO.NamespacePattern(func(context.Context, string, socketio.Value) bool { return true })

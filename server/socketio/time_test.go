@@ -177,8 +177,8 @@ func TestConnectTimeoutAgain(t *testing.T) {
 	}
 }
 
-// Attachments that do not come in time end the connection, also where another
-// namespace is connected while they are awaited.
+// Attachments that do not come in time end the connection, even if the client connects to
+// another namespace while they are awaited.
 func TestAttachmentTimeout(t *testing.T) {
 	inBubble(t, socketio.Options{AttachmentTimeout: 20 * time.Second}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
 		io.Namespace("/slow").Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Second); return nil })

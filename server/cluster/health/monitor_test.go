@@ -70,8 +70,8 @@ func TestReasonsAreOrdered(t *testing.T) {
 	}
 }
 
-// Changes are reported in their order, one at a time, also if goroutines make them while
-// another reports.
+// Changes are reported in their order, one at a time, even if goroutines make changes
+// while another one reports.
 func TestChangesAreReportedInOrder(t *testing.T) {
 	var m *Monitor
 	var got []string

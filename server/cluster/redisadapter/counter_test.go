@@ -31,7 +31,7 @@ func (c *counter) DeliverBroadcast(p *packet.Packet, _ adapter.Selection, _ adap
 		return
 	}
 	if i != c.next && c.trouble == nil {
-		c.trouble = fmt.Errorf("number %d came where %d was due", i, c.next)
+		c.trouble = fmt.Errorf("number %d came, want %d", i, c.next)
 	}
 	c.next = i + 1
 	c.n++

@@ -17,7 +17,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// ledger notes what became of numbered broadcasts, and when.
+// ledger records the outcomes of numbered broadcasts.
 type ledger struct {
 	mu       sync.Mutex
 	sent     int
@@ -27,8 +27,8 @@ type ledger struct {
 	wrong    error
 }
 
-// load broadcasts from one node to the other, until stop is called, which waits
-// for what became of the last.
+// load broadcasts from one node to the other until stop is called. stop waits until the
+// outcome of every broadcast is known.
 func (p *two) load(t *testing.T, from int) (l *ledger, stop func()) {
 	l = &ledger{accepted: make(map[int]bool)}
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -69,7 +69,7 @@ func (p *two) load(t *testing.T, from int) (l *ledger, stop func()) {
 	return l, func() {
 		close(done)
 		<-ended
-		adaptertest.Eventually(t, "all fates are known", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.open == 0 })
+		adaptertest.Eventually(t, "all outcomes are known", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.open == 0 })
 	}
 }
 
@@ -219,8 +219,8 @@ func (p *pointer) point(to string) {
 	p.to = to
 }
 
-// A replica is promoted by hand, and the name of Redis points to it. No connection
-// is cut, or only some are; the nodes follow all the same, together.
+// A replica is promoted by hand, and the address of Redis now leads to it. Even if no
+// connection, or only some connections, are cut, both nodes follow, together.
 func TestPromotedReplicaIsFollowed(t *testing.T) {
 	for name, cut := range map[string]string{"none is cut": "", "those that publish are cut": "normal", "those that subscribe are cut": "pubsub"} {
 		t.Run(name, func(t *testing.T) {
@@ -257,14 +257,14 @@ func TestPromotedReplicaIsFollowed(t *testing.T) {
 					list, err := client.ClientList(t.Context()).Result()
 					return err == nil && strings.Count(list, "\n") == 1
 				})
-				master.Pause() // so that whoever clings to it is found out
+				master.Pause() // so that a node that still uses it fails the test
 				defer master.Resume()
 				p.works(t, "the promotion")
 				stop()
 				mu.Lock()
 				defer mu.Unlock()
 				if len(reasons) == 0 {
-					t.Error("health has not said anything")
+					t.Error("the health was never degraded")
 				}
 				t.Logf("health: %q; lost %d", reasons, len(load.lost(t, p.socket)))
 			})
@@ -272,8 +272,8 @@ func TestPromotedReplicaIsFollowed(t *testing.T) {
 	}
 }
 
-// A master that becomes a replica, with all nodes on it: nothing is accepted, both
-// say so, and what comes back is followed.
+// The master becomes a replica while both nodes are connected to it: it accepts nothing,
+// the health of both nodes says so, and when it is a master again they use it.
 func TestMasterBecomesReplica(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()
@@ -301,10 +301,11 @@ func TestMasterBecomesReplica(t *testing.T) {
 	})
 }
 
-// A replica is promoted, but the master is not demoted, and the address of one node
-// alone leads to the new one. Without Sentinel nobody can know who is right. The two
-// nodes that have lost each other say so, without a break, until they are together
-// again or know that the other is gone; they serve, and refuse nothing in the end.
+// A replica is promoted but the master is not demoted, and only the first node's address
+// leads to the new master. Without Sentinel no node can know which master is right. The
+// health of both nodes says that they have lost each other, all the time, until they
+// use the same master again or presence says that the other node is gone. As long as both
+// say so, no message is refused.
 func TestOneNodeIsRepointed(t *testing.T) {
 	for name, cut := range map[string]bool{"its connections are cut": true, "none is cut": false} {
 		t.Run(name, func(t *testing.T) {

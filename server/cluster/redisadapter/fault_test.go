@@ -93,7 +93,7 @@ func (p *two) broadcast(t *testing.T) error {
 	return err
 }
 
-// well reports whether the node is part of its cluster now, whatever it has missed
+// well reports whether the node reaches its cluster now, even if it has missed messages
 // before.
 func well(c *redisadapter.Cluster) bool {
 	h := c.Health()
@@ -125,7 +125,7 @@ func (p *two) works(t *testing.T, since string) {
 	})
 }
 
-// fails waits until broadcasts fail at once, and checks what else is said.
+// fails waits until broadcasts fail at once, and checks health, counters and requests.
 func (p *two) fails(t *testing.T) {
 	t.Helper()
 	adaptertest.Eventually(t, "broadcasts fail", func() bool { return p.broadcast(t) != nil })
@@ -226,7 +226,7 @@ func TestRedisPaused(t *testing.T) {
 	})
 }
 
-// A full queue makes publishers wait, and then fail, one and all.
+// If the queue is full, every publisher waits, and then gets an error.
 func TestRedisSlow(t *testing.T) {
 	server := redistest.Start(t)
 	p := startTwo(t, redisadapter.Options{URL: server.URL(), QueueBytes: 64 << 10, PublishWait: 50 * time.Millisecond})
@@ -264,8 +264,8 @@ func TestRedisFlushed(t *testing.T) {
 	})
 }
 
-// A full Redis refuses writes, and nodes write nothing. If it cannot save it also refuses
-// PING, which must not count as being away.
+// A Redis that is out of memory or disk refuses writes, which nodes do not need. If it
+// cannot save, it also refuses PING, which must not count as being away.
 func TestRedisFull(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()
@@ -280,22 +280,22 @@ func TestRedisFull(t *testing.T) {
 			client := server.Client()
 			defer client.Close()
 			if err := client.Set(t.Context(), "a", "b", 0).Err(); err == nil {
-				t.Fatalf("with %s full a write succeeded", what)
+				t.Fatalf("without %s a write succeeded", what)
 			} else {
 				t.Logf("a write: %v", err)
 			}
-			p.works(t, "the fullness of "+what)
+			p.works(t, "the shortage of "+what)
 			time.Sleep(1500 * time.Millisecond) // in which connections that are silent are pinged
 			p.works(t, "a silence")
 			if n := changes.Load() - before; n != 0 {
-				t.Errorf("with %s full the health changed %d times", what, n)
+				t.Errorf("without %s the health changed %d times", what, n)
 			}
 		}
 		server.Do("CONFIG", "SET", "maxmemory", "1")
 		full("memory")
 		server.Do("CONFIG", "SET", "maxmemory", "0")
 		server.BreakDisk()
-		full("the disk")
+		full("disk")
 		// New connections work too.
 		server.Do("CLIENT", "KILL", "TYPE", "normal")
 		server.Do("CLIENT", "KILL", "TYPE", "pubsub")
@@ -307,7 +307,8 @@ func TestRedisFull(t *testing.T) {
 	})
 }
 
-// refused tests what makes Redis refuse new connections: it is as away.
+// refused tests a setting that makes Redis refuse new connections: for the nodes Redis is
+// then away.
 func refused(t *testing.T, setting, bad, good string) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()
@@ -315,7 +316,7 @@ func refused(t *testing.T, setting, bad, good string) {
 		p.works(t, "the start")
 		client := server.Client()
 		defer client.Close()
-		admin := client.Conn() // stays
+		admin := client.Conn() // open before new connections are refused
 		defer admin.Close()
 		for _, do := range [][]any{
 			{"CONFIG", "SET", setting, bad}, {"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, {"CLIENT", "KILL", "TYPE", "pubsub"},

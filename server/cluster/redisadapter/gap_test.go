@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// A node whose members are slow for so long that Redis cuts it off says so: the loss
-// is counted, and health is degraded also when the node is back.
+// If the members on a node are slow for so long that Redis cuts the node off, the node
+// counts a gap, and its health is still degraded after it is connected again.
 func TestCutOffByRedis(t *testing.T) {
 	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub", "1mb", "1mb", "60")
 	opts := redisadapter.Options{URL: server.URL()}

@@ -82,24 +82,24 @@ func TestTableTellsOfRooms(t *testing.T) {
 	}
 }
 
-// Against a model of maps, over the border between small and large rooms.
+// A table behaves like a model made of maps, even when rooms grow from small to large.
 func TestTableAgainstModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	table := newFakeTable()
 	members := make([]*fakeMember, 40)
 	model := map[string]map[string]bool{}
-	told := map[string]bool{}
+	exists := map[string]bool{} // by the calls of Created and Deleted
 	table.Created = func(room string) {
-		if told[room] {
+		if exists[room] {
 			t.Errorf("%s was created twice", room)
 		}
-		told[room] = true
+		exists[room] = true
 	}
 	table.Deleted = func(room string) {
-		if !told[room] {
+		if !exists[room] {
 			t.Errorf("%s was deleted, which is not there", room)
 		}
-		delete(told, room)
+		delete(exists, room)
 	}
 	for i := range members {
 		members[i] = &fakeMember{id: fmt.Sprint("m", i)}
@@ -122,13 +122,13 @@ func TestTableAgainstModel(t *testing.T) {
 			for _, ids := range model {
 				delete(ids, m.id)
 			}
-			if told[m.id] != table.Has(m.id) {
-				t.Fatalf("of %s was told %v", m.id, told[m.id])
+			if exists[m.id] != table.Has(m.id) {
+				t.Fatalf("room %s exists by the hooks: %v; by Has: %v", m.id, exists[m.id], table.Has(m.id))
 			}
 			table.Add(m, nil)
 		}
-		if told[room] != table.Has(room) {
-			t.Fatalf("of %s was told %v", room, told[room])
+		if exists[room] != table.Has(room) {
+			t.Fatalf("room %s exists by the hooks: %v; by Has: %v", room, exists[room], table.Has(room))
 		}
 		except := fmt.Sprint("r", rng.IntN(5))
 		var want []string

@@ -130,8 +130,8 @@ func FuzzElements(f *testing.F) {
 	})
 }
 
-// FuzzAppendValue: placeholders that are numbered anew name the same attachments,
-// and what stands around them stays.
+// FuzzAppendValue: renumbered placeholders name the same attachments, and the text around
+// them is unchanged.
 func FuzzAppendValue(f *testing.F) {
 	for _, s := range []string{ph0, `[1,` + ph0 + `,{"num":1,"_placeholder":true}]`, `{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}}`, `{"\u005fplaceholder":true,"num":1}`, `{"_placeholder":false,"num":1}`, `{"_placeholder":true,"num":7}`} {
 		f.Add([]byte(s))
@@ -173,7 +173,8 @@ func namesNothing(text []byte, attachments int) (yes bool) {
 	return yes
 }
 
-// Members tells what encoding/json does, of what that takes for an object.
+// FuzzMembers: Members yields the same members as encoding/json for everything that
+// encoding/json accepts as an object.
 func FuzzMembers(f *testing.F) {
 	for _, s := range []string{
 		`{}`, ` {"a" : 1 , "b":[{"a":2}],"a":{"c":"}"}} `, `{"":1,"\u0061":2,"\u0062":3,"n\u0075m":4,"\u0161":5,"\nb":6,"nu":7,"\u006E\u0075\u006d":8}`, `{"\u0061\"":null,"a":"\ud800"}`, `{"a":1}}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{a:1}`,
@@ -215,8 +216,8 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
-// FuzzPlaceholders compares the placeholders that are found with those that one
-// finds in what encoding/json reads, where of repeated names the last counts too.
+// FuzzPlaceholders compares the placeholders that Placeholders finds with those in the
+// result of encoding/json. If a name is repeated, the last member counts in both.
 func FuzzPlaceholders(f *testing.F) {
 	for _, s := range []string{ph0, `[1,` + ph0 + `,{"num":1,"_placeholder":true}]`, `{"\u005fplaceholder":true,"n\u0075m":3}`, `{"_placeholder":true,"num":0,"num":1}`,
 		`{"_placeholder":true,"_placeholder":false,"num":0}`, `{"_placeholder":true,"num":0,"\u006eum":"x"}`, `{"a":{"_placeholder":true,"num":-1}}`,

@@ -33,7 +33,7 @@ func TestDecodeText(t *testing.T) {
 		{`29007199254740991["x"]`, Packet{Type: Event, Namespace: "/", ID: 1<<53 - 1, HasID: true, Data: []byte(`["x"]`)}, nil},
 		{`2[1,"numeric name"]`, Packet{Type: Event, Namespace: "/", Data: []byte(`[1,"numeric name"]`), Arguments: 1}, nil},
 		{`3/admin,456[]`, Packet{Type: Ack, Namespace: "/admin", ID: 456, HasID: true, Data: []byte(`[]`)}, nil},
-		// Nothing where JSON should be: let through, as on Node.
+		// Packets without the JSON are let through, as on Node.
 		{`2`, Packet{Type: Event, Namespace: "/"}, nil},
 		{`21`, Packet{Type: Event, Namespace: "/", ID: 1, HasID: true}, nil},
 		{`37`, Packet{Type: Ack, Namespace: "/", ID: 7, HasID: true}, nil},
@@ -136,7 +136,7 @@ func TestDecodeOutOfTurn(t *testing.T) {
 	d = Decoder{}
 	d.Text([]byte(`51-["x",` + ph0 + `]`))
 	if _, _, err := d.Text([]byte(`2["y"]`)); !errors.Is(err, ErrUnexpected) {
-		t.Errorf("text where an attachment is due: %v", err)
+		t.Errorf("text instead of an attachment: %v", err)
 	}
 }
 

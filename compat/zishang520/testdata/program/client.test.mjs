@@ -282,7 +282,7 @@ test('disconnects', async () => {
       if (args[0] === socket.was) return args.slice(1);
     }
   };
-  for (const [act, reason, options, told] of [
+  for (const [act, reason, options, clientReason] of [
     [(c) => c.disconnect(), 'client namespace disconnect'],
     [(c) => c.emit('hang-up', false), 'server namespace disconnect', {}, 'io server disconnect'],
     [(c) => c.emit('hang-up', true), 'server namespace disconnect', {}, 'io server disconnect'],
@@ -295,6 +295,6 @@ test('disconnects', async () => {
     assert.deepEqual(await from(c, 'leaving'), [reason, true], reason);
     assert.deepEqual(await from(c, 'left'), [reason, 0, false], reason);
     if (reason === 'transport close') assert.deepEqual(await from(c, 'closed'), [reason]);
-    if (told) assert.equal((await c.next('disconnect'))[0], told);
+    if (clientReason) assert.equal((await c.next('disconnect'))[0], clientReason);
   }
 });

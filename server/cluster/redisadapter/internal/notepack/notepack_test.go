@@ -29,7 +29,7 @@ func TestBytesOfNotepack(t *testing.T) {
 		json        string
 		attachments []string
 		msg         string
-		back        string // where it differs from json
+		back        string // what is decoded, if it differs from json
 	}{
 		{`["ev","hi",1,1.5,null]`, nil, "95 a26576 a26869 01 cb3ff8000000000000 c0", ""},
 		{`{"a":[true,false],"":{}}`, nil, "82 a161 92c3c2 a0 80", ""},
