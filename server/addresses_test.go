@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// Without being asked the node takes 1,000 connections of an address and 1,000
-// handshakes at once, from wherever on the internet, and any number from local
-// addresses and from proxies that are trusted.
+// By default a node accepts 1,000 connections and 1,000 handshakes at once from each
+// address of the internet, and any number from local addresses and trusted proxies.
 func TestAddressDefaults(t *testing.T) {
 	n := start(t, env{"TRUSTED_PROXIES": "127.0.0.1, 198.51.100.0/24", "WS_MAX_HANDSHAKES_PER_SECOND": "5000", "SHUTDOWN_TIMEOUT": "100"})
 	opts := n.SocketIO().Engine().Options()
@@ -34,7 +33,7 @@ func TestAddressDefaults(t *testing.T) {
 
 func TestMaxHandshakesPerAddress(t *testing.T) {
 	n := start(t, env{"WS_MAX_HANDSHAKES_PER_ADDRESS": "1", "TRUSTED_PROXIES": "127.0.0.1", "SHUTDOWN_TIMEOUT": "100"})
-	for _, client := range []string{"203.0.113.1", "10.0.0.1", "2001:db8::1"} { // set, it holds for private addresses, too
+	for _, client := range []string{"203.0.113.1", "10.0.0.1", "2001:db8::1"} { // a limit that was set holds for private addresses too
 		in, refused := 0, 0
 		for range 50 { // fast enough for most to be refused
 			switch status, body := n.open(client); {
@@ -55,7 +54,7 @@ func TestMaxHandshakesPerAddress(t *testing.T) {
 	}
 }
 
-// A limit that is set does not change for whom the other, which is not, holds.
+// If only one of the two limits was set, the other one still exempts local addresses.
 func TestAddressLimitsAreSetApart(t *testing.T) {
 	n := start(t, env{"WS_MAX_CONNECTIONS_PER_ADDRESS": "2000", "SHUTDOWN_TIMEOUT": "100"})
 	exempt := n.SocketIO().Engine().Options().ExemptAddress
@@ -83,8 +82,8 @@ func TestIsLocalAddress(t *testing.T) {
 	}
 }
 
-// A client that goes on with what is refused is disconnected: after 20 times the
-// limit, and never if there is no limit.
+// A client that keeps sending events that are refused is disconnected after 20 times
+// the rate limit, or never if there is no limit.
 func TestRefusedEventsEnd(t *testing.T) {
 	n := start(t, env{"WS_RATE_LIMIT": "2", "SHUTDOWN_TIMEOUT": "100"})
 	c := n.device("ana")
@@ -109,7 +108,7 @@ func TestRefusedEventsEnd(t *testing.T) {
 	}
 }
 
-// So it is with CONNECTs: twenty times as many as events, off without a limit.
+// The same holds for refused CONNECTs: 20 times the rate limit, or never if there is none.
 func TestRefusedConnectsEnd(t *testing.T) {
 	n := start(t, env{"WS_RATE_LIMIT": "2", "SHUTDOWN_TIMEOUT": "100"})
 	c := n.device("ana")

@@ -10,8 +10,8 @@ import (
 	"github.com/puente-io/puente/server/ident"
 )
 
-// What a node keeps of a client without a user is bounded, unless it is set not
-// to be, and that of a user is as ever, from the moment it is one.
+// The bytes that a node keeps of a client without a user are bounded, unless
+// WS_MAX_ANONYMOUS_BYTES is 0. As soon as the client has a user, the usual limits hold.
 func TestMaxAnonymousBytes(t *testing.T) {
 	rooms := []string{"r"}
 	for range 40 {
@@ -69,8 +69,8 @@ func TestMaxAnonymousBytes(t *testing.T) {
 	}
 }
 
-// Neither a token nor a header that is larger than any program needs is kept as
-// long as a connection.
+// A node does not keep a client's token, or an unusually large header, while the client is
+// connected.
 func TestWhatAConnectionKeeps(t *testing.T) {
 	n := start(t, env{})
 	header := http.Header{"Cookie": {"a=b"}, "X-Junk": {strings.Repeat("j", 20_000)}}

@@ -35,8 +35,8 @@ func notify(t *testing.T, srv *servertest.Node, user string) bool {
 	return sent.Delivered
 }
 
-// Servers of the cluster that have no part in the presence, as Node's, are asked
-// whether a user is there.
+// A node asks the servers of the cluster that take no part in the presence, such as
+// Node's, whether a user is connected there.
 func TestDeliveredByServersWithoutPresence(t *testing.T) {
 	r := redistest.Start(t)
 	srv := startNode(t, r.URL())
@@ -73,7 +73,7 @@ func TestDeliveredByServersWithoutPresence(t *testing.T) {
 	waittest.Until(t, "not delivered once bob is gone", func() bool { return !notify(t, srv, "bob") })
 }
 
-// A server that does not answer is not waited for without end.
+// If a server does not answer, a node waits for it only for a bounded time.
 func TestDeliveredIsBounded(t *testing.T) {
 	r := redistest.Start(t)
 	srv := startNode(t, r.URL())

@@ -149,7 +149,7 @@ func TestDrainCutsOff(t *testing.T) {
 	})
 }
 
-// The same on a real network; package goleak finds what is left.
+// A drain on a real network ends all goroutines, which package goleak checks.
 func TestStop(t *testing.T) {
 	for _, timeout := range []string{"400", "0"} {
 		n := start(t, env{"SHUTDOWN_TIMEOUT": timeout})

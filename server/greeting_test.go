@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The first screen of a newcomer: what to click, what holds the rooms, who may come.
+// The greeting of a development node shows the URL, whether rooms are in memory or in
+// Redis, and who may connect.
 func TestFirstScreen(t *testing.T) {
 	for _, tc := range []struct {
 		env  env
@@ -46,7 +47,7 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// In production the log's first line says it.
+// In production the first line of the log shows the same.
 func TestServingLine(t *testing.T) {
 	n := start(t, env{"NODE_ENV": "production"})
 	n.until("it serves", func() bool { return strings.Contains(n.log.String(), "serving") })

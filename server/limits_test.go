@@ -61,7 +61,7 @@ func (n *node) open(forwarded string) (status int, body string) {
 	return status, body
 }
 
-// until asks the node until something is so.
+// until asks the node for its limits until a condition holds.
 func (n *node) until(what string, so func() bool) {
 	n.t.Helper()
 	for end := time.Now().Add(raw.Timeout); !so(); n.do("GET", "/healthz", "") {
@@ -114,7 +114,8 @@ func TestMaxConnections(t *testing.T) {
 	n.wantLimits(map[string]int{"connections": 1})
 }
 
-// Behind a proxy the client's own address counts, and nothing that it writes.
+// Behind a trusted proxy the limits count by the client's own address, and not by an
+// address that the client wrote into a header.
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	n := start(t, env{"WS_MAX_CONNECTIONS_PER_ADDRESS": "2", "TRUSTED_PROXIES": "127.0.0.1", "SHUTDOWN_TIMEOUT": "100"})
 	for _, tc := range []struct {

@@ -37,7 +37,8 @@ func TestExpiryIsLogged(t *testing.T) {
 	})
 }
 
-// A presence that catches up does not keep messages from other nodes.
+// The log line about presence that catches up does not claim that messages of other
+// nodes are missing.
 func TestHealthIsLogged(t *testing.T) {
 	var out strings.Builder
 	l := zerolog.New(&out)
@@ -83,7 +84,7 @@ func lines(t *testing.T, log, message string) (found []map[string]any) {
 	return found
 }
 
-// Who comes, who goes and who is refused stands in the log with the client's
+// The log has a line for each client that connects, leaves or is refused, with its
 // address and the reason.
 func TestServiceHooks(t *testing.T) {
 	n := start(t, env{
@@ -97,11 +98,11 @@ func TestServiceHooks(t *testing.T) {
 	c, _ := from("203.0.113.1", token)
 	c.Next("authenticated")
 	from("203.0.113.2", map[string]string{"token": "x"})
-	from("203.0.113.3", token) // a socket too many
+	from("203.0.113.3", token) // one socket too many
 	broken, _ := from("203.0.113.4", nil)
 	broken.Send("4garbage")
 	broken.Ended()
-	n.open("203.0.113.1") // a session too many
+	n.open("203.0.113.1") // one session too many
 	n.do("GET", polling+"&sid=nobody", "", "X-Forwarded-For: 203.0.113.5")
 	n.upgrade([]string{
 		"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -155,8 +156,8 @@ func TestServiceHooks(t *testing.T) {
 	}
 }
 
-// HARDENING, limits: whatever a client repeats, and however long the texts are
-// that it sends, the log grows slowly.
+// HARDENING, limits: the log grows slowly, whatever a client repeats and however long
+// its texts are.
 func TestLogIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 8_000)
 	const each = 120 // at one moment of the bubble's clock: of a kind 50 are logged, and the first of a thousand
@@ -196,8 +197,8 @@ func TestLogIsBounded(t *testing.T) {
 	})
 }
 
-// A panic of a program's own functions beside the events' is in the log, as those of
-// events are, once.
+// A panic of a program's function that handles no event is logged once, like a panic of
+// an event handler.
 func TestLogOfPanics(t *testing.T) {
 	n := start(t, env{"NODE_ENV": "production", "SHUTDOWN_TIMEOUT": "400"})
 	ns := n.SocketIO().Namespace("/")
@@ -217,8 +218,8 @@ func TestLogOfPanics(t *testing.T) {
 	}
 }
 
-// The HTTP server's troubles are errors, one that lasts is logged now and then, and
-// those of single connections are for who asks.
+// Errors of the HTTP server are logged at level error, repeated ones only now and then,
+// and those of single connections at level debug.
 func TestComplaints(t *testing.T) {
 	for level, want := range map[string]int{"debug": 3, "info": 2, "error": 2} {
 		out := new(logBuffer)

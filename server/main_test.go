@@ -20,8 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// What a node in development keeps is kept here, and not beside that of the person
-	// who runs the tests.
+	// Development nodes write their secrets to this directory, and not to that of the
+	// person who runs the tests.
 	dir, err := os.MkdirTemp("", "puente-test")
 	if err != nil {
 		panic(err)
@@ -38,10 +38,10 @@ const (
 	apiKey    = "the key of the backends, long enough"
 )
 
-// env is a configuration by its variables.
+// env is a configuration as environment variables.
 type env map[string]string
 
-// parse returns the configuration, by default that of a node of tests.
+// parse returns the configuration, with defaults for tests.
 func (e env) parse(t *testing.T) config.Config {
 	t.Helper()
 	cmd, err := config.Parse(nil, func(name string) string {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzClientAddr: the client is the peer, or an address in X-Forwarded-For that
-// nobody but trusted proxies stands behind. It is written in one way, which what
-// counts by addresses relies on.
+// FuzzClientAddr: the client's address is that of the peer, or an address in
+// X-Forwarded-For that only trusted proxies follow. It is always in canonical form, on
+// which the limits per address rely.
 func FuzzClientAddr(f *testing.F) {
 	for _, s := range []string{"", "203.0.113.9", "198.51.100.1, 10.0.0.1", "10.0.0.1,10.0.0.2", "[2001:db8::1]:80", "fe80::1%eth0", "::ffff:10.0.0.1", "unknown,10.0.0.1", "203.0.113.9:4711,\x00", "1.2.3.4]", ",,,", "0:0:0:0:0:0:0:1"} {
 		f.Add("10.1.1.1", s, "")
@@ -33,7 +33,7 @@ func FuzzClientAddr(f *testing.F) {
 		if host, _, err := net.SplitHostPort(net.JoinHostPort(got.String(), "0")); err != nil || host != got.String() {
 			t.Errorf("%s, %q, %q: %s cannot be written", from, header1, header2, got)
 		}
-		// Behind it only trusted proxies stand.
+		// Only trusted proxies follow it.
 		hops := strings.Split(strings.Join(header, ","), ",")
 		for len(hops) > 0 && got != peer {
 			hop, ok := parseHop(strings.TrimSpace(hops[len(hops)-1]))

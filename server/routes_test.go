@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The program's routes count before the HTTP API, and behind Socket.IO.
+// The program's routes take precedence over the HTTP API, but not over Socket.IO.
 func TestHandle(t *testing.T) {
 	n := start(t, env{})
 	answer := func(text string) http.HandlerFunc {

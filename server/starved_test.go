@@ -20,8 +20,8 @@ import (
 // childOfStarved makes this test binary the server of TestStarved.
 const childOfStarved = "PUENTE_TEST_STARVED"
 
-// Three hundred connections of clients that do nothing more, on a node with 256
-// descriptors, keep a health check from it until their deadline, and no longer.
+// Three hundred connections whose clients stop halfway, on a node with 256 descriptors,
+// delay a health check until their deadline, and no longer.
 func TestStarved(t *testing.T) {
 	child := exec.Command(os.Args[0], "-test.run=^TestStarvedServer$", "-test.v")
 	child.Env = append(os.Environ(), childOfStarved+"=1")

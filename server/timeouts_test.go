@@ -12,9 +12,9 @@ import (
 	"github.com/puente-io/puente/compat/raw"
 )
 
-// HARDENING, hostile or broken clients: what a connection may take its time
-// for. Heads that do not come or drip, and connections that idle, are closed
-// within 90 s; bodies that drip after 45 s; who never sends CONNECT after 45 s.
+// HARDENING, hostile or broken clients: how long a connection may take. It is closed
+// within 90 s if its headers do not come or only drip in, or if it is idle, after 45 s
+// if a body only drips in, and after 45 s without CONNECT.
 func TestTimeouts(t *testing.T) {
 	const (
 		bundle     = "/socket.io/socket.io.js"
@@ -143,7 +143,7 @@ func TestUnreadAnswers(t *testing.T) {
 	}
 }
 
-// A poll that has waited for long has as much time for its answer as any other.
+// The answer to a poll that has waited for long has as much time as any other answer.
 func TestAnswerOfALongPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := raw.NewNetwork()

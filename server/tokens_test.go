@@ -126,8 +126,9 @@ func TestTokenExpiryIgnore(t *testing.T) {
 	})
 }
 
-// The leeway of 30 s holds for the whole way: a token that expired a moment ago
-// lets its user in, and keeps it connected until the leeway has passed.
+// The leeway of 30 s counts when a client connects and while it is connected: a token
+// that expired a moment ago is accepted, and the connection is closed when the leeway
+// has passed.
 func TestLeewayDuringAConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startOn(t, nil, raw.NewNetwork())

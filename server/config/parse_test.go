@@ -326,7 +326,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// All that is wrong is reported at once, a line each.
+// All errors are reported at once, each on a line of its own.
 func TestAllThatIsWrong(t *testing.T) {
 	e := env{"HTTP_PORT": "abc", "LOG_LEVEL": "zz", "NODE_ENV": "production", "REDIS_REQUIRED": "true"}
 	_, err := config.Parse([]string{"--ws-rate-limit=x"}, e.get, io.Discard)

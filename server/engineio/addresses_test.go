@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tryFrom opens n sessions from an address, which end at once, and returns how
-// many got in.
+// tryFrom tries to open n sessions from an address, closes each at once, and returns how
+// many were accepted.
 func tryFrom(srv *Server, sessions chan *recorder, peer string, n int) (in int) {
 	for range n {
 		if status, _, _ := openFrom(srv, peer); status == 200 {
@@ -32,7 +32,7 @@ func TestMaxHandshakesPerAddress(t *testing.T) {
 		if status != 429 || body != `{"code":4,"message":"Too many handshakes from this address"}` || h.Get("Retry-After") != "1" {
 			t.Errorf("one too many: %d %s %v", status, body, h)
 		}
-		// Others are not held up, nor is another network; one /64 is one address.
+		// Other addresses have limits of their own; a /64 counts as one address.
 		if in := tryFrom(srv, sessions, "192.0.2.2:1", 10); in != 10 {
 			t.Errorf("another address: %d of 10", in)
 		}
@@ -57,8 +57,8 @@ func TestMaxHandshakesPerAddress(t *testing.T) {
 	})
 }
 
-// The allowance of an address outlives its sessions and goes with it from one
-// to the next, whether some are open or not.
+// What an address has used of its limit is remembered after its sessions have ended, and
+// while others are open.
 func TestHandshakesOfOpenSessions(t *testing.T) {
 	inBubble(t, Options{MaxHandshakesPerAddress: 1, HandshakeBurstPerAddress: 4}, func(t *testing.T, srv *Server, sessions chan *recorder) {
 		for range 3 {
@@ -80,8 +80,8 @@ func TestHandshakesOfOpenSessions(t *testing.T) {
 	})
 }
 
-// A request that cannot become a session takes nothing from its address, and one
-// that its address's limit refuses takes nothing from all.
+// A request that cannot become a session does not count towards the limit of its address,
+// and a request that this limit refuses does not count towards the limit of all.
 func TestHandshakeLimitsTakeTurns(t *testing.T) {
 	opts := Options{MaxHandshakesPerAddress: 2, HandshakeBurstPerAddress: 2, MaxHandshakesPerSecond: 6, MaxSessionsPerAddress: 2}
 	inBubble(t, opts, func(t *testing.T, srv *Server, sessions chan *recorder) {
@@ -117,7 +117,8 @@ func TestHandshakeLimitsTakeTurns(t *testing.T) {
 		if got := srv.LimitCounts(); got != (LimitCounts{HandshakesPerAddress: 98, UnsupportedProtocols: 60}) {
 			t.Errorf("counts %+v", got)
 		}
-		// All six of this second are gone: who is refused for that keeps his own.
+		// All six handshakes of this second are used up. A refusal for that reason does
+		// not count towards the limit of the address.
 		if status, body, _ := openFrom(srv, "192.0.2.20:1"); status != 429 || body != `{"code":4,"message":"Too many handshakes"}` {
 			t.Errorf("the seventh: %d %s", status, body)
 		}
@@ -149,14 +150,15 @@ func TestExemptAddress(t *testing.T) {
 	})
 }
 
-// However many addresses there are, what is kept of them is bounded, and goes.
+// However many addresses connect, the number of remembered ones is bounded, and they are
+// forgotten after a while.
 func TestAddressesAreForgotten(t *testing.T) {
 	opts := Options{MaxHandshakesPerAddress: 200, AllowRequest: func(*http.Request) error { return errors.New("no") }}
 	inBubble(t, opts, func(t *testing.T, srv *Server, _ chan *recorder) {
 		a := &srv.admission
 		most := 0
 		for i := range 100_000 {
-			// Only what an address has besides the session stays, for 5 ms.
+			// No session is opened, so only the handshake is remembered, for 5 ms.
 			at := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 16), byte(i >> 8), byte(i)})
 			openFrom(srv, netip.AddrPortFrom(at, 1).String())
 			most = max(most, len(a.addresses.resting)+len(a.addresses.rested))

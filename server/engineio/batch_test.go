@@ -6,8 +6,7 @@ import (
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 )
 
-// What was added before f panics is written, and nobody is left in the flusher's
-// line.
+// What was added before f panics is written, and no session stays in the flusher's line.
 func TestBatchPanics(t *testing.T) {
 	e := quiet(t, Options{}, false)
 	c, r := e.dial(t, false)
@@ -27,8 +26,8 @@ func TestBatchPanics(t *testing.T) {
 	}
 }
 
-// A batch closes the sessions that it ran over, after f has returned and whether or
-// not anybody waits; those are no others' affair.
+// A batch closes the sessions whose queues it made too long, after f has returned and even
+// if nobody calls Wait. Other sessions of the batch are not affected.
 func TestBatchOverrun(t *testing.T) {
 	e := quiet(t, Options{MaxBacklogBytes: 1000}, false)
 	_, r := open(t, e)

@@ -18,8 +18,8 @@ import (
 	"github.com/puente-io/puente/server/engineio/packet"
 )
 
-// FuzzHandshake sends requests of any kind. Each opens one session, or is
-// answered with an error of Node's and opens none.
+// FuzzHandshake sends requests of any kind. Each opens one session, or opens none and is
+// answered with one of the errors that Node's server has.
 func FuzzHandshake(f *testing.F) {
 	f.Add("GET", "EIO=4&transport=polling", "", "", "")
 	f.Add("POST", "EIO=4&transport=polling&transport=websocket", "http://a.test", "gzip;q=0, br", "")
@@ -67,9 +67,9 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// FuzzPost posts bodies in pieces to a session over polling. What its handler
-// gets is what a reader of the protocol's document would, whatever the pieces;
-// the answer says whether all was right.
+// FuzzPost posts bodies in pieces to a session over polling. However a body is cut, the
+// handler gets the same messages as readBody, which follows the protocol document, and
+// the status says whether the whole body was valid.
 func FuzzPost(f *testing.F) {
 	for _, s := range []string{"4a", "4a\x1e4b\x1e3", "4é\x1ebAQID\x1e4\xff", "4a\x1e", "", "4a\x1e1\x1e4b", "4a\x1e2\x1e4b", "4a\x1e0{}\x1e5\x1e6\x1e4b", "b!\x1e4a", "4a\x1eb===="} {
 		f.Add([]byte(s), uint8(1))
@@ -164,7 +164,7 @@ func startsRune(b []byte) bool {
 	return false
 }
 
-// FuzzRequestBlock: what a session remembers of its request is what that was.
+// FuzzRequestBlock: a session returns its request unchanged.
 func FuzzRequestBlock(f *testing.F) {
 	f.Add("/socket.io/?EIO=4", "x.test:80", "192.0.2.1:4000", "Cookie", "a=b", "c=d")
 	f.Add("", "", "@", "", "", "")

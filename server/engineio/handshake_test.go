@@ -135,7 +135,7 @@ func TestTransportsTakenAway(t *testing.T) {
 	}
 }
 
-// A slow decision about one client must not hold up another.
+// While AllowRequest decides about one client, others are served.
 func TestAllowRequestMayWait(t *testing.T) {
 	release := make(chan struct{})
 	e := serve(t, Options{AllowRequest: func(r *http.Request) error {
@@ -173,7 +173,7 @@ func TestCheckOrigin(t *testing.T) {
 	engineiotest.Dial(t, e.url, engineiotest.Options{Header: http.Header{"Origin": {"https://good.example"}}})
 }
 
-// The codes are what CORS lets a page read, so errors need the headers too.
+// Errors carry CORS headers too: without them a page could not read the error code.
 func TestCORSOnErrorsAndPreflights(t *testing.T) {
 	e := serve(t, Options{CORS: &CORS{Origins: []string{"https://a.example", "https://b.example"}, Credentials: true}})
 	h := http.Header{"Origin": {"https://b.example"}}
@@ -191,8 +191,8 @@ func TestCORSOnErrorsAndPreflights(t *testing.T) {
 	}
 }
 
-// A WebSocket that was let in just before the server began to drain is closed,
-// and forgotten.
+// A WebSocket that was accepted just before the server began to drain is closed and
+// removed.
 func TestHandshakeWhileDrainBegins(t *testing.T) {
 	e := serve(t, Options{})
 	accept := e.accept

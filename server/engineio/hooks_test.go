@@ -66,8 +66,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// A panic of a hook, or of a function that makes part of a session, is reported,
-// and changes nothing else.
+// A panic of a hook, or of Options.Context or NewID, is reported and changes nothing else.
 func TestHooksPanic(t *testing.T) {
 	reports := make(chan error, 100)
 	say := func() { panic("on purpose") }
@@ -103,8 +102,9 @@ func TestHooksPanic(t *testing.T) {
 
 type userKey struct{}
 
-// What an HTTP middleware has put into the context of a request is there as long
-// as the session, over every transport, unless the program chooses otherwise.
+// The values that an HTTP middleware has put into the context of a request can be read
+// as long as the session lives, over every transport, unless Options.Context chooses
+// another context.
 func TestSessionContext(t *testing.T) {
 	for _, overTLS := range []bool{false, true} {
 		for _, polling := range []bool{false, true} {
@@ -130,7 +130,8 @@ func TestSessionContext(t *testing.T) {
 	}
 }
 
-// A program may name sessions; a name that is taken is refused.
+// Options.NewID chooses session ids; a handshake for which it returns an id in use is
+// refused.
 func TestNewID(t *testing.T) {
 	ids := make(chan string, 3)
 	ids <- "first"

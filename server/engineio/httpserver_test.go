@@ -30,8 +30,8 @@ func serveHTTP(t *testing.T, h http.Handler, change func(*http.Server)) string {
 	return listener.Addr().String()
 }
 
-// Of answers that the client does not read the kernel takes little, and the
-// writing ends.
+// The kernel buffers little of an answer that the client does not read, and writing it
+// ends with the deadline.
 func TestUnreadAnswersAreBounded(t *testing.T) {
 	const most = 1 << 20 // without the limit it is some 4 MB
 	took := make(chan int, 1)
@@ -58,8 +58,8 @@ func TestUnreadAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// A body beyond the limit whose end does not come: the session reads no more of
-// it, but net/http looks for the end.
+// The end of a body that is too large does not come. The handler stops reading, and
+// net/http, which then reads on for the end, has a deadline too.
 func TestPollingOversizedBodyThatDoesNotEnd(t *testing.T) {
 	e := serve(t, Options{MaxHTTPBufferSize: 1000, BodyTimeout: 50 * time.Millisecond})
 	url, _ := open(t, e)
@@ -77,8 +77,8 @@ func TestPollingOversizedBodyThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 the deadline of an answer ends the stream when it has come, also
-// one that waits.
+// Over HTTP/2 WriteTimeout ends even a stream that is only waiting. A poll that waits for
+// longer than that is answered nevertheless.
 func TestLongPollOverHTTP2(t *testing.T) {
 	sessions := make(chan *recorder, 1)
 	srv := New(Options{PingInterval: 2 * time.Second}, accepting(sessions))

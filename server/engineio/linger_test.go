@@ -15,14 +15,14 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// oversized is one frame of that many bytes.
+// oversized returns one frame with a payload of size bytes.
 func oversized(size int) []byte {
 	frame := binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, uint64(size))
 	return append(append(frame, 0, 0, 0, 0), bytes.Repeat([]byte("4"), size)...)
 }
 
-// A client that reads nothing until it has sent all of its message reads why the
-// connection ends, whatever the server has left unread.
+// A client that sends its whole message before it reads anything still receives the close
+// code, however much of the message the server has not read.
 func TestCloseCodeArrives(t *testing.T) {
 	times := 100
 	if testing.Short() {
@@ -57,7 +57,8 @@ func TestCloseCodeArrives(t *testing.T) {
 	}
 }
 
-// The same while an upgrade is tried, after which the session goes on polling.
+// A client that breaks a rule while it tries an upgrade receives the close code too,
+// and its session goes on over polling.
 func TestCloseCodeArrivesWhileProbing(t *testing.T) {
 	e := serve(t, Options{})
 	for name, tc := range map[string]struct {
@@ -101,8 +102,8 @@ func closeCodeOf(r io.Reader) int {
 	}
 }
 
-// Of what comes after the close frame no more is read than a bound, and the
-// connection ends all the same.
+// After the close frame the server reads at most a bounded number of bytes, and the
+// connection ends anyway.
 func TestThrownAwayIsBounded(t *testing.T) {
 	for _, overTLS := range []bool{false, true} {
 		e := serveOn(t, Options{}, overTLS)
@@ -111,7 +112,7 @@ func TestThrownAwayIsBounded(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			c.WriteRaw(oversized(200 << 20)) // fails, or the client would not be cut off
+			c.WriteRaw(oversized(200 << 20)) // fails when the server cuts the client off
 		}()
 		<-r.closed
 		waittest.Until(t, "the connection is gone", func() bool {
@@ -128,21 +129,21 @@ func TestThrownAwayIsBounded(t *testing.T) {
 	}
 }
 
-// A session that is closing does not listen for long to a client that goes on
-// without answering the close frame.
+// A session that is closing soon stops reading from a client that keeps sending messages
+// and does not answer the close frame.
 func TestClosingSessionStopsListening(t *testing.T) {
 	e := serve(t, Options{MaxHTTPBufferSize: 10_000, CloseTimeout: time.Hour})
 	conn := rawWebSocket(t, e, "")
 	defer conn.Close()
 	r := e.next(t)
 	conn.Write(clientFrame(ws.OpText, true, "4hello"))
-	<-r.messages // from now on it is read; a session that is closed before does not wait
+	<-r.messages // the server reads from it now: a session that it closes before that does not wait
 	r.session.Close()
 	if got := closeCodeOf(conn); got != 1005 {
 		t.Errorf("closed with %d", got)
 	}
 	if e.Count() != 1 {
-		t.Error("the answer is not waited for")
+		t.Error("the session did not wait for the client's close frame")
 	}
 	conn.Write(bytes.Repeat(clientFrame(ws.OpText, true, "4"+strings.Repeat("x", 1000)), 100))
 	waittest.Until(t, "the session has ended", func() bool { return e.Count() == 0 })

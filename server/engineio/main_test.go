@@ -55,7 +55,7 @@ func (r *recorder) HandleClose(_ *Session, reason Reason, _ error) {
 	r.mu.Lock()
 	r.closes++
 	r.mu.Unlock()
-	r.closed <- string(reason) // a second one would block, and be a leak
+	r.closed <- string(reason) // a second call would block, which goleak reports
 }
 
 // message returns the next message that the session's client has sent.
@@ -86,7 +86,7 @@ type endpoint struct {
 	url      string
 	tls      *tls.Config
 	sessions chan *recorder
-	wrap     http.HandlerFunc // if not nil, serves in the place of the Server
+	wrap     http.HandlerFunc // if not nil, serves instead of the Server
 }
 
 // next is the recorder of the next new session.
@@ -161,7 +161,7 @@ func shut(t testing.TB, srv *Server) {
 	if f.crowded != 0 || f.running != 0 {
 		t.Errorf("the flusher counts %d crowded sessions and %d goroutines", f.crowded, f.running)
 	}
-	// What a connection still holds is given up when its goroutine ends.
+	// The bytes that a connection still holds are released when its goroutine ends.
 	waittest.Until(t, "the queues hold nothing", func() bool { return srv.backlog.held.Load() == 0 })
 	srv.backlog.mu.Lock()
 	if n := len(srv.backlog.behind); n != 0 {

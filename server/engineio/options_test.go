@@ -9,7 +9,7 @@ import (
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 )
 
-// 0 is the default everywhere; less turns off what may be turned off.
+// 0 is the default in every field; a negative value turns off what may be turned off.
 func TestOptionsBelowZero(t *testing.T) {
 	zero, below := Options{}, Options{}
 	v := reflect.ValueOf(&below).Elem()
@@ -67,7 +67,7 @@ func TestNoLimits(t *testing.T) {
 	}
 }
 
-// However early publishers are to wait, one whose client reads goes on.
+// Even with the smallest MaxQueueBytes a publisher makes progress while its client reads.
 func TestSmallestQueue(t *testing.T) {
 	e := serve(t, Options{MaxQueueBytes: 1})
 	c, r := e.dial(t, false)

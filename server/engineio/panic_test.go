@@ -11,8 +11,8 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// fragile is a handler that echoes, and panics in one of its functions when a message
-// asks for it, once.
+// fragile is a handler that echoes. When a message asks for it, one of its functions
+// panics once.
 type fragile struct {
 	*recorder
 	in     string
@@ -120,8 +120,8 @@ func TestHandlerPanics(t *testing.T) {
 	}
 }
 
-// A panic of the function that makes handlers refuses the client, and leaves no
-// session and no connection.
+// If the accept function of New panics, the client is refused, and no session and no
+// connection is left.
 func TestAcceptPanics(t *testing.T) {
 	e := serve(t, Options{MaxSessions: 1})
 	e.accept = func(*Session, *http.Request) Handler { panic("on purpose") }
@@ -146,7 +146,7 @@ func TestAcceptPanics(t *testing.T) {
 	}
 }
 
-// A panic of the hook itself is not anybody's end either.
+// A panic of Hooks.HandlerPanic itself ends nothing more.
 func TestHandlerPanicPanics(t *testing.T) {
 	e := serve(t, Options{Hooks: Hooks{HandlerPanic: func(*Session, error) { panic("again") }}})
 	e.accept = acceptFuncs(HandlerFuncs{Message: func(*Session, []byte, bool) { panic("on purpose") }})

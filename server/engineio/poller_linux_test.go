@@ -42,8 +42,8 @@ func serveMessages(t *testing.T, handle func(s *Session, data []byte, binary boo
 	return e
 }
 
-// Connections come, say who they are, and go, so that descriptors and slots are
-// used again at once: no session hears of another's client.
+// Connections come, send their name, and go, so that descriptors and slots are reused at
+// once. No session receives what another session's client has sent.
 func TestPollerDescriptorsAreReused(t *testing.T) {
 	var mu sync.Mutex
 	said := make(map[*Session]string)
@@ -75,8 +75,8 @@ func TestPollerDescriptorsAreReused(t *testing.T) {
 	waittest.Until(t, "all are gone", func() bool { return e.Count() == 0 && e.poller().Count() == 0 })
 }
 
-// There is a worker for the next connection, however many wait in a handler;
-// when they are done, few are kept.
+// There is a worker for the next connection, however many handlers block. When the
+// handlers have returned, at most maxIdleWorkers stay.
 func TestPollerWorkersGrow(t *testing.T) {
 	const busy = 4 * maxIdleWorkers
 	release := make(chan struct{})
@@ -111,9 +111,9 @@ func TestPollerWorkersGrow(t *testing.T) {
 	}
 }
 
-// A connection ends in every way while its worker is in the handler and more has
-// come: the session ends once, nothing is delivered after that, and the poller
-// forgets the connection.
+// A connection ends, in each possible way, while its worker runs the handler and more
+// bytes have arrived: the session ends once, nothing is delivered after that, and the
+// poller forgets the connection.
 func TestPollerEndsInFlight(t *testing.T) {
 	for name, end := range map[string]func(s *Session, conn net.Conn){
 		"reset":               func(_ *Session, conn net.Conn) { conn.(*net.TCPConn).SetLinger(0); conn.Close() },
@@ -151,7 +151,7 @@ func TestPollerEndsInFlight(t *testing.T) {
 				waittest.Until(t, "the handler hears of the end", func() bool { return closes.Load() == 1 })
 			}
 			close(release)
-			conn.Close() // or a session that was closed here would wait for the client
+			conn.Close() // otherwise a session that the server closed would wait for the client
 			waittest.Until(t, "the session is gone", func() bool { return e.Count() == 0 && closes.Load() == 1 })
 			waittest.Until(t, "the poller has forgotten it", func() bool { return e.poller().Count() == 0 })
 			shut(t, e.Server)
@@ -185,8 +185,8 @@ func TestPollerCloseJoins(t *testing.T) {
 	}
 }
 
-// A server that has no descriptor left for its poller when the first WebSocket
-// comes makes it for a later one.
+// If the server has no descriptor left for its poller when the first WebSocket
+// connects, it creates the poller for a later one.
 func TestPollerComesWithDescriptors(t *testing.T) {
 	srv := New(Options{}, func(*Session, *http.Request) Handler { return HandlerFuncs{} })
 	defer shut(t, srv)

@@ -10,8 +10,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A session's own bound holds for messages and bodies of any form, beside the
-// server's, and can be lifted.
+// SetMaxMessageBytes bounds messages and bodies of every form, below the bound of the
+// server, and can be undone.
 func TestMaxMessageBytes(t *testing.T) {
 	e := serve(t, Options{MaxHTTPBufferSize: 3000})
 	large := strings.Repeat("x", 1500)
@@ -56,7 +56,8 @@ func TestMaxMessageBytes(t *testing.T) {
 	}
 }
 
-// lifter is a handler that lifts its session's bound the first time it is asked.
+// lifter is a handler that raises its session's bound in the first call of
+// HandleLargeMessage.
 type lifter struct {
 	*recorder
 	asked atomic.Int64
@@ -68,8 +69,9 @@ func (l *lifter) HandleLargeMessage(s *Session) {
 	}
 }
 
-// The handler may lift the bound before a large message is refused, of which it
-// does not miss a byte. What is beyond the server's own it is not asked about.
+// The handler may raise the bound before a large message is refused, and then receives the
+// whole message. HandleLargeMessage is not called for a message beyond the server's own
+// bound.
 func TestHandleLargeMessage(t *testing.T) {
 	handlers := make(chan *lifter, 100)
 	e := serve(t, Options{MaxHTTPBufferSize: 3000})
@@ -136,7 +138,7 @@ func TestHandleLargeMessage(t *testing.T) {
 	}
 }
 
-// Of a large request the small parts are kept.
+// If a request is larger than MaxRequestBytes, the session keeps its small parts.
 func TestMaxRequestBytes(t *testing.T) {
 	e := serve(t, Options{MaxRequestBytes: 1000})
 	junk := strings.Repeat("j", 5000)

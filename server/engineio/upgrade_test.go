@@ -176,7 +176,7 @@ func TestUpgradeProbe(t *testing.T) {
 			if got := c.Text(); got != "still polling" || r.session.Transport() != "polling" {
 				t.Errorf("got %q over %s", got, r.session.Transport())
 			}
-			c.Upgrade() // an upgrade that failed does not stand in the way of another
+			c.Upgrade() // after a failed upgrade another one succeeds
 			c.SendText("upgraded")
 			if got := c.Text(); got != "upgraded" || r.session.Transport() != "websocket" {
 				t.Errorf("got %q over %s", got, r.session.Transport())
@@ -185,7 +185,7 @@ func TestUpgradeProbe(t *testing.T) {
 	}
 }
 
-// Open packet, CONNECT and more in one segment with the request.
+// A client may send messages in the same segment as the WebSocket request.
 func TestEarlyData(t *testing.T) {
 	e := serve(t, Options{})
 	conn := rawWebSocket(t, e, "", clientFrame(ws.OpText, true, "4a"), clientFrame(ws.OpText, true, "4b"))
@@ -198,7 +198,7 @@ func TestEarlyData(t *testing.T) {
 	}
 }
 
-// The session's end is the end of the WebSocket that is being probed.
+// If the session ends during an upgrade, the WebSocket that is being probed is closed.
 func TestUpgradeEndsWithTheSession(t *testing.T) {
 	e := serve(t, Options{})
 	c, r := e.dial(t, true)

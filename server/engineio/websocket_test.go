@@ -48,8 +48,8 @@ func TestWebSocketEcho(t *testing.T) {
 	}
 }
 
-// The close code must reach the client although more of its bytes come, which
-// a connection that is simply closed answers with a reset.
+// The close code must reach the client even if it sends more bytes. (A connection that is
+// just closed would answer them with a reset.)
 func TestWebSocketViolations(t *testing.T) {
 	frame := func(op ws.OpCode, fin bool, payload string) string { return string(clientFrame(op, fin, payload)) }
 	for _, tc := range []struct {
@@ -101,7 +101,7 @@ func TestWebSocketViolations(t *testing.T) {
 	}
 }
 
-// Pongs that nobody asked for change nothing, pings are answered.
+// Unsolicited pongs change nothing, and pings are answered, however many come.
 func TestWebSocketControlFlood(t *testing.T) {
 	e := serve(t, Options{})
 	c, r := e.dial(t, false)
@@ -119,7 +119,7 @@ func TestWebSocketControlFlood(t *testing.T) {
 	}
 }
 
-// Who sends pings and reads no pongs is cut off, and his connection closed.
+// A client that sends pings and reads no pongs is disconnected.
 func TestWebSocketPingFlood(t *testing.T) {
 	e := serve(t, Options{})
 	conn := rawWebSocket(t, e, "")
@@ -154,10 +154,7 @@ func TestWebSocketBrokenConnection(t *testing.T) {
 	waittest.Until(t, "the session is forgotten", func() bool { return e.Count() == 0 })
 }
 
-// Sixty-four KiB of blanks in a header, which took ws a time that grew with their
-// square (CVE-2021-32640), cost what reading them does. Whole servers let no such
-// header in.
-// A handshake counts in all forms that proxies give it, and in no other.
+// A WebSocket handshake is accepted in every form that proxies give it, and in no other.
 func TestWebSocketHandshakeForms(t *testing.T) {
 	e := serve(t, Options{})
 	const (
@@ -228,6 +225,9 @@ func TestWebSocketHandshakeMethod(t *testing.T) {
 	}
 }
 
+// A header with 64 KiB of blanks takes no more time than reading it. (In the npm package
+// ws the time grew with the square of their number, CVE-2021-32640.) NewHTTPServer does
+// not even accept a header of this size.
 func TestWebSocketProtocolHeader(t *testing.T) {
 	e := serve(t, Options{})
 	other, _ := e.dial(t, false)
@@ -236,7 +236,7 @@ func TestWebSocketProtocolHeader(t *testing.T) {
 		"a," + blanks + "b":                 "101 Switching Protocols",
 		"a," + blanks + ",b":                "400 Bad Request",
 		"a" + blanks + "b":                  "400 Bad Request",
-		strings.Repeat("a, ", 20_000) + "b": "400 Bad Request", // twice the same
+		strings.Repeat("a, ", 20_000) + "b": "400 Bad Request", // a protocol is named twice
 		strings.Repeat(",", 64<<10):         "400 Bad Request",
 	} {
 		conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(e.url, "http://"), "/engine.io/"))

@@ -2,8 +2,8 @@ package engineio
 
 import "testing"
 
-// Life only goes forward, every state can end, nothing follows the end, and no state
-// is out of reach.
+// Transitions lead only to later states, every state can end, nothing follows the last
+// state, and every state can be reached.
 func TestTransitions(t *testing.T) {
 	reached := map[connState]bool{connProbing: true}
 	for was := connProbing; was <= connDead; was++ {
@@ -29,8 +29,8 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// Our close frame is written once, and the client is not listened to after its last,
-// whatever the order.
+// The server writes its close frame once, and handles nothing that comes after the
+// client's close frame, in whatever order the events come.
 func TestTransitionOrders(t *testing.T) {
 	for _, events := range [][]connEvent{
 		{eventCloseDue, eventCloseWritten, eventClientDone},

@@ -13,7 +13,8 @@ type taskFunc func()
 
 func (f taskFunc) Run() { f() }
 
-// No task waits for another's end, and all that were given are run.
+// No task waits for another one to end, and every task runs, even one that comes after
+// close.
 func TestWorkersDoNotWait(t *testing.T) {
 	w := newWorkers()
 	const n = 3 * maxIdleWorkers
@@ -24,7 +25,7 @@ func TestWorkersDoNotWait(t *testing.T) {
 		w.do(taskFunc(func() {
 			defer all.Done()
 			met.Done()
-			met.Wait() // for all others to have begun
+			met.Wait() // until all tasks have begun
 		}))
 	}
 	all.Wait()
@@ -32,7 +33,7 @@ func TestWorkersDoNotWait(t *testing.T) {
 	ran := false
 	w.do(taskFunc(func() { ran = true }))
 	if !ran {
-		t.Error("a task after the end is lost")
+		t.Error("a task after close did not run")
 	}
 }
 
@@ -75,8 +76,8 @@ func TestWorkersTrim(t *testing.T) {
 	})
 }
 
-// A goroutine that exits while a new one is on its way does not take the wake of that
-// one, or an idle goroutine would be counted that does not exist.
+// A goroutine that exits while a new one is being started does not take the wake-up of the
+// new one; otherwise a goroutine that does not exist would count as idle.
 func TestWorkersTrimWhileAnotherComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkers()
@@ -96,13 +97,13 @@ func TestWorkersTrimWhileAnotherComes(t *testing.T) {
 		w.mu.Unlock()
 		ran := make(chan struct{})
 		w.do(taskFunc(func() { close(ran) }))
-		<-ran // or a deadlock
+		<-ran // a wrong count would be a deadlock here
 		w.close()
 	})
 }
 
-// A goroutine that is to exit does so even if a task comes in that moment: it does not
-// take the task of a goroutine that was started for it.
+// A goroutine that has been chosen to exit does so even if a task comes at that moment: it
+// does not take a task for which another goroutine was started.
 func TestWorkersExitOnce(t *testing.T) {
 	w := newWorkers()
 	for range 2000 {
@@ -113,7 +114,7 @@ func TestWorkersExitOnce(t *testing.T) {
 		w.mu.Lock()
 		w.minIdle = w.idle
 		if w.trimmer != nil {
-			w.trimmer.Stop() // it is now
+			w.trimmer.Stop() // trim is called below instead
 		}
 		w.mu.Unlock()
 		w.trim()

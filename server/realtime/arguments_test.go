@@ -15,7 +15,7 @@ const tooDeep = "arguments must be nested 512 levels deep at most"
 
 // An event whose argument is nested too deeply, or that has too many arguments, is
 // invalid for its sender, by acknowledgement or by the event error, and nobody else
-// notices. It counts as any other event that is refused.
+// notices. It counts like any other refused event.
 func TestArgumentsAreInvalid(t *testing.T) {
 	n := start(t)
 	ana, ben := n.member("ana", "r"), n.member("ben", "r")
@@ -47,14 +47,15 @@ func TestArgumentsAreInvalid(t *testing.T) {
 			t.Errorf("%s with %.60s: statistics %+v, before %+v", tc.event, tc.arg, after, before)
 		}
 	}
-	// What an event may have goes out as it came.
+	// An event within the limits is delivered unchanged.
 	payload := nested(511)
 	ana.Packet(`42["publish-update",{"roomId":"r","type":"x","payload":` + payload + `}]`)
 	want(t, ben.Next("update"), `{"roomId":"r","type":"x","payload":`+payload+`,"from":"ana","timestamp":T}`)
 	nothing(t, ben)
 }
 
-// Refused again and again, it ends the connection as any other refusal.
+// If such events are refused again and again, the connection ends, as with any other
+// refusals.
 func TestDeepArgumentsAreRefusals(t *testing.T) {
 	n := start(t, refusing)
 	c := n.device("ana")
@@ -69,7 +70,7 @@ func TestDeepArgumentsAreRefusals(t *testing.T) {
 	}
 }
 
-// What a Go program publishes nested too deeply is invalid, by the same words.
+// If a Go program publishes something that is nested too deeply, it gets the same error.
 func TestDeepArgumentsFromGo(t *testing.T) {
 	n := start(t)
 	ana := n.member("ana", "r")

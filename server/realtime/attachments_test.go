@@ -8,8 +8,9 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// An event whose placeholders stand for more than it may have is invalid for its
-// publisher, by acknowledgement or by the event error, and nobody else notices.
+// An event whose placeholders, counted one by one, exceed a limit is invalid: its
+// publisher gets the error, by acknowledgement or by the event error, and no other
+// client notices.
 func TestReferencesAreInvalid(t *testing.T) {
 	n := start(t, func(o *options) { o.io.MaxAttachmentBytes = 1000 })
 	ana, ben := n.member("ana", "r"), n.member("ben", "r")
@@ -49,7 +50,7 @@ func TestReferencesAreInvalid(t *testing.T) {
 	if e := stranger.Next("error"); e.Arg(0) != `"Unauthorized"` {
 		t.Errorf("without a user: %s", e.Args)
 	}
-	// The connection lives, and the room has had nothing.
+	// The connection is open, and the members of the room have received nothing.
 	ana.Packet(`451-["publish-update",{"roomId":"r","type":"x","payload":`+placeholders(10)+`}]`, make([]byte, 100))
 	e := ben.Next("update")
 	want(t, e, `{"roomId":"r","type":"x","payload":`+placeholders(10)+`,"from":"ana","timestamp":T}`)
@@ -96,7 +97,7 @@ func TestPlaceholderInJSON(t *testing.T) {
 	}
 	e := ana.Next("update")
 	want(t, e, `{"roomId":"r","type":"x","payload":{"_placeholder":true,"num":7},"from":null,"timestamp":T}`)
-	// Beside an attachment it would be taken for one, or end connections.
+	// In an event with attachments it would be taken for one of them, or end connections.
 	err = n.EmitToRoom(t.Context(), id("r"), "e", socketio.Value{JSON: []byte(text)}, []byte("x"))
 	if realtime.Public(err).Code != realtime.CodeInvalid {
 		t.Errorf("got %v", err)

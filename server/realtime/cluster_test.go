@@ -73,7 +73,7 @@ func TestClusterSlow(t *testing.T) {
 	}
 }
 
-// ill is a cluster with that health, without other nodes.
+// ill is a cluster without other nodes whose health the test chooses.
 type ill struct{ health health.Health }
 
 func (c ill) Presence() presence.Presence { return presence.NewMemory().Node() }

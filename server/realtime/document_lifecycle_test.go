@@ -67,8 +67,8 @@ func TestDocumentInitialisation(t *testing.T) {
 		}
 	})
 	t.Run("Redis adapter connection", func(t *testing.T) {
-		// The adapters of Redis pass the suite that their twin in memory
-		// passes; here it is that the service uses the one it is given.
+		// That the Redis adapters work is tested by their suite. This test checks that the
+		// service uses the adapter that it is given.
 		a, b := cluster(t)
 		ana, ben := a.member("ana", "r"), b.member("ben", "r")
 		want(t, ana.Next("user-joined"), `{"userId":"ben","roomId":"r","timestamp":T}`)

@@ -86,8 +86,8 @@ func (n *node) devices(count int) []*raw.Client {
 	return clients
 }
 
-// The document's suite asserts times here; a time is no property of the program
-// but of the machine, so these are benchmarks.
+// The document's suite asserts times here. Times depend on the machine, so these cases are
+// benchmarks.
 
 func BenchmarkDocumentRegisterUser(b *testing.B) {
 	n := start(b)

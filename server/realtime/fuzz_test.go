@@ -14,10 +14,9 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// FuzzArguments parses arguments of the documented events: what clients send,
-// which is valid JSON, and what backends do, which may not be. Each is an
-// [*Error] of the code invalid, or keeps the document's rules, and its payload
-// goes out byte for byte.
+// FuzzArguments parses arguments of the documented events: those of clients, which are
+// valid JSON, and those of backends, which may not be. Each one is an [*Error] with the
+// code invalid, or follows the document's rules, and its payload is sent byte for byte.
 func FuzzArguments(f *testing.F) {
 	for _, s := range []string{
 		`"r"`, `42`, `{"roomId":"r"}`, `{"roomId":42,"type":"x","payload":{"a":[1, 2]}}`, `{"roomId":"r","type":"x"}`, `{"roomId":"r","roomId":1.5,"type":"x"}`,

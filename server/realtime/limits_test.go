@@ -16,7 +16,7 @@ import (
 	"github.com/puente-io/puente/server/waittest"
 )
 
-// limited is the option of a limit of five events in a minute.
+// limited sets a rate limit of five events in a minute.
 func limited(o *options) { o.RateLimit, o.RateWindow = 5, time.Minute }
 
 // exhaust sends the events of a window from the given sockets in turn.
@@ -62,7 +62,7 @@ func TestLimitOutlivesTheConnection(t *testing.T) {
 	})
 }
 
-// Events of the program's own count as the documented ones do.
+// The program's own events count like the documented ones.
 func TestLimitOfOtherEvents(t *testing.T) {
 	c := start(t, limited).device("ana")
 	for range 5 {
@@ -127,7 +127,7 @@ func TestMaxSocketsPerUser(t *testing.T) {
 	if got := n.Stats().Limits; got != (realtime.LimitCounts{SocketsPerUser: 2}) {
 		t.Errorf("counted %+v", got)
 	}
-	mustSucceed(t, phone.Ask("authenticate", auth)) // a fresh token is no socket more
+	mustSucceed(t, phone.Ask("authenticate", auth)) // a fresh token does not count as another socket
 	n.device("ben")
 	phone.Close()
 	n.settled(3)
@@ -135,7 +135,7 @@ func TestMaxSocketsPerUser(t *testing.T) {
 	if got := len(n.UserSockets(id("ana"))); got != 2 {
 		t.Errorf("%d sockets", got)
 	}
-	// The program may do anything.
+	// The limit does not hold for the program.
 	if _, err := n.RegisterUser(n.socket(n.anonymous()), claimsOf("ana")); err != nil {
 		t.Errorf("registered by the program: %v", err)
 	}

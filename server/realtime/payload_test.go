@@ -10,8 +10,7 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// payloads are JSON values that a decoder into Go or JavaScript values would
-// not give back as they were.
+// payloads are JSON values that would change if they were decoded and encoded again.
 var payloads = map[string]string{
 	"key order":       `{"b":1,"a":2,"10":3,"9":4}`,
 	"duplicate keys":  `{"a":1,"a":2}`,
@@ -48,7 +47,7 @@ func TestPayloadByteForByte(t *testing.T) {
 func TestPayloadBinary(t *testing.T) {
 	n := start(t)
 	ana, ben := n.member("ana", "r"), n.member("ben", "r")
-	// A second argument's attachment is no part of the payload: it goes nowhere.
+	// The attachment of a second argument is not part of the payload, and is not sent.
 	ana.Packet(`453-1["publish-update",{"type":"x","roomId":"r","payload":{"b":{"_placeholder":true,"num":2},"a":{"_placeholder":true,"num":0}}},{"_placeholder":true,"num":1}]`,
 		[]byte("zero"), []byte("one"), []byte("two"))
 	e := ben.Next("update")
@@ -66,7 +65,7 @@ func TestPayloadBinary(t *testing.T) {
 	if e := ben.Next("notification"); len(e.Attachments) != 1 || string(e.Attachments[0]) != "PDF" {
 		t.Errorf("attachments %q", e.Attachments)
 	}
-	// One blob is no object.
+	// A single attachment is not an object.
 	ana.Packet(`451-["publish-notification",{"targetUserId":"ben","type":"INFO","title":"Hi","payload":{"_placeholder":true,"num":0}}]`, []byte("PDF"))
 	if e := ana.Next("error"); e.Arg(0) != `"payload must be an object"` {
 		t.Errorf("error %s", e.Args)

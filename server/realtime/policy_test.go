@@ -25,7 +25,7 @@ func TestDefaultPolicyUpdates(t *testing.T) {
 	for _, no := range []auth.Grant{{Roles: []string{"Admin"}}, {Roles: []string{"administrator"}}} {
 		mustFail(t, n.device("cid", no).Ask("publish-update", update), "unauthorized", `Unauthorized","reason":"not_a_member`)
 	}
-	// Membership is the user's: ana's second device may.
+	// Membership belongs to the user, so ana's second device may publish too.
 	mustSucceed(t, n.device("ana").Ask("publish-update", update))
 }
 
@@ -39,12 +39,12 @@ func TestPublishingChecksTheSocketsOwnClaims(t *testing.T) {
 	nothing(t, wide)
 	mustSucceed(t, narrow.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}))
 	wide.Next("update")
-	// A room that the program has put it into is its own.
+	// The program has put the device into this room, so it may publish.
 	if _, err := n.JoinRoom(t.Context(), n.socket(narrow), id("secret")); err != nil {
 		t.Fatal(err)
 	}
 	mustSucceed(t, narrow.Ask("publish-update", map[string]any{"roomId": "secret", "type": "x"}))
-	// So are roles: an admin's other device is not one.
+	// Roles belong to the token: another device of an admin without the role is no admin.
 	admin := n.device("root", auth.Grant{Roles: []string{"admin"}})
 	mustSucceed(t, admin.Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}))
 	mustFail(t, n.device("root").Ask("publish-update", map[string]any{"roomId": "order-1", "type": "x"}), "unauthorized", `Unauthorized","reason":"not_a_member`)
@@ -92,7 +92,7 @@ func (ownPolicy) PublishNotification(ctx context.Context, _ auth.Claims, _ *real
 }
 
 // Without the hook EventFailed, the text of an error that the client reads as an internal one
-// is in slog's default log; other errors are the client's affair.
+// is in slog's default log; other errors are not logged.
 func TestInternalErrorsAreLogged(t *testing.T) {
 	var log strings.Builder
 	before := slog.Default()
@@ -120,7 +120,7 @@ func TestPolicyIsReplaced(t *testing.T) {
 	mustSucceed(t, c.Ask("publish-update", map[string]any{"roomId": "elsewhere", "type": "x"}))
 	mustFail(t, c.Ask("publish-update", map[string]any{"roomId": "ana", "type": "secret"}), "internal", "Internal error")
 	mustFail(t, c.Ask("publish-notification", map[string]any{"targetUserId": "ana", "type": "INFO", "title": "Hi"}), "unauthorized", "Unauthorized")
-	// Programs are not asked for permission.
+	// The policy is not asked about what the program does.
 	if _, err := n.PublishUpdate(t.Context(), &realtime.Update{RoomID: id("ana"), Type: "secret"}); err != nil {
 		t.Error(err)
 	}

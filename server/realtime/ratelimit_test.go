@@ -56,7 +56,7 @@ func TestLimiterKeepsAWindow(t *testing.T) {
 	})
 }
 
-// Users that have gone are forgotten, those that are there are not.
+// The limiter forgets users that have gone, and no others.
 func TestLimiterForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, time.Minute)

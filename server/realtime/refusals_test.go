@@ -12,14 +12,14 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// refusing is the option of five events and ten refused ones in a minute.
+// refusing sets limits of five events and ten refused ones in a minute.
 func refusing(o *options) {
 	limited(o)
 	o.MaxRefusedEvents = 10
 }
 
-// Each kind of refusal counts, the eleventh ends the connection, and the client
-// may come back. Until then the error of an event ends nothing.
+// Each kind of refusal counts. The eleventh one ends the connection, and the client may
+// reconnect. Fewer refusals do not end it.
 func TestRefusedEvents(t *testing.T) {
 	for name, tc := range map[string]struct {
 		anonymous bool
@@ -72,7 +72,7 @@ func TestRefusedEvents(t *testing.T) {
 	}
 }
 
-// What was refused in another window does not count.
+// Refusals of an earlier window do not count.
 func TestRefusedEventsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, refusing, inMemory)
@@ -89,7 +89,7 @@ func TestRefusedEventsWindow(t *testing.T) {
 	})
 }
 
-// A client that leaves the namespace in the middle of it does not begin again.
+// A client that leaves the namespace and joins it again keeps its count of refusals.
 func TestRefusedEventsAndLeaving(t *testing.T) {
 	n := start(t, refusing)
 	c := n.device("ana")

@@ -34,8 +34,9 @@ func TestPresenceMax(t *testing.T) {
 	nothing(t, a) // d joined above the limit, so a does not know it
 }
 
-// When a room falls to the bound again, each member is sent what it has missed:
-// who has left that was named to it, and who is there that was not.
+// When a room shrinks to the bound again, each member is sent what it has missed: the
+// leaves of users that it knows and that have left, and the joins of users that it does
+// not know.
 func TestPresenceMaxCrossed(t *testing.T) {
 	n := start(t, func(o *options) { o.PresenceMax = 3 })
 	a, b, c := n.member("a", "r"), n.member("b", "r"), n.member("c", "r")
@@ -91,7 +92,7 @@ func TestUsersShown(t *testing.T) {
 	n := start(t)
 	s := n.socket(n.member("someone", "r"))
 	for i := range 1005 {
-		// Devices without a connection, as those of another node are.
+		// Devices without a connection, like those of another node.
 		n.users.Connect(fmt.Sprint("device-", i), ident.OfInt(int64(i)))
 		n.users.Join(fmt.Sprint("device-", i), id("r"), func(presence.Placement) {})
 	}
@@ -163,7 +164,7 @@ func TestNoUpdateAfterRoomLeft(t *testing.T) {
 	}
 	for range 30 {
 		mustSucceed(t, c.Ask("join-room", "r"))
-		c.Next("update")          // now the publishers are at it, and go on
+		c.Next("update")          // the publishers have begun, and continue
 		c.Emit("leave-room", "r") // the reply event comes in line with the updates
 		names := c.Names()
 		at := slices.Index(names, "room-left")

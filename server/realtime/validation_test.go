@@ -91,7 +91,7 @@ func TestValidationLimits(t *testing.T) {
 // field, and does not stand in for, or override, the right one.
 func TestFieldNamesMatchExactly(t *testing.T) {
 	n := start(t)
-	c := n.connect(map[string]any{"Token": "no token", "TOKEN": "no token"}) // as good as none
+	c := n.connect(map[string]any{"Token": "no token", "TOKEN": "no token"}) // counts as no token
 	mustFail(t, c.Ask("join-room", "r"), "unauthenticated", "Unauthorized")
 	token := sign(t, id("ana"))
 	if a := c.Ask("authenticate", map[string]any{"TOKEN": token}); !strings.Contains(a.Arg(0), `"reason":"token_missing"`) {
@@ -125,7 +125,7 @@ func TestFieldNamesMatchExactly(t *testing.T) {
 	nothing(t, c)
 }
 
-// Every event takes one argument: what else a client sends goes nowhere.
+// Every event takes one argument: further arguments are ignored.
 func TestArgumentsBeyondTheFirst(t *testing.T) {
 	n := start(t)
 	c := n.device("ana")

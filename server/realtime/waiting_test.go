@@ -43,8 +43,8 @@ func (a slow) cluster(o *options) {
 	}
 }
 
-// While the cluster is waited for, the service answers what it is asked about the
-// socket.
+// While a socket's operation waits for the cluster, the service answers queries about
+// the socket.
 func TestClaimsWhileRegistering(t *testing.T) {
 	var n *node
 	n = start(t, slow{awaitRoom: func(string) {
@@ -57,7 +57,7 @@ func TestClaimsWhileRegistering(t *testing.T) {
 	mustSucceed(t, c.Ask("join-room", "r"))
 }
 
-// A disconnect does not wait until the cluster has what the socket was doing.
+// A disconnect does not wait for an operation of the socket that waits for the cluster.
 func TestDisconnectWhileJoining(t *testing.T) {
 	waits, go_ := make(chan struct{}), make(chan struct{})
 	n := start(t, slow{awaitRoom: func(room string) {
@@ -90,8 +90,9 @@ func TestDisconnectWhileJoining(t *testing.T) {
 	nothing(t, watcher)
 }
 
-// Publishers share one question whether there are foreign nodes. None waits longer
-// than its own context, or gets the answer of another's.
+// Publishers share one request that asks whether there are foreign nodes. None of them
+// waits longer than its own context, or fails because the context of another one has
+// ended.
 func TestForeignNodesAreAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, answer := make(chan struct{}), make(chan struct{})

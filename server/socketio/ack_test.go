@@ -14,7 +14,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// askers are how a handler may wait for its client.
+// askers are the ways in which a handler can wait for its client.
 var askers = map[string]func(ctx context.Context, s *socketio.Socket) (socketio.Value, error){
 	"socket": func(ctx context.Context, s *socketio.Socket) (socketio.Value, error) {
 		answers, err := s.EmitWithAck(ctx, "q")
@@ -32,7 +32,8 @@ var askers = map[string]func(ctx context.Context, s *socketio.Socket) (socketio.
 	},
 }
 
-// stopped waits until the client is not read because of what waits.
+// stopped waits until the server has stopped reading from the client because its queue is
+// full.
 func stopped(t testing.TB, io *socketio.Server) {
 	t.Helper()
 	for deadline := time.After(engineiotest.Wait); io.LimitCounts().PendingEvents == 0; {
@@ -44,9 +45,9 @@ func stopped(t testing.TB, io *socketio.Server) {
 	}
 }
 
-// A handler that waits for its client's acknowledgement sees it, behind however
-// many events it comes, and whether they came before it began to wait or after.
-// The events are handled in order all the same.
+// A handler that waits for its client's acknowledgement receives it after any number of
+// events, whether they came before the wait began or later. The events are still handled
+// in order.
 func TestAckBehindManyEvents(t *testing.T) {
 	const events = 2000
 	for name, ask := range askers {
@@ -128,7 +129,8 @@ func TestAckBehindManyEvents(t *testing.T) {
 	}
 }
 
-// Nor is the client's end hidden behind events.
+// A handler that waits for its client notices, after any number of events, that the client
+// has gone.
 func TestEndBehindManyEvents(t *testing.T) {
 	for _, polling := range []bool{false, true} {
 		for name, end := range map[string]func(*socketiotest.Client){
@@ -157,8 +159,8 @@ func TestEndBehindManyEvents(t *testing.T) {
 	}
 }
 
-// Beyond MaxPendingBytes the waiting ends with an error, and the events are
-// handled. Others who wait for the client at that time, in another namespace, too.
+// Beyond MaxPendingBytes the wait ends with an error, and the events are handled. Waits
+// for the same client in another namespace end too.
 func TestAckBacklog(t *testing.T) {
 	for name, ask := range askers {
 		for _, polling := range []bool{false, true} {
@@ -224,7 +226,8 @@ func TestEndWhileTheReadingIsStopped(t *testing.T) {
 	}
 }
 
-// EmitWithAck ends by itself, unless it may not.
+// EmitWithAck ends at the deadline of its context or, if there is none, after
+// Options.AckTimeout. If that is negative, only the end of the context ends it.
 func TestEmitWithAckTimeout(t *testing.T) {
 	for _, tc := range []struct {
 		option, deadline time.Duration

@@ -11,7 +11,7 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// A recipient more costs no allocation.
+// An additional recipient of a broadcast costs no allocation.
 func TestAllocsPerRecipient(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
@@ -36,9 +36,9 @@ func TestAllocsPerRecipient(t *testing.T) {
 	}
 }
 
-// An event that is acknowledged with what it brought: the bytes of the packet,
-// the event, the list of events, what the handler decodes, the same as a value
-// of any type, and the frame of the reply.
+// The allocations of an event that is acknowledged with its own argument are: the bytes of
+// the packet, the event, the list of events, the decoded argument, the same as an any, and
+// the frame of the reply.
 func TestAllocsPerEcho(t *testing.T) {
 	const most = 7 // 6, and one for pools that a collection has emptied
 	srv := serve(t, socketio.Options{})

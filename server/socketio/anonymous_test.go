@@ -19,8 +19,9 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// anonymously starts a server whose root namespace begins anonymously: "known"
-// with CONNECT, and the event "known", after a moment, end that.
+// anonymously starts a server whose sockets in the root namespace start anonymous. A
+// socket stops being anonymous if CONNECT has "known", or a moment after the event
+// "known".
 func anonymously(t testing.TB, most int) *socketiotest.Server {
 	srv := serve(t, socketio.Options{MaxAnonymousBytes: most})
 	ns := srv.IO.Namespace("/")
@@ -52,8 +53,8 @@ func anonymously(t testing.TB, most int) *socketiotest.Server {
 	return srv
 }
 
-// What is kept of an anonymous client is bounded, whatever it is kept for, until
-// the client is known; from then on it is not.
+// The bytes that the server keeps of an anonymous client are bounded, for whatever purpose
+// it keeps them. When the client is no longer anonymous, the bound ends.
 func TestAnonymousBound(t *testing.T) {
 	const most = 2000
 	large := strings.Repeat("x", 5000)
@@ -178,8 +179,8 @@ func TestAnonymousInbox(t *testing.T) {
 	c.EmitAck("size", "x")
 }
 
-// While an anonymous client does not take its refusals, it is not read beyond the
-// bound: each of them is as large as the name of the namespace that it refuses.
+// While an anonymous client does not read its refusals, the server does not read more than
+// the bound from it: each refusal repeats the namespace's name, which may be long.
 func TestAnonymousRefusals(t *testing.T) {
 	opts := socketio.Options{MaxAnonymousBytes: 4000, Engine: engineio.Options{PingInterval: time.Hour, SlowTimeout: time.Hour}}
 	inBubble(t, opts, func(t *testing.T, _ *socketio.Server, opts engineiotest.Options) {
@@ -223,7 +224,7 @@ func TestAnonymousRefusals(t *testing.T) {
 	})
 }
 
-// Since when a client has been anonymous does not depend on how often it joins.
+// AnonymousSince does not change when a client leaves the namespace and joins it again.
 func TestAnonymousSince(t *testing.T) {
 	srv := anonymously(t, 0)
 	ns := srv.IO.Namespace("/")
@@ -254,7 +255,8 @@ func TestAnonymousSince(t *testing.T) {
 	}
 }
 
-// What came with CONNECT is there for middleware and OnConnect, and not later.
+// After ForgetAuth the payload of CONNECT is available to middleware and OnConnect, and
+// not later.
 func TestForgetAuth(t *testing.T) {
 	for _, forget := range []bool{false, true} {
 		srv := serve(t, socketio.Options{})

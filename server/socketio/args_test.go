@@ -36,7 +36,7 @@ func TestDecodeArguments(t *testing.T) {
 	}
 }
 
-// An event knows the number of its arguments, however it came.
+// Event.Len is the number of arguments, with and without attachments.
 func TestEventLen(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	srv.IO.Namespace("/").Handle("len", socketio.HandlerFunc(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {

@@ -8,13 +8,13 @@ import (
 	"github.com/puente-io/puente/server/socketio"
 )
 
-// Attach serves its path and what is below, however the slashes are doubled, and
-// leaves the rest, as it came, to another handler.
+// Attach serves its path and everything below it, even with doubled slashes, and passes
+// all other requests unchanged to the next handler.
 func TestAttach(t *testing.T) {
 	const polling = "?EIO=4&transport=polling"
 	for _, tc := range []struct {
 		opts  socketio.Options
-		paths map[string]int // 418: of another handler
+		paths map[string]int // status; 418 is that of the next handler
 	}{
 		{socketio.Options{}, map[string]int{
 			"/socket.io/": 200, "//socket.io/": 200, "/socket.io//": 200, "///socket.io///x": 200, "/socket.io/x": 200,

@@ -20,8 +20,9 @@ func references(n int) string {
 	return strings.TrimSuffix(strings.Repeat(`{"_placeholder":true,"num":0},`, n), ",")
 }
 
-// An event whose placeholders stand for more than it may have is refused: its
-// sender reads why, its connection lives, and nobody else notices.
+// An event is refused if its placeholders, counted one by one, exceed a limit of
+// attachments. The sender gets the reason and stays connected, and no other client
+// notices.
 func TestReferencesAreBounded(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxAttachmentBytes: 5000})
 	ns := srv.IO.Namespace("/")
@@ -68,8 +69,8 @@ func TestReferencesAreBounded(t *testing.T) {
 			t.Errorf("the middleware or a handler saw %q", got)
 		}
 	}
-	// As many as it may have go out, the attachment once; the bystander has had
-	// nothing before.
+	// With as many placeholders as allowed the event is sent, and its attachment once. The
+	// bystander has received nothing before that.
 	c.SendText(`51-1["echo",[` + references(5) + `],` + references(5) + `]`)
 	c.SendBinary(make([]byte, 500))
 	for _, c := range []*socketiotest.Client{bystander, c} {
@@ -83,8 +84,8 @@ func TestReferencesAreBounded(t *testing.T) {
 	}
 }
 
-// The acknowledgement of a client is bounded like its events: who waits for it
-// gets an error.
+// The acknowledgement of a client has the same limits as its events: if it exceeds one,
+// the program that waits for it gets an error.
 func TestReferencesOfAcknowledgements(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxAttachmentBytes: 5000})
 	c, s := pair(t, srv, socketiotest.Options{})
@@ -109,8 +110,8 @@ func TestReferencesOfAcknowledgements(t *testing.T) {
 	}
 }
 
-// What official clients would disconnect for is an error of who sends it, and is
-// not sent.
+// Emit returns an error for an event that would make official clients disconnect, and does
+// not send it.
 func TestEmitTooManyAttachments(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")
@@ -164,7 +165,7 @@ func TestEmitTooManyAttachments(t *testing.T) {
 	}
 }
 
-// A server may be made for clients that take more.
+// A server can allow more attachments, for clients that take more.
 func TestMoreAttachments(t *testing.T) {
 	srv := serve(t, socketio.Options{MaxAttachments: 200})
 	srv.IO.Namespace("/").Handle("echo", socketio.HandlerFunc(func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
@@ -198,7 +199,7 @@ func TestMoreAttachments(t *testing.T) {
 	}
 }
 
-// Another server's broadcast that official clients would disconnect for is
+// If another server broadcasts an event that would make official clients disconnect, it is
 // dropped and counted.
 func TestBroadcastsOfOthersAreBounded(t *testing.T) {
 	cluster := adapter.NewMemory()

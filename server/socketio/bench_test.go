@@ -37,7 +37,7 @@ func BenchmarkEcho(b *testing.B) {
 	})
 }
 
-// One broadcast to so many clients that read; the time is that of a broadcast.
+// Clients that read get a broadcast; the time is that of one broadcast to all of them.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, n := range []int{10, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

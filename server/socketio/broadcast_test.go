@@ -203,7 +203,7 @@ func TestTwoServers(t *testing.T) {
 	}
 }
 
-// A timeout says so once, however many servers have not answered.
+// If several servers have not answered, EmitWithAck returns one ErrTimeout.
 func TestTimeoutIsSaidOnce(t *testing.T) {
 	cluster := adapter.NewMemory()
 	a := serve(t, socketio.Options{Adapter: cluster.Factory()})

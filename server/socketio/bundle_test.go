@@ -118,7 +118,7 @@ func TestBundleIsNotCopied(t *testing.T) {
 	}
 }
 
-// discard is a response that nobody keeps.
+// discard is a ResponseWriter that drops what is written.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }

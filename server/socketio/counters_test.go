@@ -13,7 +13,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// Each limit is counted once, and only that; others do not notice.
+// Each limit that stops a client is counted once, no other counter changes, and other
+// clients do not notice.
 func TestLimitCounts(t *testing.T) {
 	engine := func(c engineio.LimitCounts) socketio.LimitCounts { return socketio.LimitCounts{LimitCounts: c} }
 	say := func(packets ...string) func(*engineiotest.Conn) {
@@ -68,7 +69,8 @@ func TestLimitCounts(t *testing.T) {
 	}
 }
 
-// A client that sends faster than its handlers work is not read, which counts.
+// If a client sends faster than its handlers work, the server stops reading from it, and
+// counts that.
 func TestPendingEventsCount(t *testing.T) {
 	busy := make(chan struct{})
 	srv := serve(t, socketio.Options{MaxPendingEvents: 2})

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// What other servers read of a socket's data is what an argument of Emit would be.
+// Other servers get a socket's data in the form that it would have as an argument of Emit.
 func TestSocketData(t *testing.T) {
 	cluster := adapter.NewMemory()
 	a, b := serve(t, socketio.Options{Adapter: cluster.Factory()}), serve(t, socketio.Options{Adapter: cluster.Factory()})
@@ -60,8 +60,8 @@ func TestSocketData(t *testing.T) {
 	}
 }
 
-// A program that changes its data in place, as is the habit on Node, races with
-// nobody, and other servers see it when it is set again.
+// A program may change its data in place, as programs on Node do: this is no data race,
+// and other servers see the change after the next SetData.
 func TestSocketDataChangedInPlace(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	_, s := pair(t, srv, socketiotest.Options{})
@@ -92,8 +92,8 @@ func TestSocketDataChangedInPlace(t *testing.T) {
 	}
 }
 
-// A RemoteSocket is one socket: it has no way to name rooms as well, as it would
-// reach these too.
+// A RemoteSocket stands for one socket. It has no method To, which would reach other
+// sockets too.
 func TestRemoteSocketIsOne(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

@@ -25,8 +25,8 @@ type receipt struct {
 // users are the program's, by their tokens.
 var users = map[string]string{"ana's token": "ana"}
 
-// known admits clients that connect with io(url, { auth: { token } }). Where a client
-// sends nothing, Auth is {}, so it is the token that has to be looked at.
+// known admits clients that connect with io(url, { auth: { token } }). If a client
+// sends no payload, Auth is {}, so known checks the token itself.
 func known(_ context.Context, s *socketio.Socket) error {
 	var auth struct {
 		Token string `json:"token"`
@@ -79,9 +79,9 @@ func ExampleFunc3() {
 	}))
 }
 
-// A server that stops: first the clients go, spread over some time, to the other
-// servers; then the requests end, which a closed server answers. What the program
-// has opened for its handlers is closed after that.
+// A server that stops. Shutdown closes the clients one after the other, and they
+// reconnect to the other servers. Then the HTTP server waits for its requests. What the
+// program has opened for its handlers is closed last.
 func ExampleServer_Shutdown() {
 	io := socketio.New(socketio.Options{})
 	mux := http.NewServeMux()
@@ -97,7 +97,7 @@ func ExampleServer_Shutdown() {
 	}
 	go hs.Serve(listener)
 
-	// When a signal comes, for which package os/signal waits:
+	// When a signal comes, which signal.NotifyContext reports:
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	stopped := io.Shutdown(ctx, 15*time.Second)
@@ -139,7 +139,7 @@ func ExampleSocket_OnAck() {
 	})
 }
 
-// All clients are asked, those that answer within a second are counted.
+// All clients are asked, and the answers that come within a second are counted.
 func ExampleOperator_EmitWithAck() {
 	io := socketio.New(socketio.Options{})
 	answers, err := io.Namespace("/").To("voters").Timeout(time.Second).EmitWithAck(context.Background(), "vote", "tea or coffee?")

@@ -14,7 +14,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// nested is an array with so many levels.
+// nested returns an array of this many levels.
 func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 
 const (
@@ -76,8 +76,8 @@ func TestArgumentsAreBounded(t *testing.T) {
 	}
 }
 
-// As many arguments as a packet may have are all there; a server may be made for
-// more.
+// A packet may have MaxArguments arguments, and all of them arrive. The option can be
+// raised.
 func TestMaxArguments(t *testing.T) {
 	zeros := func(n int) string { return strings.Repeat(",0", n-1) + ", 1 " }
 	for _, tc := range []struct{ most, sent int }{{0, 1000}, {3, 3}, {-1, 100_000}} {
@@ -93,7 +93,8 @@ func TestMaxArguments(t *testing.T) {
 	}
 }
 
-// An acknowledgement is bounded like an event: who waits for it gets an error.
+// An acknowledgement has the same limits as an event: if it exceeds one, the program that
+// waits for it gets an error.
 func TestArgumentsOfAcknowledgements(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	c, s := pair(t, srv, socketiotest.Options{})
@@ -135,8 +136,8 @@ func TestDeepConnect(t *testing.T) {
 	}
 }
 
-// What goes to other servers nested too deeply is an error, and what comes from
-// them, whose limit may be another, is dropped and counted.
+// Sending an argument that is nested too deeply to other servers is an error. If another
+// server, whose limit may be higher, sends one, it is dropped and counted.
 func TestDeepMessagesOfOthers(t *testing.T) {
 	cluster := adapter.NewMemory()
 	dropped := make(chan error, 10)
@@ -170,7 +171,7 @@ func TestDeepMessagesOfOthers(t *testing.T) {
 	if got := near.IO.LimitCounts().Depth; got != 3 {
 		t.Errorf("%d drops are counted, want 3", got)
 	}
-	// As deep as it may be it arrives.
+	// An argument of the maximum depth arrives.
 	for _, err := range []error{ns.Emit(t.Context(), "e", most), ns.ServerSideEmit(t.Context(), "s", 1, most)} {
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +181,8 @@ func TestDeepMessagesOfOthers(t *testing.T) {
 	if got := receive(t, handled, "the event"); len(got) != 2 {
 		t.Errorf("%d arguments", len(got))
 	}
-	// This server's program reads why; to its own clients it may send anything.
+	// The program gets the reason as an error. To this server's clients it may send any
+	// depth.
 	ns = near.IO.Namespace("/")
 	for _, err := range []error{
 		ns.Emit(t.Context(), "e", deep), ns.All().Post("e", deep), ns.ServerSideEmit(t.Context(), "s", deep),

@@ -88,7 +88,7 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// answered returns when what the client has sent is handled.
+// answered returns when everything that the client has sent has been handled.
 func answered(t *testing.T, c *socketiotest.Client) {
 	t.Helper()
 	c.SendText(`0/nowhere,`)

@@ -10,9 +10,10 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// FuzzValue decodes arguments with and without attachments. Without, an any is
-// what encoding/json makes of it; with them, each attachment that the argument
-// names is a []byte somewhere. Emitted again, it says the same.
+// FuzzValue decodes arguments with and without attachments into an any. Without
+// attachments the result equals that of encoding/json; with them, each attachment that
+// the argument names is a []byte in the result. When the result is emitted, the
+// argument is the same.
 func FuzzValue(f *testing.F) {
 	for _, s := range []string{
 		`null`, `{"a":[1,2.5e-3,"\u00e9",true]}`, `{"a":1,"a":2}`, `{"a":{"b":1},"a":{"c":2}}`, `1e999`, `"\ud800"`, `{"_placeholder":true,"num":0}`, `[[{"num":1,"_placeholder":true}],{"x":{"_placeholder":true,"num":0}}]`,
@@ -31,7 +32,7 @@ func FuzzValue(f *testing.F) {
 		if (err == nil) != (wrong == nil) || err == nil && !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q is %#v (%v), to encoding/json %#v (%v)", text, got, err, want, wrong)
 		}
-		// Into other types, for what may come of it.
+		// Decoding into other types must not panic.
 		Value{JSON: text}.Decode(&struct {
 			A []int
 			B *string
@@ -41,7 +42,7 @@ func FuzzValue(f *testing.F) {
 		v := Value{JSON: text, Attachments: attachments}
 		var first any
 		if v.Decode(&first) != nil {
-			return // it names what is not there
+			return // it names attachments that do not exist
 		}
 		names := 0
 		packet.Placeholders(text, func(_, _, num int) { names++ })
@@ -59,10 +60,10 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
-// nesting is no less than how deep the JSON is.
+// nesting returns at least the depth of the JSON.
 func nesting(text []byte) int { return bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{")) }
 
-// count is how many []byte the value has.
+// count returns the number of []byte in the value.
 func count(v any) (n int) {
 	switch v := v.(type) {
 	case []byte:

@@ -15,8 +15,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// Each room that a socket comes into and goes out of is reported once, whoever
-// moves it, and without locks.
+// Each room that a socket joins or leaves is reported once, for whatever reason it
+// does, and the hooks are called without locks.
 func TestRoomHooks(t *testing.T) {
 	log := make(chan string, 100)
 	var ns *socketio.Namespace
@@ -56,8 +56,8 @@ func TestRoomHooks(t *testing.T) {
 	check("after the end")
 }
 
-// A panic of a hook is reported and counted, and changes nothing else. One of the
-// hook that gets the reports is logged.
+// A panic of a hook is reported and counted, and changes nothing else. A panic of
+// HandlerError, which gets the reports, is logged.
 func TestHooksPanic(t *testing.T) {
 	logged := captureLog(t)
 	say := func() { panic("on purpose") }

@@ -12,8 +12,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// What a hostile client sends ends at most its own connection; the next client
-// is served.
+// Whatever a hostile client sends, it ends at most its own connection, and the next
+// client is served.
 func TestHostilePackets(t *testing.T) {
 	problems := make(chan error, 1000)
 	srv := serve(t, socketio.Options{Hooks: socketio.Hooks{PacketError: func(_ *engineio.Session, err error) { problems <- err }}})
@@ -104,8 +104,8 @@ func TestHostileOrder(t *testing.T) {
 	}
 }
 
-// CONNECT the moment the connection is open, an event the moment CONNECT is
-// answered, and all of it in one payload: nothing is lost.
+// Nothing is lost if CONNECT comes as soon as the connection is open, if an event comes
+// as soon as CONNECT is answered, or if all of them come in one payload.
 func TestImpatientClient(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

@@ -7,7 +7,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// Each key is a value of its own, of its type, also one of no size.
+// Each key has its own value of its type, which may be a nil interface.
 func TestKeys(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	_, a := pair(t, srv, socketiotest.Options{})
@@ -34,7 +34,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// RoomSize counts a room's sockets, the one whose id it is among them.
+// RoomSize counts a room's sockets. A socket's id is a room with this one socket.
 func TestRoomSize(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// The namespaces of one connection know nothing of each other.
+// The namespaces of one connection are independent of each other.
 func TestNamespaces(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	names := []string{"/", "/a", "/b"}
@@ -118,8 +118,9 @@ func (a closingSlowly) Close() error {
 	return a.Adapter.Close()
 }
 
-// A client that comes while the namespace is being given up gets another, whose
-// adapter is made when the first one's is closed: they are one to the cluster.
+// A client that connects while a namespace of a pattern is being removed gets a new
+// one. Its adapter is made after the first one's is closed, because both have the same
+// name in the cluster.
 func TestNamespaceMadeAnew(t *testing.T) {
 	memory := adapter.NewMemory().Factory()
 	var open atomic.Int32

@@ -14,8 +14,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// The function of OnAck runs as a handler: the one that asks does not wait, later
-// events of the client and the answers keep their order.
+// The function of OnAck runs as a handler. The handler that asks does not wait for it,
+// and the client's answers and later events are handled in their order.
 func TestOnAck(t *testing.T) {
 	for _, polling := range []bool{false, true} {
 		srv := serve(t, socketio.Options{})
@@ -131,8 +131,8 @@ func TestOnAckTimeout(t *testing.T) {
 	}
 }
 
-// Answers that wait for their functions stop the reading as events do, and a panic
-// is reported like a handler's.
+// Answers that wait for the functions of OnAck fill the queue of events, so reading
+// stops, and a panic of such a function is reported like that of a handler.
 func TestOnAckIsBounded(t *testing.T) {
 	const asks = 50
 	reports := make(chan error, asks)

@@ -13,8 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// The zero values of the operators return an error, as every mistake does that
-// a program can make without knowing.
+// The methods of the zero operators return an error and do not panic.
 func TestZeroOperators(t *testing.T) {
 	ctx := t.Context()
 	var o socketio.Operator
@@ -34,8 +33,8 @@ func TestZeroOperators(t *testing.T) {
 	}
 }
 
-// Timeout ends the wait for one client's acknowledgement, before the deadline of
-// the context or the server's own limit; negative, neither of them does.
+// Timeout ends the wait for one client's acknowledgement before the deadline of the
+// context or Options.AckTimeout. If it is negative, only the end of the context does.
 func TestSocketTimeout(t *testing.T) {
 	for _, tc := range []struct {
 		timeout, deadline, after time.Duration
@@ -106,8 +105,8 @@ func TestDisconnectContext(t *testing.T) {
 	// The server's second Close, by serve, waits for the handler, which has ended now.
 }
 
-// What is accepted when ctx has ended is accepted: a backend that closes its half of the
-// connection behind a request was answered 503 now and then.
+// If the cluster has accepted an event, EmitAccepted returns nil even if ctx has ended. (A
+// backend that closed its half of the connection after its request got 503 now and then.)
 func TestEmitAcceptedAfterTheEnd(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ctx, cancel := context.WithCancel(t.Context())

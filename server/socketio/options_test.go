@@ -10,7 +10,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// Less than 0 is no limit, or, for what cannot be turned off, the default.
+// A negative value means no limit or, for options that cannot be turned off, the default.
 func TestOptionsBelowZero(t *testing.T) {
 	srv := serve(t, socketio.Options{
 		ConnectTimeout: -1, AttachmentTimeout: -1, MaxAttachments: -1, MaxAttachmentBytes: -1, MaxArguments: -1, MaxDepth: -1,

@@ -46,8 +46,8 @@ func TestSecondHandlerPanics(t *testing.T) {
 	}
 }
 
-// What is registered for one socket is its own, in the order that the package
-// says, until it is removed.
+// Functions registered for one socket are called for that socket only, in the documented
+// order, until they are removed.
 func TestHandlersOfOneSocket(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	ns := srv.IO.Namespace("/")

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// stuck is an adapter whose cluster takes nothing until it is let go.
+// stuck is an adapter whose cluster accepts nothing until the test releases it.
 type stuck struct {
 	adapter.Adapter
 	letGo chan struct{}
@@ -26,8 +26,8 @@ func (a stuck) Broadcast(_ context.Context, p *packet.Packet, _ adapter.Selectio
 	return nil
 }
 
-// Post does not wait for the cluster, which gets what is posted in order; this
-// server's sockets have it at once, unless it is for servers of another kind.
+// Post does not wait for the cluster, which gets the events in order. This server's
+// sockets get them at once, unless the operator is Foreign.
 func TestPost(t *testing.T) {
 	a := stuck{letGo: make(chan struct{}), took: make(chan string, 10)}
 	srv := serve(t, socketio.Options{Adapter: func(l adapter.Local) adapter.Adapter {
@@ -72,8 +72,8 @@ func (a clumsy) Broadcast(_ context.Context, p *packet.Packet, _ adapter.Selecti
 	return nil
 }
 
-// A panic of an adapter that is given what was posted is reported, and what was
-// posted behind it is sent.
+// If an adapter panics on a posted event, the panic is reported, and later events are
+// sent.
 func TestPostPanics(t *testing.T) {
 	a, failed := clumsy{took: make(chan string, 10), once: new(atomic.Bool)}, make(chan error, 10)
 	srv := serve(t, socketio.Options{

@@ -106,7 +106,7 @@ func TestPanicsAreLogged(t *testing.T) {
 	}
 }
 
-// With a hook, it gets them, and the log has nothing.
+// If there is a hook HandlerError, it gets the panics, and the log gets nothing.
 func TestPanicsReachTheHook(t *testing.T) {
 	log := captureLog(t)
 	var mu sync.Mutex
@@ -137,8 +137,8 @@ func TestPanicsReachTheHook(t *testing.T) {
 	}
 }
 
-// What a client reads as an internal error is in the log; what it can read itself,
-// and what the program's own OnError deals with, is not.
+// An error that the client gets as "internal" is logged. An error whose text the client
+// gets, or that the program's own OnError handles, is not.
 func TestInternalErrorsAreLogged(t *testing.T) {
 	log := captureLog(t)
 	srv := serve(t, socketio.Options{})

@@ -15,8 +15,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
-// The function that makes adapters may ask the server for anything but the
-// namespace that it makes one for; who asks for that waits.
+// Options.Adapter may call every method of the server, except Namespace with the name
+// that it makes the adapter for. Other callers of Namespace with that name wait.
 func TestAdapterFactoryAsksTheServer(t *testing.T) {
 	var io *socketio.Server
 	began, goOn := make(chan struct{}), make(chan struct{})
@@ -48,8 +48,9 @@ func TestAdapterFactoryAsksTheServer(t *testing.T) {
 	}
 }
 
-// A panic of that function is the program's if it asks for the namespace, and
-// refuses the client if a pattern does; the name is free afterwards.
+// A panic of Options.Adapter reaches the caller of Server.Namespace. If a client
+// connects to a name of a pattern, the panic refuses that client. Afterwards the name
+// can be used.
 func TestAdapterFactoryPanics(t *testing.T) {
 	memory := adapter.NewMemory().Factory()
 	var broken atomic.Bool
@@ -87,7 +88,7 @@ func TestAdapterFactoryPanics(t *testing.T) {
 	srv.IO.Namespace("/x")
 }
 
-// A pattern may be a regular expression, whose groups the namespace knows.
+// A pattern may be a regular expression; Namespace.Param returns what its groups match.
 func TestNamespaceRegexp(t *testing.T) {
 	srv := serve(t, socketio.Options{})
 	orgs := srv.IO.NamespaceRegexp(regexp.MustCompile(`^/org-(?P<org>\d+)(/(?P<team>\w+))?$`))

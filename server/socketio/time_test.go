@@ -102,7 +102,7 @@ func TestConnectTimeoutAgain(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name  string
-		after time.Duration // since the client was there
+		after time.Duration // since the client connected
 		do    func(t *testing.T, io *socketio.Server, c *engineiotest.Conn)
 	}{
 		{"left", 30 * time.Second, func(t *testing.T, _ *socketio.Server, c *engineiotest.Conn) {

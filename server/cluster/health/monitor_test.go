@@ -16,8 +16,8 @@ const (
 
 var here = Source{Kind: needed}
 
-// A gap is shown from when the node is connected again, however long it was not; beside
-// a reason that lasts it is not shown.
+// A gap is shown from the time when the node is connected again, however long that
+// takes. While there is another reason, the gap is not shown.
 func TestGapIsShownAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMonitor(here, "connecting", useful, nil)

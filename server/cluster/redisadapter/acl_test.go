@@ -15,7 +15,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// rights are the commands that each mode needs, and those that it uses if it may.
+// rights are the commands that each mode needs, and those that it uses if they are
+// allowed.
 // server/README.md has the same list.
 var rights = map[string]struct{ needed, used string }{
 	"Classic": {"+publish +subscribe +psubscribe", "+ping +role +unsubscribe +punsubscribe +pubsub|numsub"},
@@ -68,7 +69,7 @@ func TestNeededRightsAreEnough(t *testing.T) {
 			return p.well()
 		})
 		adaptertest.Eventually(t, "broadcasts arrive", func() bool { p.broadcast(t); return p.socket.Len() > 0 })
-		time.Sleep(3 * time.Second) // in which connections that are silent are pinged
+		time.Sleep(3 * time.Second) // silent connections are pinged in this time
 		for range 3 {               // of the same room, which has to be subscribed to again
 			p.socket.Leave("r")
 			p.socket.Join("r")
@@ -161,8 +162,8 @@ func (r *reasons) all() []string {
 	return slices.Clone(r.list)
 }
 
-// A node that may not publish any more says so as long as that is so, whether it
-// publishes or not, and cuts no connection; and it is well when it may again.
+// If a node loses the right to publish, its health says so until the right is back,
+// whether it publishes or not, and it cuts no connection.
 func TestRightToPublishIsWithdrawn(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()

@@ -89,9 +89,9 @@ func (c *lateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A node that is late to read, that its subscription has ended or what it has sent to
-// itself, does not take that for two Redis servers: it refuses nothing and cuts no
-// connection but that one.
+// A node may read late that its subscription has ended, or read its own echo late. It does
+// not conclude that it uses two Redis servers: it refuses no message and cuts no
+// connection except the one that has ended.
 func TestLateReaderIsNotDivided(t *testing.T) {
 	for name, ends := range map[string]bool{"the subscription has ended": true, "the subscription is there": false} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func TestCutOffByRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	release() // though the node may know already: it does not find its subscription at Redis
+	release() // the node may know already, because Redis does not list its subscription
 	adaptertest.Eventually(t, "the loss is counted", func() bool { return cluster.Stats().CutOff > 0 })
 	adaptertest.Eventually(t, "the loss is reported", func() bool {
 		err := reported.Load()

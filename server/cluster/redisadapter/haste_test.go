@@ -33,7 +33,7 @@ func (h *hasty) DeliverBroadcast(_ *packet.Packet, _ adapter.Selection, flags ad
 	<-h.proceed
 }
 
-// The more waits behind a packet, the less its delivery may wait for slow members.
+// The more messages wait behind a packet, the less its delivery may wait for slow members.
 func TestHaste(t *testing.T) {
 	eachModeInMemory(t, func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options) {
 		opts.Bus = memory.Node()

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// malformed is what is a message on no channel of either protocol.
+// malformed are payloads that are invalid on every channel of both protocols.
 func malformed() []string {
 	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
 	return []string{
@@ -33,7 +33,8 @@ func malformed() []string {
 	}
 }
 
-// malformedSharded is what only the sharded protocol would take a closer look at.
+// malformedSharded are payloads that only the sharded protocol decodes far enough to
+// refuse.
 func malformedSharded() (list []string) {
 	for _, text := range []string{
 		`"type":3,"data":{}`, `"type":3,"data":{"opts":{}}`, `"type":3,"data":{"opts":{},"packet":7}`, `"type":3,"data":[]`,
@@ -49,7 +50,7 @@ func malformedSharded() (list []string) {
 	return list
 }
 
-// ignored is what is well formed, but for others, or asks for nothing.
+// ignored are payloads that are well formed but are for other nodes or ask for nothing.
 func ignored() []string {
 	return []string{
 		"\x93\xa1u\x83\xa4type\x02\xa4data\x91\xa1e\xa3nsp\xa2/x\x83\xa5rooms\x90\xa6except\x90\xa5flags\x80", // another namespace

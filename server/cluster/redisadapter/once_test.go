@@ -30,7 +30,7 @@ func TestBroadcastIsDecodedOnce(t *testing.T) {
 		if one < size {
 			t.Errorf("%d bytes for a broadcast of %d are not what it takes", one, size)
 		}
-		// A copy each would be 100 times the size, more.
+		// A copy for each member would add 100 times the size.
 		if many-one > 10*size {
 			t.Errorf("%d members take %d bytes more than one does", members, many-one)
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// A connection that breaks is made again once: go-redis does not do so too, so that a
-// node is never subscribed twice, and counted as two.
+// A broken connection is replaced once, by the bus and not by go-redis too. Otherwise a
+// node would be subscribed twice and count as two.
 func TestBrokenConnectionIsMadeAgainOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()

@@ -29,7 +29,7 @@ func TestSentinel(t *testing.T) {
 			p := startTwo(t, opts)
 			p.works(t, "the start")
 			s.HandOver()
-			s.Master.Kill() // so that whoever clings to it is found out
+			s.Master.Kill() // so that a node that still uses it fails the test
 			p.works(t, "the change of masters")
 			p.inOrder(t)
 		})

@@ -15,8 +15,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
 
-// In the end the channels are those of the rooms that are left, however often
-// rooms came and went.
+// However often rooms come and go, in the end the subscribed channels are those of the
+// remaining rooms.
 func TestShardedRoomChannels(t *testing.T) {
 	memory := redisbustest.New()
 	n := adaptertest.Start(t, start(t, redisadapter.Options{Bus: memory.Node(), Prefix: "c", Mode: redisadapter.Sharded}).Factory(), "/")
@@ -72,7 +72,8 @@ func TestNamespaceMadeAnew(t *testing.T) {
 	})
 }
 
-// A Redis Cluster: the contract once more, with channels on both masters.
+// Over a Redis Cluster the adapter passes the contract suite, with channels on both
+// masters.
 func TestContractRedisCluster(t *testing.T) {
 	servers := redistest.Cluster(t, 2)
 	for name, opts := range modes {
@@ -84,8 +85,9 @@ func TestContractRedisCluster(t *testing.T) {
 	}
 }
 
-// A join that waits has the subscription when it returns; it does not wait for a
-// Redis that is away, for long for one that is slow, or for a room that is gone.
+// With JoinWait, the subscription is in effect when a join returns. A join does not
+// wait if Redis is away or the room is gone, and waits for a bounded time if Redis is
+// slow.
 func TestJoinWait(t *testing.T) {
 	server := redistest.Start(t)
 	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, JoinWait: 20 * time.Second}

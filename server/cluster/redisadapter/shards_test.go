@@ -59,7 +59,7 @@ func (p *two) heard(room, text string) bool {
 	return false
 }
 
-// A shard that is dead takes its own rooms with it, and no others.
+// If a shard is dead, only the rooms of that shard are affected.
 func TestDeadShard(t *testing.T) {
 	servers, opts := sharded(t)
 	var said [2]reasons

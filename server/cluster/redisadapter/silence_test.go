@@ -30,8 +30,8 @@ func (c trickle) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// A message that takes longer than Redis may be silent is a sign of life while it
-// comes.
+// A message that takes longer to arrive than Redis may be silent counts as a sign of
+// life while it arrives.
 func TestLargeMessageIsNoSilence(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// slow is a namespace whose members take nothing before they are let go.
+// slow is a namespace whose members take nothing until the test releases them.
 type slow struct {
 	*counter
 	entered chan struct{} // closed by the first delivery
@@ -27,8 +27,8 @@ func (s *slow) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags a
 	s.counter.DeliverBroadcast(p, sel, flags)
 }
 
-// While slow members hold up what has come, the node goes on reading: it sees
-// that its connection breaks, subscribes again, and delivers all in order later.
+// While slow members delay the delivery, the node continues to read: it notices that
+// its connection breaks, subscribes again, and later delivers everything in order.
 func TestReadingGoesOnWhileMembersAreSlow(t *testing.T) {
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()

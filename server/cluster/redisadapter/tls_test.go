@@ -41,8 +41,8 @@ func TestTLSRestart(t *testing.T) {
 	p.inOrder(t)
 }
 
-// A certificate of an authority that is not believed, and a server that does not
-// speak TLS, are a Redis that is away, and the health says why.
+// If the certificate is of an untrusted authority, or the server does not speak TLS,
+// Redis counts as away, and the health says why.
 func TestTLSRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, url string

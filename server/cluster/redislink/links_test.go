@@ -34,7 +34,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// Each part of a message that is read is reported, by the connections that are to.
+// Connections of a context of Heard report each part of a message that they read.
 func TestHeard(t *testing.T) {
 	var links redislink.Links
 	ends := make(chan net.Conn, 2)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// hostileTexts are packets of about size bytes whose JSON is dear to check.
+// hostileTexts are packets of about size bytes whose JSON is expensive to check.
 func hostileTexts(size int) map[string][]byte {
 	repeat := func(format string, until int) string {
 		var b strings.Builder
@@ -48,7 +48,7 @@ func BenchmarkHostileText(b *testing.B) {
 	}
 }
 
-// What passing over the members of an object costs of whom one is wanted.
+// The cost of skipping the members of an object of which only one is wanted.
 func BenchmarkPick(b *testing.B) {
 	for _, name := range []string{"escapedKeys", "escapedPlaceholderKeys", "keys"} {
 		msg := hostileTexts(950_000)[name]

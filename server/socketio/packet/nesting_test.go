@@ -16,15 +16,15 @@ func brackets(open string, n int) string {
 	return strings.Repeat(open, n) + "1" + strings.Repeat("}", n)
 }
 
-// A packet that is nested too deeply is well-formed, and comes out as one to
-// refuse, with nothing of what it has but its name. The limit is that of an
-// argument, and the same for each of them and for the payload of CONNECT.
+// A packet that is nested too deeply is well-formed: the decoder returns it with Excess
+// set and with nothing but the event's name. The limit holds for each argument and for
+// the payload of CONNECT.
 func TestMaxDepth(t *testing.T) {
 	for _, tc := range []struct {
 		text   string
 		most   int
 		excess error
-		data   string // "" as it was
+		data   string // "": unchanged
 	}{
 		{`2["x",` + brackets("[", 3) + `]`, 3, nil, ""},
 		{`2["x",` + brackets("[", 4) + `]`, 3, ErrTooDeep, `["x"]`},
@@ -63,14 +63,15 @@ func TestMaxDepth(t *testing.T) {
 	}
 }
 
-// What is nested too deeply is checked all the same: what is no JSON is none.
+// JSON that is nested too deeply is still checked: if it is invalid, the packet is an
+// error.
 func TestTooDeepAndWrong(t *testing.T) {
 	for _, wrong := range []string{
 		``, `]`, `,`, `1 2`, `1,`, `"a":1`, `{"a" 1}`, `{"a":1,}`, `{,}`, `{1:2}`, `{"a":1]`, `[1}`, `[1,]`, `[,1]`, `[}`, `{]`, `{"a"`, `{"a":`, `[1`, `[`, `{`, `tru`, `"a`, `{"a\x":1}`, `NaN`,
 	} {
 		for _, open := range []string{"[", `{"a":`} {
 			if wrong == "" && open == "[" {
-				continue // the innermost is empty
+				continue // the innermost array or object is empty
 			}
 			end := string(open[0] + 2) // the bracket that ends what open begins
 			text := `2["x",` + strings.Repeat(open, 10) + wrong + strings.Repeat(end, 10) + `]`
@@ -124,10 +125,9 @@ func TestTooDeep(t *testing.T) {
 	}
 }
 
-// A message that is nothing but brackets costs little memory, and time in
-// proportion to its length: a megabyte is a matter of milliseconds then. Checked in
-// quadratic time it takes many minutes, and no machine is so slow that it takes as
-// long as this test has patience.
+// A message of nothing but brackets costs little memory, and time in proportion to its
+// length: milliseconds for a megabyte. In quadratic time it would take many minutes, so
+// the bound of this test holds on slow machines too.
 func TestBracketsAreLinear(t *testing.T) {
 	for _, unit := range []string{"[", `{"a":`, `[[],`, `{"a":[],"b":`} {
 		text := []byte(`2["x",` + strings.Repeat(unit, 1_000_000/len(unit)))

@@ -178,7 +178,7 @@ func TestNameAndElements(t *testing.T) {
 	}
 }
 
-// Of eight bytes each is looked at, whatever the others are.
+// The scanner, which looks at eight bytes at a time, checks each of them.
 func TestEightBytes(t *testing.T) {
 	for _, other := range []byte{'a', ' ', '!', '#', 0x7f, 0x80, 0xff, '\t', '\n', '\r', '"', 0x1f} {
 		for c := range 256 {

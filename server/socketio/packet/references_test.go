@@ -14,15 +14,15 @@ import (
 // list is the JSON of n placeholders of attachment 0, with commas between.
 func list(n int) string { return strings.TrimSuffix(strings.Repeat(ph0+",", n), ",") }
 
-// A packet whose placeholders stand for more than it may have is well-formed,
-// and comes out as one to refuse, with nothing of what it has but its name.
+// A packet whose placeholders, counted one by one, exceed a limit is well-formed: the
+// decoder returns it with Excess set and with nothing but the event's name.
 func TestReferences(t *testing.T) {
 	kb := make([]byte, 1000)
 	for _, tc := range []struct {
 		text        string
 		attachments [][]byte
 		excess      error
-		data        string // "" as it was
+		data        string // "": unchanged
 	}{
 		{`51-["x",` + list(10) + `]`, [][]byte{{1}}, nil, ""},
 		{`51-["x",` + list(11) + `]`, [][]byte{{1}}, ErrReferences, `["x"]`},
@@ -32,7 +32,8 @@ func TestReferences(t *testing.T) {
 		{`61-3[` + list(11) + `]`, [][]byte{{1}}, ErrReferences, `[]`},
 		{`52-["x",` + list(5) + `,[` + strings.ReplaceAll(list(5), ":0", ":1") + `]]`, [][]byte{{1}, {2}}, nil, ""},
 		{`52-["x",` + list(5) + `,[` + strings.ReplaceAll(list(6), ":0", ":1") + `]]`, [][]byte{{1}, {2}}, ErrReferences, `["x"]`},
-		// Inside another there is none: the other takes the place of the whole.
+		// A placeholder inside another does not count: the attachment replaces the
+		// outer object.
 		{`51-["x",` + list(9) + `,{"_placeholder":true,"num":0,"x":[` + list(9) + `]}]`, [][]byte{{1}}, nil, ""},
 		// Bytes count at each placeholder, those of other attachments do not.
 		{`51-["x",` + list(3) + `]`, [][]byte{kb}, nil, ""},
@@ -71,7 +72,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// What nobody will read is not kept while the other attachments come.
+// An attachment that no placeholder names is not kept while the others are awaited.
 func TestAttachmentsKept(t *testing.T) {
 	kb := make([]byte, 1000)
 	kept := func(d *Decoder) (n int) {
@@ -141,7 +142,7 @@ func TestMaxArguments(t *testing.T) {
 			t.Errorf("%.40q: %d arguments, want %d", tc.text, p.Arguments, want)
 		}
 	}
-	// What is no JSON is not taken for one of too many arguments.
+	// Invalid JSON is an error, not a packet with too many arguments.
 	if _, _, err := new(Decoder).Text([]byte(`2["x",` + zeros(1001) + `,not JSON`)); !errors.Is(err, ErrPayload) {
 		t.Errorf("not JSON: %v", err)
 	}
@@ -181,8 +182,7 @@ func TestPlaceholderNames(t *testing.T) {
 	}
 }
 
-// An attachment goes out once, however often and in however many arguments it is
-// named.
+// An attachment is sent once, however many placeholders in however many arguments name it.
 func TestAppendValueOnce(t *testing.T) {
 	all := [][]byte{[]byte("same"), []byte("same"), {}, []byte("more")}
 	dst, out := AppendValue(nil, []byte(`[`+list(3)+`]`), all, [][]byte{[]byte("other")})
@@ -227,9 +227,9 @@ func TestMembersNames(t *testing.T) {
 	}
 }
 
-// What costs a client little to send is checked before any rate limit: it
-// allocates nothing but the packet, and takes about as long as encoding/json takes
-// to check it or less, with much room for a busy machine.
+// Packets are decoded before any rate limit, so decoding must be cheap: it allocates
+// nothing but the packet, and takes about as long as encoding/json takes to check it,
+// or less. The bounds leave room for a busy machine.
 func TestHostileTexts(t *testing.T) {
 	for name, msg := range hostileTexts(100_000) {
 		decode := func() {

@@ -70,8 +70,8 @@ func relay(t *testing.T) *socketiotest.Server {
 	return srv
 }
 
-// A test may wait for what matters, in any order, while another client has to
-// answer first.
+// A test may wait for the events that matter, in any order, even if another client has
+// to answer first.
 func TestAwait(t *testing.T) {
 	for name, opts := range map[string]socketiotest.Options{"WebSocket": {}, "polling": {Polling: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// Any goroutine may wait for its own part of what comes.
+// Several goroutines may wait at the same time, for acknowledgements and for events.
 func TestManyGoroutines(t *testing.T) {
 	srv := relay(t)
 	ana, ben := socketiotest.Dial(t, srv.URL, socketiotest.Options{}), socketiotest.Dial(t, srv.URL, socketiotest.Options{})
@@ -140,7 +140,7 @@ func (f fakeT) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// What fails a test says what came instead.
+// The message of a failed expectation names the event that came instead.
 func TestFailures(t *testing.T) {
 	srv := relay(t)
 	for want, fail := range map[string]func(c *socketiotest.Client){

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// wait is how long something may take that is about to happen.
+// wait bounds every wait. No correct result depends on its value.
 const wait = 10 * time.Second
 
 // owner is a handler that writes down what it is given.
@@ -121,7 +121,7 @@ func receive[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
-// What comes is read, and the end once, behind it.
+// Everything that the peer sends is read, and then the end is reported once.
 func TestRead(t *testing.T) {
 	p := newPoller(t)
 	o, client := take(t, p, nil)
@@ -129,7 +129,7 @@ func TestRead(t *testing.T) {
 		io.WriteString(client, s)
 		for got := ""; got != s; {
 			if got += receive(t, o.in, "what was written"); len(got) > len(s) {
-				t.Fatalf("%d bytes for %d", len(got), len(s))
+				t.Fatalf("got %d bytes, want %d", len(got), len(s))
 			}
 		}
 	}
@@ -143,7 +143,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A reset is an error; Shutdown is the end; Stop is too, whatever is left unread.
+// A reset ends a connection with an error. Shutdown and Stop end it without one, however
+// much is unread.
 func TestEnds(t *testing.T) {
 	p := newPoller(t)
 	o, client := take(t, p, nil)
@@ -209,8 +210,8 @@ type taskFunc func()
 
 func (f taskFunc) Run() { f() }
 
-// A write that the peer does not take returns a rest, and the owner hears when to
-// go on.
+// A write that the peer does not take returns the rest, and HandleWritable says when to
+// continue.
 func TestAwaitWritable(t *testing.T) {
 	p := newPoller(t)
 	o, client := take(t, p, nil)
@@ -232,7 +233,7 @@ func TestAwaitWritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-o.writable: // of the moment before
+	case <-o.writable: // from the time before the socket was full
 	default:
 	}
 	go io.CopyN(io.Discard, client, int64(sent))
@@ -254,7 +255,7 @@ func TestSlotIsReused(t *testing.T) {
 	client.Close()
 	receive(t, old.end, "the end")
 	stale := []unix.EpollEvent{{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR, Fd: slot}}
-	p.handle(stale, new(reactions)) // while nobody has it
+	p.handle(stale, new(reactions)) // while the slot has no owner
 
 	o, client := take(t, p, nil)
 	if o.slot != slot {
@@ -269,7 +270,7 @@ func TestSlotIsReused(t *testing.T) {
 	}
 	select {
 	case err := <-o.end:
-		t.Errorf("the connection has ended with its predecessor: %v", err)
+		t.Errorf("events of the slot's former owner ended the connection: %v", err)
 	default:
 	}
 	client.Close()

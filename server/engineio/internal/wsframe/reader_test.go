@@ -98,7 +98,8 @@ func feedAll(limit int64, in []byte, pieces string) (string, *Violation) {
 	return to.text.String(), nil
 }
 
-// A sink that wants no more gets no more, and the reader is no longer in a message.
+// After a sink has returned false it gets nothing more, and the reader drops the rest of
+// its input.
 func TestReaderStops(t *testing.T) {
 	one := &once{recording: recording{limit: 100}}
 	in := join(clientFrame(ws.OpText, true, "a"), clientFrame(ws.OpText, true, "b"), clientFrame(ws.OpText, true, "c")[:3])

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// hostileTexts are texts of about 1 MB that are dear to encode.
+// hostileTexts are texts of about 1 MB that are expensive to encode.
 func hostileTexts() map[string]string {
 	const size = 950_000
 	var keys strings.Builder
