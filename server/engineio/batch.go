@@ -6,7 +6,8 @@ import (
 )
 
 // Batch queues messages to sessions, within [Server.Batch]. It belongs to the
-// goroutine that f runs on, and must not be used after f has returned.
+// goroutine that runs the function passed to Server.Batch, and must not be used after
+// that function has returned.
 type Batch struct {
 	server  *Server
 	behind  []*Session // the publisher has to wait for these
@@ -51,7 +52,7 @@ func (srv *Server) Batch(f func(*Batch)) (queued Queued) {
 // Add queues a message to a session. It only touches memory, so it may be called under
 // locks; see [Server.Build]. It returns ErrClosed for a session that is not open, and
 // ErrSlowConsumer if more than MaxBacklogBytes were queued to it already, which closes
-// the session when f has returned.
+// the session when the function of Server.Batch has returned.
 func (b *Batch) Add(s *Session, m *Message) error {
 	wait, err := s.put(m.in(s.form()))
 	switch {

@@ -35,9 +35,9 @@
 //
 // # Forms
 //
-// A [Message] is encoded once for all its recipients. Most of them take its frames as
-// they are. A session that cannot, or would rather not, has a form: a few bits, which are
-// known when the handshake or the upgrade ends.
+// A [Message] is encoded once for all its recipients. Most sessions take its frames as
+// they were made. A session whose client needs other frames has a form, a set of bits
+// that say what is different; it is known when the handshake or the upgrade ends.
 //
 //	form            its messages                                       known since
 //	plain           frames as they were made                           -

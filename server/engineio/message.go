@@ -21,8 +21,8 @@ func (f form) set() Forms { return 1 << f }
 
 // Message is a list of frames that are sent in order and with no other frame between
 // them. Each session takes it in one form, see the package documentation. A Message may
-// be sent to any number of sessions of one server, at once and again; it must not be
-// copied.
+// be sent to any number of sessions of one server, at the same time and several times; it
+// must not be copied.
 type Message struct {
 	plain []Frame
 	built atomic.Pointer[builtForm]
