@@ -8,8 +8,10 @@ import (
 
 // With Redis Cluster, CLUSTER SLOTS is the only additional right that a user needs.
 func TestNeededRightsWithRedisCluster(t *testing.T) {
+	t.Parallel()
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			servers, cluster := sharded(t)
 			cluster.Mode = opts.Mode
 			for _, s := range servers {

@@ -53,8 +53,8 @@ func setRules(server *redistest.Server, rules string) {
 // The rights that are needed are enough: nodes reach each other, in rooms that
 // come and go, and stay well while nothing is said.
 func TestNeededRightsAreEnough(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		opts = as(t, server, opts, channels(opts.Prefix)+" "+rights[strings.TrimPrefix(t.Name(), "TestNeededRightsAreEnough/")].needed)
 		var troubles atomic.Int64
@@ -88,8 +88,8 @@ func TestNeededRightsAreEnough(t *testing.T) {
 
 // With all rights that are used, requests are answered, too.
 func TestAllRights(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		r := rights[strings.TrimPrefix(t.Name(), "TestAllRights/")]
 		p := startTwo(t, as(t, server, opts, channels(opts.Prefix)+" "+r.needed+" "+r.used))
@@ -113,8 +113,8 @@ func TestAllRights(t *testing.T) {
 // Health says what Redis has refused, and that it is over when it is. What was published
 // while a subscription was refused is missing: that is a gap.
 func TestRefusalsAreNamed(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		mode := strings.TrimPrefix(t.Name(), "TestRefusalsAreNamed/")
 		all := channels(opts.Prefix) + " " + rights[mode].needed
@@ -165,8 +165,8 @@ func (r *reasons) all() []string {
 // If a node loses the right to publish, its health says so until the right is back,
 // whether it publishes or not, and it cuts no connection.
 func TestRightToPublishIsWithdrawn(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		r := rights[strings.TrimPrefix(t.Name(), "TestRightToPublishIsWithdrawn/")]
 		var said reasons
@@ -223,6 +223,7 @@ func TestRightToPublishIsWithdrawn(t *testing.T) {
 
 // The first reason stays while nothing changes.
 func TestReasonStays(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	server.Do("CONFIG", "SET", "requirepass", "secret")
 	for name, opts := range modes {
@@ -248,6 +249,7 @@ func TestReasonStays(t *testing.T) {
 }
 
 func TestReasonOfHealth(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	other := redistest.Start(t)
 	other.Do("CONFIG", "SET", "requirepass", "secret")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
+	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 )
@@ -39,7 +40,8 @@ func contract(t *testing.T, opts redisadapter.Options) {
 }
 
 // contractInMemory runs the suite over the twin of Redis. Package redisbustest compares
-// the twin with Redis; TestTLS and TestContractRedisCluster run the suite over Redis.
+// the twin with Redis; TestContractRedis and TestContractRedisCluster run the suite over
+// Redis.
 func contractInMemory(t *testing.T, opts redisadapter.Options) {
 	adaptertest.Run(t, func(t *testing.T) func() adapter.Factory {
 		memory := redisbustest.New()
@@ -51,22 +53,38 @@ func contractInMemory(t *testing.T, opts redisadapter.Options) {
 	})
 }
 
+func TestContractRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			opts.URL = server.URL()
+			contract(t, opts)
+		})
+	}
+}
+
 func TestContractClassic(t *testing.T) {
+	t.Parallel()
 	contractInMemory(t, redisadapter.Options{})
 }
 
 func TestContractClassicSpecificResponses(t *testing.T) {
+	t.Parallel()
 	contractInMemory(t, redisadapter.Options{SpecificResponses: true})
 }
 
 func TestContractSharded(t *testing.T) {
+	t.Parallel()
 	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded})
 }
 
 func TestContractShardedStatic(t *testing.T) {
+	t.Parallel()
 	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
 }
 
 func TestContractShardedDynamicPrivate(t *testing.T) {
+	t.Parallel()
 	contractInMemory(t, redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
 }

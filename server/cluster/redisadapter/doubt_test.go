@@ -93,10 +93,10 @@ func (c *lateConn) Close() error {
 // not conclude that it uses two Redis servers: it refuses no message and cuts no
 // connection except the one that has ended.
 func TestLateReaderIsNotDivided(t *testing.T) {
+	t.Parallel()
 	for name, ends := range map[string]bool{"the subscription has ended": true, "the subscription is there": false} {
 		t.Run(name, func(t *testing.T) {
 			eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-				t.Parallel()
 				server.Up()
 				late := new(lateness)
 				defer late.end()

@@ -103,8 +103,10 @@ func (l *ledger) lost(t *testing.T, s *adaptertest.Socket) (lost []int) {
 // A planned change of masters cuts no connection, and the old master goes on as if
 // nothing had happened, for seconds. Nothing that is accepted meanwhile is lost.
 func TestPlannedFailoverLosesNothing(t *testing.T) {
+	t.Parallel()
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			opts.Prefix = "planned"
 			s := redistest.StartSentinel(t, "main")
 			opts.URL = s.URL()
@@ -222,10 +224,10 @@ func (p *pointer) point(to string) {
 // A replica is promoted by hand, and the address of Redis now leads to it. Even if no
 // connection, or only some connections, are cut, both nodes follow, together.
 func TestPromotedReplicaIsFollowed(t *testing.T) {
+	t.Parallel()
 	for name, cut := range map[string]string{"none is cut": "", "those that publish are cut": "normal", "those that subscribe are cut": "pubsub"} {
 		t.Run(name, func(t *testing.T) {
 			eachMode(t, func(t *testing.T, master *redistest.Server, opts redisadapter.Options) {
-				t.Parallel()
 				master.Up()
 				replica := redistest.Start(t)
 				replica.Follow(master)
@@ -275,8 +277,8 @@ func TestPromotedReplicaIsFollowed(t *testing.T) {
 // The master becomes a replica while both nodes are connected to it: it accepts nothing,
 // the health of both nodes says so, and when it is a master again they use it.
 func TestMasterBecomesReplica(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		other := redistest.Start(t)
 		p := startTwo(t, opts)
@@ -307,10 +309,10 @@ func TestMasterBecomesReplica(t *testing.T) {
 // use the same master again or presence says that the other node is gone. As long as both
 // say so, no message is refused.
 func TestOneNodeIsRepointed(t *testing.T) {
+	t.Parallel()
 	for name, cut := range map[string]bool{"its connections are cut": true, "none is cut": false} {
 		t.Run(name, func(t *testing.T) {
 			eachMode(t, func(t *testing.T, _ *redistest.Server, opts redisadapter.Options) {
-				t.Parallel()
 				master, replica := redistest.Start(t, "--repl-diskless-sync-delay", "0"), redistest.Start(t)
 				replica.Follow(master)
 				pointers := [2]*pointer{startPointer(t, master.Addr()), startPointer(t, master.Addr())}

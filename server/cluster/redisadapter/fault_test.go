@@ -22,10 +22,12 @@ var modes = map[string]redisadapter.Options{
 	"Sharded": {Mode: redisadapter.Sharded},
 }
 
-// eachMode runs a test with a Redis of its own that is down.
+// eachMode runs a test with a Redis of its own that is down, in parallel with others:
+// what most of these tests do is wait.
 func eachMode(t *testing.T, test func(t *testing.T, server *redistest.Server, opts redisadapter.Options)) {
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := redistest.New(t)
 			opts := opts
 			opts.URL, opts.Prefix = server.URL(), "fault"
@@ -184,6 +186,7 @@ func (p *two) inOrder(t *testing.T) {
 }
 
 func TestRedisAwayAtStart(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		p := startTwo(t, opts)
 		if !p.clusters[0].Health().Degraded {
@@ -197,8 +200,8 @@ func TestRedisAwayAtStart(t *testing.T) {
 }
 
 func TestRedisKilledAndRestarted(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -213,8 +216,8 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 }
 
 func TestRedisPaused(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -228,6 +231,7 @@ func TestRedisPaused(t *testing.T) {
 
 // If the queue is full, every publisher waits, and then gets an error.
 func TestRedisSlow(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	p := startTwo(t, redisadapter.Options{URL: server.URL(), QueueBytes: 64 << 10, PublishWait: 50 * time.Millisecond})
 	p.works(t, "the start")
@@ -247,8 +251,8 @@ func TestRedisSlow(t *testing.T) {
 }
 
 func TestRedisFlushed(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")
@@ -267,8 +271,8 @@ func TestRedisFlushed(t *testing.T) {
 // A Redis that is out of memory or disk refuses writes, which nodes do not need. If it
 // cannot save, it also refuses PING, which must not count as being away.
 func TestRedisFull(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		var changes atomic.Int64
 		opts.Hooks.Health = func(redisadapter.Health) { changes.Add(1) }
@@ -310,6 +314,7 @@ func TestRedisFull(t *testing.T) {
 // refused tests a setting that makes Redis refuse new connections: for the nodes Redis is
 // then away.
 func refused(t *testing.T, setting, bad, good string) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()
 		p := startTwo(t, opts)
@@ -339,6 +344,7 @@ func TestRedisFullOfConnections(t *testing.T) { refused(t, "maxclients", "1", "1
 func TestPasswordChanged(t *testing.T) { refused(t, "requirepass", "secret", "") }
 
 func TestCloseWhileAway(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		p := startTwo(t, opts)
 		p.broadcast(t)

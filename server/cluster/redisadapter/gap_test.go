@@ -15,6 +15,7 @@ import (
 // If the members on a node are slow for so long that Redis cuts the node off, the node
 // counts a gap, and its health is still degraded after it is connected again.
 func TestCutOffByRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub", "1mb", "1mb", "60")
 	opts := redisadapter.Options{URL: server.URL()}
 	p := startTwo(t, opts)
@@ -33,10 +34,25 @@ func TestCutOffByRedis(t *testing.T) {
 		count, err := p.nodes[0].Adapter.ServerCount(t.Context())
 		return err == nil && count == 3 && well(cluster)
 	})
-	for i := range 300 { // more than Redis, and the kernel, keep
+	client := server.Client()
+	defer client.Close()
+	subscribers := func() int {
+		list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(list, "\n")
+	}
+	all := subscribers()
+	for i := 0; subscribers() == all; i++ { // until Redis, and the kernel, keep no more
+		if i == 300 {
+			t.Fatal("Redis has not cut the node off")
+		}
+		before := p.socket.Len()
 		if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["load",%d,"%s"]`, i, strings.Repeat("x", 100_000)), roomR, adapter.Flags{}); err != nil {
 			t.Fatal(err)
 		}
+		adaptertest.Eventually(t, "the other node has it", func() bool { return p.socket.Len() > before })
 	}
 	release() // the node may know already, because Redis does not list its subscription
 	adaptertest.Eventually(t, "the loss is counted", func() bool { return cluster.Stats().CutOff > 0 })
@@ -64,8 +80,8 @@ func TestCutOffByRedis(t *testing.T) {
 // be lost: that is counted, and health says so when the node is back. What ends a
 // subscription by plan is no gap.
 func TestGaps(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		var reported atomic.Int64
 		opts.Hooks.Gap = func(error) { reported.Add(1) }
 		p := startTwo(t, opts) // before Redis is there

@@ -61,6 +61,7 @@ func ignored() []string {
 }
 
 func TestHostileMessages(t *testing.T) {
+	t.Parallel()
 	eachModeInMemory(t, func(t *testing.T, memory *redisbustest.Memory, opts redisadapter.Options) {
 		var refused atomic.Int64
 		opts.MaxMessage = 8 << 20

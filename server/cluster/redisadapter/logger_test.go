@@ -23,6 +23,7 @@ func TestNothingOnStandardError(t *testing.T) {
 		awayFor(how)
 		return
 	}
+	t.Parallel()
 	for how, want := range map[string]string{"default": "", "keep": "redis: ", "own": "the program's own log"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNothingOnStandardError$")
 		cmd.Env = append(os.Environ(), variable+"="+how)

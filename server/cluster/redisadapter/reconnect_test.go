@@ -13,8 +13,8 @@ import (
 // A broken connection is replaced once, by the bus and not by go-redis too. Otherwise a
 // node would be subscribed twice and count as two.
 func TestBrokenConnectionIsMadeAgainOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		p := startTwo(t, opts)
 		p.works(t, "the start")

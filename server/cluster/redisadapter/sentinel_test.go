@@ -9,6 +9,7 @@ import (
 // The nodes follow the sentinel to the new master, whether the old one has been
 // killed or has handed over.
 func TestSentinel(t *testing.T) {
+	t.Parallel()
 	for name, opts := range modes {
 		opts.Prefix = "sentinel"
 		t.Run(name+"/killed", func(t *testing.T) {

@@ -75,6 +75,7 @@ func TestNamespaceMadeAnew(t *testing.T) {
 // Over a Redis Cluster the adapter passes the contract suite, with channels on both
 // masters.
 func TestContractRedisCluster(t *testing.T) {
+	t.Parallel()
 	servers := redistest.Cluster(t, 2)
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +90,7 @@ func TestContractRedisCluster(t *testing.T) {
 // wait if Redis is away or the room is gone, and waits for a bounded time if Redis is
 // slow.
 func TestJoinWait(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	opts := redisadapter.Options{URL: server.URL(), Prefix: "c", Mode: redisadapter.Sharded, JoinWait: 20 * time.Second}
 	p := startTwo(t, opts)

@@ -61,6 +61,7 @@ func (p *two) heard(room, text string) bool {
 
 // If a shard is dead, only the rooms of that shard are affected.
 func TestDeadShard(t *testing.T) {
+	t.Parallel()
 	servers, opts := sharded(t)
 	var said [2]reasons
 	p := startTwo(t, opts, func(i int, o *redisadapter.Options) { o.Hooks.Health = said[i].note })
@@ -124,6 +125,7 @@ func TestDeadShard(t *testing.T) {
 // A slot that moves takes its own channels with it; the others of its shard lose
 // nothing.
 func TestMovedSlot(t *testing.T) {
+	t.Parallel()
 	servers, opts := sharded(t)
 	p := startTwo(t, opts)
 	rooms := roomsOf(4)[0]
@@ -173,6 +175,7 @@ func TestMovedSlot(t *testing.T) {
 // The classic protocol goes over any server of a Redis Cluster; if that is dead,
 // over another.
 func TestClassicWithADeadServer(t *testing.T) {
+	t.Parallel()
 	servers, opts := sharded(t)
 	opts.Mode = redisadapter.Classic
 	for i := range servers {

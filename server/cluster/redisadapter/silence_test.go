@@ -33,8 +33,8 @@ func (c trickle) Read(b []byte) (int, error) {
 // A message that takes longer to arrive than Redis may be silent counts as a sign of
 // life while it arrives.
 func TestLargeMessageIsNoSilence(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
-		t.Parallel()
 		server.Up()
 		on := new(atomic.Bool)
 		p := startTwo(t, opts, func(i int, o *redisadapter.Options) {

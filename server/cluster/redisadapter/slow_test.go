@@ -30,6 +30,7 @@ func (s *slow) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags a
 // While slow members delay the delivery, the node continues to read: it notices that
 // its connection breaks, subscribes again, and later delivers everything in order.
 func TestReadingGoesOnWhileMembersAreSlow(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, server *redistest.Server, opts redisadapter.Options) {
 		server.Up()
 		p := startTwo(t, opts)
