@@ -49,7 +49,7 @@ bench-hostile: build bin/puente-bench ## the cost of messages that are expensive
 
 bench-micro: ## codecs, room table, whole echo and broadcast, COUNT (6) times, for benchstat
 	@go test -run '^$$' -bench . -count $(or $(COUNT),6) $(if $(BENCHTIME),-benchtime $(BENCHTIME)) ./server/engineio/packet \
-		./server/socketio/packet ./server/socketio/adapter ./server/cluster/redisadapter/internal/notepack ./server/cluster/redispresence \
+		./server/socketio/packet ./server/socketio/adapter ./server/internal/notepack ./server/cluster/redispresence \
 		./server/engineio ./server/socketio ./handlers
 
 bin/puente-bench: FORCE

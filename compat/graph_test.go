@@ -60,7 +60,7 @@ var layers = []layer{
 	{path: "server/cluster/redisbus", may: []string{"server/cluster/health", "server/cluster/redislink", "server/cluster/redisbus/..."}},
 	{
 		path: "server/cluster/redisadapter",
-		may:  []string{"server/cluster/health", "server/cluster/redisbus", "server/cluster/redisadapter/...", "server/socketio/adapter/...", "server/socketio/packet"},
+		may:  []string{"server/cluster/health", "server/cluster/redisbus", "server/cluster/redisadapter/...", "server/internal/notepack", "server/socketio/adapter/...", "server/socketio/packet"},
 	},
 	{path: "server/presence", may: []string{"server/presence/..."}, never: []string{"redis", "net/http"}},
 	{path: "server/cluster/redispresence", may: []string{"server/cluster/health", "server/cluster/redislink", "server/cluster/redispresence/...", "server/presence/..."}},
@@ -75,6 +75,7 @@ var layers = []layer{
 	{path: "server/ident"},
 	{path: "server/internal/clip"},
 	{path: "server/internal/isotime"},
+	{path: "server/internal/notepack", may: []string{"server/socketio/packet"}, never: []string{"net/http", "redis"}},
 	{path: "server/waittest"},
 	{path: "server/servertest", may: []string{"server", "server/config"}},
 

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/puente-io/puente/server/cluster/redisadapter/internal/notepack"
+	"github.com/puente-io/puente/server/internal/notepack"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )

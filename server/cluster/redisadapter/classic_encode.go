@@ -5,8 +5,8 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/puente-io/puente/server/cluster/redisadapter/internal/notepack"
 	"github.com/puente-io/puente/server/cluster/redisbus"
+	"github.com/puente-io/puente/server/internal/notepack"
 )
 
 func (c *classic) encode(m *message, to string) (redisbus.Message, error) {

@@ -3,8 +3,8 @@ package redisadapter
 import (
 	"strconv"
 
-	"github.com/puente-io/puente/server/cluster/redisadapter/internal/notepack"
 	"github.com/puente-io/puente/server/cluster/redisbus"
+	"github.com/puente-io/puente/server/internal/notepack"
 )
 
 func (s *sharded) encode(m *message, to string) (redisbus.Message, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/puente-io/puente/server/cluster/redisadapter/internal/notepack"
+	"github.com/puente-io/puente/server/internal/notepack"
 )
 
 // Both protocols build their messages as JSON with placeholders, and package notepack
