@@ -41,6 +41,7 @@ var layers = []layer{
 	{path: "server/engineio/packet", never: []string{"net/http", "time", "sync"}},
 	{path: "server/engineio", may: []string{"server/engineio/..."}, never: []string{"redis", "zerolog", "prometheus"}},
 	{path: "server/socketio/packet", never: []string{"net/http", "time", "sync"}},
+	{path: "server/socketio/msgpack", may: []string{"server/internal/notepack", "server/socketio/packet"}, never: []string{"net/http", "time", "sync"}},
 	{path: "server/socketio/adapter", may: []string{"server/socketio/adapter/...", "server/socketio/packet"}, never: []string{"redis"}},
 	{
 		path:  "server/socketio",

@@ -82,10 +82,16 @@ func TextFrame(msg []byte) Frame {
 	return FinishText(append(StartText(len(msg)), msg...))
 }
 
+// StartBinary is [StartText] for a binary message and [FinishBinary].
+func StartBinary(n int) []byte { return make([]byte, frameRoom, frameRoom+n) }
+
+// FinishBinary makes a frame of a buffer from [StartBinary]. The buffer belongs to the
+// frame from then on.
+func FinishBinary(b []byte) Frame { return seal(b, ws.OpBinary) }
+
 // BinaryFrame returns a frame with a copy of a binary message.
 func BinaryFrame(msg []byte) Frame {
-	b := make([]byte, frameRoom, frameRoom+len(msg))
-	return seal(append(b, msg...), ws.OpBinary)
+	return FinishBinary(append(StartBinary(len(msg)), msg...))
 }
 
 // Uncompressed returns a copy that does not make a polling response worth compressing.

@@ -36,6 +36,33 @@ func TestAllocsPerRecipient(t *testing.T) {
 	}
 }
 
+// A broadcast is encoded once for each parser: a recipient more costs no allocation,
+// whatever it speaks.
+func TestAllocsPerMixedRecipient(t *testing.T) {
+	srv := serve(t, socketio.Options{})
+	ns := srv.IO.Namespace("/")
+	measure := func(n int) float64 {
+		for ns.Count() < n {
+			dialRaw(t, srv).discard()
+			dialRawMsgpack(t, srv).discard()
+		}
+		emit := func() {
+			if err := ns.Emit(context.Background(), "update", "payload"); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 200 { // fill the pools
+			emit()
+		}
+		return testing.AllocsPerRun(1000, emit)
+	}
+	few, many := measure(20), measure(220)
+	t.Logf("%.1f allocations for 20 recipients, %.1f for 220", few, many)
+	if per := (many - few) / 200; per > 0.02 {
+		t.Errorf("%.3f allocations per recipient, want 0", per)
+	}
+}
+
 // The allocations of an event that is acknowledged with its own argument are: the bytes of
 // the packet, the event, the list of events, the decoded argument, the same as an any, and
 // the frame of the reply.

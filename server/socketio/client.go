@@ -21,6 +21,8 @@ type client struct {
 	decoder packet.Decoder
 	touched *Socket // has new events, and no goroutine to handle them yet
 
+	parser
+
 	awaited   atomic.Int64           // number of acknowledgements that its sockets wait for
 	stopped   atomic.Pointer[Socket] // the socket whose full inbox stops the reading, or nil
 	anonymous atomic.Bool            // and MaxAnonymousBytes is set
@@ -100,6 +102,13 @@ func (c *client) haveAttachments() {
 
 // HandleMessage implements engineio.Handler.
 func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
+	if !c.parserKnown {
+		c.chooseParser(data, binary)
+	}
+	if c.msgpack {
+		c.unpack(data, binary)
+		return
+	}
 	decode := c.decoder.Text
 	if binary {
 		decode = c.decoder.Binary
@@ -113,10 +122,7 @@ func (c *client) HandleMessage(_ *engineio.Session, data []byte, binary bool) {
 		if waiting {
 			c.haveAttachments()
 		}
-		if p.Excess != nil {
-			c.server.limits.refused(p.Excess)
-		}
-		c.handle(p)
+		c.received(p)
 	case !waiting: // the packet has attachments
 		if c.connected() == nil {
 			c.fail(errInvalidState)
@@ -145,6 +151,7 @@ func (c *client) HandleReadEnd(*engineio.Session) engineio.Task {
 func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, err error) {
 	c.mu.Lock()
 	c.closed = true
+	c.countMsgpack(-1)
 	sockets := c.sockets
 	c.sockets, c.left = nil, nil
 	c.decide()
@@ -196,6 +203,14 @@ func (c *client) find(namespace string) (s *Socket, is socketState, stale bool) 
 		}
 	}
 	return nil, disconnected, slices.Contains(c.left, namespace)
+}
+
+// received handles a complete packet.
+func (c *client) received(p packet.Packet) {
+	if p.Excess != nil {
+		c.server.limits.refused(p.Excess)
+	}
+	c.handle(p)
 }
 
 func (c *client) handle(p packet.Packet) {

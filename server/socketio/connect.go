@@ -95,7 +95,7 @@ func (s *Socket) connect() bool {
 	s.state = connected
 	s.mu.Unlock()
 	s.client.join(s)
-	answer := messageOf(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
+	answer, _ := s.client.message(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
 	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
 		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer) })
 	})
@@ -116,12 +116,6 @@ func (s *Socket) refuse(err error) {
 	if errors.Is(err, ErrPanic) {
 		message = "internal error"
 	}
-	text, _, _ := AppendArg([]byte(`{"message":`), nil, message)
-	if data != nil {
-		if with, _, err := AppendArg(append(text, `,"data":`...), nil, data); err == nil {
-			text = with
-		}
-	}
 	s.mu.Lock()
 	gone := s.state == disconnected
 	s.state = disconnected
@@ -132,6 +126,23 @@ func (s *Socket) refuse(err error) {
 		return
 	}
 	s.client.remove(s, false)
-	s.post(messageOf(&packet.Packet{Type: packet.ConnectError, Namespace: s.nsName, Data: append(text, '}')}, false))
+	s.post(s.connectError(message, data))
 	s.client.refused()
+}
+
+// connectError returns a CONNECT_ERROR, without the data if it cannot be encoded.
+func (s *Socket) connectError(message string, data any) *engineio.Message {
+	p := packet.Packet{Type: packet.ConnectError, Namespace: s.nsName}
+	text, _, _ := AppendArg([]byte(`{"message":`), nil, message)
+	if data != nil {
+		if with, _, err := AppendArg(append(text, `,"data":`...), nil, data); err == nil {
+			p.Data = append(with, '}')
+			if m, err := s.client.message(&p, false); err == nil {
+				return m
+			}
+		}
+	}
+	p.Data = append(text, '}')
+	m, _ := s.client.message(&p, false) // a string can be encoded
+	return m
 }

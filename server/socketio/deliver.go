@@ -17,7 +17,7 @@ func (ns *Namespace) selected(sel adapter.Selection) []*Socket {
 }
 
 // deliver sends a packet to this server's selected sockets. The packet is
-// encoded once; each recipient costs an entry in its queue. When it is queued
+// encoded once for each parser; each recipient costs an entry in its queue. When it is queued
 // to all, deliver waits for slow recipients, see [engineio.Queued.Wait], at most
 // until ctx ends. before, if not nil, is called for each recipient before the packet
 // is queued, under the room table's lock.
@@ -30,11 +30,10 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) {
 		return engineio.Queued{} // no recipients, so do not encode
 	}
-	own := *p
-	own.Namespace = ns.name
-	m := messageOf(&own, flags.Uncompressed)
-	ns.build(m, sel)
-	observed := ns.observe(&own, sel)
+	out := outgoing{packet: *p, uncompressed: flags.Uncompressed}
+	out.packet.Namespace = ns.name
+	out.build(ns, sel)
+	observed := ns.observe(&out.packet, sel)
 	var late []*Socket // joined after observe
 	queued := ns.server.engine.Batch(func(b *engineio.Batch) {
 		ns.sockets.Each(sel, func(s *Socket) {
@@ -44,29 +43,24 @@ func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adap
 			if observed != nil && !observed[s] {
 				late = append(late, s)
 			}
-			if flags.Volatile {
+			m := out.message(s.client)
+			switch {
+			case m == nil: // out.err
+			case flags.Volatile:
 				b.AddVolatile(s.client.session, m)
-				return
+			default:
+				b.Add(s.client.session, m)
 			}
-			b.Add(s.client.session, m)
 		})
 	})
+	if out.err != nil {
+		name, _, _ := packet.Name(out.packet.Data)
+		ns.server.Report(name, out.err)
+	}
 	for _, s := range late {
-		s.sending(&own)
+		s.sending(&out.packet)
 	}
 	return queued
-}
-
-// build builds the forms of a message that the selected sockets need, which takes too
-// long for the room table's lock.
-func (ns *Namespace) build(m *engineio.Message, sel adapter.Selection) {
-	engine := ns.server.engine
-	if !engine.Mixed() {
-		return
-	}
-	var forms engineio.Forms
-	ns.sockets.Each(sel, func(s *Socket) { forms |= s.client.session.Form() })
-	engine.Build(m, forms)
 }
 
 // observe calls the OutgoingFuncs of the selected sockets and returns these

@@ -1,5 +1,6 @@
 // Package socketio is a Socket.IO server: protocol 5 over Engine.IO 4, as
-// spoken by the JavaScript client 3.x and 4.x.
+// spoken by the JavaScript client 3.x and 4.x, with its default parser or with
+// socket.io-msgpack-parser.
 //
 //	io := socketio.New(socketio.Options{})
 //	chat := io.Namespace("/chat")
@@ -57,6 +58,22 @@
 // and maps as empty ones. The members of a map come in no particular order, which
 // means nothing to JavaScript; sorting them would cost two allocations a map. A
 // struct has the order of its fields.
+//
+// # Parsers
+//
+// The first message of a connection shows the client's parser: a text is a packet of
+// the default parser, a binary message that begins with a map is one of
+// socket.io-msgpack-parser. Both kinds of clients share namespaces and rooms, and
+// handlers see no difference: package msgpack converts packets from and to JSON. So a
+// Date arrives as the string of its toISOString, also if one client with that parser
+// sends it and another gets it; undefined arrives as null, or is missing from an object;
+// NaN and infinities arrive as null. On Node, whose servers have one parser, they stay
+// what they are.
+//
+// A broadcast is encoded once for each parser that its recipients have. What is nested
+// more than 1,000 levels deep, which needs a higher Options.MaxDepth, cannot be sent as
+// MessagePack: Emit to such a client returns ErrEncode, and a broadcast reaches the
+// others only and is reported like a handler's error.
 //
 // # Locks
 //

@@ -118,8 +118,11 @@ func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 	if !o.volatile {
 		return o.socket.sendEvent(ctx, p, o.uncompressed)
 	}
+	m, err := o.socket.client.message(&p, o.uncompressed)
+	if err != nil {
+		return err
+	}
 	o.socket.sending(&p)
-	m := messageOf(&p, o.uncompressed)
 	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, m) }).Settle()
 	return nil
 }
@@ -136,8 +139,12 @@ func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 
 // sendEvent queues an event and waits as Emit does.
 func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
+	m, err := s.client.message(&p, uncompressed)
+	if err != nil {
+		return err
+	}
 	s.sending(&p)
-	queued, err := s.queue(messageOf(&p, uncompressed))
+	queued, err := s.queue(m)
 	queued.Wait(ctx, engineio.Patient)
 	return err
 }

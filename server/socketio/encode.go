@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/internal/isotime"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -158,25 +157,4 @@ func marshalRaw(enc *jsontext.Encoder, raw stdjson.RawMessage) error {
 		return enc.WriteToken(jsontext.Null)
 	}
 	return enc.WriteValue(jsontext.Value(raw))
-}
-
-// frames encodes a packet for the engine.
-func frames(p *packet.Packet) (text engineio.Frame, attachments []engineio.Frame) {
-	text = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
-	for _, a := range p.Attachments {
-		attachments = append(attachments, engineio.BinaryFrame(a))
-	}
-	return text, attachments
-}
-
-// messageOf encodes a packet for any number of clients.
-func messageOf(p *packet.Packet, uncompressed bool) *engineio.Message {
-	text, attachments := frames(p)
-	if uncompressed {
-		text = text.Uncompressed()
-		for i := range attachments {
-			attachments[i] = attachments[i].Uncompressed()
-		}
-	}
-	return engineio.NewMessage(text, attachments...)
 }

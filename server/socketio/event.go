@@ -103,6 +103,9 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 		return nil, ErrDisconnected
 	}
 	p := packet.Packet{Type: packet.Ack, Namespace: e.socket.ns.name, ID: e.id, HasID: true}
+	if e.socket.client.msgpack {
+		return e.packReply(&p, args)
+	}
 	// A reply without attachments, the common case, is encoded in place.
 	text := packet.AppendText(engineio.StartText(128), &p)
 	head := len(text)
@@ -120,9 +123,28 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	}
 	if len(attachments) > 0 {
 		p.Data, p.Attachments = text[head:], attachments
-		first, rest := frames(&p)
+		first, rest := textFrames(&p)
 		return append([]engineio.Frame{first}, rest...), nil
 	}
 	e.frame[0] = engineio.FinishText(text)
+	return e.frame[:], nil
+}
+
+// packReply is replyFrames for a client that takes MessagePack.
+func (e *Event) packReply(p *packet.Packet, args []any) (fs []engineio.Frame, err error) {
+	if p.Data, p.Attachments, err = encodeAck(args); err != nil {
+		return nil, err
+	}
+	if len(p.Attachments) > 0 {
+		if err := e.socket.client.server.checkAttachments(p.Data, p.Attachments); err != nil {
+			return nil, err
+		}
+	}
+	if e.frame[0], err = msgpackFrame(p); err != nil {
+		return nil, err
+	}
+	if e.replied.Swap(true) {
+		return nil, ErrReplied
+	}
 	return e.frame[:], nil
 }

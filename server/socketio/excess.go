@@ -37,8 +37,11 @@ func placeholderText(what string) string {
 // refusedConnect returns the error for a CONNECT with an excess in its payload.
 func (srv *Server) refusedConnect(excess error) error {
 	message := srv.allowedDepth("auth")
-	if excess == packet.ErrPlaceholder {
+	switch excess {
+	case packet.ErrPlaceholder:
 		message = placeholderText("auth")
+	case packet.ErrReferences: // in MessagePack
+		message = fmt.Sprintf("auth must have at most %d binary values", srv.opts.MaxAttachments)
 	}
 	return &ConnectError{Message: message, Data: map[string]string{"code": "invalid"}}
 }

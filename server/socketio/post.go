@@ -33,8 +33,12 @@ func (s *Socket) Post(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
+	m, err := s.client.message(&p, false)
+	if err != nil {
+		return err
+	}
 	s.sending(&p)
-	_, err = s.queue(messageOf(&p, false))
+	_, err = s.queue(m)
 	return err
 }
 

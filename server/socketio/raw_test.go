@@ -23,6 +23,15 @@ type rawClient struct {
 
 func dialRaw(t testing.TB, srv *socketiotest.Server) *rawClient {
 	t.Helper()
+	c := dialRawOpen(t, srv)
+	c.write(t, rawFrame("40"))
+	c.skip(t)
+	return c
+}
+
+// dialRawOpen is dialRaw without a namespace.
+func dialRawOpen(t testing.TB, srv *socketiotest.Server) *rawClient {
+	t.Helper()
 	conn, r, _, err := ws.Dial(context.Background(), "ws"+strings.TrimPrefix(srv.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		t.Fatal(err)
@@ -32,8 +41,6 @@ func dialRaw(t testing.TB, srv *socketiotest.Server) *rawClient {
 		r = bufio.NewReader(conn)
 	}
 	c := &rawClient{conn, r}
-	c.skip(t)
-	c.write(t, rawFrame("40"))
 	c.skip(t)
 	return c
 }

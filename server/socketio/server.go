@@ -20,6 +20,8 @@ type Server struct {
 	bundle *bundle
 	limits limitCounters
 	panics atomic.Int64
+	// msgpackClients is the number of clients whose packets are MessagePack.
+	msgpackClients atomic.Int64
 
 	goroutines sync.WaitGroup
 	base       context.Context // of what outlives a socket; ends when Close does

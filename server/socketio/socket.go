@@ -179,7 +179,8 @@ func (s *Socket) disconnect() {
 	}
 	s.client.remove(s, true)
 	if s.close(ReasonServerDisconnect) {
-		s.post(messageOf(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false))
+		farewell, _ := s.client.message(&packet.Packet{Type: packet.Disconnect, Namespace: s.nsName}, false)
+		s.post(farewell)
 		if s.ns.closeUnused.Load() {
 			s.client.closeUnused()
 		}

@@ -23,24 +23,23 @@ type Decoder struct {
 	// InText writes binary values into the JSON, as Node's JSON.stringify does
 	// with a Buffer, instead of taking them out as attachments.
 	InText bool
+	// MaxDepth bounds the nesting of each value. 0: the constant.
+	MaxDepth int
+	// Marked is set if an object that is no placeholder looks like one.
+	Marked bool
 
 	depth int
 }
 
 // Value appends the JSON of the value at the start of msg to d.JSON and returns the rest
-// of msg. It refuses a value with objects that look like placeholders but are not those
-// of its attachments.
+// of msg. It refuses objects that look like placeholders beside attachments.
 func (d *Decoder) Value(msg []byte) (rest []byte, err error) {
-	start, before := len(d.JSON), len(d.Attachments)
+	d.depth = 0
 	if rest, err = d.value(msg); err != nil {
 		return nil, err
 	}
-	if want := len(d.Attachments) - before; want > 0 {
-		found := 0
-		packet.Placeholders(d.JSON[start:], func(_, _, num int) { found++ })
-		if found != want {
-			return nil, ErrAttachments
-		}
+	if d.Marked && len(d.Attachments) > 0 {
+		return nil, ErrAttachments
 	}
 	return rest, nil
 }
@@ -97,7 +96,11 @@ func (d *Decoder) enter(n uint32, b []byte, err error) error {
 	if err != nil || uint64(n) > uint64(len(b)) {
 		return ErrSyntax
 	}
-	if d.depth++; d.depth > MaxDepth {
+	most := d.MaxDepth
+	if most == 0 {
+		most = MaxDepth
+	}
+	if d.depth++; d.depth > most {
 		return ErrDepth
 	}
 	return nil
@@ -128,12 +131,22 @@ func (d *Decoder) object(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	d.JSON = append(d.JSON, '{')
-	for i := range n {
-		if i > 0 {
+	start := len(d.JSON)
+	for range n {
+		before := len(d.JSON)
+		if before > start {
 			d.JSON = append(d.JSON, ',')
 		}
+		quoted := len(d.JSON)
 		if b, err = d.key(b); err != nil {
 			return nil, err
+		}
+		if isUndefined(b) { // a member that JSON.stringify omits
+			d.JSON, b = d.JSON[:before], b[3:]
+			continue
+		}
+		if len(b) > 0 && b[0] == 0xc3 && string(d.JSON[quoted:]) == `"_placeholder"` {
+			d.Marked = true
 		}
 		d.JSON = append(d.JSON, ':')
 		if b, err = d.value(b); err != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	// Header and Query are added to each request.
 	Header http.Header
 	Query  url.Values
+	// Msgpack makes the client speak as socket.io-msgpack-parser does.
+	Msgpack bool
 	// TLS is the configuration for https URLs.
 	TLS *tls.Config
 	// Dial, if not nil, opens the network connections.
@@ -46,8 +48,9 @@ type Client struct {
 	// SID is the socket's id.
 	SID string
 
-	t   testing.TB
-	nsp string // as it stands in packets: "" or "/name,"
+	t       testing.TB
+	nsp     string // as it stands in packets: "" or "/name,"
+	msgpack bool
 
 	sending sync.Mutex // keeps attachments behind their packet
 
@@ -83,7 +86,7 @@ func TryDial(t testing.TB, url string, opts Options) (c *Client, refusal json.Ra
 		Polling: opts.Polling || opts.Upgrade,
 		Header:  opts.Header, Query: opts.Query, TLS: opts.TLS, Dial: opts.Dial,
 	})
-	c, refusal = Join(t, conn, opts.Namespace, opts.Auth)
+	c, refusal = join(t, conn, opts)
 	if opts.Upgrade && c != nil {
 		conn.Upgrade()
 	}
@@ -94,26 +97,33 @@ func TryDial(t testing.TB, url string, opts Options) (c *Client, refusal json.Ra
 // from. If the server refuses, c is nil and refusal is its CONNECT_ERROR.
 func Join(t testing.TB, conn *engineiotest.Conn, namespace string, auth any) (c *Client, refusal json.RawMessage) {
 	t.Helper()
-	c = &Client{Conn: conn, t: t, changed: make(chan struct{}), acks: map[int][]json.RawMessage{}, ignored: map[string]bool{}}
-	if namespace != "" && namespace != "/" {
-		c.nsp = namespace + ","
+	return join(t, conn, Options{Namespace: namespace, Auth: auth})
+}
+
+// join is Join with the options Namespace, Auth and Msgpack.
+func join(t testing.TB, conn *engineiotest.Conn, opts Options) (c *Client, refusal json.RawMessage) {
+	t.Helper()
+	c = &Client{Conn: conn, msgpack: opts.Msgpack, t: t, changed: make(chan struct{}), acks: map[int][]json.RawMessage{}, ignored: map[string]bool{}}
+	if opts.Namespace != "" && opts.Namespace != "/" {
+		c.nsp = opts.Namespace + ","
 	}
 	payload := ""
-	if auth != nil {
-		payload = c.json(auth)
+	if opts.Auth != nil {
+		payload = c.json(opts.Auth)
 	}
-	c.SendText("0" + c.nsp + payload)
-	kind, rest := c.packet(c.Text())
+	c.sendPacket("0"+c.nsp+payload, nil)
+	answer, _ := c.nextPacket()
+	kind, rest := c.packet(answer)
 	if kind == '4' {
 		return nil, json.RawMessage(rest)
 	}
-	var answer struct {
+	var accepted struct {
 		SID string `json:"sid"`
 	}
-	if err := jsonv2.Unmarshal([]byte(rest), &answer); kind != '0' || err != nil || answer.SID == "" {
+	if err := jsonv2.Unmarshal([]byte(rest), &accepted); kind != '0' || err != nil || accepted.SID == "" {
 		t.Fatalf("socketiotest: CONNECT got the answer %q", string(kind)+rest)
 	}
-	c.SID = answer.SID
+	c.SID = accepted.SID
 	return c, nil
 }
 

@@ -66,7 +66,7 @@ func (c *Client) ExpectDisconnect() {
 	if len(waiting) > 0 {
 		c.t.Fatalf("socketiotest: got the event %s, want a disconnect", waiting[0])
 	}
-	if text := c.Text(); text != "1"+c.nsp {
+	if text, _ := c.nextPacket(); text != "1"+c.nsp {
 		c.t.Fatalf("socketiotest: got %.200q, want a disconnect", text)
 	}
 }
@@ -144,10 +144,8 @@ func (c *Client) readOne(d time.Duration) bool {
 		return false
 	case err != nil:
 		c.t.Fatal(err)
-	case m.Binary:
-		c.t.Fatalf("socketiotest: got %d bytes of binary, want a packet", len(m.Data))
 	}
-	e, ack, ok := c.parse(string(m.Data))
+	e, ack, ok := c.parse(c.complete(m))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -161,24 +159,14 @@ func (c *Client) readOne(d time.Duration) bool {
 
 // parse takes one packet apart; ok reports whether it is an event. Otherwise it is
 // an acknowledgement, whose id it returns.
-func (c *Client) parse(text string) (e Event, ack int, ok bool) {
+func (c *Client) parse(text string, attachments [][]byte) (e Event, ack int, ok bool) {
 	c.t.Helper()
 	kind, rest := c.packet(text)
 	if kind == '5' || kind == '6' {
-		count, after, _ := strings.Cut(rest, "-")
-		n, err := strconv.Atoi(count)
-		if err != nil {
-			c.t.Fatalf("socketiotest: %.200q has no count of attachments", text)
-		}
-		for range n {
-			m := c.Conn.Next()
-			if !m.Binary {
-				c.t.Fatalf("socketiotest: got %.200q, want an attachment", m.Data)
-			}
-			e.Attachments = append(e.Attachments, m.Data)
-		}
+		_, after, _ := strings.Cut(rest, "-")
 		kind, rest = kind-3, after
 	}
+	e.Attachments = attachments
 	start := strings.IndexByte(rest, '[')
 	if start < 0 || kind != '2' && kind != '3' {
 		c.t.Fatalf("socketiotest: got %.200q, want an event", text)

@@ -63,7 +63,7 @@ func (c *Client) Ack(e Event, args ...any) {
 }
 
 // Leave disconnects from the namespace.
-func (c *Client) Leave() { c.SendText("1" + c.nsp) }
+func (c *Client) Leave() { c.sendPacket("1"+c.nsp, nil) }
 
 func (c *Client) emit(kind, id string, args []any) {
 	c.t.Helper()
@@ -79,10 +79,5 @@ func (c *Client) emit(kind, id string, args []any) {
 	if len(attachments) > 0 {
 		kind = fmt.Sprintf("%c%d-", kind[0]+3, len(attachments))
 	}
-	c.sending.Lock()
-	defer c.sending.Unlock()
-	c.SendText(kind + c.nsp + id + c.json(list))
-	for _, a := range attachments {
-		c.SendBinary(a)
-	}
+	c.sendPacket(kind+c.nsp+id+c.json(list), attachments)
 }
