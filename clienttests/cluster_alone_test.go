@@ -14,6 +14,7 @@ import (
 // says so until presence drops that node. The node is ready all the time, even with
 // REDIS_REQUIRED.
 func TestClusterLastNode(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t)
 		last := startNode(t, "REDIS_URL="+redis.URL(), "REDIS_REQUIRED=true", mode)

@@ -13,6 +13,7 @@ import (
 // the publisher's acknowledgements succeed. Afterwards the nodes rejoin by
 // themselves.
 func TestClusterWithoutRedis(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.Start(t)
 		n := startCluster(t, redis, 2, mode)

@@ -23,11 +23,24 @@ func TestClusterGap(t *testing.T) {
 		connected(t, there, stopped)
 		publisher, member := there.device("publisher", "r"), stopped.device("member", "r")
 		stopped.signal(syscall.SIGSTOP)
-		payload := strings.Repeat("x", 100_000)
+		payload := `"` + strings.Repeat("x", 100_000) + `"`
 		publish := func(n int) {
-			ask(t, publisher, "publish-update", json.RawMessage(fmt.Sprintf(`{"roomId":"r","type":"%d","payload":%q}`, n, payload)))
+			ask(t, publisher, "publish-update", json.RawMessage(fmt.Sprintf(`{"roomId":"r","type":"%d","payload":%s}`, n, payload)))
 		}
-		for i := range 300 { // more than Redis and the kernel keep
+		client := redis.Client()
+		defer client.Close()
+		subscribers := func() int {
+			list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Count(list, "\n")
+		}
+		all := subscribers()
+		for i := 0; subscribers() == all; i++ { // until Redis cuts the node off, after some 5 MB
+			if i == 300 {
+				t.Fatal("Redis has not cut the node off")
+			}
 			publish(i)
 		}
 		stopped.signal(syscall.SIGCONT)

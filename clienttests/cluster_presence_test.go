@@ -105,6 +105,7 @@ func (m *member) check(t testing.TB) {
 // answer. The second finds the first in its answer, and the first receives
 // user-joined of the second.
 func TestClusterEachIsNamedToTheOther(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		rounds := presenceRounds(100)
 		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
@@ -155,6 +156,7 @@ func settled(t testing.TB, room string, users int, members ...*member) {
 // A second device on another node right after the first is not announced, and
 // neither is a user that moves to another node.
 func TestClusterSecondDevice(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		rounds := presenceRounds(60)
 		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
@@ -203,6 +205,7 @@ func TestClusterSecondDevice(t *testing.T) {
 // No client of the other nodes keeps a user of a node that is killed right after
 // the user's join.
 func TestClusterKilledAfterJoin(t *testing.T) {
+	t.Parallel()
 	rounds := presenceRounds(4)
 	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
@@ -243,6 +246,7 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 // The first client of a new node finds all users in its join's answer, and receives
 // no announcement of users that were in the room before.
 func TestClusterRestartedNodeKnows(t *testing.T) {
+	t.Parallel()
 	const users = 300
 	redis := redistest.Start(t)
 	n := startCluster(t, redis, 1, "WS_RATE_LIMIT=0")

@@ -15,6 +15,7 @@ import (
 // A cluster works over rediss:// if SSL_CERT_FILE names the certificate authority.
 // With an unknown authority a node serves its own clients and logs the reason.
 func TestClusterTLS(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.StartTLS(t)
 		env := []string{mode, "REDIS_URL=" + redis.URL(), "WS_RATE_LIMIT=0", "SSL_CERT_FILE=" + redis.CAFile()}
@@ -66,6 +67,7 @@ func talk(t *testing.T, ann *raw.Client, n *clusterNode, user string) {
 
 // With Sentinel, messages and presence follow to the new master.
 func TestClusterSentinel(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		redis := redistest.StartSentinel(t, "main")
 		n := make([]*clusterNode, 2)
@@ -87,6 +89,7 @@ func TestClusterSentinel(t *testing.T) {
 // While Redis is flushed, full or refuses connections, the nodes serve their own
 // clients, and afterwards they share presence and messages again.
 func TestClusterRedisTroubles(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		trouble  [][]any

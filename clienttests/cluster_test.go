@@ -30,6 +30,7 @@ func modes(t *testing.T, test func(t *testing.T, mode string)) {
 }
 
 func TestClusterNotification(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		n := startCluster(t, redistest.Start(t), 2, mode)
 		ann := n[0].device("ann")
@@ -55,6 +56,7 @@ func TestClusterNotification(t *testing.T) {
 // A client whose join was acknowledged, or that has received authenticated, misses
 // nothing that any node publishes after that.
 func TestClusterJoinMissesNothing(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		n := startCluster(t, redistest.Start(t), 2, mode, "WS_RATE_LIMIT=0")
 		ann, bob := n[0].device("ann"), n[1].device("bob")
@@ -82,6 +84,7 @@ func TestClusterJoinMissesNothing(t *testing.T) {
 // A user with devices on two nodes joins once and leaves once for members on every
 // node.
 func TestClusterRoomsCountUsers(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, mode string) {
 		n := startCluster(t, redistest.Start(t), 3, mode)
 		var members []*raw.Client
@@ -159,6 +162,7 @@ func flush(t *testing.T, members []*raw.Client) {
 }
 
 func TestClusterNodeKilled(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2)
 	victim := startProcess(t, "REDIS_URL="+redis.URL())
@@ -199,6 +203,7 @@ func TestClusterNodeKilled(t *testing.T) {
 
 // Nodes are replaced one after the other, and their clients reconnect to the others.
 func TestClusterRollingRestart(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	nodes := startCluster(t, redis, 2)
 	witness := nodes[1].device("witness", "r")
@@ -230,6 +235,7 @@ func TestClusterRollingRestart(t *testing.T) {
 }
 
 func TestClusterHealth(t *testing.T) {
+	t.Parallel()
 	redis := redistest.New(t)
 	ready := func(n *clusterNode) bool { // after a start a node first waits for the other nodes' state
 		status, _ := n.get("/readyz")
@@ -280,23 +286,22 @@ func TestClusterRedisPaused(t *testing.T) {
 	redis := redistest.Start(t)
 	n := startCluster(t, redis, 2, "WS_RATE_LIMIT=0")
 	ann, near := n[0].device("ann", "r"), n[0].device("near", "r")
-	payload := strings.Repeat("x", 900_000)
+	payload := `"` + strings.Repeat("x", 900_000) + `"`
 	redis.Pause()
 	defer redis.Resume()
 	const updates = 24 // more than the queue holds
 	start := time.Now()
 	for i := range updates {
 		before := time.Now()
-		a := parseAnswer(t, ann.Ask("publish-update", map[string]any{"roomId": "r", "type": fmt.Sprint(i), "payload": payload}))
+		a := parseAnswer(t, ann.Ask("publish-update", json.RawMessage(fmt.Sprintf(`{"roomId":"r","type":"%d","payload":%s}`, i, payload))))
 		if took := time.Since(before); took > 5*time.Second {
 			t.Errorf("update %d was answered after %v", i, took)
 		}
 		if !a.Success && a.Error.Code != "unavailable" {
 			t.Errorf("update %d: error %s", i, a.Error.Code)
 		}
-		var u struct{ Type string }
-		if json.Unmarshal([]byte(near.Next("update").Arg(0)), &u); u.Type != fmt.Sprint(i) {
-			t.Errorf("near got update %s, want %d", u.Type, i)
+		if got := near.Next("update").Arg(0); !strings.Contains(got[:100], fmt.Sprintf(`"type":"%d"`, i)) {
+			t.Errorf("near got update %.100s, want %d", got, i)
 		}
 		ann.Clear()
 	}

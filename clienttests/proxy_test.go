@@ -127,6 +127,7 @@ func TestNginx(t *testing.T) {
 // HAProxy with an "option httpchk" without a path considers a node up, and down when
 // it drains.
 func TestHAProxyBareCheck(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, "SHUTDOWN_TIMEOUT=8000")
 	for range 2 { // so that the drain takes a while
 		n.device("ana")
