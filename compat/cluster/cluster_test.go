@@ -47,22 +47,27 @@ type pair struct {
 }
 
 func TestClassic(t *testing.T) {
+	t.Parallel()
 	run(t, "classic", redisadapter.Options{})
 }
 
 func TestClassicSpecificResponses(t *testing.T) {
+	t.Parallel()
 	run(t, "classic specific", redisadapter.Options{SpecificResponses: true})
 }
 
 func TestShardedDynamic(t *testing.T) {
+	t.Parallel()
 	run(t, "dynamic", redisadapter.Options{Mode: redisadapter.Sharded})
 }
 
 func TestShardedDynamicPrivate(t *testing.T) {
+	t.Parallel()
 	run(t, "dynamic-private", redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.DynamicPrivate})
 }
 
 func TestShardedStatic(t *testing.T) {
+	t.Parallel()
 	run(t, "static", redisadapter.Options{Mode: redisadapter.Sharded, Subscriptions: redisadapter.Static})
 }
 

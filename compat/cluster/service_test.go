@@ -81,11 +81,13 @@ func (f fleet) count(client, event, field, value string) (n int) {
 // In a mixed cluster whose Node servers follow the migration guide, users on
 // either kind are found and reached, and rooms span both kinds.
 func TestService(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, puente, node string }{
 		{"classic", "classic", "classic"},
 		{"sharded", "sharded", "dynamic"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			redis := redistest.Start(t)
 			f := fleet{t, startNode(t)}
 			puente := func() *servertest.Node {
