@@ -1,10 +1,6 @@
 package presence
 
-import (
-	"slices"
-
-	"github.com/puente-io/puente/server/ident"
-)
+import "github.com/puente-io/puente/server/ident"
 
 // Part holds the devices of one node in a [View]. It has one writer at a time,
 // which calls [View.Deliver] after each write, without locks.
@@ -99,7 +95,7 @@ func (p *Part) Connect(name string, id ident.ID) bool {
 		u = &user{id: id}
 		v.users[id.Key()] = u
 	}
-	d := &device{name: name, part: p, index: len(p.devices), user: u}
+	d := &device{name: name, part: p, index: len(p.devices), user: u, at: len(u.devices)}
 	if len(u.devices) == 0 {
 		v.connected++
 	}
@@ -141,7 +137,10 @@ func (p *Part) BeginDisconnect(name string) (departures []Departure) {
 	p.devices[len(p.devices)-1] = nil
 	p.devices = p.devices[:len(p.devices)-1]
 	u := d.user
-	u.devices = slices.DeleteFunc(u.devices, func(o *device) bool { return o == d })
+	end = u.devices[len(u.devices)-1]
+	u.devices[d.at], end.at = end, d.at
+	u.devices[len(u.devices)-1] = nil
+	u.devices = u.devices[:len(u.devices)-1]
 	if len(u.devices) == 0 {
 		v.connected--
 	}

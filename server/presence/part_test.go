@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func id(s string) ident.ID { return ident.Of(s) }
@@ -112,5 +113,36 @@ func TestReplaceEqualsOperations(t *testing.T) {
 	p.Drop()
 	if users, rooms := v.Counts(); users+rooms != 0 {
 		t.Errorf("%d users and %d rooms left, want none", users, rooms)
+	}
+}
+
+// The time to disconnect a device does not grow with the number of its user's devices.
+// These take a fraction of a second; if each scanned the others, they would take
+// minutes.
+func TestManyDevicesOfOneUser(t *testing.T) {
+	v := NewView()
+	p := v.Part("p")
+	const devices = 400_000
+	for i := range devices {
+		p.Connect(fmt.Sprint(i), id("ann"))
+	}
+	for _, i := range []int{0, devices / 2, devices - 1} { // the first, one between and the last
+		p.Disconnect(fmt.Sprint(i))
+	}
+	if names := v.Devices("ann"); len(names) != devices-3 || slices.Contains(names, "0") || !slices.Contains(names, "1") {
+		t.Errorf("%d devices after three have left", len(names))
+	}
+	dropped := make(chan struct{})
+	go func() { defer close(dropped); p.Drop() }()
+	waittest.Until(t, "the devices are disconnected", func() bool {
+		select {
+		case <-dropped:
+			return true
+		default:
+			return false
+		}
+	})
+	if users, _ := v.Counts(); users != 0 || v.Connected("ann") {
+		t.Error("the user has a device")
 	}
 }

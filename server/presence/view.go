@@ -30,6 +30,7 @@ type device struct {
 	part  *Part
 	index int // in part.devices
 	user  *user
+	at    int // in user.devices
 	rooms []*room
 
 	roomIndex    map[*room]int // index in rooms; nil if there are few
