@@ -45,10 +45,18 @@ func (o *order) joining(d presence.Device, room ident.ID) (is bool) {
 // joins returns the rooms that devices are about to join, by device name. The state
 // that is sent includes them besides those in the view.
 func (o *order) joins() map[string][]ident.ID {
+	type place struct {
+		device presence.Device
+		room   string
+	}
+	last := make(map[place]int, len(o.ops)) // its index counts, as for joining
+	for i := range o.ops {
+		last[place{o.ops[i].device, o.ops[i].room.Key()}] = i
+	}
 	rooms := make(map[string][]ident.ID)
 	for i := range o.ops {
 		w := &o.ops[i]
-		if w.code == join && o.joining(w.device, w.room) {
+		if w.code == join && w.device != (presence.Device{}) && last[place{w.device, w.room.Key()}] == i {
 			rooms[w.name] = append(rooms[w.name], w.room)
 		}
 	}
