@@ -51,6 +51,9 @@ func (n *Node) handle(ps *peers, e event) {
 		n.echoLost()
 	default:
 		m, err := decode([]byte(e.payload))
+		if err == nil && m.from == n.name && m.seq > n.issued() {
+			err = errForged
+		}
 		if err == nil {
 			n.stats.received.Add(1)
 			err = ps.take(m, time.Now())

@@ -81,6 +81,7 @@ const (
 var (
 	errVersion = errors.New("unknown version")
 	errBounds  = errors.New("value out of bounds")
+	errForged  = errors.New("redispresence: message in this node's name that it has not sent")
 )
 
 // frame is an encoded message and its channel.

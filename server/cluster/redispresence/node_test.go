@@ -406,6 +406,35 @@ func TestSameInstant(t *testing.T) {
 	})
 }
 
+// An echo confirms no operation that its node has yet to send: otherwise one forged
+// message would end the order of joins for as long as the node runs.
+func TestForgedEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemoryBus()
+		x := newWitness(b, Options{})
+		defer x.Close()
+		ready(x)
+		x.Connect("a1", id("ann"))
+		settle()
+		for _, k := range []kind{beat, delta, state} {
+			b.inject(x.channels.all, string(new(packer).message(k, x.name, 1<<60, 0, 1)))
+		}
+		settle()
+		if got := x.Stats().Malformed; got != 3 {
+			t.Errorf("%d malformed messages counted, want 3", got)
+		}
+		b.setLose(func(string, message) bool { return true })
+		joined := false
+		x.Join("a1", id("r"), func(presence.Placement) { joined = true })
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		if joined {
+			t.Error("a join did not wait for its echo")
+		}
+		b.setLose(nil)
+	})
+}
+
 func TestHostileMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newMemoryBus()
@@ -413,6 +442,7 @@ func TestHostileMessages(t *testing.T) {
 		y := newWitness(b, Options{MaxEntries: 1000})
 		defer x.Close()
 		defer y.Close()
+		ready(x, y)
 		enter(x, "a1", "ann", "r")
 		settle()
 		all := x.channels.all

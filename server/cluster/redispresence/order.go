@@ -124,6 +124,13 @@ func (n *Node) do(o *ownOp) func() {
 	return o.left
 }
 
+// issued returns the number of the node's operations since it started.
+func (n *Node) issued() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.outbox.seq
+}
+
 // echoed records an echo that confirms all operations up to seq.
 func (n *Node) echoed(seq uint64) {
 	n.write(func() {
