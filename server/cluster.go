@@ -11,6 +11,7 @@ import (
 	"github.com/puente-io/puente/server/cluster/redisadapter"
 	"github.com/puente-io/puente/server/cluster/redispresence"
 	"github.com/puente-io/puente/server/config"
+	"github.com/puente-io/puente/server/internal/clip"
 )
 
 // newCluster returns the node's connection to other nodes: through Redis, or to none. It
@@ -38,15 +39,15 @@ func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
 	disconnected.Store(true)
 	drops, foreign, failures, gaps := sampled(log), sampled(log), sampled(log), sampled(log)
 	return redisadapter.Hooks{
-		Failed: func(err error) { failures.Warn().Err(err).Msg("Redis error") },
+		Failed: func(err error) { failures.Warn().Str("error", clip.Text(err.Error(), maxText)).Msg("Redis error") },
 		Dropped: func(n int, err error) {
-			drops.Warn().Int("messages", n).Err(err).Msg("messages to other nodes dropped")
+			drops.Warn().Int("messages", n).Str("error", clip.Text(err.Error(), maxText)).Msg("messages to other nodes dropped")
 		},
 		Gap: func(err error) {
-			gaps.Error().Err(err).Msg("Redis subscription interrupted, messages of other nodes may be lost")
+			gaps.Error().Str("error", clip.Text(err.Error(), maxText)).Msg("Redis subscription interrupted, messages of other nodes may be lost")
 		},
 		Malformed: func(channel string, err error) {
-			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
+			foreign.Warn().Str("channel", clip.Text(channel, maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("message from Redis ignored")
 		},
 		Health: func(h redisadapter.Health) {
 			now := h.Degraded && !h.Connected
@@ -62,9 +63,11 @@ func adapterHooks(log zerolog.Logger) redisadapter.Hooks {
 func presenceHooks(log zerolog.Logger) redispresence.Hooks {
 	failures, foreign := sampled(log), sampled(log)
 	return redispresence.Hooks{
-		Failed: func(err error) { failures.Debug().Err(err).Msg("presence cannot reach Redis") },
+		Failed: func(err error) {
+			failures.Debug().Str("error", clip.Text(err.Error(), maxText)).Msg("presence cannot reach Redis")
+		},
 		Malformed: func(channel string, err error) {
-			foreign.Warn().Str("channel", channel).Err(err).Msg("message from Redis ignored")
+			foreign.Warn().Str("channel", clip.Text(channel, maxText)).Str("error", clip.Text(err.Error(), maxText)).Msg("message from Redis ignored")
 		},
 		Health: func(h redispresence.Health) {
 			if h.Degraded {

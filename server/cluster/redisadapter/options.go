@@ -77,7 +77,8 @@ type Options struct {
 	// is known to be away a join does not wait. Default: a join never waits, as on Node.
 	JoinWait time.Duration
 	// MaxMessage bounds the messages that are decoded, and the answers to one request
-	// together. Default: 64 MiB.
+	// together, in bytes. Longer messages are ignored, and counted; one of twice the length,
+	// or 16 MiB if that is more, ends the connection. Default: 64 MiB.
 	MaxMessage int
 	// Hooks observe the cluster.
 	Hooks Hooks
@@ -113,6 +114,10 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+// minReply is what replies other than messages need, and messages of presence, which
+// uses the bus's client.
+const minReply = 16 << 20
+
 // bus returns the options of the bus.
 func (o Options) bus() redisbus.Options {
 	hooks := redisbus.Hooks{Gap: o.Hooks.Gap, Failed: o.Hooks.Failed, Health: o.Hooks.Health}
@@ -122,5 +127,6 @@ func (o Options) bus() redisbus.Options {
 	return redisbus.Options{
 		URL: o.URL, Redis: o.Redis, KeepRedisLog: o.KeepRedisLog, Sharded: o.Mode == Sharded,
 		PublishWait: o.PublishWait, QueueBytes: o.QueueBytes, ReceiveBytes: o.ReceiveBytes, Peers: o.Peers, Hooks: hooks,
+		MaxReply: max(2*o.MaxMessage, minReply),
 	}
 }

@@ -290,7 +290,7 @@ func (c *connection) forget(targets []Target) {
 // the queue.
 func (c *connection) read(ctx context.Context) {
 	for {
-		m, err := c.pubsub.Receive(ctx)
+		m, err := redislink.Receive(ctx, c.pubsub, 0)
 		c.heard.Store(true)
 		if redislink.IsAnswer(err) && !endsConnection(err, c.address != "") {
 			c.refused(err)

@@ -39,6 +39,9 @@ type Options struct {
 	// for receivers. When it is full the node stops reading, and Redis buffers for it
 	// until its limit (client-output-buffer-limit). Default: 32 MiB.
 	ReceiveBytes int
+	// MaxReply bounds a message, or another reply, from Redis, in bytes. A larger one ends
+	// the connection, which is a gap. Default: 128 MiB.
+	MaxReply int
 	// Peers returns how many other nodes the program knows of, for example from presence.
 	// If this node saw others at its Redis and then sees none although Peers is positive,
 	// health is degraded. Peers is called twice a second, by one goroutine, and must
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReceiveBytes == 0 {
 		o.ReceiveBytes = 32 << 20
+	}
+	if o.MaxReply == 0 {
+		o.MaxReply = 128 << 20
 	}
 	return o
 }

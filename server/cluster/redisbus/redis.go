@@ -69,6 +69,7 @@ func (b *Redis) connect(ro *redis.UniversalOptions) {
 		o := ro.Simple()
 		dial = redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 	}
+	dial = redislink.Checked(dial, b.opts.MaxReply)
 	if ro.MasterName != "" {
 		b.sentinels = redislink.NewSentinels(ro)
 		direct := dial
@@ -90,6 +91,7 @@ func (b *Redis) connect(ro *redis.UniversalOptions) {
 	b.client = redis.NewUniversalClient(&tracked)
 	if _, ok := b.client.(*redis.ClusterClient); !ok && b.sentinels == nil {
 		b.fresh = ro.Simple()
+		b.fresh.Dialer = dial
 		b.fresh.PoolSize = 16 // after so many failures go-redis would retry by itself
 	}
 }

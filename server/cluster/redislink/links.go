@@ -139,8 +139,10 @@ func (k *link) Close() error {
 }
 
 // SyscallConn lets go-redis check whether the server has closed an idle connection.
-func (k *link) SyscallConn() (syscall.RawConn, error) {
-	if c, ok := k.Conn.(syscall.Conn); ok {
+func (k *link) SyscallConn() (syscall.RawConn, error) { return rawConn(k.Conn) }
+
+func rawConn(conn net.Conn) (syscall.RawConn, error) {
+	if c, ok := conn.(syscall.Conn); ok {
 		return c.SyscallConn()
 	}
 	return nil, errNoSocket

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/puente-io/puente/server/internal/clip"
 )
 
 // Problem is an error whose text may be public.
@@ -113,5 +115,8 @@ func answered(text string) string {
 	if strings.Contains(text, "unauthenticated") { // a command with many channels is no command to it
 		return "NOAUTH Authentication required."
 	}
-	return text
+	return clip.Text(text, maxReason)
 }
+
+// maxReason bounds what is shown of an error reply, in bytes.
+const maxReason = 256

@@ -16,10 +16,11 @@ import (
 // A Sentinel is queried every sentinelEvery, for at most sentinelTimeout. Its reply counts
 // for sentinelStale.
 const (
-	sentinelTimeout = time.Second
-	sentinelEvery   = time.Second
-	sentinelStale   = 5 * time.Second
-	maxSentinels    = 32
+	sentinelTimeout  = time.Second
+	sentinelEvery    = time.Second
+	sentinelStale    = 5 * time.Second
+	sentinelMaxReply = 1 << 20 // bytes
+	maxSentinels     = 32
 )
 
 // ErrNoMaster: no Sentinel has named a master yet.
@@ -105,11 +106,13 @@ func (s *Sentinels) add(addr string) {
 
 // watch queries one Sentinel until Close.
 func (s *Sentinels) watch(addr string) {
-	client := redis.NewSentinelClient(&redis.Options{
+	opts := redis.Options{
 		Addr: addr, Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
 		Username: s.opts.SentinelUsername, Password: s.opts.SentinelPassword, TLSConfig: s.opts.TLSConfig,
 		DialTimeout: sentinelTimeout, ReadTimeout: sentinelTimeout, WriteTimeout: sentinelTimeout,
-	})
+	}
+	opts.Dialer = Checked(redis.NewDialer(&opts), sentinelMaxReply)
+	client := redis.NewSentinelClient(&opts)
 	defer client.Close()
 	for s.ctx.Err() == nil {
 		if err := s.listen(client, addr); err != nil && s.ctx.Err() == nil {
@@ -135,7 +138,7 @@ func (s *Sentinels) listen(client *redis.SentinelClient, addr string) error {
 	stop := context.AfterFunc(s.ctx, func() { switches.Close() })
 	defer stop()
 	for {
-		_, err := switches.ReceiveTimeout(s.ctx, sentinelEvery)
+		_, err := Receive(s.ctx, switches, sentinelEvery)
 		var timeout net.Error
 		if err != nil && !(errors.As(err, &timeout) && timeout.Timeout()) {
 			return err

@@ -85,7 +85,7 @@ func (b redisBus) receive(ctx context.Context, names []string, idle time.Duratio
 	for {
 		// A timeout may interrupt a message halfway, so the connection is not used
 		// after one.
-		m, err := sub.ReceiveTimeout(ctx, idle)
+		m, err := redislink.Receive(ctx, sub, idle)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
