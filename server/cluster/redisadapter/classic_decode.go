@@ -3,7 +3,6 @@ package redisadapter
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
 
@@ -12,19 +11,19 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-func (c *classic) decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
+func (c *classic) decode(channel string, payload []byte, use use) (*message, error) {
 	switch {
 	case strings.HasPrefix(channel, c.prefix):
-		return c.decodeBroadcast(payload, uid, interested)
+		return c.decodeBroadcast(payload, use)
 	case strings.HasPrefix(channel, c.answers):
-		return c.decodeAnswer(payload)
+		return c.decodeAnswer(payload, use)
 	}
-	return c.decodeRequest(payload, uid)
+	return c.decodeRequest(payload, use.uid)
 }
 
 // decodeBroadcast decodes the sender and the selection of a broadcast before the packet,
 // because most broadcasts are for other nodes.
-func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
+func (c *classic) decodeBroadcast(b []byte, use use) (*message, error) {
 	n, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {
 		return nil, err
@@ -36,7 +35,7 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 	if m.uid, b, err = msgp.ReadStringBytes(b); err != nil {
 		return nil, err
 	}
-	if m.uid == uid {
+	if m.uid == use.uid {
 		return nil, errForeign
 	}
 	body := b
@@ -50,7 +49,7 @@ func (c *classic) decodeBroadcast(b []byte, uid string, interested func(adapter.
 	if n > 3 || len(b) > 0 {
 		return nil, errTrailing
 	}
-	if !interested(m.sel) {
+	if !use.interested(m.sel) {
 		return nil, errForeign
 	}
 	m.packet, err = c.packet(body)
@@ -100,7 +99,7 @@ type classicRequest struct {
 	RequestID string         `json:"requestId"`
 	Type      *int           `json:"type"`
 	Opts      jsontext.Value `json:"opts"`
-	Rooms     []name         `json:"rooms"`
+	Rooms     names          `json:"rooms"`
 	Close     bool           `json:"close"`
 	Data      jsontext.Value `json:"data"`
 	Packet    jsontext.Value `json:"packet"`
@@ -129,12 +128,12 @@ func (c *classic) decodeRequest(payload []byte, uid string) (*message, error) {
 	}
 	switch *r.Type {
 	case classicSockets:
-		m.kind, m.sel = fetchIDs, adapter.Selection{Rooms: stringsOf(r.Rooms)}
+		m.kind, m.sel = fetchIDs, adapter.Selection{Rooms: r.Rooms}
 	case classicAllRooms:
 		m.kind = allRooms
 	case classicJoin, classicLeave, classicDisconnect:
 		m.kind = map[int]kind{classicJoin: join, classicLeave: leave, classicDisconnect: disconnect}[*r.Type]
-		m.rooms, m.closeConn = stringsOf(r.Rooms), r.Close
+		m.rooms, m.closeConn = r.Rooms, r.Close
 		if hasOpts {
 			m.requestID = ""
 			return m, nil
@@ -181,10 +180,10 @@ type classicAnswer struct {
 	Packet      jsontext.Value `json:"packet"`
 	Data        jsontext.Value `json:"data"`
 	Sockets     jsontext.Value `json:"sockets"`
-	Rooms       []name         `json:"rooms"`
+	Rooms       jsontext.Value `json:"rooms"`
 }
 
-func (c *classic) decodeAnswer(payload []byte) (*message, error) {
+func (c *classic) decodeAnswer(payload []byte, use use) (*message, error) {
 	var a classicAnswer
 	attachments, err := unmarshal(payload, &a)
 	if err != nil {
@@ -194,17 +193,22 @@ func (c *classic) decodeAnswer(payload []byte) (*message, error) {
 		return nil, errMissing
 	}
 	m := &message{requestID: a.RequestID}
+	if !use.awaits(a.RequestID) { // to another node, as long as answers have one channel
+		return nil, errForeign
+	}
 	switch {
 	case a.Type == nil && len(a.Sockets) > 0:
 		m.kind = socketsAnswer
-		var list []wireSocket
-		if json.Unmarshal(a.Sockets, &list, wireJSON) != nil {
+		if m.sockets, err = socketsOf(a.Sockets, use.maxAnswer); err == errTooLong {
+			return nil, err
+		} else if err != nil {
 			m.kind = idsAnswer // to a legacy request of another node
-			return m, nil
 		}
-		m.sockets = socketsOf(list)
-	case a.Type == nil && a.Rooms != nil:
-		m.kind, m.rooms = roomsAnswer, stringsOf(a.Rooms)
+	case a.Type == nil && a.Rooms.Kind() == '[':
+		m.kind = roomsAnswer
+		if err := readJSON(a.Rooms, func(r *jsonReader) error { return r.names(&m.rooms) }); err != nil {
+			return nil, err
+		}
 	case a.Type == nil:
 		m.kind = receipt
 	case *a.Type == classicServerSide:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -11,7 +12,11 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-func everybody(adapter.Selection) bool { return true }
+func everything(uid string) use {
+	return use{
+		uid: uid, interested: func(adapter.Selection) bool { return true }, awaits: func(string) bool { return true }, maxAnswer: 1 << 20,
+	}
+}
 
 // protocols are all, for tests of what they share.
 func protocols() map[string]protocol {
@@ -92,7 +97,7 @@ func TestChannels(t *testing.T) {
 // Rooms that are numbers on Node are their texts here.
 func TestNumericRooms(t *testing.T) {
 	c := newClassic(Options{Prefix: "p"}, "/")
-	m, err := c.decode("p-request#/#", []byte(`{"uid":"x","type":2,"opts":{"rooms":[42,"s"],"except":[7]},"rooms":[1.5]}`), "own", everybody)
+	m, err := c.decode("p-request#/#", []byte(`{"uid":"x","type":2,"opts":{"rooms":[42,"s"],"except":[7]},"rooms":[1.5]}`), everything("own"))
 	if err != nil || strings.Join(m.sel.Rooms, " ") != "42 s" || strings.Join(m.sel.Except, " ") != "7" || m.rooms[0] != "1.5" {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -102,7 +107,7 @@ func TestNumericRooms(t *testing.T) {
 // read.
 func TestFieldNamesMatchExactly(t *testing.T) {
 	c, s := newClassic(Options{Prefix: "p"}, "/"), newSharded(Options{Prefix: "p"}, "/")
-	m, err := c.decode("p-request#/#", []byte(`{"uid":"x","type":2,"opts":{"rooms":["r"],"ROOMS":["q"]},"rooms":["s"],"Rooms":["t"]}`), "own", everybody)
+	m, err := c.decode("p-request#/#", []byte(`{"uid":"x","type":2,"opts":{"rooms":["r"],"ROOMS":["q"]},"rooms":["s"],"Rooms":["t"]}`), everything("own"))
 	if err != nil || strings.Join(m.sel.Rooms, " ") != "r" || strings.Join(m.rooms, " ") != "s" {
 		t.Errorf("classic: %+v, %v", m, err)
 	}
@@ -112,10 +117,50 @@ func TestFieldNamesMatchExactly(t *testing.T) {
 		`{"uid":"x","nsp":"/","TYPE":3,"data":{"opts":{"rooms":["r"],"except":[]},"packet":{"type":2,"data":["e"],"nsp":"/"}}}`:           false,
 		`{"uid":"x","nsp":"/","type":3,"Data":{"opts":{"rooms":["r"],"except":[]},"packet":{"type":2,"data":["e"],"nsp":"/"}}}`:           false,
 	} {
-		m, err := s.decode("p#/#", []byte(text), "own", everybody)
+		m, err := s.decode("p#/#", []byte(text), everything("own"))
 		if got := err == nil && m.packet != nil && string(m.packet.Data) == `["e"]`; got != ok {
 			t.Errorf("sharded %s: %+v, %v", text, m, err)
 		}
+	}
+}
+
+// The memory that decoding takes is bounded by the size of the message, also if it
+// describes more sockets or rooms than are plausible; and what nobody waits for is not
+// decoded.
+func TestMemoryOfDecoding(t *testing.T) {
+	const size, most = 8 << 20, 128 << 20 // bytes
+	list := func(one string) string { return "[" + strings.Repeat(one+",", size/(len(one)+1)) + one + "]" }
+	nobody := everything("own")
+	nobody.awaits = func(string) bool { return false }
+	for name, tc := range map[string]struct {
+		proto            protocol
+		channel, payload string
+		use              use
+	}{
+		"sockets":  {newClassic(Options{}, "/"), "-response#/#", `{"requestId":"q","sockets":` + list("{}") + `}`, everything("own")},
+		"rooms":    {newClassic(Options{}, "/"), "-response#/#", `{"requestId":"q","rooms":` + list("1") + `}`, everything("own")},
+		"unasked":  {newClassic(Options{}, "/"), "-response#/#", `{"requestId":"q","sockets":` + list("{}") + `}`, nobody},
+		"request":  {newClassic(Options{}, "/"), "-request#/#", `{"type":2,"rooms":` + list("1") + `,"opts":{"rooms":["r"]}}`, nobody},
+		"options":  {newClassic(Options{}, "/"), "-request#/#", `{"type":2,"rooms":["r"],"opts":{"rooms":` + list("1") + `}}`, nobody},
+		"packed":   {newClassic(Options{}, "/"), "#/#", "\x93\xa1u\x80\x81\xa5rooms\xdd\x00\x80\x00\x00" + strings.Repeat("\x01", size), nobody},
+		"sharded":  {newSharded(Options{}, "/"), "#/#own#", `{"type":8,"uid":"u","nsp":"/","data":{"requestId":"q","sockets":` + list("{}") + `}}`, everything("own")},
+		"unasked2": {newSharded(Options{}, "/"), "#/#own#", `{"type":8,"uid":"u","nsp":"/","data":{"requestId":"q","sockets":` + list("{}") + `}}`, nobody},
+		"rooms2":   {newSharded(Options{}, "/"), "#/#", `{"type":4,"uid":"u","nsp":"/","data":{"rooms":` + list("1") + `,"opts":{}}}`, nobody},
+	} {
+		payload := []byte(tc.payload)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := tc.proto.decode(tc.channel, payload, tc.use)
+		runtime.ReadMemStats(&after)
+		took := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %d MiB, %v", name, took>>20, err)
+		if err == nil || took > most {
+			t.Errorf("%s: %d bytes of memory for a message of %d, %v", name, took, len(payload), err)
+		}
+	}
+	if m, err := newClassic(Options{}, "/").decode("-response#/#", []byte(`{"requestId":"q","sockets":[{"id":"a","rooms":["a",7]}]}`), everything("own")); err != nil ||
+		len(m.sockets) != 1 || strings.Join(m.sockets[0].Rooms, " ") != "a 7" {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 
@@ -143,7 +188,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, channel string) {
 		for _, proto := range protocols() {
-			m, err := proto.decode(channel, bytes.Clone(payload), "own", everybody)
+			m, err := proto.decode(channel, bytes.Clone(payload), everything("own"))
 			if err != nil {
 				continue
 			}
@@ -180,7 +225,7 @@ func BenchmarkDecodeBroadcast(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := proto.decode(o.Channel, o.Payload, "v", everybody); err != nil {
+				if _, err := proto.decode(o.Channel, o.Payload, everything("v")); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -88,21 +88,24 @@ func (r *jsonReader) integer(n *int) error {
 	return err
 }
 
+// list calls f before each element of a list, which f must read.
+func (r *jsonReader) list(f func() error) error {
+	if tok, err := r.dec.ReadToken(); err != nil || tok.Kind() != '[' {
+		return errType
+	}
+	for r.dec.PeekKind() != ']' {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return err
+}
+
 // names reads a list of rooms, which may be numbers.
 func (r *jsonReader) names(list *[]string) error {
 	if r.null() {
 		return nil
 	}
-	if tok, err := r.dec.ReadToken(); err != nil || tok.Kind() != '[' {
-		return errType
-	}
-	for r.dec.PeekKind() != ']' {
-		tok, err := r.dec.ReadToken()
-		if err != nil || tok.Kind() != '"' && tok.Kind() != '0' {
-			return errType
-		}
-		*list = append(*list, tok.String())
-	}
-	_, err := r.dec.ReadToken()
-	return err
+	return r.list(func() error { return addName(&r.dec, list) })
 }

@@ -61,8 +61,15 @@ type protocol interface {
 	// encode returns a message's bytes and channel. to is the uid of the node that an
 	// answer is for.
 	encode(m *message, to string) (redisbus.Message, error)
-	// decode decodes a message. It returns errForeign, as early as possible, for
-	// broadcasts to selections for which interested returns false and for messages of
-	// uid, unless they are answers.
-	decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error)
+	// decode decodes a message. It returns errForeign, as early as possible, for a message
+	// that the node has no use for.
+	decode(channel string, payload []byte, use use) (*message, error)
+}
+
+// use says which messages a node has a use for.
+type use struct {
+	uid        string                       // of the node, which needs no messages of its own, except answers
+	interested func(adapter.Selection) bool // whether a broadcast may be for a socket of the node
+	awaits     func(requestID string) bool  // whether the node waits for answers
+	maxAnswer  int                          // bytes of an answer, see message.size
 }

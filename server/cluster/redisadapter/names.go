@@ -2,7 +2,6 @@ package redisadapter
 
 import (
 	"crypto/rand"
-	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,31 +24,52 @@ func appendStrings(dst []byte, list []string) []byte {
 	return append(dst, ']')
 }
 
-// name is a room's name, which may be a number on Node.
+// maxNames bounds a list of rooms: in a message, one takes only a byte or two.
+const maxNames = 1 << 20
+
+// names are the names of rooms, which may be numbers on Node.
+type names []string
+
+func (n *names) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	tok, err := dec.ReadToken()
+	if err != nil || tok.Kind() == 'n' {
+		return err
+	}
+	if tok.Kind() != '[' {
+		return errType
+	}
+	for dec.PeekKind() != ']' {
+		if err := addName(dec, (*[]string)(n)); err != nil {
+			return err
+		}
+	}
+	_, err = dec.ReadToken()
+	return err
+}
+
+// name is one of them.
 type name string
 
 func (n *name) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return err
+	var list []string
+	err := addName(dec, &list)
+	if err == nil {
+		*n = name(list[0])
 	}
-	switch tok.Kind() {
-	case '"', '0':
-		*n = name(tok.String())
-		return nil
-	}
-	return fmt.Errorf("%w: room name", errMissing)
+	return err
 }
 
-func stringsOf(names []name) []string {
-	if len(names) == 0 {
-		return nil
+// addName reads the name of a room.
+func addName(dec *jsontext.Decoder, list *[]string) error {
+	tok, err := dec.ReadToken()
+	if err != nil || tok.Kind() != '"' && tok.Kind() != '0' {
+		return errType
 	}
-	list := make([]string, len(names))
-	for i, n := range names {
-		list[i] = string(n)
+	if len(*list) == maxNames {
+		return errNames
 	}
-	return list
+	*list = append(*list, tok.String())
+	return nil
 }
 
 // packedNames appends the names of a list of rooms in MessagePack.
@@ -57,6 +77,9 @@ func packedNames(b []byte, names *[]string) ([]byte, error) {
 	n, b, err := msgp.ReadArrayHeaderBytes(b)
 	if err != nil {
 		return nil, err
+	}
+	if uint64(n) > uint64(maxNames-len(*names)) { // the field may be repeated
+		return nil, errNames
 	}
 	for range n {
 		var s string

@@ -17,6 +17,7 @@ type node struct {
 	local    adapter.Local
 	proto    protocol
 	uid      string
+	use      use
 	targets  []redisbus.Target
 	landmark *redisbus.Landmark
 
@@ -37,6 +38,7 @@ func newNode(c *Cluster, local adapter.Local, proto protocol) *node {
 	n.targets = proto.targets(n.uid)
 	n.landmark = &redisbus.Landmark{Shared: proto.shared(), Own: n.targets[len(n.targets)-1]}
 	n.requests.init(c.opts.MaxMessage)
+	n.use = use{uid: n.uid, interested: n.interested, awaits: n.requests.awaits, maxAnswer: c.opts.MaxMessage}
 	n.ctx, n.cancel = context.WithCancel(c.bus.Context())
 	c.bus.Subscribe(n, n.targets...)
 	c.bus.Watch(n.landmark)

@@ -43,7 +43,7 @@ func (n *node) Receive(channel, payload string, b redisbus.Backlog) {
 	}
 	// The bus has made the string for this message, and decoding does not change it.
 	bytes := unsafe.Slice(unsafe.StringData(payload), len(payload))
-	m, err := n.proto.decode(channel, bytes, n.uid, n.interested)
+	m, err := n.proto.decode(channel, bytes, n.use)
 	switch {
 	case err == errForeign:
 	case err != nil:

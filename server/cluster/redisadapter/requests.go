@@ -55,6 +55,13 @@ func (rs *requests) forget(id string) {
 	delete(rs.byID, id)
 }
 
+// awaits reports whether the request waits for answers.
+func (rs *requests) awaits(id string) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.byID[id] != nil
+}
+
 // answer adds m to the request that it answers. It reports false if there is none.
 func (rs *requests) answer(m *message) bool {
 	rs.mu.Lock()
@@ -108,11 +115,16 @@ func (m *message) size() int {
 	for _, r := range m.rooms {
 		n += 16 + len(r)
 	}
-	for _, s := range m.sockets {
-		n += 128 + len(s.Handshake) + len(s.Data)
-		for _, r := range s.Rooms {
-			n += 16 + len(r)
-		}
+	for i := range m.sockets {
+		n += sizeOfSocket(&m.sockets[i])
+	}
+	return n
+}
+
+func sizeOfSocket(s *adapter.SocketInfo) int {
+	n := 128 + len(s.Handshake) + len(s.Data)
+	for _, r := range s.Rooms {
+		n += 16 + len(r)
 	}
 	return n
 }

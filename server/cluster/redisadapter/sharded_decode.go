@@ -3,7 +3,6 @@ package redisadapter
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -68,7 +67,7 @@ func (w *shardedMessage) readData(r *jsonReader, name string) (err error) {
 	return r.skip()
 }
 
-func (s *sharded) decode(channel string, payload []byte, uid string, interested func(adapter.Selection) bool) (*message, error) {
+func (s *sharded) decode(channel string, payload []byte, use use) (*message, error) {
 	var w shardedMessage
 	text, attachments, err := textOf(payload, false)
 	if err == nil {
@@ -80,10 +79,10 @@ func (s *sharded) decode(channel string, payload []byte, uid string, interested 
 	switch {
 	case w.nsp == "":
 		return nil, errMissing
-	case w.uid == uid || w.nsp != s.nsp:
+	case w.uid == use.uid || w.nsp != s.nsp:
 		return nil, errForeign
 	}
-	if strings.HasSuffix(channel, "#"+uid+"#") != isShardedAnswer(w.typ) {
+	if strings.HasSuffix(channel, "#"+use.uid+"#") != isShardedAnswer(w.typ) {
 		return nil, errType
 	}
 	if w.typ == shardedSockets && len(attachments) > 0 {
@@ -96,7 +95,7 @@ func (s *sharded) decode(channel string, payload []byte, uid string, interested 
 			return nil, err
 		}
 	}
-	return s.message(&w, attachments, interested)
+	return s.message(&w, attachments, use)
 }
 
 func isShardedAnswer(typ int) bool {
@@ -107,7 +106,7 @@ func isShardedAnswer(typ int) bool {
 	return false
 }
 
-func (s *sharded) message(w *shardedMessage, attachments [][]byte, interested func(adapter.Selection) bool) (m *message, err error) {
+func (s *sharded) message(w *shardedMessage, attachments [][]byte, use use) (m *message, err error) {
 	m = &message{uid: w.uid, requestID: w.requestID, rooms: w.rooms, closeConn: w.closeConn, sel: w.sel, flags: w.flags}
 	needsOpts, needsID := true, false
 	switch w.typ {
@@ -116,7 +115,7 @@ func (s *sharded) message(w *shardedMessage, attachments [][]byte, interested fu
 		if !w.hasOpts {
 			return nil, errMissing
 		}
-		if m.requestID == "" && !interested(m.sel) {
+		if m.requestID == "" && !use.interested(m.sel) {
 			return nil, errForeign
 		}
 		if m.packet, err = packetOf(w.packet, attachments, s.nsp); err != nil {
@@ -137,11 +136,15 @@ func (s *sharded) message(w *shardedMessage, attachments [][]byte, interested fu
 		}
 	case shardedSockets:
 		m.kind, needsOpts, needsID = socketsAnswer, false, true
-		var list []wireSocket
-		if err := json.Unmarshal(w.sockets, &list, wireJSON); err != nil {
+		switch {
+		case w.sockets.Kind() != '[':
+			return nil, errMissing
+		case !use.awaits(m.requestID):
+			return nil, errForeign
+		}
+		if m.sockets, err = socketsOf(w.sockets, use.maxAnswer); err != nil {
 			return nil, err
 		}
-		m.sockets = socketsOf(list)
 	case shardedServerSideReply:
 		m.kind, m.args, needsOpts, needsID = emitAnswer, valueOf(w.packet, attachments), false, true
 	case shardedClientCount:

@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -32,14 +33,26 @@ func appendObject(dst, json []byte) []byte {
 type wireSocket struct {
 	ID        string         `json:"id"`
 	Handshake jsontext.Value `json:"handshake"`
-	Rooms     []name         `json:"rooms"`
+	Rooms     names          `json:"rooms"`
 	Data      jsontext.Value `json:"data"`
 }
 
-func socketsOf(list []wireSocket) []adapter.SocketInfo {
-	infos := make([]adapter.SocketInfo, len(list))
-	for i, s := range list {
-		infos[i] = adapter.SocketInfo{ID: s.ID, Rooms: stringsOf(s.Rooms), Handshake: appendObject(nil, s.Handshake), Data: appendObject(nil, s.Data)}
-	}
-	return infos
+// socketsOf decodes a list of sockets. A short text may describe many, so it stops with
+// errTooLong if they need more than most bytes.
+func socketsOf(text jsontext.Value, most int) (infos []adapter.SocketInfo, err error) {
+	err = readJSON(text, func(r *jsonReader) error {
+		return r.list(func() error {
+			var s wireSocket
+			if err := json.UnmarshalDecode(&r.dec, &s, wireJSON); err != nil {
+				return err
+			}
+			info := adapter.SocketInfo{ID: s.ID, Rooms: s.Rooms, Handshake: appendObject(nil, s.Handshake), Data: appendObject(nil, s.Data)}
+			if most -= sizeOfSocket(&info); most < 0 {
+				return errTooLong
+			}
+			infos = append(infos, info)
+			return nil
+		})
+	})
+	return infos, err
 }

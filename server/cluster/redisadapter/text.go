@@ -19,6 +19,7 @@ var (
 	errPacket   = errors.New("not an event")
 	errMissing  = errors.New("a field is missing")
 	errTrailing = errors.New("bytes after the message")
+	errNames    = errors.New("too many rooms")
 	errDepth    = errors.New("nested too deeply")
 	errUTF8     = errors.New("not UTF-8") // clients would close their connections
 )
