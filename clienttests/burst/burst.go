@@ -41,6 +41,8 @@ type Burst struct {
 	// Timeout bounds how long members may take to receive all messages after the
 	// last acknowledgement.
 	Timeout time.Duration
+	// Reason, if not nil, returns why a node has disconnected a socket.
+	Reason func(url, id string) string
 }
 
 // Result is the result of a burst.
@@ -94,7 +96,12 @@ func Run(tb raw.TB, b Burst) (res Result) {
 			select {
 			case <-m.complete:
 			default:
-				tb.Fatalf("member %d (%s) was disconnected with %d of %d messages; %s", i, m, m.got.Load(), b.Publishers*b.Messages, m.valve)
+				reason := ""
+				if b.Reason != nil {
+					reason = b.Reason(m.url, m.client.ID())
+				}
+				tb.Fatalf("member %d (%s) was disconnected (%s) with %d of %d messages after %v; %s", i, m, reason, m.got.Load(), b.Publishers*b.Messages,
+					time.Since(start).Round(time.Millisecond), m.valve)
 			}
 		case <-deadline:
 			tb.Fatalf("member %d (%s) has %d of %d messages", i, m, m.got.Load(), b.Publishers*b.Messages)

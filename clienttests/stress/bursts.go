@@ -26,6 +26,14 @@ func bursts(b *round) {
 	for _, n := range b.cluster.nodes {
 		x.Nodes = append(x.Nodes, n.url)
 	}
+	x.Reason = func(url, id string) string {
+		for _, n := range b.cluster.nodes {
+			if n.url == url {
+				return n.reason(id)
+			}
+		}
+		return ""
+	}
 	x.Publish, x.Room, x.Token, x.Window, x.Timeout = b.cluster.node(0).url, b.name, b.token, 16, time.Minute
 	burst.Run(b, x)
 	b.awaitGone(b.name)

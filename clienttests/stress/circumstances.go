@@ -40,12 +40,17 @@ func (r *runner) circumstances() string {
 	if r.late == nil { // a round alone
 		return ""
 	}
-	var gaps, drops int64
-	for _, n := range r.cluster.nodes {
+	gaps, drops := losses(r.cluster.nodes)
+	return fmt.Sprintf(" (after %v, %d gaps, %d drops, up to %v late)", time.Since(r.began).Round(time.Second), gaps, drops,
+		time.Duration(r.late.worst.Load()).Round(time.Millisecond))
+}
+
+// losses returns how many gaps and drops nodes have counted.
+func losses(nodes []*node) (gaps, drops int64) {
+	for _, n := range nodes {
 		limits := n.Service().Stats().Limits
 		gaps += limits.ClusterGaps
 		drops += limits.ClusterDrops
 	}
-	return fmt.Sprintf(" (after %v, %d gaps, %d drops, up to %v late)", time.Since(r.began).Round(time.Second), gaps, drops,
-		time.Duration(r.late.worst.Load()).Round(time.Millisecond))
+	return gaps, drops
 }

@@ -34,6 +34,12 @@ func (b *round) connectWith(n *node, auth any) *client {
 	return &client{b: b, node: n, Client: raw.Connect(b, n.url, raw.Options{Auth: auth})}
 }
 
+// try is connectWith, but returns the payload of CONNECT_ERROR if the node refuses.
+func (b *round) try(n *node, auth any) (c *client, refusal string) {
+	x, refusal := raw.Try(b, n.url, raw.Options{Auth: auth})
+	return &client{b: b, node: n, Client: x}, refusal
+}
+
 func (b *round) token(user string) string {
 	text, err := token(user)
 	if err != nil {

@@ -53,6 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintf(stdout, "seed %d, %d nodes\n", *seed, len(r.nodes()))
+	r.progress = stderr
 	r.run(*duration)
 	r.stop()
 	for i, adapter := range []string{"classic", "sharded"} {
@@ -64,7 +65,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		r.violation("stop", "%v", err)
 	}
 	for _, s := range r.scenarios {
-		fmt.Fprintf(stdout, "%-16s%6d rounds\n", s.name, r.rounds[s.name])
+		fmt.Fprintf(stdout, "%-16s%6d rounds", s.name, r.rounds[s.name])
+		if n := r.excused[s.name]; n > 0 {
+			fmt.Fprintf(stdout, ", %d failed while a node counted a gap", n)
+		}
+		fmt.Fprintln(stdout)
 	}
 	for _, v := range r.violations {
 		fmt.Fprintln(stdout, "VIOLATION", v)

@@ -24,7 +24,7 @@ var scenarios = []scenario{
 	{name: "middleware", round: middleware},
 	{name: "upgrades", round: upgrades},
 	{name: "drains", round: drains, redis: true},
-	{name: "redis restarts", round: redisRestarts, redis: true},
+	{name: "redis restarts", round: redisRestarts, redis: true, restarts: true},
 }
 
 // goodClients has two publishers and four members in a room, which receive everything

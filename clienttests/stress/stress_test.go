@@ -42,6 +42,25 @@ func TestViolationsAreCounted(t *testing.T) {
 	}
 }
 
+// A round that fails is excused only if its nodes have counted a gap meanwhile, and only
+// maxExcused times.
+func TestOnlyGapsExcuse(t *testing.T) {
+	r := &runner{rounds: make(map[string]int), excused: make(map[string]int)}
+	for i, tc := range []struct {
+		gaps int64 // before the round; a round alone has none
+		ok   bool
+	}{{0, false}, {-1, true}, {-1, true}, {-1, true}, {-1, false}} {
+		b := &round{runner: r, gaps: tc.gaps}
+		b.Errorf("lost")
+		if got := b.judge("x"); got != tc.ok {
+			t.Errorf("round %d: %v, want %v", i, got, tc.ok)
+		}
+	}
+	if len(r.violations) != 2 {
+		t.Errorf("violations %q, want 2", r.violations)
+	}
+}
+
 // TestPresence runs a few rounds of presence; make stress runs 200.
 func TestPresence(t *testing.T) {
 	if testing.Short() {

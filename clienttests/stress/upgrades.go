@@ -35,8 +35,10 @@ func upgrades(b *round) {
 		all[i] = b.hop(b.cluster.node(i), users[1+i], room)
 	}
 	b.awaitMembers(room, upgraders+1, publisher)
+	published := make(chan struct{})
 	b.all(upgraders+1, func(i int) {
 		if i == upgraders {
+			defer close(published)
 			for n := range updates {
 				publisher.publish(room, n, "")
 				time.Sleep(time.Millisecond)
@@ -58,6 +60,7 @@ func upgrades(b *round) {
 		default:
 			h.upgrade()
 		}
+		<-published // before the time runs in which they must arrive
 		h.expect(updates, from)
 		h.end()
 	})
