@@ -3,6 +3,7 @@ package compat_test
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/sha1"
 	"encoding/base64"
@@ -45,7 +46,9 @@ type conn struct {
 	net     net.Conn
 	method  string
 	answers chan answer
-	joined  sync.WaitGroup
+	// compression says that the server has accepted permessage-deflate.
+	compression bool
+	joined      sync.WaitGroup
 }
 
 // dial opens a connection and sends the request.
@@ -129,6 +132,7 @@ func (c *conn) read() {
 		return
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		c.compression = res.Header.Get("Sec-Websocket-Extensions") != ""
 		if c.deliver(renderHead(res)) {
 			c.readFrames(br)
 		}
@@ -182,6 +186,7 @@ func renderHead(res *http.Response) answer {
 func (c *conn) readFrames(br *bufio.Reader) {
 	var message []byte
 	var opcode ws.OpCode
+	compressed := false
 	for {
 		h, err := ws.ReadHeader(br)
 		if err != nil {
@@ -193,7 +198,7 @@ func (c *conn) readFrames(br *bufio.Reader) {
 			c.deliver(answer{"< eof"})
 			return
 		}
-		if h.Masked || h.Rsv != 0 {
+		if h.Masked || h.Rsv != 0 && (h.Rsv != 4 || !c.compression || h.OpCode == ws.OpContinuation || h.OpCode.IsControl()) {
 			c.deliver(answer{fmt.Sprintf("< (broken frame: masked %v, rsv %d)", h.Masked, h.Rsv)})
 			return
 		}
@@ -210,21 +215,35 @@ func (c *conn) readFrames(br *bufio.Reader) {
 			}
 			continue
 		case ws.OpText, ws.OpBinary:
-			message, opcode = payload, h.OpCode
+			message, opcode, compressed = payload, h.OpCode, h.Rsv != 0
 		case ws.OpContinuation:
 			message = append(message, payload...)
 		}
-		if h.Fin && !c.deliver(renderMessage(opcode, message)) {
+		if h.Fin && !c.deliver(renderMessage(opcode, message, compressed)) {
 			return
 		}
 	}
 }
 
-func renderMessage(op ws.OpCode, data []byte) answer {
-	if op == ws.OpText {
-		return answer{strings.TrimSuffix("<< "+showBody(string(data)), " ")}
+func renderMessage(op ws.OpCode, data []byte, compressed bool) answer {
+	text, binary := "<< ", "<b "
+	if compressed {
+		text, binary = "<z ", "<zb "
+		var err error
+		if data, err = inflate(data); err != nil {
+			return answer{fmt.Sprintf("< (compressed message: %v)", err)}
+		}
 	}
-	return answer{strings.TrimSpace(fmt.Sprintf("<b % x", data))}
+	if op == ws.OpText {
+		return answer{strings.TrimSuffix(text+showBody(string(data)), " ")}
+	}
+	return answer{strings.TrimSpace(binary + showBody(fmt.Sprintf("% x", data)))}
+}
+
+// inflate decompresses a message of permessage-deflate (RFC 7692, section 7.2.2).
+func inflate(data []byte) ([]byte, error) {
+	const tail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff" // the second block is a final one
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader(tail))))
 }
 
 func renderClose(payload []byte) string {

@@ -38,8 +38,10 @@ type nodeOptions struct {
 	AllowUpgrades, HTTPCompression, ServeClient               *bool
 	Path                                                      string
 	Refuse                                                    *string
-	Cookie                                                    json.RawMessage
-	CORS                                                      *struct {
+	// PerMessageDeflate must turn off context takeover in both directions.
+	PerMessageDeflate *struct{}
+	Cookie            json.RawMessage
+	CORS              *struct {
 		Origin                                  json.RawMessage
 		Methods, AllowedHeaders, ExposedHeaders []string
 		Credentials                             bool
@@ -70,6 +72,9 @@ func (o nodeOptions) engine(t *testing.T) engineio.Options {
 	}
 	if off(o.HTTPCompression) {
 		e.CompressionThreshold = -1
+	}
+	if o.PerMessageDeflate != nil {
+		e.PerMessageDeflate = true
 	}
 	if o.Refuse != nil {
 		e.AllowRequest = func(*http.Request) error {

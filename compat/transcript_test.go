@@ -47,7 +47,7 @@ type expectation struct {
 type answer []string
 
 var (
-	stepLine  = regexp.MustCompile(`^([a-z][a-z0-9]*(?:\|[a-z][a-z0-9]*)*) (>>|>b|>x|>|<<|<b|<|!!|!b|!)(?: (.*))?$`)
+	stepLine  = regexp.MustCompile(`^([a-z][a-z0-9]*(?:\|[a-z][a-z0-9]*)*) (>>|>b|>x|>|<<|<b|<zb|<z|<|!!|!b|!)(?: (.*))?$`)
 	isRequest = regexp.MustCompile(`^[A-Z]+ /`)
 )
 

@@ -54,7 +54,7 @@ func (srv *Server) Batch(f func(*Batch)) (queued Queued) {
 // ErrSlowConsumer if more than MaxBacklogBytes were queued to it already, which closes
 // the session when the function of Server.Batch has returned.
 func (b *Batch) Add(s *Session, m *Message) error {
-	wait, err := s.put(m.in(s.form()))
+	wait, err := s.put(m.in(s.form(), s.server))
 	switch {
 	case err == ErrSlowConsumer:
 		b.overrun = append(b.overrun, s)
@@ -66,7 +66,9 @@ func (b *Batch) Add(s *Session, m *Message) error {
 
 // AddVolatile is Add for a message that may be lost: if the session cannot take it
 // now it drops it and reports false.
-func (b *Batch) AddVolatile(s *Session, m *Message) bool { return s.putVolatile(m.in(s.form())) }
+func (b *Batch) AddVolatile(s *Session, m *Message) bool {
+	return s.putVolatile(m.in(s.form(), s.server))
+}
 
 // end closes the sessions whose queues ran over, starts the flusher, and returns the
 // batch to the pool.

@@ -42,6 +42,11 @@
 //	form            its messages                                       known since
 //	plain           frames as they were made                           -
 //	formBase64      binary messages are text                           the handshake (b64, JSONP)
+//	formDeflated    large messages are compressed (permessage-deflate) the handshake or the upgrade
+//
+// Compression is the last step, and done once for frames that are the same in several
+// forms. A frame that is short, that [Frame.Uncompressed] has made, or that would not
+// become smaller, is not compressed, and is the same frame in both forms.
 //
 // The other forms of a message are built from the plain one when the first recipient
 // needs them, each once, and all recipients share them. [Server.Build] does so before a
@@ -136,6 +141,9 @@
 // bounds the bodies that it reads, the answers of polls, and WebSockets.
 //
 // # Locks
+//
+// Compressors and decompressors are as many as processors (internal/deflate); a goroutine
+// that has one takes no lock and calls no foreign code.
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of

@@ -19,7 +19,7 @@ type Frame struct {
 	head uint8  // length of the header
 	// text: the payload starts with the packet's type character.
 	text bool
-	// plain asks not to compress a polling response for this frame.
+	// plain asks not to compress the frame, or a polling response for it.
 	plain bool
 	// counted: it is the copy of a queue that is counted among the frame's users.
 	counted bool
@@ -94,7 +94,8 @@ func BinaryFrame(msg []byte) Frame {
 	return FinishBinary(append(StartBinary(len(msg)), msg...))
 }
 
-// Uncompressed returns a copy that does not make a polling response worth compressing.
+// Uncompressed returns a copy that is never compressed on a WebSocket, and that does not
+// make a polling response worth compressing.
 func (f Frame) Uncompressed() Frame {
 	f.plain = true
 	return f

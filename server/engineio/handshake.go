@@ -33,7 +33,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if upgrade {
-		if wrong := checkWebSocket(r); wrong != nil {
+		if wrong := srv.checkWebSocket(r); wrong != nil {
 			if wrong == errVersion {
 				w.Header().Set("Sec-WebSocket-Version", "13, 8")
 			}
@@ -129,7 +129,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	spoken := query("EIO") == "4"
 	// A request that cannot open a session counts against no limit, and takes nothing
 	// from clients that share its address.
-	if spoken && !stopping && (!upgrade || checkWebSocket(r) == nil) {
+	if spoken && !stopping && (!upgrade || srv.checkWebSocket(r) == nil) {
 		if *p, refused = srv.enterSession(r); refused != nil {
 			return nil, refused
 		}
@@ -270,6 +270,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 	}
 	s := srv.newSession(r, query, p)
 	c.session, s.ws = s, c
+	s.setForm(s.form() | c.form())
 	s.queue.push(srv.openPacket(s))
 	if srv.opts.InitialPacket != nil {
 		s.queue.push(TextFrame(srv.opts.InitialPacket))
@@ -286,7 +287,8 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query f
 
 // refuseWebSocket opens a WebSocket and closes it.
 func (srv *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request) {
-	conn, _, err := switchProtocols(w, r, srv.opts.UpgradeTimeout)
+	extensions, _ := srv.negotiate(r)
+	conn, _, err := switchProtocols(w, r, extensions, srv.opts.UpgradeTimeout)
 	if err != nil {
 		return
 	}

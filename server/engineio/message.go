@@ -1,13 +1,18 @@
 package engineio
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+	"unsafe"
+)
 
 // form says how a session takes messages: bits, which are set when the session's
 // transport is known. Without any it takes frames as they were made, the plain form.
 type form uint8
 
 const (
-	formBase64 form = 1 << iota // binary messages are text: the handshake had b64
+	formBase64   form = 1 << iota // binary messages are text: the handshake had b64
+	formDeflated                  // large messages are compressed: the WebSocket has permessage-deflate
 	formCount
 )
 
@@ -48,31 +53,72 @@ func NewMessage(first Frame, rest ...Frame) *Message {
 
 // in returns the message in a form. Goroutines that need a form at the same moment may
 // each build it; all get the same.
-func (m *Message) in(f form) []Frame {
-	if f == 0 {
+func (m *Message) in(f form, srv *Server) []Frame {
+	if f == 0 || !srv.differ(m.plain, f) {
 		return m.plain
 	}
+	if frames := m.find(f); frames != nil {
+		return frames
+	}
+	b := &builtForm{form: f, frames: m.build(f, srv)}
 	for {
-		first := m.built.Load()
-		for b := first; b != nil; b = b.next {
-			if b.form == f {
-				return b.frames
-			}
+		b.next = m.built.Load()
+		if frames := m.find(f); frames != nil { // another goroutine was faster
+			return frames
 		}
-		b := &builtForm{form: f, frames: inForm(m.plain, f), next: first}
-		if m.built.CompareAndSwap(first, b) {
+		if m.built.CompareAndSwap(b.next, b) {
 			return b.frames
 		}
 	}
 }
 
+// find returns the frames of a form, or nil if they have not been built.
+func (m *Message) find(f form) []Frame {
+	for b := m.built.Load(); b != nil; b = b.next {
+		if b.form == f {
+			return b.frames
+		}
+	}
+	return nil
+}
+
+// build makes the frames of a form. Frames that are the same in two forms are compressed
+// once.
+func (m *Message) build(f form, srv *Server) []Frame {
+	rest := f &^ formDeflated
+	if rest == 0 || rest == f {
+		return srv.inForm(m.plain, f)
+	}
+	frames := slices.Clone(m.in(rest, srv))
+	for i := range frames {
+		if unsafe.SliceData(frames[i].wire) == unsafe.SliceData(m.plain[i].wire) {
+			frames[i] = m.in(formDeflated, srv)[i]
+		} else {
+			frames[i] = srv.deflater.frame(frames[i])
+		}
+	}
+	return frames
+}
+
 // inForm returns frames in a form other than the plain one.
-func inForm(frames []Frame, f form) []Frame {
+func (srv *Server) inForm(frames []Frame, f form) []Frame {
+	if !srv.differ(frames, f) {
+		return frames
+	}
 	out := make([]Frame, len(frames))
 	for i := range frames {
-		out[i] = frames[i].in(f)
+		out[i] = frames[i].in(f &^ formDeflated)
+		if f&formDeflated != 0 { // the last step
+			out[i] = srv.deflater.frame(out[i])
+		}
 	}
 	return out
+}
+
+// differ reports whether frames may be others in a form than in the plain one. For most
+// messages to a client that takes compressed ones they are not, since messages are short.
+func (srv *Server) differ(frames []Frame, f form) bool {
+	return f != formDeflated || slices.ContainsFunc(frames, func(f Frame) bool { return srv.deflater.compresses(&f) })
 }
 
 // Build builds the message's missing forms, so that [Batch.Add] need not do so while its
@@ -80,7 +126,7 @@ func inForm(frames []Frame, f form) []Frame {
 func (srv *Server) Build(m *Message, forms Forms) {
 	for f := range formCount {
 		if forms&f.set() != 0 {
-			m.in(f)
+			m.in(f, srv)
 		}
 	}
 }
@@ -115,7 +161,7 @@ func (s *Session) countForm(n int64) {
 // formed returns frames that are sent to this session alone, in its form.
 func (s *Session) formed(frames []Frame) []Frame {
 	if f := s.form(); f != 0 {
-		return inForm(frames, f)
+		return s.server.inForm(frames, f)
 	}
 	return frames
 }

@@ -8,9 +8,11 @@ import (
 
 // A form is built once for all sessions that take it, and shared.
 func TestFormIsBuiltOnce(t *testing.T) {
+	srv := New(Options{}, acceptFuncs(HandlerFuncs{}))
+	defer shut(t, srv)
 	binary := []byte{1, 2, 3}
 	m := NewMessage(TextFrame([]byte("text")), BinaryFrame(binary).Uncompressed())
-	first, again := m.in(formBase64), m.in(formBase64)
+	first, again := m.in(formBase64, srv), m.in(formBase64, srv)
 	if &first[0] != &again[0] {
 		t.Error("a second recipient has built the form again")
 	}
@@ -20,7 +22,7 @@ func TestFormIsBuiltOnce(t *testing.T) {
 	if &first[0].wire[0] != &m.plain[0].wire[0] {
 		t.Error("a frame that is the same in both forms was copied")
 	}
-	if !bytes.Equal(m.in(0)[1].payload(), binary) {
+	if !bytes.Equal(m.in(0, srv)[1].payload(), binary) {
 		t.Error("the plain form has changed")
 	}
 }

@@ -91,6 +91,16 @@ type Options struct {
 	// are compressed with gzip or deflate, if the client accepts it.
 	// Negative: never. Default: 1024.
 	CompressionThreshold int
+	// PerMessageDeflate compresses WebSocket messages in both directions for the clients
+	// that offer it (permessage-deflate, RFC 7692), each message by itself: no connection
+	// holds the state of a compressor, and a message to many clients is compressed once.
+	// See [Frame.Uncompressed]. Default: off, as on Node.
+	PerMessageDeflate bool
+	// PerMessageDeflateThreshold is the size in bytes from which messages are compressed
+	// for these clients. Negative: all are. Default: 1024.
+	PerMessageDeflateThreshold int
+	// PerMessageDeflateLevel is how hard to compress, from 1, the fastest, to 9. Default: 1.
+	PerMessageDeflateLevel int
 
 	// InitialPacket, if not nil, is a text message that follows the open
 	// packet in the handshake response.
@@ -147,6 +157,11 @@ func (o Options) withDefaults() Options {
 	if o.CompressionThreshold == 0 {
 		o.CompressionThreshold = 1024
 	}
+	if o.PerMessageDeflateThreshold == 0 {
+		o.PerMessageDeflateThreshold = 1024
+	}
+	orDefault(&o.PerMessageDeflateLevel, 1)
+	o.PerMessageDeflateLevel = min(o.PerMessageDeflateLevel, 9)
 	if o.Context == nil {
 		o.Context = (*http.Request).Context
 	}

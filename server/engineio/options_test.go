@@ -30,7 +30,7 @@ func TestOptionsBelowZero(t *testing.T) {
 		switch name {
 		case "MaxHTTPBufferSize", "MaxQueueBytes", "MaxBacklogBytes", "MaxTotalQueueBytes":
 			off = f.Int() >= math.MaxInt32
-		case "MaxRequestBytes", "MaxSessions", "MaxSessionsPerAddress", "MaxHandshakesPerAddress", "MaxHandshakesPerSecond", "CompressionThreshold", "HandshakeBurstPerAddress":
+		case "MaxRequestBytes", "MaxSessions", "MaxSessionsPerAddress", "MaxHandshakesPerAddress", "MaxHandshakesPerSecond", "CompressionThreshold", "PerMessageDeflateThreshold", "HandshakeBurstPerAddress":
 			off = f.Int() <= 0
 		default:
 			if f.Int() != defaults.Field(i).Int() {

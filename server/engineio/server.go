@@ -18,6 +18,8 @@ type Server struct {
 	flusher *flusher
 	backlog *backlog
 	workers *workers
+	// nil: no permessage-deflate
+	deflater *deflater
 
 	pings, pongs, lingers *deadlines
 
@@ -45,6 +47,7 @@ func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), accept: accept, sessions: make(map[string]*Session), lingering: make(map[*websocketConn]struct{})}
 	srv.admission.init(&srv.opts)
 	srv.flusher, srv.backlog, srv.workers = newFlusher(srv.spawn), newBacklog(&srv.opts), newWorkers()
+	srv.deflater = newDeflater(&srv.opts)
 	srv.lazyPoller.run = srv.workers.do
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)

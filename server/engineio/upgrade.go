@@ -76,6 +76,7 @@ func (c *websocketConn) bind() bool {
 	}
 	c.timer = nil
 	s.probe, s.ws = nil, c
+	s.setForm(s.form() | c.form())
 	c.on(eventUpgraded)
 	s.took(0)
 	s.polling.retire()

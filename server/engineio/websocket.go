@@ -57,12 +57,14 @@ const (
 // acceptWebSocket answers the WebSocket handshake. If that fails the client has been
 // answered.
 func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, state connState) (c *websocketConn, early []byte, err error) {
-	conn, early, err := switchProtocols(w, r, srv.opts.UpgradeTimeout)
+	extensions, _ := srv.negotiate(r)
+	conn, early, err := switchProtocols(w, r, extensions, srv.opts.UpgradeTimeout)
 	if err != nil {
 		return nil, nil, err
 	}
 	c = new(websocketConn)
 	c.state.Store(uint32(state))
+	c.reader.Compression = extensions != ""
 	c.link = srv.newLink(conn, c)
 	return c, early, nil
 }

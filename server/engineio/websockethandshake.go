@@ -33,17 +33,18 @@ func isUpgrade(r *http.Request) bool {
 
 // What is wrong with a WebSocket handshake, in the words of Node's server.
 var (
-	errMethod   = &HandshakeError{Code: CodeBadRequest, Message: "Invalid HTTP method", status: http.StatusMethodNotAllowed}
-	errUpgrade  = &HandshakeError{Code: CodeBadRequest, Message: "Invalid Upgrade header"}
-	errKey      = &HandshakeError{Code: CodeBadRequest, Message: "Missing or invalid Sec-WebSocket-Key header"}
-	errVersion  = &HandshakeError{Code: CodeBadRequest, Message: "Missing or invalid Sec-WebSocket-Version header"}
-	errProtocol = &HandshakeError{Code: CodeBadRequest, Message: "Invalid Sec-WebSocket-Protocol header"}
+	errMethod     = &HandshakeError{Code: CodeBadRequest, Message: "Invalid HTTP method", status: http.StatusMethodNotAllowed}
+	errUpgrade    = &HandshakeError{Code: CodeBadRequest, Message: "Invalid Upgrade header"}
+	errKey        = &HandshakeError{Code: CodeBadRequest, Message: "Missing or invalid Sec-WebSocket-Key header"}
+	errVersion    = &HandshakeError{Code: CodeBadRequest, Message: "Missing or invalid Sec-WebSocket-Version header"}
+	errProtocol   = &HandshakeError{Code: CodeBadRequest, Message: "Invalid Sec-WebSocket-Protocol header"}
+	errExtensions = &HandshakeError{Code: CodeBadRequest, Message: "Invalid or unacceptable Sec-WebSocket-Extensions header"}
 )
 
 var webSocketKey = regexp.MustCompile(`^[+/0-9A-Za-z]{22}==$`)
 
 // checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1).
-func checkWebSocket(r *http.Request) *HandshakeError {
+func (srv *Server) checkWebSocket(r *http.Request) *HandshakeError {
 	switch {
 	case r.Method != http.MethodGet:
 		return errMethod
@@ -56,7 +57,8 @@ func checkWebSocket(r *http.Request) *HandshakeError {
 	case !validProtocols(r.Header.Values("Sec-WebSocket-Protocol")):
 		return errProtocol
 	}
-	return nil
+	_, wrong := srv.negotiate(r)
+	return wrong
 }
 
 var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -81,10 +83,11 @@ func validProtocols(header []string) bool {
 const webSocketGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // switchProtocols answers a handshake that checkWebSocket has found right, with
-// the headers of w and the first of the client's subprotocols, as Node does. It
+// the headers of w, the first of the client's subprotocols, as Node does, and the given
+// extensions. It
 // returns the connection and what the client has sent behind its request. If it
 // fails, the client has been answered or the connection is closed.
-func switchProtocols(w http.ResponseWriter, r *http.Request, timeout time.Duration) (conn net.Conn, early []byte, err error) {
+func switchProtocols(w http.ResponseWriter, r *http.Request, extensions string, timeout time.Duration) (conn net.Conn, early []byte, err error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -97,6 +100,9 @@ func switchProtocols(w http.ResponseWriter, r *http.Request, timeout time.Durati
 	answer.WriteString("\r\n")
 	if protocol, _, _ := strings.Cut(r.Header.Get("Sec-WebSocket-Protocol"), ","); protocol != "" {
 		answer.WriteString("Sec-WebSocket-Protocol: " + strings.Trim(protocol, " \t") + "\r\n")
+	}
+	if extensions != "" {
+		answer.WriteString("Sec-WebSocket-Extensions: " + extensions + "\r\n")
 	}
 	w.Header().Write(&answer)
 	answer.WriteString("\r\n")

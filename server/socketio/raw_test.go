@@ -32,7 +32,12 @@ func dialRaw(t testing.TB, srv *socketiotest.Server) *rawClient {
 // dialRawOpen is dialRaw without a namespace.
 func dialRawOpen(t testing.TB, srv *socketiotest.Server) *rawClient {
 	t.Helper()
-	conn, r, _, err := ws.Dial(context.Background(), "ws"+strings.TrimPrefix(srv.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
+	return dialRawWith(t, srv, ws.Dialer{})
+}
+
+func dialRawWith(t testing.TB, srv *socketiotest.Server, d ws.Dialer) *rawClient {
+	t.Helper()
+	conn, r, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(srv.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		t.Fatal(err)
 	}

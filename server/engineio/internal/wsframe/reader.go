@@ -14,10 +14,14 @@ type Sink interface {
 	// control frame. payload is valid until it returns. If it returns false the
 	// reader drops the rest of its input.
 	HandleFrame(op ws.OpCode, payload []byte) (more bool)
-	// AdmitsMessage reports whether the client may send a message of this size.
+	// AdmitsMessage reports whether the client may send a message of this size, as it is
+	// on the wire: compressed, if it is.
 	// It is called when a frame's header is known, before its payload is kept, more
 	// than once for a frame that comes in pieces, and may block.
 	AdmitsMessage(bytes int64) bool
+	// Decompress returns the content of a compressed message, in a buffer of its own. It
+	// bounds its size, and may block.
+	Decompress(payload []byte) ([]byte, *Violation)
 }
 
 // Reader turns a client's bytes into messages and control frames. The framing library
@@ -26,11 +30,18 @@ type Sink interface {
 // frame. The library checks the rules of the protocol and unmasks. The zero value is
 // ready to use; one goroutine at a time may use it.
 type Reader struct {
-	partial   []byte // an unfinished frame, header included
-	message   []byte // the fragments of an unfinished message
-	opcode    ws.OpCode
-	fragments int
+	partial []byte // an unfinished frame, header included
+	message []byte // the fragments of an unfinished message
+	opcode  ws.OpCode
+	// Compression says that permessage-deflate (RFC 7692) was negotiated: messages may be
+	// compressed. It must be set before the first Feed.
+	Compression bool
+	compressed  bool // the unfinished message is
+	fragments   int
 }
+
+// rsv1 marks the first frame of a compressed message (RFC 7692, section 6).
+const rsv1 = 4
 
 // MaxFragments bounds the fragments of one message: clients that fragment at
 // all do so at kilobytes.
@@ -142,7 +153,11 @@ func (r *Reader) header(b []byte, to Sink) (h ws.Header, n int, v *Violation) {
 	if r.opcode != 0 {
 		state = state.Set(ws.StateFragmented)
 	}
-	if err := ws.CheckHeader(h, state); err != nil {
+	checked := h
+	if r.Compression && h.Rsv == rsv1 && h.OpCode.IsData() && h.OpCode != ws.OpContinuation {
+		checked.Rsv = 0
+	}
+	if err := ws.CheckHeader(checked, state); err != nil {
 		return h, 0, &Violation{CloseProtocol, err}
 	}
 	if !h.OpCode.IsControl() { // they are short
@@ -159,9 +174,9 @@ func (r *Reader) complete(h ws.Header, payload []byte, to Sink) (more bool, v *V
 	if h.OpCode.IsControl() {
 		return to.HandleFrame(h.OpCode, payload), nil
 	}
-	op := h.OpCode
+	op, compressed := h.OpCode, h.Rsv == rsv1
 	if r.opcode != 0 {
-		op = r.opcode
+		op, compressed = r.opcode, r.compressed
 	}
 	if !h.Fin || r.opcode != 0 {
 		if r.fragments++; r.fragments > MaxFragments {
@@ -169,11 +184,16 @@ func (r *Reader) complete(h ws.Header, payload []byte, to Sink) (more bool, v *V
 		}
 		r.message = append(r.message, payload...)
 		if !h.Fin {
-			r.opcode = op
+			r.opcode, r.compressed = op, compressed
 			return true, nil
 		}
 		payload = r.message
-		r.message, r.opcode, r.fragments = nil, 0, 0
+		r.message, r.opcode, r.compressed, r.fragments = nil, 0, false, 0
+	}
+	if compressed {
+		if payload, v = to.Decompress(payload); v != nil {
+			return false, v
+		}
 	}
 	if op == ws.OpText && !utf8.Valid(payload) {
 		return false, &Violation{CloseNotUTF8, ErrNotText}

@@ -31,6 +31,22 @@ func (r *recording) HandleFrame(op ws.OpCode, payload []byte) bool {
 
 func (r *recording) AdmitsMessage(n int64) bool { return n <= r.limit }
 
+// Decompress takes it for compression to put a message in parentheses.
+func (r *recording) Decompress(payload []byte) ([]byte, *Violation) {
+	inner, ok := bytes.CutSuffix(payload, []byte(")"))
+	if inner, ok = bytes.CutPrefix(inner, []byte("(")); !ok {
+		return nil, &Violation{CloseNotUTF8, ErrNotText}
+	}
+	return bytes.Clone(inner), nil
+}
+
+// compressedFrame is a clientFrame with RSV1.
+func compressedFrame(op ws.OpCode, fin bool, payload string) []byte {
+	f := ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload)))
+	f.Header.Rsv = rsv1
+	return ws.MustCompileFrame(f)
+}
+
 func TestReader(t *testing.T) {
 	raw := func(b ...byte) []byte { return b }
 	long := strings.Repeat("x", 70_000)
@@ -68,7 +84,7 @@ func TestReader(t *testing.T) {
 				continue
 			}
 			t.Run(tc.name+"/"+pieces, func(t *testing.T) {
-				got, v := feedAll(100_000, tc.in, pieces)
+				got, v := feedAll(new(Reader), 100_000, tc.in, pieces)
 				switch {
 				case tc.code == 0 && (v != nil || got != tc.want):
 					t.Errorf("got %.80q, %v; want %.80q", got, v, tc.want)
@@ -80,8 +96,44 @@ func TestReader(t *testing.T) {
 	}
 }
 
-func feedAll(limit int64, in []byte, pieces string) (string, *Violation) {
-	r, to := new(Reader), &recording{limit: limit}
+// RSV1 has a meaning only if the extension was negotiated, and only in the first frame
+// of a message. What follows from it is the same in every reader.
+func TestReaderOfCompressed(t *testing.T) {
+	text, more := ws.OpText, ws.OpContinuation
+	for _, tc := range []struct {
+		name string
+		in   []byte
+		want string
+		code CloseCode
+	}{
+		{"text", compressedFrame(text, true, "(a)"), "[1 a]", 0},
+		{"binary", compressedFrame(ws.OpBinary, true, "(\xff)"), "[2 \xff]", 0},
+		{"not compressed", clientFrame(text, true, "(a)"), "[1 (a)]", 0},
+		{"one after the other", join(compressedFrame(text, true, "(a)"), clientFrame(text, true, "b"), compressedFrame(text, true, "(c)")), "[1 a][1 b][1 c]", 0},
+		{"fragments", join(compressedFrame(text, false, "("), clientFrame(ws.OpPing, true, "p"), clientFrame(more, false, "ab"), clientFrame(more, true, ")"), clientFrame(text, true, "c")), "[9 p][1 ab][1 c]", 0},
+		{"first fragment empty", join(compressedFrame(text, false, ""), clientFrame(more, true, "(a)")), "[1 a]", 0},
+		{"corrupt", compressedFrame(text, true, "a"), "", CloseNotUTF8},
+		{"not UTF-8", compressedFrame(text, true, "(\xff)"), "", CloseNotUTF8},
+		{"larger than the limit", compressedFrame(text, true, strings.Repeat("x", 101)), "", CloseTooLarge},
+		{"on a continuation", join(compressedFrame(text, false, "("), compressedFrame(more, true, "a)")), "", CloseProtocol},
+		{"on the continuation of what is not compressed", join(clientFrame(text, false, "a"), compressedFrame(more, true, "b")), "", CloseProtocol},
+		{"on a ping", compressedFrame(ws.OpPing, true, ""), "", CloseProtocol},
+		{"on a close frame", compressedFrame(ws.OpClose, true, ""), "", CloseProtocol},
+		{"RSV2", []byte{0xa1, 0x80, 0, 0, 0, 0}, "", CloseProtocol},
+		{"RSV3", []byte{0x91, 0x80, 0, 0, 0, 0}, "", CloseProtocol},
+		{"RSV1 and RSV2", []byte{0xe1, 0x80, 0, 0, 0, 0}, "", CloseProtocol},
+	} {
+		for _, pieces := range []string{"whole", "pieces", "bytes"} {
+			got, v := feedAll(&Reader{Compression: true}, 100, tc.in, pieces)
+			if tc.code == 0 && (v != nil || got != tc.want) || tc.code != 0 && (v == nil || v.Code != tc.code) {
+				t.Errorf("%s, %s: got %q, %+v; want %q, status %d", tc.name, pieces, got, v, tc.want, tc.code)
+			}
+		}
+	}
+}
+
+func feedAll(r *Reader, limit int64, in []byte, pieces string) (string, *Violation) {
+	to := &recording{limit: limit}
 	for len(in) > 0 {
 		n := len(in)
 		switch pieces {
@@ -122,9 +174,12 @@ func FuzzReader(f *testing.F) {
 	f.Add(join(clientFrame(ws.OpText, false, "a"), clientFrame(ws.OpPing, true, ""), clientFrame(ws.OpContinuation, true, "b")), uint8(3))
 	f.Add([]byte{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, uint8(2))
 	f.Add(append(clientFrame(ws.OpText, false, "a"), 0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), uint8(3))
+	f.Add(join(compressedFrame(ws.OpText, false, "(a"), clientFrame(ws.OpPing, true, ""), clientFrame(ws.OpContinuation, true, ")")), uint8(131))
 	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
-		whole, v1 := feedAll(1000, in, "whole")
-		r, to := new(Reader), &recording{limit: 1000}
+		compression := step >= 128 // the other bits are the step
+		step &= 127
+		whole, v1 := feedAll(&Reader{Compression: compression}, 1000, in, "whole")
+		r, to := &Reader{Compression: compression}, &recording{limit: 1000}
 		var v2 *Violation
 		for b := bytes.Clone(in); len(b) > 0 && v2 == nil; {
 			n := min(len(b), int(step)+1)
@@ -159,3 +214,5 @@ type discard struct{}
 
 func (discard) HandleFrame(ws.OpCode, []byte) bool { return true }
 func (discard) AdmitsMessage(int64) bool           { return true }
+
+func (discard) Decompress(payload []byte) ([]byte, *Violation) { return payload, nil }
