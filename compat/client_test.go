@@ -3,12 +3,10 @@ package compat_test
 import (
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -46,9 +44,7 @@ type conn struct {
 	net     net.Conn
 	method  string
 	answers chan answer
-	// compression says that the server has accepted permessage-deflate.
-	compression bool
-	joined      sync.WaitGroup
+	joined  sync.WaitGroup
 }
 
 // dial opens a connection and sends the request.
@@ -132,18 +128,20 @@ func (c *conn) read() {
 		return
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		c.compression = res.Header.Get("Sec-Websocket-Extensions") != ""
 		if c.deliver(renderHead(res)) {
-			c.readFrames(br)
+			c.readFrames(br, negotiated(res.Header.Get("Sec-WebSocket-Extensions")))
 		}
 		return
 	}
 	body, err := readBody(res)
 	a := renderHead(res)
-	if err != nil {
+	switch {
+	case err != nil:
 		a = append(a, "<< (cut off) "+showBody(string(body)))
-	} else if len(body) > 0 {
-		a = append(a, "<< "+showBody(string(body)))
+	case res.Header.Get("Content-Type") == "application/octet-stream":
+		a = append(a, "<b "+showBytes(body))
+	case len(body) > 0:
+		a = append(a, "<< "+showBody(showMsgpacks(string(body))))
 	}
 	c.deliver(a)
 	c.net.Close()
@@ -183,10 +181,10 @@ func renderHead(res *http.Response) answer {
 }
 
 // readFrames renders messages until the connection ends or a close frame arrives, which it echoes.
-func (c *conn) readFrames(br *bufio.Reader) {
+func (c *conn) readFrames(br *bufio.Reader, z *inflater) {
 	var message []byte
 	var opcode ws.OpCode
-	compressed := false
+	var compressed bool
 	for {
 		h, err := ws.ReadHeader(br)
 		if err != nil {
@@ -198,7 +196,8 @@ func (c *conn) readFrames(br *bufio.Reader) {
 			c.deliver(answer{"< eof"})
 			return
 		}
-		if h.Masked || h.Rsv != 0 && (h.Rsv != 4 || !c.compression || h.OpCode == ws.OpContinuation || h.OpCode.IsControl()) {
+		first := h.OpCode == ws.OpText || h.OpCode == ws.OpBinary
+		if h.Masked || h.Rsv != 0 && !(h.Rsv == rsv1 && first && z != nil) {
 			c.deliver(answer{fmt.Sprintf("< (broken frame: masked %v, rsv %d)", h.Masked, h.Rsv)})
 			return
 		}
@@ -215,35 +214,31 @@ func (c *conn) readFrames(br *bufio.Reader) {
 			}
 			continue
 		case ws.OpText, ws.OpBinary:
-			message, opcode, compressed = payload, h.OpCode, h.Rsv != 0
+			message, opcode, compressed = payload, h.OpCode, h.Rsv == rsv1
 		case ws.OpContinuation:
 			message = append(message, payload...)
 		}
-		if h.Fin && !c.deliver(renderMessage(opcode, message, compressed)) {
+		if !h.Fin {
+			continue
+		}
+		a := renderMessage(opcode, message)
+		if compressed {
+			a = z.render(opcode, message)
+		}
+		if !c.deliver(a) {
 			return
 		}
 	}
 }
 
-func renderMessage(op ws.OpCode, data []byte, compressed bool) answer {
-	text, binary := "<< ", "<b "
-	if compressed {
-		text, binary = "<z ", "<zb "
-		var err error
-		if data, err = inflate(data); err != nil {
-			return answer{fmt.Sprintf("< (compressed message: %v)", err)}
-		}
-	}
+func renderMessage(op ws.OpCode, data []byte) answer {
 	if op == ws.OpText {
-		return answer{strings.TrimSuffix(text+showBody(string(data)), " ")}
+		return answer{strings.TrimSuffix("<< "+showBody(string(data)), " ")}
 	}
-	return answer{strings.TrimSpace(binary + showBody(fmt.Sprintf("% x", data)))}
-}
-
-// inflate decompresses a message of permessage-deflate (RFC 7692, section 7.2.2).
-func inflate(data []byte) ([]byte, error) {
-	const tail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff" // the second block is a final one
-	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader(tail))))
+	if packet, ok := showMsgpack(data); ok {
+		return answer{"<m " + packet}
+	}
+	return answer{strings.TrimSpace("<b " + showBody(fmt.Sprintf("% x", data)))}
 }
 
 func renderClose(payload []byte) string {
@@ -258,13 +253,18 @@ func (c *conn) send(op, text string) error {
 	switch op {
 	case ">>":
 		return c.sendFrame(ws.OpText, []byte(text))
-	case ">b", ">x":
-		data, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	case ">z":
+		return c.sendCompressed(ws.OpText, []byte(text))
+	case ">b", ">x", ">zb":
+		data, err := parseBytes(text)
 		if err != nil {
 			return err
 		}
-		if op == ">b" {
+		switch op {
+		case ">b":
 			return c.sendFrame(ws.OpBinary, data)
+		case ">zb":
+			return c.sendCompressed(ws.OpBinary, data)
 		}
 		_, err = c.net.Write(data)
 		return err
@@ -287,8 +287,11 @@ func (c *conn) send(op, text string) error {
 }
 
 func (c *conn) sendFrame(op ws.OpCode, payload []byte) error {
-	f := ws.MaskFrameInPlace(ws.NewFrame(op, true, slices.Clone(payload)))
-	err := ws.WriteFrame(c.net, f)
+	return c.writeFrame(ws.NewFrame(op, true, slices.Clone(payload)))
+}
+
+func (c *conn) writeFrame(f ws.Frame) error {
+	err := ws.WriteFrame(c.net, ws.MaskFrameInPlace(f))
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return nil // the server closed first; its answer is compared
 	}

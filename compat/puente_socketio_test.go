@@ -60,7 +60,7 @@ func clientVersion(t *testing.T) string {
 func onlyMembers(_ context.Context, s *socketio.Socket) error {
 	var auth struct {
 		Token   string `json:"token"`
-		Explain bool   `json:"explain"`
+		Explain any    `json:"explain"` // as on Node, any value but an empty one
 	}
 	if err := s.Handshake().Auth.Decode(&auth); err != nil {
 		return err
@@ -68,7 +68,7 @@ func onlyMembers(_ context.Context, s *socketio.Socket) error {
 	switch {
 	case auth.Token == "secret":
 		return nil
-	case auth.Explain:
+	case auth.Explain != nil:
 		return &socketio.ConnectError{Message: "not a member", Data: struct {
 			Code string   `json:"code"`
 			Hint []string `json:"hint"`

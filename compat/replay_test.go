@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 )
 
 // target is a kind of server to replay transcripts against. start returns the server's host:port.
@@ -110,7 +112,14 @@ func (s *session) send(step *send) error {
 		head = append(head, h)
 	}
 	body := step.body
-	if body != nil {
+	switch {
+	case step.hex:
+		data, err := parseBytes(*body)
+		if err != nil {
+			return err
+		}
+		body = new(string(data))
+	case body != nil:
 		expanded, err := s.ids.expand(*body)
 		if err != nil {
 			return err
@@ -166,11 +175,15 @@ func (s *session) expect(e *expectation, differs bool) error {
 // Engine.IO protocol 4 allows (Payload).
 func (s *session) pollOn(name string, want, got answer) answer {
 	c := s.conns[name]
-	if !strings.HasPrefix(c.line, "GET ") || !strings.Contains(c.line, "&sid=") {
+	if !strings.HasPrefix(c.line, "GET ") || !strings.Contains(c.line, "&sid=") || strings.Contains(c.line, "&j=") {
 		return got
 	}
+	framing := framing4
+	if strings.Contains(c.line, "EIO=3") {
+		framing = framing3
+	}
 	last := len(want) - 1
-	for len(got) == len(want) && strings.HasPrefix(want[last], "<< ") && packets(got[last]) < packets(want[last]) {
+	for len(got) == len(want) && strings.HasPrefix(want[last], "<< ") && framing.packets(got[last]) < framing.packets(want[last]) {
 		c.close()
 		next, err := dial(s.addr, c.line, c.head, nil)
 		if err != nil {
@@ -181,15 +194,40 @@ func (s *session) pollOn(name string, want, got answer) answer {
 		if !slices.Equal(more[:len(more)-1], got[:last]) {
 			return append(slices.Clone(got), more...)
 		}
-		got = append(slices.Clone(got[:last]), got[last]+recordSeparator+strings.TrimPrefix(more[len(more)-1], "<< "))
+		got = append(slices.Clone(got[:last]), got[last]+framing.separator+strings.TrimPrefix(more[len(more)-1], "<< "))
 	}
 	return got
 }
 
-// recordSeparator stands in a transcript between the packets of a payload.
-const recordSeparator = `\x1e`
+// framing is how a polling payload, as it is shown, joins its packets.
+type framing struct {
+	separator string
+	packets   func(line string) int
+}
 
-func packets(line string) int { return strings.Count(line, recordSeparator) + 1 }
+var (
+	framing4 = framing{`\x1e`, func(line string) int { return strings.Count(line, `\x1e`) + 1 }}
+	framing3 = framing{"", packets3}
+)
+
+// packets3 counts the packets of a line with a payload of protocol 3: lengths in UTF-16 units, which precede the packets.
+func packets3(line string) int {
+	body := strings.TrimPrefix(line, "<< ")
+	body = captureRef.ReplaceAllString(body, strings.Repeat("x", 20))
+	body, _ = captures{}.expand(body)
+	units := utf16.Encode([]rune(body))
+	n := 0
+	for len(units) > 0 {
+		colon := slices.Index(units, ':')
+		if colon < 0 {
+			break
+		}
+		length, _ := strconv.Atoi(string(utf16.Decode(units[:colon])))
+		units = units[min(colon+1+length, len(units)):]
+		n++
+	}
+	return n
+}
 
 func (s *session) named(got []answer) []answer {
 	var named []answer

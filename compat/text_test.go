@@ -2,6 +2,7 @@ package compat_test
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -51,6 +52,47 @@ func showBody(s string) string {
 		return shown
 	}
 	return fmt.Sprintf("{sha256 %x, %d bytes}", sha256.Sum256([]byte(s)), len(s))
+}
+
+// showBytes renders bytes for a transcript in hexadecimal, and text of three characters or more in quotes.
+func showBytes(data []byte) string {
+	var parts []string
+	for len(data) > 0 {
+		n, runes := 0, 0
+		for n < len(data) {
+			r, size := utf8.DecodeRune(data[n:])
+			if r < ' ' || r == '\'' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError && size == 1 {
+				break
+			}
+			n += size
+			runes++
+		}
+		if runes >= 3 {
+			parts = append(parts, "'"+string(data[:n])+"'")
+		} else {
+			n = max(n, 1)
+			parts = append(parts, fmt.Sprintf("% x", data[:n]))
+		}
+		data = data[n:]
+	}
+	return strings.Join(parts, " ")
+}
+
+// parseBytes is the inverse of showBytes.
+func parseBytes(text string) ([]byte, error) {
+	var data []byte
+	for i, part := range strings.Split(text, "'") {
+		if i%2 == 1 {
+			data = append(data, part...)
+			continue
+		}
+		b, err := hex.DecodeString(strings.ReplaceAll(part, " ", ""))
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, b...)
+	}
+	return data, nil
 }
 
 // captures are the session ids of one replay, by their names in the transcript.

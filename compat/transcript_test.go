@@ -29,10 +29,11 @@ type item struct {
 // send is a step of the client on a connection.
 type send struct {
 	conn string
-	op   string   // ">" request or control, ">>" text, ">b" binary, ">x" raw bytes
+	op   string   // ">" request or control, ">>" text, ">b" binary, ">z" and ">zb" the same compressed, ">x" raw bytes
 	text string   // the rest of the line
 	head []string // header lines of a request
 	body *string  // of a request
+	hex  bool     // the body is in hexadecimal
 }
 
 // expectation is the next answer on one connection, or one answer on each of several, in any order.
@@ -47,7 +48,7 @@ type expectation struct {
 type answer []string
 
 var (
-	stepLine  = regexp.MustCompile(`^([a-z][a-z0-9]*(?:\|[a-z][a-z0-9]*)*) (>>|>b|>x|>|<<|<b|<zb|<z|<|!!|!b|!)(?: (.*))?$`)
+	stepLine  = regexp.MustCompile(`^([a-z][a-z0-9]*(?:\|[a-z][a-z0-9]*)*) (>>|>zb|>[bxz]|>|<<|<zb|<[bmz]|<|!!|!zb|![bmz]|!)(?: (.*))?$`)
 	isRequest = regexp.MustCompile(`^[A-Z]+ /`)
 )
 
@@ -81,12 +82,12 @@ func (t *transcript) parseLine(n int, line string, because *bool) error {
 			return t.parseInstead(line, conn, op, text, *because)
 		}
 		*because = false
-		if s := t.openRequest(conn); s != nil && !isRequest.MatchString(text) && (op == ">" || op == ">>") && text != "eof" {
+		if s := t.openRequest(conn); s != nil && !isRequest.MatchString(text) && (op == ">" || op == ">>" || op == ">b") && text != "eof" {
 			t.items[len(t.items)-1].raw = append(t.items[len(t.items)-1].raw, line)
 			if op == ">" {
 				s.head = append(s.head, text)
 			} else {
-				s.body = &text
+				s.body, s.hex = &text, op == ">b"
 			}
 			return nil
 		}
@@ -151,7 +152,7 @@ func (t *transcript) parseAnswer(n int, conn, op, text string) {
 		a := &e.answers[len(e.answers)-1]
 		status := regexp.MustCompile(`^< [1-5]\d\d$`).MatchString((*a)[0])
 		header := op == "<" && strings.Contains(text, ": ")
-		body := op == "<<" && (*a)[0] != "< 101" && !strings.HasPrefix((*a)[len(*a)-1], "<<")
+		body := isBody(op) && (*a)[0] != "< 101" && !isBody((*a)[len(*a)-1])
 		if status && (header || body) {
 			*a = append(*a, rendered)
 			return
@@ -197,8 +198,11 @@ func continues(a answer, op, text string) bool {
 	if !regexp.MustCompile(`^< [1-5]\d\d$`).MatchString(a[0]) || a[0] == "< 101" && op != "!" {
 		return false
 	}
-	return op == "!" && strings.Contains(text, ": ") || op == "!!" && !strings.HasPrefix(a[len(a)-1], "<<")
+	return op == "!" && strings.Contains(text, ": ") || isBody(strings.ReplaceAll(op, "!", "<")) && !isBody(a[len(a)-1])
 }
+
+// isBody reports whether a line of an HTTP answer is its body.
+func isBody(line string) bool { return strings.HasPrefix(line, "<<") || strings.HasPrefix(line, "<b") }
 
 // write writes t to path, with the recorded answers.
 func (t *transcript) write(path string) error {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 // drift.mjs sets this to a directory with other versions of the packages than package-lock.json pins.
 const modules = process.env.REFERENCE_MODULES;
 const require = createRequire(modules ? join(modules, "package.json") : import.meta.url);
+const own = createRequire(import.meta.url);
 const { Server } = require("socket.io");
 // Use socket.io's own copy of engine.io, so that both kinds of transcript test the same engine.
 const engine = createRequire(require.resolve("socket.io"))("engine.io");
@@ -27,7 +28,8 @@ function engineServer(httpServer, options) {
   });
 }
 
-function socketServer(httpServer, { refuse, ...options }) {
+function socketServer(httpServer, { refuse, parser, ...options }) {
+  if (parser !== undefined) options.parser = own(parser); // drift.mjs installs no parser
   if (refuse !== undefined) options.allowRequest = (req, done) => done(refuse || null, false);
   const io = new Server(httpServer, options);
 
