@@ -39,6 +39,7 @@ type Cluster struct {
 	presence presence.Presence
 	health   *health.Monitor
 	stats    func() redisadapter.Stats
+	ignored  func() uint64 // messages of presence that were malformed
 	close    func() error
 
 	mu      sync.Mutex
@@ -89,6 +90,7 @@ func Open(opts Options) (*Cluster, error) {
 	}
 	view.Store(devices.View())
 	c.adapter, c.presence, c.stats = nodes.Factory(), devices, nodes.Stats
+	c.ignored = func() uint64 { return devices.Stats().Malformed }
 	// Presence first: it publishes through the adapter's client that the users have left.
 	c.close = func() error { return errors.Join(devices.Close(), nodes.Close()) }
 	return c, nil
@@ -145,6 +147,10 @@ func (c *Cluster) Gaps() (all, cutOff int64) {
 	s := c.stats()
 	return int64(s.Gaps), int64(s.CutOff)
 }
+
+// Malformed returns how many messages from Redis, of the adapter and of presence, were
+// ignored because they could not be decoded, were out of sequence, or exceeded a bound.
+func (c *Cluster) Malformed() int64 { return int64(c.stats().Malformed + c.ignored()) }
 
 // Ready waits until the node is connected and knows the users of the other nodes. A
 // server must use the adapter meanwhile: without a namespace there is nothing to

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/puente-io/puente/server/cluster"
+	"github.com/puente-io/puente/server/cluster/redistest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/waittest"
 )
@@ -151,6 +152,27 @@ func (i *impostor) answers(text string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.answer = text
+}
+
+// Malformed messages of the adapter and of presence are counted together.
+func TestMalformedAreCounted(t *testing.T) {
+	server := redistest.Start(t)
+	c, err := cluster.Open(cluster.Options{URL: server.URL(), Prefix: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	io := socketio.New(socketio.Options{Adapter: c.Adapter()})
+	io.Namespace("/")
+	defer c.Close(t.Context())
+	defer io.Close(t.Context())
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := c.Malformed()
+	for _, channel := range []string{"m#/#", "m-request#/#", "m-response#/#", "m-presence#"} {
+		server.Do("PUBLISH", channel, "nonsense")
+	}
+	waittest.Until(t, "four malformed messages are counted", func() bool { return c.Malformed() == before+4 })
 }
 
 // HARDENING, cluster: what a server says that is not Redis, or a hostile one, ends only

@@ -21,6 +21,7 @@ func (m *Memory) Node() *Cluster {
 	c := newCluster(nil)
 	c.adapter, c.presence = m.adapter.Factory(), m.presence.Node()
 	c.stats = func() redisadapter.Stats { return redisadapter.Stats{} }
+	c.ignored = func() uint64 { return 0 }
 	c.close = c.presence.Close
 	c.setAdapter(Health{})
 	c.setPresence(Health{})

@@ -241,6 +241,7 @@ type ill struct{ health health.Health }
 func (c ill) Presence() presence.Presence { return presence.NewMemory().Node() }
 func (c ill) Health() health.Health       { return c.health }
 func (c ill) Gaps() (all, buffers int64)  { return 0, 0 }
+func (c ill) Malformed() int64            { return 0 }
 
 // The statistics have the documented fields and a counter for each limit.
 func TestStats(t *testing.T) {

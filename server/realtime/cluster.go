@@ -16,4 +16,7 @@ type Cluster interface {
 	// which may have lost messages of other nodes, and how often because Redis' output
 	// buffer for this node overflowed.
 	Gaps() (all, buffers int64)
+	// Malformed returns how many messages of other nodes were ignored because they were
+	// malformed.
+	Malformed() int64
 }

@@ -79,6 +79,14 @@ type ill struct{ health health.Health }
 func (c ill) Presence() presence.Presence { return presence.NewMemory().Node() }
 func (c ill) Health() health.Health       { return c.health }
 func (c ill) Gaps() (all, buffers int64)  { return 3, 2 }
+func (c ill) Malformed() int64            { return 7 }
+
+func TestStatsOfTheCluster(t *testing.T) {
+	limits := start(t, func(o *options) { o.Cluster = ill{} }).Stats().Limits
+	if limits.ClusterGaps != 3 || limits.ClusterBuffers != 2 || limits.ClusterMalformed != 7 {
+		t.Errorf("%+v", limits)
+	}
+}
 
 func TestHealthOfADegradedNode(t *testing.T) {
 	since := time.Now()

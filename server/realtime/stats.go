@@ -54,6 +54,8 @@ type LimitCounts struct {
 	// ClusterGaps and ClusterBuffers are what [Cluster].Gaps returns.
 	ClusterGaps    int64 `json:"clusterGaps"`
 	ClusterBuffers int64 `json:"clusterBuffers"`
+	// ClusterMalformed is what [Cluster].Malformed returns.
+	ClusterMalformed int64 `json:"clusterMalformed"`
 	// ClusterDrops is [Service.ClusterDrops].
 	ClusterDrops int64 `json:"clusterDrops"`
 }
@@ -65,9 +67,10 @@ func (svc *Service) Stats() Stats {
 	// Disconnections are loaded first, so that the difference is not negative.
 	disconnections := c.disconnections.Load()
 	connections := c.connections.Load()
-	var gaps, buffers int64
+	var gaps, buffers, malformed int64
 	if c := svc.opts.Cluster; c != nil {
 		gaps, buffers = c.Gaps()
+		malformed = c.Malformed()
 	}
 	return Stats{
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
@@ -77,7 +80,7 @@ func (svc *Service) Stats() Stats {
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
 			RefusedEvents: c.floods.Load(), SocketsPerUser: c.limitedSockets.Load(), RoomsPerSocket: c.limitedRooms.Load(), AuthTimeouts: c.authTimeouts.Load(),
-			ClusterGaps: gaps, ClusterBuffers: buffers, ClusterDrops: svc.ClusterDrops(),
+			ClusterGaps: gaps, ClusterBuffers: buffers, ClusterMalformed: malformed, ClusterDrops: svc.ClusterDrops(),
 		},
 	}
 }
