@@ -103,6 +103,9 @@ func (b *round) answer(e raw.Event) (a answer) {
 func (c *client) ask(event string, arg any) answer {
 	a := c.b.answer(c.Ask(event, arg))
 	if !a.Success {
+		if a.Error.Code == "unavailable" {
+			c.b.unavailable.Store(true)
+		}
 		c.b.Fatalf("%s: %s", event, a.Error.Code)
 	}
 	return a

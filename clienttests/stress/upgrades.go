@@ -276,6 +276,7 @@ func (h *upgrader) upgrade() {
 	conn, r := h.attempt()
 	h.stopPolling()
 	h.polls.Wait()
+	conn.SetDeadline(time.Time{}) // which was for the probe
 	h.mu.Lock()
 	h.socket = conn
 	h.mu.Unlock()
