@@ -38,10 +38,8 @@ type nodeOptions struct {
 	AllowUpgrades, HTTPCompression, ServeClient               *bool
 	Path                                                      string
 	Refuse                                                    *string
-	// PerMessageDeflate must turn off context takeover in both directions.
-	PerMessageDeflate *struct{}
-	Cookie            json.RawMessage
-	CORS              *struct {
+	PerMessageDeflate, Cookie                                 json.RawMessage
+	CORS                                                      *struct {
 		Origin                                  json.RawMessage
 		Methods, AllowedHeaders, ExposedHeaders []string
 		Credentials                             bool
@@ -73,8 +71,16 @@ func (o nodeOptions) engine(t *testing.T) engineio.Options {
 	if off(o.HTTPCompression) {
 		e.CompressionThreshold = -1
 	}
-	if o.PerMessageDeflate != nil {
+	switch string(o.PerMessageDeflate) {
+	case "", "false":
+	case "true":
 		e.PerMessageDeflate = true
+	default:
+		var d struct{ Threshold int }
+		if err := json.Unmarshal(o.PerMessageDeflate, &d); err != nil {
+			t.Fatalf("perMessageDeflate: %v", err)
+		}
+		e.PerMessageDeflate, e.PerMessageDeflateThreshold = true, d.Threshold
 	}
 	if o.Refuse != nil {
 		e.AllowRequest = func(*http.Request) error {
