@@ -29,6 +29,7 @@ export function readConfig(env) {
     rateWindow: number(env, 'WS_RATE_WINDOW', 60_000),
     notifyPolicy: env.WS_NOTIFY_POLICY ?? 'any',
     presenceMax: number(env, 'WS_PRESENCE_MAX', 1000),
+    parser: env.REFERENCE_PARSER, // a package; Puente needs no setting, and ignores this one
   };
 }
 

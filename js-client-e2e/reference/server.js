@@ -14,6 +14,7 @@ const config = readConfig(process.env);
 
 const http = createServer(routes(() => service));
 const io = new Server(http, {
+  parser: config.parser && (await import(config.parser)).default,
   pingInterval: config.pingInterval,
   pingTimeout: config.pingTimeout,
   maxHttpBufferSize: config.maxHttpBufferSize,
