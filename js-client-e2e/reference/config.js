@@ -15,6 +15,9 @@ export function readConfig(env) {
     pingInterval: number(env, 'WS_PING_INTERVAL', 30_000),
     pingTimeout: number(env, 'WS_PING_TIMEOUT', 60_000),
     maxHttpBufferSize: number(env, 'WS_MAX_HTTP_BUFFER_SIZE', 1e6),
+    perMessageDeflate: env.WS_PER_MESSAGE_DEFLATE === 'true' && {
+      threshold: number(env, 'WS_PER_MESSAGE_DEFLATE_THRESHOLD', 1024),
+    },
 
     tokens: {
       secrets: [required(env, 'JWT_SECRET'), env.JWT_SECRET_PREVIOUS].filter(Boolean),

@@ -114,6 +114,16 @@ async function testBrowser() {
     });
   });
 
+  eachTarget('a browser, with compression', { WS_CORS_ORIGINS: home.origin, WS_PER_MESSAGE_DEFLATE: 'true' }, (world) => {
+    it('offers it, and sends and receives large text', LIMIT, async (t) => {
+      const roomId = world.name('room');
+      const page = await openConnected(t, world, TRANSPORTS['polling with upgrade']);
+      assert.match(await page.evaluate(() => window.socket.io.engine.transport.ws.extensions), /^permessage-deflate/);
+      await page.evaluate(request, ['join-room', { roomId }]);
+      assert.equal(await page.evaluate(echoesLargeText, { roomId }), true);
+    });
+  });
+
   // The first ten minutes: the server as "make run" starts it, and a page of a development server on another port.
   eachTarget('a page on localhost, without any setting', { WS_CORS_ORIGINS: '' }, (world) => {
     if (world.target === 'reference') return; // Node admits no origin by itself
