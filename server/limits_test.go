@@ -191,6 +191,18 @@ func TestLimitsAreSet(t *testing.T) {
 	}
 }
 
+// WS_PER_MESSAGE_DEFLATE and what belongs to it reach the engine. 0 is a threshold.
+func TestPerMessageDeflate(t *testing.T) {
+	opts := start(t, env{}).SocketIO().Engine().Options()
+	if opts.PerMessageDeflate || opts.PerMessageDeflateThreshold != 1024 || opts.PerMessageDeflateLevel != 1 {
+		t.Errorf("by default %v, from %d bytes, level %d", opts.PerMessageDeflate, opts.PerMessageDeflateThreshold, opts.PerMessageDeflateLevel)
+	}
+	opts = start(t, env{"WS_PER_MESSAGE_DEFLATE": "true", "WS_PER_MESSAGE_DEFLATE_THRESHOLD": "0", "WS_PER_MESSAGE_DEFLATE_LEVEL": "9"}).SocketIO().Engine().Options()
+	if !opts.PerMessageDeflate || opts.PerMessageDeflateThreshold > 0 || opts.PerMessageDeflateLevel != 9 {
+		t.Errorf("got %v, from %d bytes, level %d", opts.PerMessageDeflate, opts.PerMessageDeflateThreshold, opts.PerMessageDeflateLevel)
+	}
+}
+
 // WS_MAX_ATTACHMENTS and WS_MAX_HTTP_BUFFER_SIZE bound what a client can send to others.
 // An attachment counts once for each placeholder that names it.
 func TestReferencesAreBounded(t *testing.T) {

@@ -56,6 +56,12 @@ type Config struct {
 	MaxAnonymousBytes int           // WS_MAX_ANONYMOUS_BYTES; 0: as for other clients
 	ConnectTimeout    time.Duration // WS_CONNECT_TIMEOUT
 
+	// Compression of WebSocket messages.
+
+	PerMessageDeflate          bool // WS_PER_MESSAGE_DEFLATE
+	PerMessageDeflateThreshold int  // WS_PER_MESSAGE_DEFLATE_THRESHOLD, in bytes; 0: all messages
+	PerMessageDeflateLevel     int  // WS_PER_MESSAGE_DEFLATE_LEVEL, from 1 to 9
+
 	// Slow clients.
 
 	MaxQueueBytes      int           // WS_MAX_QUEUE_BYTES of a client; above it publishers wait
@@ -137,6 +143,13 @@ func (c *draft) validate(given func(name string) bool) error {
 	}
 	if c.MaxQueueBytes > c.MaxBacklogBytes {
 		c.contradict("WS_MAX_QUEUE_BYTES is more than WS_MAX_BACKLOG_BYTES: clients are disconnected before publishers wait for them")
+	}
+	if !c.PerMessageDeflate {
+		for _, name := range []string{"WS_PER_MESSAGE_DEFLATE_THRESHOLD", "WS_PER_MESSAGE_DEFLATE_LEVEL"} {
+			if given(name) {
+				c.contradict("%s is ignored: WS_PER_MESSAGE_DEFLATE is not true", name)
+			}
+		}
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = "text"

@@ -31,6 +31,8 @@ type Stats struct {
 	Timestamp         time.Time `json:"timestamp"`
 	// Limits has a counter for each limit.
 	Limits LimitCounts `json:"limits"`
+	// Compression says what the node has compressed for WebSockets.
+	Compression socketio.CompressionCounts `json:"compression"`
 }
 
 // LimitCounts says how often each limit of the Socket.IO server and of the service
@@ -76,6 +78,7 @@ func (svc *Service) Stats() Stats {
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
 		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
 		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(),
+		Compression: svc.ns.Server().CompressionCounts(),
 		Limits: LimitCounts{
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),

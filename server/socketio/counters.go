@@ -8,6 +8,13 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
+// CompressionCounts says what the server has compressed, see
+// [engineio.Options.PerMessageDeflate].
+type CompressionCounts = engineio.CompressionCounts
+
+// CompressionCounts returns the current counts.
+func (srv *Server) CompressionCounts() CompressionCounts { return srv.engine.CompressionCounts() }
+
 // LimitCounts has, for each limit, how often it stopped a client since the
 // server was created, including the engine's limits.
 type LimitCounts struct {

@@ -186,7 +186,7 @@ func (s *ServerOptions) GetRawAllowUpgrades() *bool { return s.allowUpgrades }
 // AllowUpgrades returns what SetAllowUpgrades has set, or the zero value.
 func (s *ServerOptions) AllowUpgrades() bool { return get(s.allowUpgrades) }
 
-// SetPerMessageDeflate sets an option that is ignored.
+// SetPerMessageDeflate compresses WebSocket messages for clients that offer it. Default: off.
 func (s *ServerOptions) SetPerMessageDeflate(v *types.PerMessageDeflate) { s.perMessageDeflate = v }
 
 // GetRawPerMessageDeflate returns what SetPerMessageDeflate has set, or nil.

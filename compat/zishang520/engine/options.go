@@ -26,6 +26,9 @@ func engineOptions(o config.ServerOptionsInterface) engineio.Options {
 	if c := o.HttpCompression(); c != nil {
 		out.CompressionThreshold = max(c.Threshold, 1)
 	}
+	if d := o.PerMessageDeflate(); d != nil {
+		out.PerMessageDeflate, out.PerMessageDeflateThreshold = true, d.Threshold
+	}
 	if r := o.InitialPacket(); r != nil {
 		out.InitialPacket, _ = io.ReadAll(r)
 	}

@@ -6,8 +6,9 @@ type HttpCompression struct {
 	Threshold int `json:"threshold,omitempty"`
 }
 
-// PerMessageDeflate is ignored: WebSocket messages are not compressed.
+// PerMessageDeflate turns on the compression of WebSocket messages.
 type PerMessageDeflate struct {
+	// Threshold is the size in bytes from which on messages are compressed. Default: 1024.
 	Threshold int `json:"threshold,omitempty"`
 }
 
