@@ -22,10 +22,13 @@ export function eachTarget(title, env, define) {
   }
 }
 
-/** As eachTarget, and for each kind of client in `clients`. */
-export function eachClient(title, env, define, clients = CLIENTS) {
+/** As eachTarget, and for each kind of client in `clients`. With `atOnce` the kinds and their tests run at once. */
+export function eachClient(title, env, define, clients = CLIENTS, atOnce = false) {
+  const options = { concurrency: atOnce };
   eachTarget(title, env, (world) => {
-    for (const client of clients) describe(client.name, () => define(world.with(client)));
+    describe('clients', options, () => {
+      for (const client of clients) describe(client.name, options, () => define(world.with(client)));
+    });
   });
 }
 

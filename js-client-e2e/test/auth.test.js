@@ -210,8 +210,8 @@ eachClient('authentication timeout', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
 eachClient('a token that expires', {}, (world) => {
   it('closes the connection unless it was renewed', async (t) => {
     const userId = world.name('user');
-    const renewed = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-28) }) }).connected();
-    const ending = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-27) }) }).connected();
+    const renewed = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-26) }) }).connected();
+    const ending = await world.open(t, { token: sign({ userId, exp: secondsFromNow(-25) }) }).connected();
     await renewed.ask('authenticate', { token: sign({ userId, exp: secondsFromNow(3600) }) });
 
     const [text, error] = await ending.arguments('error');
@@ -235,7 +235,7 @@ eachClient('a token that expires', {}, (world) => {
     assert.equal(asked, 2);
     await client.ask('join-room', world.name('room'));
   });
-}, EACH_TRANSPORT);
+}, EACH_TRANSPORT, true); // each test waits until its token has expired
 
 eachTarget('a token that expires under WS_TOKEN_EXPIRY=ignore', { WS_TOKEN_EXPIRY: 'ignore' }, (world) => {
   it('keeps its connection open, but cannot open another', async (t) => {
