@@ -357,7 +357,7 @@ func TestDeflateBombs(t *testing.T) {
 		}
 		grown := allocated() - before
 		t.Logf("%d fragments: %d bytes held, %d allocated", fragments, held, grown)
-		if held+grown > 2*limit {
+		if held+grown > 2*limit && !raceEnabled { // which throws pooled buffers away
 			t.Errorf("%d fragments: %d bytes were held, and then %d allocated", fragments, held, grown)
 		}
 		if got := r.reason(t); got != ReasonTransportError || e.LimitCounts().MessageBytes != 1 {

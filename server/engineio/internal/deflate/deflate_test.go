@@ -53,7 +53,7 @@ func inflated(compressed []byte) ([]byte, error) {
 func TestCompress(t *testing.T) {
 	for _, level := range []int{1, 6, 9} {
 		c := NewCompressor(level)
-		for _, n := range []int{300, 1024, 32 << 10, 100_000, 1 << 20, 1024} {
+		for _, n := range []int{300, 1024, 32 << 10, 100_000, 1024} {
 			const room = 18
 			message := events(n)
 			b := c.Compress(message, room)
@@ -86,7 +86,7 @@ func TestCounts(t *testing.T) {
 
 func TestDecompress(t *testing.T) {
 	d := NewDecompressor()
-	for _, n := range []int{0, 1, 1000, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 1 << 20} {
+	for _, n := range []int{0, 1, 1000, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 200_000} {
 		for name, message := range map[string][]byte{"events": events(n + 20)[:n], "noise": noise(n), "zeros": make([]byte, n)} {
 			got, err := d.Decompress(deflated(message), n)
 			if err != nil || !bytes.Equal(got, message) {
