@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/puente-io/puente/server/internal/notepack"
 	"github.com/puente-io/puente/server/socketio/packet"
@@ -167,7 +168,11 @@ func namespaceOf(value []byte) (string, error) {
 	if !isText(value) {
 		return "", ErrNamespace
 	}
-	return string(bytes.ToValidUTF8(textOf(value), []byte("\ufffd"))), nil
+	text := textOf(value)
+	if string(text) == packet.Root {
+		return packet.Root, nil // the common case
+	}
+	return strings.ToValidUTF8(string(text), "\ufffd"), nil
 }
 
 // idOf returns an acknowledgement id; [packet.Decoder] has the same limits.
