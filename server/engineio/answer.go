@@ -1,13 +1,13 @@
 package engineio
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
-
-	"github.com/puente-io/puente/server/engineio/packet"
 )
 
 const (
@@ -25,6 +25,7 @@ const (
 type answer struct {
 	session *Session
 	frames  []Frame
+	call    string // JSONP: the start of the call that the answer consists of
 	to      http.ResponseWriter
 	rc      *http.ResponseController
 	written int // bytes of the piece
@@ -32,8 +33,8 @@ type answer struct {
 
 // newAnswer takes frames from the queue. The session stays behind until they are
 // written. Session.mu is held.
-func newAnswer(s *Session, w http.ResponseWriter) *answer {
-	a := &answer{session: s, to: w, rc: http.NewResponseController(w)}
+func newAnswer(s *Session, w http.ResponseWriter, call string) *answer {
+	a := &answer{session: s, call: call, to: w, rc: http.NewResponseController(w)}
 	size := maxPayload
 	if s.probe != nil {
 		size = smallPayload
@@ -65,17 +66,19 @@ func (a *answer) write(r *http.Request) error {
 
 func (a *answer) writeTo(r *http.Request) error {
 	srv := a.session.server
-	compress, length := false, len(a.frames)-1 // separators
-	for _, f := range a.frames {
-		compress = compress || !f.plain
-		if f.text {
-			length += len(f.payload())
-		} else {
-			length += packet.BinaryLen(len(f.payload()))
-		}
+	compress := slices.ContainsFunc(a.frames, func(f Frame) bool { return !f.plain })
+	e := a.session.encodingOf(a.frames)
+	write := e.writeTo
+	length := e.length(a.frames)
+	if a.call != "" {
+		var buf bytes.Buffer
+		e.appendTo(&buf, a.frames)
+		body := called(a.call, &buf)
+		length = len(body)
+		write = func(out io.Writer, _ []Frame) error { _, err := out.Write(body); return err }
 	}
 	h := a.to.Header()
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Content-Type", e.contentType())
 	pollingHeaders(h, r)
 	var out io.Writer = a
 	var compressor io.WriteCloser
@@ -94,7 +97,7 @@ func (a *answer) writeTo(r *http.Request) error {
 	}
 	a.extend()
 	defer a.rc.SetWriteDeadline(time.Time{})
-	if err := writeFrames(out, a.frames); err != nil {
+	if err := write(out, a.frames); err != nil {
 		return err
 	}
 	if compressor != nil {
@@ -104,28 +107,6 @@ func (a *answer) writeTo(r *http.Request) error {
 	}
 	if err := a.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
-	}
-	return nil
-}
-
-// writeFrames writes the packets of frames as a payload.
-func writeFrames(out io.Writer, frames []Frame) error {
-	separator := packet.AppendSeparator(nil)
-	for i, f := range frames {
-		var err error
-		if i > 0 {
-			_, err = out.Write(separator)
-		}
-		switch {
-		case err != nil:
-		case f.text:
-			_, err = out.Write(f.payload())
-		default:
-			err = packet.WriteBinary(out, f.payload())
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

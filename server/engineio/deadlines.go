@@ -64,6 +64,13 @@ func (q *deadlines) remove(s *Session) {
 	q.unlink(s)
 }
 
+// has reports whether the session waits in q, and has not expired.
+func (q *deadlines) has(s *Session) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return s.waiting.prev != nil || q.head == s
+}
+
 func (q *deadlines) unlink(s *Session) {
 	w := &s.waiting
 	switch {

@@ -28,7 +28,7 @@ var (
 	errOverlap     = errors.New("engineio: overlapping polls or POSTs")
 	errPollGone    = errors.New("engineio: poll closed prematurely")
 	errBody        = errors.New("engineio: body incomplete")
-	errDirection   = errors.New("engineio: ping from the client")
+	errDirection   = errors.New("engineio: ping or pong from the wrong side")
 	errContentType = errors.New("engineio: binary body in protocol 4")
 	errTooLarge    = errors.New("engineio: body too large")
 )

@@ -103,11 +103,22 @@ func (f Frame) Uncompressed() Frame {
 
 // in returns the frame in a form.
 func (f Frame) in(want form) Frame {
-	if f.text || want&formBase64 == 0 {
+	if f.text || want&(formBase64|formProtocol3) == 0 {
 		return f
 	}
-	b := make([]byte, frameRoom, frameRoom+1+4*(len(f.payload())+2)/3)
-	out := seal(packet.AppendBinary(b, f.payload()), ws.OpText)
+	data := f.payload()
+	var out Frame
+	switch {
+	case want&formBase64 == 0:
+		b := make([]byte, frameRoom, frameRoom+1+len(data))
+		out = seal(packet.AppendMessage3(b, data), ws.OpBinary)
+	case want&formProtocol3 == 0:
+		b := make([]byte, frameRoom, frameRoom+packet.BinaryLen(len(data)))
+		out = seal(packet.AppendBinary(b, data), ws.OpText)
+	default:
+		b := make([]byte, frameRoom, frameRoom+1+packet.BinaryLen(len(data)))
+		out = seal(packet.AppendBinary3(b, data), ws.OpText)
+	}
 	out.plain = f.plain
 	return out
 }
@@ -145,6 +156,7 @@ func seal(b []byte, op ws.OpCode) Frame {
 // The control packets are the same for everyone.
 var (
 	pingFrame  = controlFrame(packet.Ping, "")
+	pongFrame  = controlFrame(packet.Pong, "")
 	noopFrame  = controlFrame(packet.Noop, "")
 	closeFrame = controlFrame(packet.Close, "")
 	probeFrame = controlFrame(packet.Pong, packet.Probe)

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -51,7 +52,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s != nil && upgrade:
 		srv.serveUpgrade(w, r, s)
 	case s != nil:
-		srv.servePolling(w, r, s)
+		srv.servePolling(w, r, query, s)
 	case upgrade:
 		srv.openWebSocket(w, r, query, &p)
 	default:
@@ -103,6 +104,9 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	if upgrade && srv.opts.CheckOrigin != nil && !srv.opts.CheckOrigin(r) {
 		return nil, refuse(CodeForbidden, ErrOrigin)
 	}
+	if !upgrade && isJSONP(query) && !srv.admitsScript(r) {
+		return nil, refuse(CodeForbidden, ErrOrigin)
+	}
 	if sid := query("sid"); sid != "" {
 		s := srv.Session(sid)
 		switch {
@@ -112,7 +116,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 			return nil, refuse(CodeBadRequest, nil)
 		case upgrade && (transport != "websocket" || srv.opts.DisableUpgrades):
 			return nil, refuse(CodeBadRequest, nil)
-		case query("EIO") != "4": // the session's
+		case srv.protocolOf(query("EIO")) != s.Protocol():
 			return nil, refuse(CodeBadRequest, nil)
 		}
 		return s, nil
@@ -126,7 +130,7 @@ func (srv *Server) verify(r *http.Request, query func(string) string, upgrade bo
 	srv.mu.RLock()
 	stopping := srv.refusing
 	srv.mu.RUnlock()
-	spoken := query("EIO") == "4"
+	spoken := srv.protocolOf(query("EIO")) != 0
 	// A request that cannot open a session counts against no limit, and takes nothing
 	// from clients that share its address.
 	if spoken && !stopping && (!upgrade || srv.checkWebSocket(r) == nil) {
@@ -182,8 +186,16 @@ func (srv *Server) newSession(r *http.Request, query func(string) string, p *res
 		server: srv, id: srv.newID(), request: encodeRequest(r, srv.opts.MaxRequestBytes), origin: srv.originOf(r),
 		from: p.take(), queue: queue{held: &srv.backlog.held},
 	}
-	if query("b64") != "" {
-		s.setForm(formBase64)
+	var f form
+	if query("b64") != "" || isJSONP(query) {
+		f |= formBase64
+	}
+	if srv.protocolOf(query("EIO")) == 3 {
+		f |= formProtocol3
+		srv.protocol3Total.Add(1)
+	}
+	if f != 0 {
+		s.setForm(f)
 	}
 	return s
 }
@@ -213,7 +225,7 @@ func (srv *Server) start(s *Session, r *http.Request) error {
 	}
 	s.mu.Lock()
 	if s.state == stateOpen {
-		s.waitIn(srv.pings)
+		s.waitIn(s.heartbeat())
 	}
 	ended := s.state == stateClosed
 	s.mu.Unlock()
@@ -248,11 +260,15 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, query fun
 		writeError(w, refuse(CodeForbidden, nil), false)
 		return
 	}
-	body := append([]byte(nil), srv.openPacket(s).payload()...)
+	frames := []Frame{srv.openPacket(s)}
 	if srv.opts.InitialPacket != nil {
-		body = append(append(body, 0x1e, '4'), srv.opts.InitialPacket...)
+		frames = append(frames, TextFrame(srv.opts.InitialPacket))
 	}
-	if err := srv.writePayload(w, r, body, true); err != nil {
+	buf := payloads.Get().(*bytes.Buffer)
+	defer recyclePayload(buf)
+	e := s.encodingOf(frames)
+	e.appendTo(buf, frames)
+	if err := srv.writePayload(w, r, e.contentType(), called(jsonpCall(query), buf), true); err != nil {
 		s.close(ReasonTransportError, err)
 	}
 }

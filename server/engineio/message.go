@@ -11,8 +11,9 @@ import (
 type form uint8
 
 const (
-	formBase64   form = 1 << iota // binary messages are text: the handshake had b64
-	formDeflated                  // large messages are compressed: the WebSocket has permessage-deflate
+	formBase64    form = 1 << iota // binary messages are text: the handshake had b64
+	formProtocol3                  // binary messages begin with their type
+	formDeflated                   // large messages are compressed: the WebSocket has permessage-deflate
 	formCount
 )
 
@@ -54,7 +55,7 @@ func NewMessage(first Frame, rest ...Frame) *Message {
 // in returns the message in a form. Goroutines that need a form at the same moment may
 // each build it; all get the same.
 func (m *Message) in(f form, srv *Server) []Frame {
-	if f == 0 || !srv.differ(m.plain, f) {
+	if f = srv.needed(m.plain, f); f == 0 {
 		return m.plain
 	}
 	if frames := m.find(f); frames != nil {
@@ -100,9 +101,9 @@ func (m *Message) build(f form, srv *Server) []Frame {
 	return frames
 }
 
-// inForm returns frames in a form other than the plain one.
+// inForm returns frames in a form.
 func (srv *Server) inForm(frames []Frame, f form) []Frame {
-	if !srv.differ(frames, f) {
+	if f = srv.needed(frames, f); f == 0 {
 		return frames
 	}
 	out := make([]Frame, len(frames))
@@ -115,10 +116,22 @@ func (srv *Server) inForm(frames []Frame, f form) []Frame {
 	return out
 }
 
-// differ reports whether frames may be others in a form than in the plain one. For most
-// messages to a client that takes compressed ones they are not, since messages are short.
-func (srv *Server) differ(frames []Frame, f form) bool {
-	return f != formDeflated || slices.ContainsFunc(frames, func(f Frame) bool { return srv.deflater.compresses(&f) })
+// needed returns the part of a form in which frames may be others than in the plain one.
+// For most messages that is none: texts are the same for clients that take no binary
+// messages, and messages are too short to be compressed.
+func (srv *Server) needed(frames []Frame, f form) (need form) {
+	if f == 0 {
+		return 0
+	}
+	for i := range frames {
+		switch {
+		case !frames[i].text && f&^formDeflated != 0:
+			return f
+		case f&formDeflated != 0 && srv.deflater.compresses(&frames[i]):
+			need = formDeflated
+		}
+	}
+	return need
 }
 
 // Build builds the message's missing forms, so that [Batch.Add] need not do so while its
@@ -151,10 +164,14 @@ func (s *Session) setForm(f form) {
 	s.countForm(1)
 }
 
-// countForm counts the session among those that Mixed looks for.
+// countForm counts the session among those that Mixed and Protocol3 look for.
 func (s *Session) countForm(n int64) {
-	if s.form() != 0 {
+	f := s.form()
+	if f != 0 {
 		s.server.formed.Add(n)
+	}
+	if f&formProtocol3 != 0 {
+		s.server.protocol3.Add(n)
 	}
 }
 

@@ -19,7 +19,8 @@ type Options struct {
 	// Default: 25 s.
 	PingInterval time.Duration
 	// PingTimeout is how long a client may take to answer a ping before its
-	// session is closed. Default: 20 s.
+	// session is closed. In protocol 3, in which the client pings, it is how much more
+	// than PingInterval may pass from ping to ping. Default: 20 s.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the WebSocket's
 	// opening to the upgrade packet. Default: 10 s.
@@ -83,6 +84,9 @@ type Options struct {
 	// first. Default: no limit.
 	MaxHandshakesPerSecond int
 
+	// AllowProtocol3 also accepts clients of protocol 3, those of Socket.IO 1.x and 2.x: as
+	// on Node, every handshake whose EIO is not 4. Default: they are refused.
+	AllowProtocol3 bool
 	// DisablePolling and DisableWebSocket disable a transport.
 	DisablePolling, DisableWebSocket bool
 	// DisableUpgrades refuses to move a session from polling to WebSocket.

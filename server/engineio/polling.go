@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +33,9 @@ type polling struct {
 type poll struct {
 	ready   chan struct{} // has a token when there is something to do
 	last    Frame         // ends the poll if it is set
+	call    string        // JSONP: the start of the call that the answer consists of
 	late    bool          // came while a WebSocket was being tried
+	closing bool          // came when the session was closing already
 	refused bool          // sent after the upgrade packet, processed before it
 }
 
@@ -81,19 +84,18 @@ func (p *polling) retire() {
 	}
 }
 
-func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, s *Session) {
+func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, query func(string) string, s *Session) {
 	switch r.Method {
 	case http.MethodGet:
-		s.servePoll(w, r)
+		s.servePoll(w, r, &poll{ready: make(chan struct{}, 1), call: s.jsonpCall(query)})
 	case http.MethodPost:
-		s.servePost(w, r)
+		s.servePost(w, r, s.jsonpCall(query) != "")
 	default:
 		w.WriteHeader(http.StatusInternalServerError) // as Node
 	}
 }
 
-func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
-	p := &poll{ready: make(chan struct{}, 1)}
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	s.mu.Lock()
 	overlap, upgraded, ended := s.polling.poll != nil, s.ws != nil, s.state == stateClosed
 	if overlap || upgraded || ended {
@@ -118,7 +120,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		close(s.polling.awaited)
 		s.polling.awaited = nil
 	}
-	p.late = s.probe != nil
+	p.late, p.closing = s.probe != nil, s.state == stateClosing
 	s.mu.Unlock()
 
 	waits(w, r)
@@ -162,7 +164,7 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	}
 	upgraded := s.ws != nil
 	if s.state != stateClosed && !upgraded && s.queue.bytes > smallPayload {
-		a := newAnswer(s, w)
+		a := newAnswer(s, w, p.call)
 		s.mu.Unlock()
 		if err := a.write(r); err != nil {
 			s.close(ReasonTransportError, err)
@@ -174,30 +176,37 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) {
 	// what a packet of the same payload says.
 	closing := s.state == stateClosing && !upgraded && s.queue.empty()
 	compress := false
+	e := encodingText
+	if s.state != stateClosed && !upgraded && !s.queue.empty() {
+		frames := s.queue.all()
+		e = s.encodingOf(frames)
+		e.appendTo(buf, frames)
+		compress = slices.ContainsFunc(frames, func(f Frame) bool { return !f.plain })
+	}
 	if s.state != stateClosed && !upgraded {
-		for _, f := range s.queue.all() {
-			appendPacket(buf, f)
-			compress = compress || !f.plain
-		}
 		s.took(s.queue.bytes)
 		s.queue.recycle()
 		s.settle()
 		s.catchUp()
 	}
-	switch {
-	case closing:
-		appendPacket(buf, closeFrame)
-	case buf.Len() > 0:
-	case p.last.wire != nil:
-		appendPacket(buf, p.last)
-	default:
-		appendPacket(buf, noopFrame)
+	if buf.Len() == 0 {
+		frames := []Frame{noopFrame}
+		switch {
+		case closing && p.closing && s.Protocol() == 3:
+			frames = append(frames, closeFrame) // as Node does, which says nothing more than the latter
+		case closing:
+			frames[0] = closeFrame
+		case p.last.wire != nil:
+			frames[0] = p.last
+		}
+		e = s.encodingOf(frames)
+		e.appendTo(buf, frames)
 	}
 	s.mu.Unlock()
 	if closing {
 		s.close(ReasonForcedClose, nil) // before the client can be back
 	}
-	if err := s.server.writePayload(w, r, buf.Bytes(), compress); err != nil && !upgraded {
+	if err := s.server.writePayload(w, r, e.contentType(), called(p.call, buf), compress); err != nil && !upgraded {
 		s.close(ReasonTransportError, err)
 	}
 }
@@ -212,18 +221,6 @@ func recyclePayload(b *bytes.Buffer) {
 	}
 }
 
-// appendPacket appends the packet of a frame as a payload carries it.
-func appendPacket(buf *bytes.Buffer, f Frame) {
-	if buf.Len() > 0 {
-		buf.Write(packet.AppendSeparator(buf.AvailableBuffer()))
-	}
-	if f.text {
-		buf.Write(f.payload())
-		return
-	}
-	buf.Write(packet.AppendBinary(buf.AvailableBuffer(), f.payload()))
-}
-
 // pollingHeaders sets the headers of all answers of the transport.
 func pollingHeaders(h http.Header, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
@@ -233,9 +230,9 @@ func pollingHeaders(h http.Header, r *http.Request) {
 }
 
 // writePayload answers a poll.
-func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []byte, compress bool) error {
+func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, contentType string, body []byte, compress bool) error {
 	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Content-Type", contentType)
 	pollingHeaders(h, r)
 	if compress && srv.opts.CompressionThreshold >= 0 && len(body) >= srv.opts.CompressionThreshold {
 		if enc := negotiateEncoding(r.Header.Get("Accept-Encoding")); enc != "" {
@@ -257,7 +254,7 @@ func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, body []b
 	return nil
 }
 
-func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request, jsonp bool) {
 	s.mu.Lock()
 	overlap := s.polling.posting
 	// While the session is closing the client may not know it: what it sends is
@@ -281,7 +278,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		s.server.boundAnswer(w)
 	}()
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
+	octets := r.Header.Get("Content-Type") == "application/octet-stream"
+	if octets && s.Protocol() == 4 {
 		s.close(ReasonTransportError, errContentType)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -301,14 +299,24 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.endPost(w, r, http.StatusBadRequest, err)
 		return
 	}
-	switch err := s.receivePayload(body.Bytes()); {
+	payload, sent := body.Bytes(), true
+	if jsonp {
+		payload, sent = posted(payload)
+	}
+	var err error
+	if sent {
+		err = s.receivePayload(payload, octets)
+	}
+	switch {
 	case err == ErrPanic: // which has closed the session
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	case err != nil:
 		s.close(ReasonParseError, err)
-		w.WriteHeader(http.StatusBadRequest)
-		return
+		if s.Protocol() == 4 {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html") // text/plain makes some browsers offer a download
@@ -375,17 +383,22 @@ func (s *Session) awaitBody(rc *http.ResponseController) bool {
 	return s.state != stateClosed
 }
 
-// receivePayload handles the packets of a body. Text that is not UTF-8 is
-// repaired as a browser or Node would (a U+FFFD for each maximal part of a
-// character), since it may be passed on to WebSockets, which would be closed.
-func (s *Session) receivePayload(body []byte) error {
-	if !utf8.Valid(body) {
-		body, _ = unicode.UTF8.NewDecoder().Bytes(body)
+// repaired returns text with a U+FFFD for each maximal part of a character that is not
+// UTF-8, as a browser or Node would, since the text may be passed on to WebSockets, which
+// would be closed.
+func repaired(text []byte) []byte {
+	if !utf8.Valid(text) {
+		text, _ = unicode.UTF8.NewDecoder().Bytes(text)
 	}
+	return text
+}
+
+// receivePayload handles the packets of a body. octets says that it is not text.
+func (s *Session) receivePayload(body []byte, octets bool) error {
 	bye := false
 	var err error
 	then, ok := s.deliver(func() {
-		err = packet.DecodePayload(body, func(p packet.Packet) bool {
+		err = s.decodePayload(body, octets, func(p packet.Packet) bool {
 			bye = p.Type == packet.Close
 			return !bye && s.receive(p)
 		})

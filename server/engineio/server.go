@@ -22,11 +22,14 @@ type Server struct {
 	deflater *deflater
 
 	pings, pongs, lingers *deadlines
+	silences              *deadlines // of protocol 3
 
 	admission admission
 	limits    limitCounters
 	panics    atomic.Int64
 	formed    atomic.Int64 // sessions that take messages in another form than the plain one
+
+	protocol3, protocol3Total atomic.Int64 // sessions, see Protocol3
 
 	goroutines sync.WaitGroup // and WebSockets, which have none while they are silent
 	lazyPoller lazyPoller
@@ -51,6 +54,7 @@ func New(opts Options, accept func(*Session, *http.Request) Handler) *Server {
 	srv.lazyPoller.run = srv.workers.do
 	srv.pings = newDeadlines(srv.opts.PingInterval, (*Session).ping)
 	srv.pongs = newDeadlines(srv.opts.PingTimeout, (*Session).pingTimedOut)
+	srv.silences = newDeadlines(srv.opts.PingInterval+srv.opts.PingTimeout, (*Session).silent)
 	srv.lingers = newDeadlines(srv.opts.CloseTimeout, func(s *Session) { s.close(ReasonForcedClose, nil) })
 	return srv
 }
@@ -182,7 +186,7 @@ func (srv *Server) Close(ctx context.Context) error {
 		s.close(ReasonShutdown, nil)
 	}
 	srv.hurryLingering()
-	queues := []*deadlines{srv.pings, srv.pongs, srv.lingers}
+	queues := []*deadlines{srv.pings, srv.pongs, srv.silences, srv.lingers}
 	for _, q := range queues {
 		q.stop()
 	}

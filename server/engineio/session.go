@@ -466,13 +466,18 @@ func (s *Session) receive(p packet.Packet) bool {
 			return false
 		}
 		s.handler.HandleMessage(s, p.Data, p.Binary)
-	case packet.Pong:
-		s.gotPong()
+	case packet.Ping, packet.Pong:
+		switch three := s.Protocol() == 3; {
+		case three != (p.Type == packet.Ping): // in protocol 4 the server pings, in protocol 3 the client
+			s.close(ReasonTransportError, errDirection)
+			return false
+		case three:
+			s.gotPing()
+		default:
+			s.gotPong()
+		}
 	case packet.Close:
 		s.closedByClient()
-		return false
-	case packet.Ping: // the server pings, in protocol 4
-		s.close(ReasonTransportError, errDirection)
 		return false
 	}
 	return true

@@ -147,11 +147,7 @@ func (c *websocketConn) handleFrame(op ws.OpCode, p []byte) bool {
 	case ws.OpPong:
 		return true
 	}
-	pkt := packet.Packet{Type: packet.Message, Binary: true, Data: p}
-	var err error
-	if op == ws.OpText {
-		pkt, err = packet.DecodeText(p)
-	}
+	pkt, err := c.session.decode(op, p)
 	switch {
 	case c.in() == connProbing:
 		if err != nil {

@@ -1,8 +1,8 @@
 // Package packet encodes and decodes Engine.IO packets and payloads.
 //
-// It implements the packet encoding of the Engine.IO protocol, revision 4
-// (section "Packet encoding"). A packet is one character that names its type,
-// followed by its data:
+// It implements the packet encoding of the Engine.IO protocol, revisions 4 and 3
+// (section "Packet encoding"; functions whose name ends in 3 are for revision 3). A
+// packet is one character that names its type, followed by its data:
 //
 //	0{"sid":"…"}   open      server → client, once
 //	1              close     either
@@ -12,11 +12,20 @@
 //	5              upgrade   client → server, over the new transport
 //	6              noop      server → client, ends a poll
 //
-// Binary messages have no type character. A WebSocket carries them in binary frames as
+// In revision 3 it is the client that pings.
+//
+// In revision 4 binary messages have no type character. A WebSocket carries them in binary frames as
 // they are. Long-polling, whose bodies are text, and WebSockets of clients whose
 // handshake has the query parameter b64 carry them as "b" followed by standard base64. A
 // long-polling body (a payload) is a list of packets joined by the record separator,
 // U+001E.
+//
+// In revision 3 a binary message begins with its type: a binary frame with the byte 0x04,
+// base64 with "b4". Each packet of a payload comes after its length, and the payload is
+// text or, if the client takes that and a packet is binary, bytes as a whole:
+//
+//	6:4hello6:b4AQID                                    lengths in UTF-16 code units
+//	00 06 ff "4hello" 01 04 ff 04 01 02 03              00 text or 01 binary; lengths in bytes
 //
 // The package knows nothing of HTTP, time or goroutines; its functions are
 // safe for concurrent use.
@@ -27,7 +36,7 @@ import "errors"
 // Type is the type of a packet, as the character that stands for it on the wire.
 type Type byte
 
-// The packet types of revision 4.
+// The packet types.
 const (
 	Open    Type = '0'
 	Close   Type = '1'
