@@ -29,7 +29,7 @@ type layer struct {
 }
 
 // leaves import nothing from the module; every package may import them.
-var leaves = []string{"server/ident", "server/internal/clip", "server/internal/isotime", "server/waittest"}
+var leaves = []string{"server/ident", "server/internal/clip", "server/internal/isotime", "server/internal/urlquery", "server/waittest"}
 
 // layers is the architecture. The rule with the longest matching path applies to a package.
 var layers = []layer{
@@ -77,6 +77,7 @@ var layers = []layer{
 	{path: "server/internal/clip"},
 	{path: "server/internal/isotime"},
 	{path: "server/internal/notepack", may: []string{"server/socketio/packet"}, never: []string{"net/http", "redis"}},
+	{path: "server/internal/urlquery"},
 	{path: "server/waittest"},
 	{path: "server/servertest", may: []string{"server", "server/config"}},
 

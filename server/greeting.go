@@ -58,7 +58,7 @@ func authName(cfg config.Config) string {
 // connect. end removes the file.
 func (srv *Server) announce() (end func()) {
 	srv.log.Info().Str("url", srv.url()).Stringer("address", srv.Addr()).Str("cluster", clusterName(srv.cfg)).
-		Str("authentication", authName(srv.cfg)).Str("version", config.Version()).Msg("serving")
+		Str("authentication", authName(srv.cfg)).Bool("eio3", srv.cfg.AllowProtocol3).Str("version", config.Version()).Msg("serving")
 	if !srv.devSecret {
 		return func() {}
 	}

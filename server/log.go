@@ -116,6 +116,9 @@ func handshakeRefused(l zerolog.Logger, proxies bool) func(*http.Request, *engin
 		if errors.Is(e, engineio.ErrOrigin) { // the two values that were compared
 			event.Str("origin", clip.Text(r.Header.Get("Origin"), maxText)).Str("host", clip.Text(hostURL(r), maxText)).Str("hint", originHint)
 		}
+		if e.Code == engineio.CodeUnsupportedProtocol && r.URL.Query().Get("EIO") == "3" {
+			event.Str("hint", "WS_ALLOW_EIO3=true admits these clients")
+		}
 		if !proxies && errors.Is(e, engineio.ErrAddressLimit) && r.Header.Get("X-Forwarded-For") != "" {
 			event.Str("hint", "if this is your proxy's address, set TRUSTED_PROXIES")
 		}

@@ -239,6 +239,7 @@ func orNegative[T int | time.Duration](n T) T {
 func engineOptions(cfg config.Config, log zerolog.Logger) engineio.Options {
 	opts := engineio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout,
+		AllowProtocol3:    cfg.AllowProtocol3,
 		MaxRequestBytes:   keptRequestBytes,
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		PerMessageDeflate: cfg.PerMessageDeflate, PerMessageDeflateThreshold: orNegative(cfg.PerMessageDeflateThreshold), PerMessageDeflateLevel: cfg.PerMessageDeflateLevel,

@@ -20,6 +20,10 @@ const minCloseTime = 100 * time.Millisecond
 func (srv *Server) stop(ctx context.Context, served <-chan error) error {
 	timeout := srv.cfg.ShutdownTimeout
 	srv.log.Info().Stringer("within", timeout).Msg("draining")
+	if srv.cfg.AllowProtocol3 {
+		active, total := srv.io.Engine().Protocol3()
+		srv.log.Info().Int64("sessions", active).Int64("since_start", total).Msg("clients of protocol 3")
+	}
 	finish, cancel := context.WithTimeout(ctx, timeout*3/4)
 	defer cancel()
 	srv.draining.Store(true)

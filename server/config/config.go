@@ -48,6 +48,7 @@ type Config struct {
 	// origins, XHR from none in production and from localhost otherwise.
 	CORSOrigins       []string
 	AddTrailingSlash  bool          // WS_ADD_TRAILING_SLASH; false: also serve /socket.io
+	AllowProtocol3    bool          // WS_ALLOW_EIO3: also accept clients 1.x and 2.x
 	PingInterval      time.Duration // WS_PING_INTERVAL
 	PingTimeout       time.Duration // WS_PING_TIMEOUT
 	MaxHTTPBufferSize int           // WS_MAX_HTTP_BUFFER_SIZE, in bytes

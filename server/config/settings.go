@@ -33,6 +33,7 @@ func (c *draft) settings() []setting {
 
 		{"WS_CORS_ORIGINS", origins(&c.CORSOrigins), "", "origins whose pages may connect, * for all (unset: WebSocket from all; XHR from none in production, else from localhost)"},
 		{"WS_ADD_TRAILING_SLASH", boolean(&c.AddTrailingSlash), "true", "false: also serve /socket.io, for clients with addTrailingSlash: false"},
+		{"WS_ALLOW_EIO3", boolean(&c.AllowProtocol3), "false", "also accept socket.io-client 1.x and 2.x (Engine.IO protocol 3), with their token in the query"},
 		{"WS_PING_INTERVAL", millis(&c.PingInterval, 100*time.Millisecond, day), "30000", "time between pings to a client"},
 		{"WS_PING_TIMEOUT", millis(&c.PingTimeout, 100*time.Millisecond, day), "60000", "time for a client to answer a ping"},
 		{"WS_PER_MESSAGE_DEFLATE", boolean(&c.PerMessageDeflate), "false", "compress WebSocket messages, in both directions, for clients that offer permessage-deflate"},

@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio/internal/wsframe"
+	"github.com/puente-io/puente/server/internal/urlquery"
 )
 
 // ServeHTTP handles all requests of the endpoint: handshakes, polls, posts,
@@ -60,36 +59,13 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lastValues decodes the query as a URLSearchParams of JavaScript does, which the
-// client encoded it with: nothing is an error, a "%" without two digits stands
-// for itself, and of a repeated parameter the last counts.
+// lastValues decodes the query. Of a repeated parameter the last counts.
 func lastValues(r *http.Request) func(string) string {
 	values := make(map[string]string)
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		values[unescape(name)] = unescape(value)
+	for name, value := range urlquery.All(r.URL.RawQuery) {
+		values[name] = value
 	}
 	return func(name string) string { return values[name] }
-}
-
-func unescape(s string) string {
-	if u, err := url.QueryUnescape(s); err == nil {
-		return u
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' && i+2 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				c = byte(n)
-				i += 2
-			}
-		} else if c == '+' {
-			c = ' '
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
 }
 
 // verify checks a request in the same order as Node. It returns the session that the

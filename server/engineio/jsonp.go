@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/puente-io/puente/server/internal/urlquery"
 )
 
 // JSONP is long-polling for browsers without XHR to other origins: a script element
@@ -71,15 +73,14 @@ func (srv *Server) admitsScript(r *http.Request) bool {
 // posted returns the payload of a form. Without one it reports false, and the client gets
 // the usual answer, as on Node.
 func posted(body []byte) (payload []byte, ok bool) {
-	for pair := range strings.SplitSeq(string(body), "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if unescape(name) != "d" {
+	for name, value := range urlquery.All(string(body)) {
+		if name != "d" {
 			continue
 		}
 		if ok { // a list, not a payload
 			return nil, false
 		}
-		payload, ok = unescapeLines(unescape(value)), true
+		payload, ok = unescapeLines(value), true
 	}
 	return payload, ok
 }

@@ -11,6 +11,8 @@ type Health struct {
 	Timestamp      time.Time `json:"timestamp"`
 	// Reason says why the service is not healthy.
 	Reason string `json:"reason,omitzero"`
+	// Protocol3 is how many sessions of clients of protocol 3 the node has, see [Stats].
+	Protocol3 int64 `json:"protocol3,omitzero"`
 	// Degraded is set if the node is degraded, see [Options.Cluster].
 	Degraded *Degraded `json:"degraded,omitzero"`
 }
@@ -29,7 +31,7 @@ type Degraded struct {
 func (svc *Service) HealthCheck() Health {
 	users, rooms := svc.presence.View().Counts()
 	now := time.Now()
-	h := Health{Healthy: true, ConnectedUsers: users, Rooms: rooms, Uptime: now.Sub(svc.started).Milliseconds(), Timestamp: now}
+	h := Health{Healthy: true, ConnectedUsers: users, Rooms: rooms, Uptime: now.Sub(svc.started).Milliseconds(), Timestamp: now, Protocol3: svc.protocol3().Active}
 	if svc.opts.Cluster == nil {
 		return h
 	}

@@ -93,7 +93,7 @@ func (svc *Service) verifyHandshake(ctx context.Context, s *socketio.Socket) err
 func (svc *Service) refuseSocket(s *socketio.Socket) error {
 	svc.tooManySockets(s)
 	e := ErrTooManySockets
-	return &socketio.ConnectError{Message: e.Message, Data: map[string]Code{"code": e.Code}}
+	return bare(s, &socketio.ConnectError{Message: e.Message, Data: map[string]Code{"code": e.Code}})
 }
 
 func (svc *Service) tooManySockets(s *socketio.Socket) {
@@ -103,7 +103,7 @@ func (svc *Service) tooManySockets(s *socketio.Socket) {
 
 func (svc *Service) refuse(s *socketio.Socket, err error) error {
 	svc.onRefused(s, auth.Code(err), err)
-	return refusal(err)
+	return bare(s, refusal(err))
 }
 
 // verify verifies a token as received. The claims have no Raw.
@@ -233,7 +233,7 @@ func (svc *Service) registerUser(s *socketio.Socket, claims auth.Claims, most in
 	if fresh {
 		svc.onAuthenticated(s, user)
 	}
-	return Authenticated{UserID: user, SocketID: s.ID(), Timestamp: time.Now()}, nil
+	return Authenticated{UserID: user, SocketID: s.ClientID(), Timestamp: time.Now()}, nil
 }
 
 // narrow removes the socket from the rooms that the policy allowed with the claims

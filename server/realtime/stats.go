@@ -29,10 +29,24 @@ type Stats struct {
 	ConnectedUsers    int       `json:"connectedUsers"`
 	Rooms             int       `json:"rooms"`
 	Timestamp         time.Time `json:"timestamp"`
+	// Protocol3 counts the sessions of clients of protocol 3.
+	Protocol3 Protocol3 `json:"protocol3"`
 	// Limits has a counter for each limit.
 	Limits LimitCounts `json:"limits"`
 	// Compression says what the node has compressed for WebSockets.
 	Compression socketio.CompressionCounts `json:"compression"`
+}
+
+// Protocol3 counts the sessions of clients of protocol 3, those of Socket.IO 1.x and 2.x,
+// on this node: those that are open, and all since it started.
+type Protocol3 struct {
+	Active int64 `json:"active"`
+	Total  int64 `json:"total"`
+}
+
+func (svc *Service) protocol3() (p Protocol3) {
+	p.Active, p.Total = svc.ns.Server().Engine().Protocol3()
+	return p
 }
 
 // LimitCounts says how often each limit of the Socket.IO server and of the service
@@ -77,7 +91,7 @@ func (svc *Service) Stats() Stats {
 	return Stats{
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
 		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
-		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(),
+		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(), Protocol3: svc.protocol3(),
 		Compression: svc.ns.Server().CompressionCounts(),
 		Limits: LimitCounts{
 			LimitCounts: svc.ns.Server().LimitCounts(),

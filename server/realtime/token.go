@@ -12,7 +12,7 @@ import (
 // Authenticate returns a middleware that admits sockets with a valid token, for
 // namespaces other than the service's. The token is the member token of what the
 // client sends with CONNECT, as in the service's namespace: io(url, {auth: {token}}).
-// Headers and the query are not read. A socket whose token is missing or refused gets
+// Headers are not read, and the query only of clients of protocol 3. A socket whose token is missing or refused gets
 // connect_error with the message "Authentication failed" and {code}, see [auth.Code].
 //
 // The middleware calls [socketio.Socket.ForgetAuth]. It does not make the socket a
@@ -53,13 +53,23 @@ func ClaimsOf(s *socketio.Socket) (auth.Claims, bool) {
 	return *claims, true
 }
 
-// sentToken returns the token that the client sent with CONNECT.
+// sentToken returns the token that the client sent with CONNECT. Clients of protocol 3
+// send none to the namespace "/", but put it into the query of their requests; elsewhere a
+// token does not belong in a URL, which proxies log.
 func sentToken(s *socketio.Socket) (socketio.Value, error) {
 	var sent struct {
 		Token socketio.Value `json:"token"`
 	}
-	if err := s.Handshake().Auth.Decode(&sent); err != nil {
+	h := s.Handshake()
+	if err := h.Auth.Decode(&sent); err != nil {
 		return sent.Token, auth.ErrTokenInvalid
+	}
+	if s.Session().Protocol() == 3 && isMissing(sent.Token) {
+		text, err := json.Marshal(h.Query["token"])
+		if err != nil {
+			return sent.Token, auth.ErrTokenInvalid
+		}
+		sent.Token.JSON = text
 	}
 	return sent.Token, nil
 }
@@ -80,7 +90,16 @@ func verify(ctx context.Context, v *auth.Verifier, token socketio.Value) (auth.C
 	return v.Verify(ctx, text)
 }
 
+// bare returns a refusal of the service as a client gets it. In protocol 3 it could only
+// get either, so it gets the text: the documented middleware on Node sends no data.
+func bare(s *socketio.Socket, refused *socketio.ConnectError) error {
+	if s.Session().Protocol() == 3 {
+		refused.Data = nil
+	}
+	return refused
+}
+
 // refusal returns what a client whose token is refused reads.
-func refusal(err error) error {
+func refusal(err error) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": auth.Code(err)}}
 }

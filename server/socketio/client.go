@@ -57,6 +57,10 @@ func (srv *Server) newClient(s *engineio.Session) *client {
 	c.decoder.MaxArguments, c.decoder.MaxDepth = srv.opts.MaxArguments, srv.opts.MaxDepth
 	c.idle = c.closeAfter(srv.opts.ConnectTimeout, errConnectTimeout)
 	c.bound()
+	if s.Protocol() == 3 {
+		c.parserKnown = true // text: MessagePack is for protocol 4
+		c.connectRoot()
+	}
 	return c
 }
 
@@ -214,6 +218,9 @@ func (c *client) received(p packet.Packet) {
 }
 
 func (c *client) handle(p packet.Packet) {
+	if c.session.Protocol() == 3 {
+		splitNamespace(&p)
+	}
 	s, is, stale := c.find(p.Namespace)
 	switch {
 	case p.Type == packet.Connect && s == nil:
@@ -259,6 +266,11 @@ func (c *client) connect(p packet.Packet) {
 		s.refuse(c.server.refusedConnect(p.Excess))
 		return
 	}
+	c.admit(s)
+}
+
+// admit is connect for a socket whose CONNECT is well-formed.
+func (c *client) admit(s *Socket) {
 	most := c.server.opts.MaxNamespaces
 	for {
 		c.mu.Lock()

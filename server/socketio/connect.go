@@ -95,7 +95,11 @@ func (s *Socket) connect() bool {
 	s.state = connected
 	s.mu.Unlock()
 	s.client.join(s)
-	answer, _ := s.client.message(&packet.Packet{Type: packet.Connect, Namespace: s.nsName, Data: []byte(`{"sid":"` + s.id + `"}`)}, false)
+	accepted := packet.Packet{Type: packet.Connect, Namespace: s.nsName}
+	if s.client.session.Protocol() == 4 {
+		accepted.Data = []byte(`{"sid":"` + s.id + `"}`)
+	}
+	answer, _ := s.client.message(&accepted, false)
 	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
 		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer) })
 	})
@@ -126,13 +130,17 @@ func (s *Socket) refuse(err error) {
 		return
 	}
 	s.client.remove(s, false)
-	s.post(s.connectError(message, data))
+	s.post(s.connectError(err, message, data))
 	s.client.refused()
 }
 
 // connectError returns a CONNECT_ERROR, without the data if it cannot be encoded.
-func (s *Socket) connectError(message string, data any) *engineio.Message {
+func (s *Socket) connectError(err error, message string, data any) *engineio.Message {
 	p := packet.Packet{Type: packet.ConnectError, Namespace: s.nsName}
+	if s.client.session.Protocol() == 3 {
+		p.Data = refusal4(err, message, data)
+		return textMessage(&p, false)
+	}
 	text, _, _ := AppendArg([]byte(`{"message":`), nil, message)
 	if data != nil {
 		if with, _, err := AppendArg(append(text, `,"data":`...), nil, data); err == nil {

@@ -28,7 +28,9 @@ type Handshake struct {
 	// Query has the query parameters; if one is repeated, its last value.
 	Query map[string]string
 	// Auth is the payload of the client's CONNECT; {} if it had none or
-	// [Socket.ForgetAuth] dropped it.
+	// [Socket.ForgetAuth] dropped it. In protocol 3 it has the query of the namespace
+	// that the client connected to, as in io("/chat?token=x"), with texts for values;
+	// the namespace "/" has none, and clients send tokens in Query.
 	Auth Value
 }
 
@@ -54,7 +56,8 @@ func (s *Socket) Handshake() Handshake {
 
 // ForgetAuth drops what the client sent with CONNECT, such as a token, as soon
 // as the OnConnect functions have returned. It is then neither kept with the
-// socket nor sent to other servers by FetchSockets, and Handshake().Auth is {}.
+// socket nor sent to other servers by FetchSockets, and Handshake().Auth is {}. In protocol
+// 3 the query of the request is not sent to other servers either, but is kept.
 func (s *Socket) ForgetAuth() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +65,12 @@ func (s *Socket) ForgetAuth() {
 	if s.greeted {
 		s.auth = noAuth
 	}
+}
+
+func (s *Socket) forgetsAuth() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forget
 }
 
 func (s *Socket) sentAuth() Value {

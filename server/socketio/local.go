@@ -104,7 +104,11 @@ func (l local) DeliverServerSide(event string, args adapter.Args, reply func(ada
 
 // info describes the socket for other servers.
 func (s *Socket) info() adapter.SocketInfo {
-	handshake, err := s.Handshake().MarshalJSON()
+	h := s.Handshake()
+	if s.client.session.Protocol() == 3 && s.forgetsAuth() {
+		hideQuery(&h)
+	}
+	handshake, err := h.MarshalJSON()
 	if err != nil {
 		handshake = []byte("{}")
 	}

@@ -31,6 +31,7 @@ type Namespace struct {
 func (srv *Server) newNamespace(name string, h *Handlers, p *Pattern) *Namespace {
 	ns := &Namespace{Handlers: h, server: srv, name: name, pattern: p, sockets: adapter.NewTable(membershipOf)}
 	ns.adapter = srv.opts.Adapter(local{ns})
+	ns.sockets.Alias = clientAlias
 	ns.sockets.Created = ns.adapter.RoomCreated
 	ns.sockets.Deleted = ns.adapter.RoomDeleted
 	return ns
@@ -51,7 +52,7 @@ func (ns *Namespace) CloseUnused() { ns.closeUnused.Store(true) }
 // Count returns the number of sockets connected to this server.
 func (ns *Namespace) Count() int { return ns.sockets.Len() }
 
-// Socket returns this server's socket with the id, or nil.
+// Socket returns this server's socket with the id, or with the ClientID, or nil.
 func (ns *Namespace) Socket(id string) *Socket {
 	s, _ := ns.sockets.Get(id)
 	return s

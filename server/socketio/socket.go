@@ -71,7 +71,7 @@ func newSocket(c *client, p packet.Packet) *Socket {
 }
 
 // ID returns the socket's id, 20 characters. Unlike the session id it is not
-// secret.
+// secret. A client of protocol 3 knows the socket by another id, see [Socket.ClientID].
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket is connected to, or nil while

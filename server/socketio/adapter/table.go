@@ -29,6 +29,9 @@ type Table[M Member] struct {
 	// member or Hold, and when it has lost its last one. They are called under
 	// the lock and must not block or call the table.
 	Created, Deleted func(room string)
+	// Alias, if not nil, returns another name of a member's own room, the same each
+	// time, or "". It is called under the lock.
+	Alias func(M) string
 
 	membership func(M) *Membership[M]
 
@@ -63,10 +66,12 @@ func (t *Table[M]) Add(m M, then func()) {
 	ms := t.membership(m)
 	ms.in, ms.index = true, len(t.all)
 	t.all = append(t.all, m)
-	t.byID[m.ID()] = m
-	if t.Created != nil && t.rooms[m.ID()] == nil {
-		t.Created(m.ID())
-	}
+	t.own(m, func(name string) {
+		t.byID[name] = m
+		if t.Created != nil && t.rooms[name] == nil {
+			t.Created(name)
+		}
+	})
 	if then != nil {
 		then()
 	}
@@ -92,12 +97,30 @@ func (t *Table[M]) Remove(m M) []string {
 	var none M
 	t.all[len(t.all)-1] = none
 	t.all = t.all[:len(t.all)-1]
-	delete(t.byID, m.ID())
-	if t.Deleted != nil && t.rooms[m.ID()] == nil {
-		t.Deleted(m.ID())
-	}
+	t.own(m, func(name string) {
+		delete(t.byID, name)
+		if t.Deleted != nil && t.rooms[name] == nil {
+			t.Deleted(name)
+		}
+	})
 	*ms = Membership[M]{}
 	return names
+}
+
+// own calls f with the names of the member's own room.
+func (t *Table[M]) own(m M, f func(name string)) {
+	f(m.ID())
+	if t.Alias != nil {
+		if name := t.Alias(m); name != "" {
+			f(name)
+		}
+	}
+}
+
+// isOwn reports whether the name is one of the member's own room.
+func (t *Table[M]) isOwn(m M, name string) bool {
+	owner, ok := t.byID[name]
+	return ok && owner == m
 }
 
 // Join adds a member to rooms and returns those in which it was not before. If
@@ -111,7 +134,7 @@ func (t *Table[M]) Join(m M, rooms ...string) (joined []string, ok bool) {
 	}
 	before := len(ms.rooms)
 	for _, name := range rooms {
-		if name == m.ID() {
+		if t.isOwn(m, name) {
 			continue
 		}
 		r := t.room(name)
@@ -305,7 +328,7 @@ func anyHas[M comparable](targets []target[M], m M) bool {
 	return false
 }
 
-// Get returns the member with the id, and false if there is none.
+// Get returns the member with the id or alias, and false if there is none.
 func (t *Table[M]) Get(id string) (m M, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -344,7 +367,7 @@ func (t *Table[M]) In(m M, name string) bool {
 		return false
 	}
 	r := t.rooms[name]
-	return name == m.ID() || r != nil && r.has(m)
+	return t.isOwn(m, name) || r != nil && r.has(m)
 }
 
 // Rooms returns the names of all rooms with members, without the members' own.
