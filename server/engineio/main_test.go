@@ -168,7 +168,7 @@ func shut(t testing.TB, srv *Server) {
 		t.Errorf("%d sessions are behind", n)
 	}
 	srv.backlog.mu.Unlock()
-	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.lingers} {
+	for _, q := range []*deadlines{srv.pings, srv.pongs, srv.silences, srv.lingers} {
 		if q.head != nil || q.tail != nil {
 			t.Error("a session waits in a queue of deadlines")
 		}

@@ -44,11 +44,17 @@ func dialPipe(t testing.TB, srv *Server, sid string) *pipeClient {
 // openPipe opens a WebSocket that the test reads.
 func openPipe(t testing.TB, srv *Server, sid string) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	client, server := net.Pipe()
 	target := "/engine.io/?EIO=4&transport=websocket"
 	if sid != "" {
 		target += "&sid=" + sid
 	}
+	return openPipeTo(t, srv, target)
+}
+
+// openPipeTo is openPipe for the target of a request.
+func openPipeTo(t testing.TB, srv *Server, target string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	client, server := net.Pipe()
 	r := httptest.NewRequest("GET", target, nil)
 	r.Header = wsHeader.Clone()
 	go srv.ServeHTTP(hijackable{httptest.NewRecorder(), server}, r)

@@ -29,16 +29,17 @@ func DecodeText3(b []byte) (Packet, error) {
 	if len(b) == 0 || b[0] != binaryMarker {
 		return DecodeText(b)
 	}
-	p, err := DecodeText(b[1:])
-	switch {
-	case err != nil:
-		return Packet{}, err
-	case b[1] == binaryMarker:
+	if len(b) == 1 {
+		return Packet{}, ErrEmpty
+	}
+	if b[1] < byte(Open) || b[1] > byte(Noop) {
 		return Packet{}, ErrUnknownType
 	}
-	p.Binary = true
-	p.Data, err = decodeBase64(p.Data)
-	return p, err
+	data, err := decodeBase64(b[2:])
+	if err != nil {
+		return Packet{}, err
+	}
+	return Packet{Type: Type(b[1]), Binary: true, Data: data}, nil
 }
 
 // DecodeBinary3 decodes a packet of revision 3 that came as bytes: in a binary payload, or
