@@ -20,7 +20,7 @@ type LimitCounts struct {
 	Handshakes            int64 `json:"handshakes"`
 	HandshakesPerAddress  int64 `json:"handshakesPerAddress"`
 	// UnsupportedProtocols: handshakes of another protocol than 4, most likely of
-	// clients 1.x and 2.x of Socket.IO.
+	// clients 1.x and 2.x of Socket.IO, while AllowProtocol3 is not set.
 	UnsupportedProtocols int64 `json:"unsupportedProtocols"`
 	// QueueBytes: sessions closed with [ReasonSlowConsumer], because of
 	// MaxBacklogBytes, SlowTimeout and MaxTotalQueueBytes.

@@ -1,4 +1,5 @@
-// Package engineio is a server of the Engine.IO protocol, revision 4: it gives
+// Package engineio is a server of the Engine.IO protocol, revision 4 and, with
+// [Options.AllowProtocol3], 3: it gives
 // every client one session that carries text and binary messages both ways, in
 // order, over HTTP long-polling, over a WebSocket, or over the first and then
 // the second.
@@ -42,6 +43,7 @@
 //	form            its messages                                       known since
 //	plain           frames as they were made                           -
 //	formBase64      binary messages are text                           the handshake (b64, JSONP)
+//	formProtocol3   binary messages begin with their type              the handshake (EIO)
 //	formDeflated    large messages are compressed (permessage-deflate) the handshake or the upgrade
 //
 // Compression is the last step, and done once for frames that are the same in several
@@ -54,6 +56,15 @@
 // in a queue is a frame in its session's form, so the queue counts the bytes that it holds.
 // A session's form may change while plain frames are in its queue: every client
 // takes those.
+//
+// # Protocol 3
+//
+// A session of protocol 3 is one of protocol 4 with another encoding of payloads and
+// binary messages, see package packet, and with another heartbeat: the client pings, each
+// ping is answered, and the session is closed if none comes for PingInterval and
+// PingTimeout, whatever else comes. Sessions of both protocols share all that is sent as
+// text. A POST with a malformed payload is answered with "ok", as on Node, and ends the
+// session. Limits are the same.
 //
 // # The life of a WebSocket
 //

@@ -75,6 +75,17 @@
 // MessagePack: Emit to such a client returns ErrEncode, and a broadcast reaches the
 // others only and is reported like a handler's error.
 //
+// # Protocol 3
+//
+// With Options.Engine.AllowProtocol3 clients 1.x and 2.x connect too, which speak
+// revision 4 of Socket.IO's protocol. They share namespaces and rooms with the others. A
+// client is connected to the namespace "/" when its session opens: the middleware runs
+// with an empty Auth, and finds what the client has to say in the Query and Headers of its
+// [Handshake]. In other namespaces Auth is the query of the namespace. A middleware's
+// error reaches the client as the data of a [ConnectError] or, if it has none, as the
+// error's text. The client takes its session id for the id of its socket, see
+// [Socket.ClientID]; [Socket.ID] is another, which is not secret.
+//
 // # Locks
 //
 // All locks of this package and of package engineio. A lock may be taken while

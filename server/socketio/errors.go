@@ -51,7 +51,7 @@ var errNoOperator = errors.New("socketio: operator without a namespace or socket
 
 // ConnectError is an error of a middleware with data for the client, which gets
 // both in its connect_error event. If a middleware returns another error, the client
-// gets only its text.
+// gets only its text. A client of protocol 3 gets the Data or, if that is nil, the Message.
 type ConnectError struct {
 	Message string
 	// Data, if not nil, is encoded as JSON.

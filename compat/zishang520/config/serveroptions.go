@@ -234,7 +234,7 @@ func (s *ServerOptions) GetRawCors() *types.Cors { return s.cors }
 // Cors returns what SetCors has set, or the zero value.
 func (s *ServerOptions) Cors() *types.Cors { return s.cors }
 
-// SetAllowEIO3 sets whether clients of Socket.IO 2 are allowed. It is ignored: they are refused.
+// SetAllowEIO3 sets whether clients of Socket.IO 1 and 2 are allowed. The id of their sockets is not the client's, which is secret here.
 func (s *ServerOptions) SetAllowEIO3(v bool) { s.allowEIO3 = &v }
 
 // GetRawAllowEIO3 returns what SetAllowEIO3 has set, or nil.

@@ -13,6 +13,7 @@ import (
 // engineOptions returns the options for package engineio.
 func engineOptions(o config.ServerOptionsInterface) engineio.Options {
 	out := engineio.Options{
+		AllowProtocol3:    o.AllowEIO3(),
 		PingInterval:      o.PingInterval(),
 		PingTimeout:       o.PingTimeout(),
 		UpgradeTimeout:    o.UpgradeTimeout(),
