@@ -424,7 +424,7 @@ func TestProtocol3SharesText(t *testing.T) {
 	if got := m.in(formProtocol3, srv); &got[0] != &m.plain[0] || m.built.Load() != nil {
 		t.Error("the text was built again")
 	}
-	if got := m.in(formProtocol3 | formBase64, srv); &got[0] != &m.plain[0] {
+	if got := m.in(formProtocol3|formBase64, srv); &got[0] != &m.plain[0] {
 		t.Error("the text was built again for base64")
 	}
 	m = NewMessage(TextFrame([]byte("text")), BinaryFrame([]byte{1, 2, 3}).Uncompressed())
@@ -432,7 +432,7 @@ func TestProtocol3SharesText(t *testing.T) {
 	if &got[0].wire[0] != &m.plain[0].wire[0] || string(got[1].payload()) != "\x04\x01\x02\x03" || got[1].text || !got[1].plain || &m.in(formProtocol3, srv)[0] != &got[0] {
 		t.Errorf("got %+v", got)
 	}
-	if got := string(m.in(formProtocol3 | formBase64, srv)[1].wire); got != "\x81\x06b4AQID" {
+	if got := string(m.in(formProtocol3|formBase64, srv)[1].wire); got != "\x81\x06b4AQID" {
 		t.Errorf("base64: %q", got)
 	}
 }
