@@ -134,7 +134,7 @@ func TestServiceHooks(t *testing.T) {
 			{"level": "warn", "address": "203.0.113.1", "code": 4.0, "error": "engineio: Too many connections from this address: engineio: MaxSessionsPerAddress reached"},
 			{"level": "debug", "address": "203.0.113.5", "code": 1.0, "error": "engineio: Session ID unknown"},
 			{"level": "warn", "address": "203.0.113.6", "code": 4.0, "error": "engineio: Forbidden: engineio: origin not allowed", "origin": "https://evil.example", "host": n.Addr().String(), "hint": originHint},
-			{"level": "warn", "address": "203.0.113.8", "code": 5.0, "error": "engineio: Unsupported protocol version: EIO 3, a client of Socket.IO 1.x or 2.x"},
+			{"level": "warn", "address": "203.0.113.8", "code": 5.0, "error": "engineio: Unsupported protocol version: EIO 3, a client of Socket.IO 1.x or 2.x", "hint": "WS_ALLOW_EIO3=true admits these clients"},
 			{"level": "warn", "address": "203.0.113.9", "code": 5.0, "error": `engineio: Unsupported protocol version: EIO "xxxxxxxxxxxxxxxx"`},
 			{"level": "warn", "address": "203.0.113.10", "code": 5.0, "error": "engineio: Unsupported protocol version: no EIO, not a client of Socket.IO 1.x or later"},
 		},

@@ -18,7 +18,7 @@ func TestREADME(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(text), "| variable | default |")
 	table, _, _ = strings.Cut(table, "\n## ")
-	name := regexp.MustCompile("`([A-Z][A-Z_]+)`")
+	name := regexp.MustCompile("`([A-Z][A-Z0-9_]+)`")
 	defaults := make(map[string]string) // of each row that has the variable in its first column
 	for line := range strings.Lines(table) {
 		if columns := strings.Split(line, "|"); len(columns) > 3 {
