@@ -100,6 +100,7 @@ func TestProtocol3Refusals(t *testing.T) {
 func TestProtocol3Authenticate(t *testing.T) {
 	n := start(t, allowProtocol3, func(o *options) { o.AuthTimeout = time.Second })
 	c := n.dial3("")
+	next3(t, c, "0")
 	c.SendText(`21["authenticate",{"token":"` + sign(t, id("ana")) + `"}]`)
 	if got, want := next3(t, c, "31"), `31[{"success":true,"userId":"ana","socketId":"`+c.Handshake.SID+`","timestamp":T}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -139,6 +140,7 @@ func TestProtocol3OtherNamespaces(t *testing.T) {
 		return nil
 	})
 	c := n.dial3(sign(t, id("ana")))
+	next3(t, c, "2")
 	c.SendText("0/a?token=" + sign(t, id("bob")) + ",")
 	next3(t, c, "0/a,")
 	c.SendText("1/a,")

@@ -29,12 +29,12 @@ type Stats struct {
 	ConnectedUsers    int       `json:"connectedUsers"`
 	Rooms             int       `json:"rooms"`
 	Timestamp         time.Time `json:"timestamp"`
-	// Protocol3 counts the sessions of clients of protocol 3.
-	Protocol3 Protocol3 `json:"protocol3"`
 	// Limits has a counter for each limit.
 	Limits LimitCounts `json:"limits"`
 	// Compression says what the node has compressed for WebSockets.
 	Compression socketio.CompressionCounts `json:"compression"`
+	// Protocol3 counts the sessions of clients of protocol 3.
+	Protocol3 Protocol3 `json:"protocol3"`
 }
 
 // Protocol3 counts the sessions of clients of protocol 3, those of Socket.IO 1.x and 2.x,
