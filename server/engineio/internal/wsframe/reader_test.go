@@ -33,8 +33,9 @@ func (r *recording) AdmitsMessage(n int64) bool { return n <= r.limit }
 
 // Decompress takes it for compression to put a message in parentheses.
 func (r *recording) Decompress(payload []byte) ([]byte, *Violation) {
-	inner, ok := bytes.CutSuffix(payload, []byte(")"))
-	if inner, ok = bytes.CutPrefix(inner, []byte("(")); !ok {
+	inner, opened := bytes.CutPrefix(payload, []byte("("))
+	inner, closed := bytes.CutSuffix(inner, []byte(")"))
+	if !opened || !closed {
 		return nil, &Violation{CloseNotUTF8, ErrNotText}
 	}
 	return bytes.Clone(inner), nil
