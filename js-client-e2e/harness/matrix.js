@@ -12,23 +12,40 @@ import { sign } from './tokens.js';
  * @param {(world: World) => void} define declares the tests
  */
 export function eachTarget(title, env, define) {
-  for (const target of targets) {
-    describe(`${title}: ${target}`, () => {
-      const world = new World(target);
-      before(() => world.start(env));
-      after(() => world.stop());
-      define(world);
+  for (const target of targets) withServer(`${title}: ${target}`, target, env, define);
+}
+
+/**
+ * As eachTarget, and for each kind of client in `clients`. With `atOnce` the kinds and their tests run at once. Node's server
+ * has one parser, so clients with another one get a reference server of their own; Puente serves all of them on one port.
+ */
+export function eachClient(title, env, define, clients = CLIENTS, atOnce = false) {
+  const options = { concurrency: atOnce };
+  const run = (title, target, env, clients) =>
+    withServer(title, target, env, (world) => {
+      describe('clients', options, () => {
+        for (const client of clients) describe(client.name, options, () => define(world.with(client)));
+      });
     });
+  for (const target of targets) {
+    if (target !== 'reference') {
+      run(`${title}: ${target}`, target, env, clients);
+      continue;
+    }
+    for (const parser of new Set(clients.map((client) => client.parser))) {
+      const group = clients.filter((client) => client.parser === parser);
+      const name = parser ? `${target} with ${parser}` : target;
+      run(`${title}: ${name}`, target, parser ? { ...env, REFERENCE_PARSER: parser } : env, group);
+    }
   }
 }
 
-/** As eachTarget, and for each kind of client in `clients`. With `atOnce` the kinds and their tests run at once. */
-export function eachClient(title, env, define, clients = CLIENTS, atOnce = false) {
-  const options = { concurrency: atOnce };
-  eachTarget(title, env, (world) => {
-    describe('clients', options, () => {
-      for (const client of clients) describe(client.name, options, () => define(world.with(client)));
-    });
+function withServer(title, target, env, define) {
+  describe(title, () => {
+    const world = new World(target);
+    before(() => world.start(env));
+    after(() => world.stop());
+    define(world);
   });
 }
 

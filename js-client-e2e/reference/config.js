@@ -15,6 +15,7 @@ export function readConfig(env) {
     pingInterval: number(env, 'WS_PING_INTERVAL', 30_000),
     pingTimeout: number(env, 'WS_PING_TIMEOUT', 60_000),
     maxHttpBufferSize: number(env, 'WS_MAX_HTTP_BUFFER_SIZE', 1e6),
+    allowEIO3: env.WS_ALLOW_EIO3 === 'true',
     perMessageDeflate: env.WS_PER_MESSAGE_DEFLATE === 'true' && {
       threshold: number(env, 'WS_PER_MESSAGE_DEFLATE_THRESHOLD', 1024),
     },

@@ -47,15 +47,17 @@ const EVENTS = {
 
 /** Registers middleware, connection handlers and events on a Socket.IO server. */
 export function register(io, service, config) {
-  // An invalid token refuses the connection; a missing or empty one does so only if a token is required.
+  // An invalid token refuses the connection; a missing or empty one does so only if a token is required. Clients of
+  // protocol 3 have no CONNECT payload: their token is in the query, and their refusal is either a text or data.
   io.use((socket, next) => {
-    const { token } = socket.handshake.auth;
+    const protocol3 = socket.conn.protocol === 3;
+    const { token } = protocol3 ? socket.handshake.query : socket.handshake.auth;
     if (isMissing(token) && !config.authRequired) return next();
     try {
       socket.data.claims = service.verify(token);
       next();
     } catch (error) {
-      next(Object.assign(new Error(error.message), { data: { code: error.reason } }));
+      next(Object.assign(new Error(error.message), !protocol3 && { data: { code: error.reason } }));
     }
   });
 

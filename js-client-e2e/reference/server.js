@@ -18,6 +18,7 @@ const io = new Server(http, {
   pingInterval: config.pingInterval,
   pingTimeout: config.pingTimeout,
   maxHttpBufferSize: config.maxHttpBufferSize,
+  allowEIO3: config.allowEIO3,
   perMessageDeflate: config.perMessageDeflate,
   cors: config.corsOrigins && { origin: config.corsOrigins, credentials: true },
   allowRequest: (request, decide) => decide(null, admitsOrigin(request)),
