@@ -18,16 +18,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestPuente replays the transcripts against Puente.
 func TestPuente(t *testing.T) {
-	replayAll(t, target{differs: true, start: func(t *testing.T, kind, options string) string {
-		var o nodeOptions
-		if err := json.Unmarshal([]byte(options), &o); err != nil {
-			t.Fatalf("options: %v", err)
-		}
-		if kind == "engine.io" {
-			return serveEngine(t, o)
-		}
-		return serveSocketIO(t, o)
-	}})
+	replayAll(t, target{differs: true, start: startPuente})
+}
+
+// startPuente starts a server of record/server.js, in Go.
+func startPuente(t *testing.T, kind, options string) string {
+	var o nodeOptions
+	if err := json.Unmarshal([]byte(options), &o); err != nil {
+		t.Fatalf("options: %v", err)
+	}
+	if kind == "engine.io" {
+		return serveEngine(t, o)
+	}
+	return serveSocketIO(t, o)
 }
 
 // nodeOptions are the options of a transcript, by Node's names. Times are in milliseconds.
@@ -35,6 +38,7 @@ type nodeOptions struct {
 	PingInterval, PingTimeout, UpgradeTimeout, ConnectTimeout int
 	MaxHTTPBufferSize, HTTPRequestBodyTimeout                 int
 	Transports                                                []string
+	AllowEIO3                                                 bool
 	AllowUpgrades, HTTPCompression, ServeClient               *bool
 	Path                                                      string
 	Refuse                                                    *string
@@ -59,6 +63,7 @@ func (o nodeOptions) engine(t *testing.T) engineio.Options {
 		UpgradeTimeout:    millis(o.UpgradeTimeout),
 		BodyTimeout:       millis(o.HTTPRequestBodyTimeout),
 		MaxHTTPBufferSize: o.MaxHTTPBufferSize,
+		AllowProtocol3:    o.AllowEIO3,
 		DisableUpgrades:   off(o.AllowUpgrades),
 		Cookie:            o.cookie(t),
 		CORS:              o.cors(t),

@@ -12,8 +12,9 @@ import (
 
 // The number of cases in the published suites.
 const (
-	engineCases = 25
-	socketCases = 32
+	engine3Cases = 23 // without the one that it skips itself
+	engineCases  = 25
+	socketCases  = 32
 )
 
 // TestCases checks that CASES.md names every case of the published suites, and the transcript that contains it.
@@ -28,7 +29,7 @@ func TestCases(t *testing.T) {
 		want[m[1]+": "+m[2]] = m[3]
 		counts[m[1]]++
 	}
-	if counts["engine.io v4"] != engineCases || counts["socket.io v5"] != socketCases {
+	if counts["engine.io v3"] != engine3Cases || counts["engine.io v4"] != engineCases || counts["socket.io v5"] != socketCases {
 		t.Errorf("CASES.md lists %v cases", counts)
 	}
 
