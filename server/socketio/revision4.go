@@ -67,6 +67,8 @@ func splitNamespace(p *packet.Packet) {
 	var names []string
 	values := make(map[string]string)
 	for name, value := range urlquery.All(query) {
+		// Here and not by AppendQuote, so that two names do not become one.
+		name, value = strings.ToValidUTF8(name, "\ufffd"), strings.ToValidUTF8(value, "\ufffd")
 		if _, again := values[name]; !again {
 			names = append(names, name)
 		}
@@ -77,7 +79,7 @@ func splitNamespace(p *packet.Packet) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b, _ = jsontext.AppendQuote(b, name) // invalid UTF-8 is replaced
+		b, _ = jsontext.AppendQuote(b, name) // valid UTF-8 can be encoded
 		b, _ = jsontext.AppendQuote(append(b, ':'), values[name])
 	}
 	p.Data = append(b, '}')
