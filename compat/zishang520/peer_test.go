@@ -16,7 +16,6 @@ const (
 // TestPeer tests that the Go peer of the benchmark works once its import lines have been
 // changed, and nothing else.
 func TestPeer(t *testing.T) {
-	t.Parallel()
 	m := newModule(t, sources(t, peerDir), requirements(t, peerDir+"/go.mod"), peerDir+"/go.sum")
 	exe := m.build(t)
 	startPeer := func(t *testing.T, env ...string) server {

@@ -20,7 +20,6 @@ import (
 // import lines, WebTransport excepted. The READMEs come from the modules themselves, so
 // the test is skipped if these cannot be downloaded.
 func TestReadmeExamples(t *testing.T) {
-	t.Parallel()
 	files := make(map[string][]byte)
 	for module, examples := range map[string]int{
 		"github.com/zishang520/socket.io/v2@v2.5.0": 5,

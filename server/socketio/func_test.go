@@ -83,7 +83,7 @@ func TestAsk(t *testing.T) {
 	other.Ack(second, "text")
 	receive(t, asked, "the answers")
 	c.Close()
-	if _, err := socketio.Ask[int](t.Context(), s, "q"); err != socketio.ErrDisconnected {
+	if _, err := socketio.Ask[int](t.Context(), s, "q"); !errors.Is(err, socketio.ErrDisconnected) {
 		t.Errorf("got %v", err)
 	}
 }
