@@ -27,17 +27,8 @@ func TestClusterGap(t *testing.T) {
 		publish := func(n int) {
 			ask(t, publisher, "publish-update", json.RawMessage(fmt.Sprintf(`{"roomId":"r","type":"%d","payload":%s}`, n, payload)))
 		}
-		client := redis.Client()
-		defer client.Close()
-		subscribers := func() int {
-			list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return strings.Count(list, "\n")
-		}
-		all := subscribers()
-		for i := 0; subscribers() == all; i++ { // until Redis cuts the node off, after some 5 MB
+		all := redis.Subscribers()
+		for i := 0; redis.Subscribers() == all; i++ { // until Redis cuts the node off, after some 5 MB
 			if i == 300 {
 				t.Fatal("Redis has not cut the node off")
 			}

@@ -34,17 +34,8 @@ func TestCutOffByRedis(t *testing.T) {
 		count, err := p.nodes[0].Adapter.ServerCount(t.Context())
 		return err == nil && count == 3 && well(cluster)
 	})
-	client := server.Client()
-	defer client.Close()
-	subscribers := func() int {
-		list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Count(list, "\n")
-	}
-	all := subscribers()
-	for i := 0; subscribers() == all; i++ { // until Redis, and the kernel, keep no more
+	all := server.Subscribers()
+	for i := 0; server.Subscribers() == all; i++ { // until Redis, and the kernel, keep no more
 		if i == 300 {
 			t.Fatal("Redis has not cut the node off")
 		}

@@ -167,3 +167,15 @@ func (s *Server) Do(args ...any) {
 		s.t.Fatalf("%v: %v", args, err)
 	}
 }
+
+// Subscribers returns how many connections of the server have subscribed.
+func (s *Server) Subscribers() int {
+	s.t.Helper()
+	client := s.Client()
+	defer client.Close()
+	list, err := client.Do(s.t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Count(list, "\n")
+}

@@ -58,38 +58,20 @@ func DecodeBinary3(b []byte) (Packet, error) {
 // packets with their lengths in UTF-16 code units, as in "6:4hello2:4€". It calls
 // yield as [DecodePayload] does. The body must be valid UTF-8. Empty packets are skipped.
 func DecodePayload3(body []byte, yield func(Packet) bool) error {
-	if len(body) == 0 {
-		return ErrEmpty
-	}
-	for n := 0; len(body) > 0; n++ {
-		if n == MaxPayloadPackets {
-			return ErrTooMany
-		}
-		units, rest, err := textLength(body)
-		if err != nil {
-			return err
-		}
-		size, ok := utf16Prefix(rest, units)
-		if !ok {
-			return ErrCut
-		}
-		if size > 0 {
-			p, err := DecodeText3(rest[:size])
-			if err != nil {
-				return err
-			}
-			if !yield(p) {
-				return nil
-			}
-		}
-		body = rest[size:]
-	}
-	return nil
+	return eachPacket3(body, cutText3, yield)
 }
 
 // DecodeBinaryPayload3 is [DecodePayload3] for a body of type application/octet-stream.
 // The text in it need not be valid UTF-8.
 func DecodeBinaryPayload3(body []byte, yield func(Packet) bool) error {
+	return eachPacket3(body, cutBinary3, yield)
+}
+
+// cut3 cuts the first packet off a payload, and returns the function that decodes it.
+type cut3 func(body []byte) (p, rest []byte, decode func([]byte) (Packet, error), err error)
+
+// eachPacket3 decodes the packets of a payload, and skips empty ones.
+func eachPacket3(body []byte, cut cut3, yield func(Packet) bool) error {
 	if len(body) == 0 {
 		return ErrEmpty
 	}
@@ -97,22 +79,12 @@ func DecodeBinaryPayload3(body []byte, yield func(Packet) bool) error {
 		if n == MaxPayloadPackets {
 			return ErrTooMany
 		}
-		decode := DecodeBinary3
-		switch body[0] {
-		case textMark:
-			decode = DecodeText3
-		case binaryMark:
-		default:
-			return ErrLength
-		}
-		size, rest, err := binaryLength(body[1:])
-		switch {
-		case err != nil:
+		encoded, rest, decode, err := cut(body)
+		if err != nil {
 			return err
-		case size > len(rest):
-			return ErrCut
-		case size > 0:
-			p, err := decode(rest[:size])
+		}
+		if len(encoded) > 0 {
+			p, err := decode(encoded)
 			if err != nil {
 				return err
 			}
@@ -120,9 +92,40 @@ func DecodeBinaryPayload3(body []byte, yield func(Packet) bool) error {
 				return nil
 			}
 		}
-		body = rest[size:]
+		body = rest
 	}
 	return nil
+}
+
+func cutText3(body []byte) (p, rest []byte, decode func([]byte) (Packet, error), err error) {
+	units, rest, err := textLength(body)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	size, ok := utf16Prefix(rest, units)
+	if !ok {
+		return nil, nil, nil, ErrCut
+	}
+	return rest[:size], rest[size:], DecodeText3, nil
+}
+
+func cutBinary3(body []byte) (p, rest []byte, decode func([]byte) (Packet, error), err error) {
+	decode = DecodeBinary3
+	switch body[0] {
+	case textMark:
+		decode = DecodeText3
+	case binaryMark:
+	default:
+		return nil, nil, nil, ErrLength
+	}
+	size, rest, err := binaryLength(body[1:])
+	switch {
+	case err != nil:
+		return nil, nil, nil, err
+	case size > len(rest):
+		return nil, nil, nil, ErrCut
+	}
+	return rest[:size], rest[size:], decode, nil
 }
 
 // textLength decodes digits and the colon that follows them.
