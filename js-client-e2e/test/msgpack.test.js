@@ -8,6 +8,7 @@ import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
 import { EACH_TRANSPORT } from '../harness/client.js';
 import { equalWithTimestamp } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
+import { roundTrip } from '../harness/roundtrip.js';
 import { sign } from '../harness/tokens.js';
 
 const ENV = { REFERENCE_PARSER: 'socket.io-msgpack-parser' };
@@ -34,16 +35,6 @@ const file = randomBytes(3000);
 const bytes = (value) => (ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : Buffer.from(value));
 
 eachClient('msgpack', ENV, (world) => {
-  /** Publishes a payload in a room. @returns what its sender and another member received */
-  async function roundTrip(t, payload) {
-    const roomId = world.name('room');
-    const alice = await world.user(t);
-    const bob = await world.user(t);
-    for (const member of [alice, bob]) await member.ask('join-room', roomId);
-    await alice.ask('publish-update', { roomId, type: 'X', payload });
-    return Promise.all([alice, bob].map(async (member) => (await member.next('update')).payload));
-  }
-
   it('connects with a token, and is refused with the reason', async (t) => {
     const userId = world.name('user');
     const client = world.open(t, { token: sign({ userId }) });
@@ -80,7 +71,7 @@ eachClient('msgpack', ENV, (world) => {
 
   for (const [name, value] of Object.entries(JSON_VALUES)) {
     it(`JSON passes unchanged: ${name}`, async (t) => {
-      for (const received of await roundTrip(t, value)) {
+      for (const received of await roundTrip(world, t, value)) {
         assert.deepStrictEqual(received, value);
         assert.equal(JSON.stringify(received), JSON.stringify(value), 'keys keep their order');
       }
@@ -90,12 +81,12 @@ eachClient('msgpack', ENV, (world) => {
   it('a Date, undefined and NaN arrive, at least as JSON has them', async (t) => {
     const at = new Date(1_700_000_000_123);
     const value = { at, list: [undefined, NaN, 1], missing: undefined };
-    for (const received of await roundTrip(t, value)) assert.equal(JSON.stringify(received), JSON.stringify(value));
+    for (const received of await roundTrip(world, t, value)) assert.equal(JSON.stringify(received), JSON.stringify(value));
   });
 
   it('binary stays binary, in every place and of every kind', async (t) => {
     const value = { file, empty: Buffer.alloc(0), view: new Uint8Array([1, 2]), buffer: new Uint8Array([3, 4]).buffer, parts: [Buffer.from([5]), { deeper: Buffer.from('x') }], end: null };
-    for (const received of await roundTrip(t, value)) {
+    for (const received of await roundTrip(world, t, value)) {
       assert.deepStrictEqual(Object.keys(received), Object.keys(value));
       for (const key of ['file', 'empty', 'view', 'buffer']) assert.deepStrictEqual(bytes(received[key]), bytes(value[key]), key);
       assert.deepStrictEqual(bytes(received.parts[0]), value.parts[0]);

@@ -3,21 +3,13 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { it } from 'node:test';
 import { eachClient } from '../harness/matrix.js';
+import { roundTrip } from '../harness/roundtrip.js';
 import { BINARY, FILE, VALUES } from '../harness/values.js';
 
 eachClient('payloads', {}, (world) => {
-  async function roundTrip(t, payload) {
-    const roomId = world.name('room');
-    const alice = await world.user(t);
-    const bob = await world.user(t);
-    for (const member of [alice, bob]) await member.ask('join-room', roomId);
-    await alice.ask('publish-update', { roomId, type: 'X', payload });
-    return Promise.all([alice, bob].map(async (member) => (await member.next('update')).payload));
-  }
-
   for (const [name, value] of Object.entries(VALUES)) {
     it(`JSON passes unchanged: ${name}`, async (t) => {
-      for (const received of await roundTrip(t, value)) {
+      for (const received of await roundTrip(world, t, value)) {
         assert.deepStrictEqual(received, value);
         assert.equal(JSON.stringify(received), JSON.stringify(value), 'keys keep their order');
       }
@@ -26,7 +18,7 @@ eachClient('payloads', {}, (world) => {
 
   for (const [name, value] of Object.entries(BINARY)) {
     it(`binary stays binary: ${name}`, async (t) => {
-      for (const received of await roundTrip(t, value)) assert.deepStrictEqual(received, value);
+      for (const received of await roundTrip(world, t, value)) assert.deepStrictEqual(received, value);
     });
   }
 
@@ -40,7 +32,7 @@ eachClient('payloads', {}, (world) => {
   it('a payload of several hundred kilobytes arrives complete', async (t) => {
     const text = 'añ日\u{1F680}"\\'.repeat(20_000);
     const data = randomBytes(400_000);
-    for (const received of await roundTrip(t, text)) assert.ok(received === text, 'text differs');
-    for (const received of await roundTrip(t, { data })) assert.ok(data.equals(received.data), 'bytes differ');
+    for (const received of await roundTrip(world, t, text)) assert.ok(received === text, 'text differs');
+    for (const received of await roundTrip(world, t, { data })) assert.ok(data.equals(received.data), 'bytes differ');
   });
 });
