@@ -18,12 +18,14 @@ type Recorder struct {
 	mu       sync.Mutex
 	problems []string
 	foreign  map[string]map[string]int // joins less leaves announced to foreign servers, by room and user
-	events   int
-	lowLimit bool // a node has a low limit, so that foreign has gaps
+	events   map[string]int            // by user
+	lowLimit bool                      // a node has a low limit, so that foreign has gaps
 }
 
 // NewRecorder returns a Recorder without nodes.
-func NewRecorder() *Recorder { return &Recorder{foreign: make(map[string]map[string]int)} }
+func NewRecorder() *Recorder {
+	return &Recorder{foreign: make(map[string]map[string]int), events: make(map[string]int)}
+}
 
 // Problems returns the problems since the last call.
 func (r *Recorder) Problems() []string {
@@ -33,11 +35,11 @@ func (r *Recorder) Problems() []string {
 	return r.problems
 }
 
-// Events returns how many events devices have been sent so far.
-func (r *Recorder) Events() int {
+// Events returns how many joins and leaves of the user devices have been sent so far.
+func (r *Recorder) Events(user string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.events
+	return r.events[user]
 }
 
 func (r *Recorder) errorf(format string, args ...any) {
@@ -123,7 +125,7 @@ func (n *Node) event(e presence.Event) {
 			if len(e.Only) > 0 && !slices.Contains(e.Only, device) || slices.Contains(e.Except, device) || n.users[device] == user {
 				continue
 			}
-			n.rec.events++
+			n.rec.events[user]++
 			n.rec.apply(n.Name+" "+device, e, known)
 		}
 	}
