@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Options configures a [Server]. The zero value is what socket.io 4.8 on Node
-// does by default.
+// Options configures a [Server]. The defaults are those of socket.io 4.8 on Node, except
+// for the limits that Node does not have.
 //
 // In each field 0 is the default. A negative value means what the field's
 // documentation says of it or, if it says nothing, the default. So the timeouts, which
@@ -27,7 +27,7 @@ type Options struct {
 	UpgradeTimeout time.Duration
 	// BodyTimeout is how long the body of a POST may take; after it the client
 	// gets status 408 and its session ends. Default: 45 s, enough for 1 MB at
-	// 180 kbit/s (Node: 30 s).
+	// 180 kbit/s.
 	BodyTimeout time.Duration
 	// CloseTimeout is how long a closing session waits for its client to take
 	// what is queued and to close its side. Default: 30 s.
@@ -43,12 +43,13 @@ type Options struct {
 	// limit.
 	MaxRequestBytes int
 	// MaxQueueBytes is how many bytes may be queued to a client before publishers
-	// begin to wait for it, see the package documentation; at most MaxBacklogBytes.
-	// Negative: MaxBacklogBytes. Default: 1 MiB.
+	// begin to wait for it, see the package documentation. More than MaxBacklogBytes
+	// means MaxBacklogBytes, and so does a negative value. Default: 1 MiB.
 	MaxQueueBytes int
 	// MaxBacklogBytes bounds what is queued to one client: a send that finds more
 	// closes the session with [ReasonSlowConsumer]. The send that goes beyond it,
-	// of whatever size, is still taken. Negative: no bound. Default: 64 MiB.
+	// of whatever size, is still taken. Negative: no bound. Default: 64 MiB, or
+	// MaxQueueBytes if that is more.
 	MaxBacklogBytes int
 	// MaxTotalQueueBytes bounds what the queues of all clients hold together; a
 	// message that is queued to many is held, and counted, once. Beyond it
@@ -152,10 +153,10 @@ func (o Options) withDefaults() Options {
 	orUnlimited(&o.MaxHTTPBufferSize, math.MaxInt32)
 	orDefault(&o.MaxHTTPBufferSize, 1_000_000)
 	orUnlimited(&o.MaxBacklogBytes, unlimitedBytes)
-	orUnlimited(&o.MaxQueueBytes, unlimitedBytes)
 	orUnlimited(&o.MaxTotalQueueBytes, unlimitedBytes)
-	orDefault(&o.MaxQueueBytes, 1<<20)
 	orDefault(&o.MaxBacklogBytes, max(64<<20, o.MaxQueueBytes))
+	orUnlimited(&o.MaxQueueBytes, o.MaxBacklogBytes)
+	orDefault(&o.MaxQueueBytes, 1<<20)
 	orDefault(&o.MaxTotalQueueBytes, 256<<20)
 	orDefault(&o.HandshakeBurstPerAddress, 5*o.MaxHandshakesPerAddress)
 	if o.CompressionThreshold == 0 {

@@ -44,6 +44,22 @@ func TestOptionsBelowZero(t *testing.T) {
 	}
 }
 
+// Without a limit for publishers a client that does not read still has a bound.
+func TestNoQueueLimitKeepsTheBacklog(t *testing.T) {
+	for _, tc := range []struct{ queue, backlog, wantQueue, wantBacklog int }{
+		{-1, 0, 64 << 20, 64 << 20},
+		{-1, 1000, 1000, 1000},
+		{-1, -1, unlimitedBytes, unlimitedBytes},
+		{100 << 20, 0, 100 << 20, 100 << 20},
+		{0, 0, 1 << 20, 64 << 20},
+	} {
+		o := Options{MaxQueueBytes: tc.queue, MaxBacklogBytes: tc.backlog}.withDefaults()
+		if o.MaxQueueBytes != tc.wantQueue || o.MaxBacklogBytes != tc.wantBacklog {
+			t.Errorf("%d, %d: %d, %d, want %d, %d", tc.queue, tc.backlog, o.MaxQueueBytes, o.MaxBacklogBytes, tc.wantQueue, tc.wantBacklog)
+		}
+	}
+}
+
 // A server without limits serves.
 func TestNoLimits(t *testing.T) {
 	e := serve(t, Options{
