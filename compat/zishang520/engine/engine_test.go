@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -145,5 +146,27 @@ func TestHeaders(t *testing.T) {
 	resp, _ = request(t, srv, "POST", "&sid="+resp.Cookies()[0].Value, "4x")
 	if h := resp.Header; h.Get("X-First") != "" || h.Get("X-Every") != "2" {
 		t.Errorf("headers %v", h)
+	}
+}
+
+// A client of Socket.IO 2 speaks protocol 3, and its socket says so.
+func TestProtocol(t *testing.T) {
+	opts := config.DefaultServerOptions()
+	opts.SetAllowEIO3(true)
+	server := engine.NewServer(opts)
+	defer server.Close()
+	protocols := make(chan int, 1)
+	server.On("connection", func(args ...any) { protocols <- args[0].(engine.Socket).Protocol() })
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	for _, want := range []int{3, 4} {
+		resp, err := srv.Client().Get(srv.URL + "/engine.io/?transport=polling&EIO=" + strconv.Itoa(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := <-protocols; got != want {
+			t.Errorf("protocol %d, want %d", got, want)
+		}
 	}
 }

@@ -20,7 +20,7 @@ type socket struct {
 }
 
 func (s *socket) Id() string            { return s.session.ID() }
-func (s *socket) Protocol() int         { return Protocol }
+func (s *socket) Protocol() int         { return s.session.Protocol() }
 func (s *socket) RemoteAddress() string { return s.session.RemoteAddr() }
 
 func (s *socket) Request() *types.HttpContext {

@@ -60,7 +60,8 @@ type Server interface {
 type Socket interface {
 	events.EventEmitter
 	Id() string
-	// Protocol returns 4.
+	// Protocol returns the revision of the Engine.IO protocol that the client speaks: 4,
+	// or 3 if AllowEIO3 is set.
 	Protocol() int
 	// Request returns the request that opened the session.
 	Request() *types.HttpContext

@@ -4,7 +4,6 @@ package packet
 
 // Options says how a message is sent.
 type Options struct {
-	// Compress is ignored: polling answers are compressed if they are large enough,
-	// WebSocket messages are not.
+	// Compress is ignored: messages are compressed as the server's options say.
 	Compress bool `json:"compress"`
 }

@@ -49,7 +49,7 @@ func (b *BroadcastOperator) Volatile() *BroadcastOperator {
 	return b.with(func(o *BroadcastOperator) { o.flags.volatile = true })
 }
 
-// Compress sets whether polling answers with the event may be compressed. Default: true.
+// Compress sets whether the event may be compressed. Default: true.
 func (b *BroadcastOperator) Compress(on bool) *BroadcastOperator {
 	return b.with(func(o *BroadcastOperator) { o.flags.uncompressed = !on })
 }

@@ -277,8 +277,7 @@ func (s *Server) Local() *BroadcastOperator { return s.sockets.Local() }
 // immediately.
 func (s *Server) Volatile() *BroadcastOperator { return s.sockets.Volatile() }
 
-// Compress returns an operator whose events may be compressed in polling answers, or
-// not.
+// Compress returns an operator whose events may be compressed, or not.
 func (s *Server) Compress(on bool) *BroadcastOperator { return s.sockets.Compress(on) }
 
 // Timeout returns an operator that waits so long for acknowledgements.

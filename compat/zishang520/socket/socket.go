@@ -192,8 +192,7 @@ func (s *Socket) view(change func(*flags)) *Socket {
 // immediately.
 func (s *Socket) Volatile() *Socket { return s.view(func(f *flags) { f.volatile = true }) }
 
-// Compress returns the socket for one Emit whose polling answer may be compressed, or
-// not.
+// Compress returns the socket for one Emit whose event may be compressed, or not.
 func (s *Socket) Compress(on bool) *Socket { return s.view(func(f *flags) { f.uncompressed = !on }) }
 
 // Timeout returns the socket for one Emit that waits so long for the acknowledgement.
