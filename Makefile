@@ -99,7 +99,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# The browser's client, which the binary serves. Where npm is missing the
+# The browser's client, which the binary serves. If npm is missing, the
 # binary is built without.
 $(DIST)/VERSION: package-lock.json
 	@if command -v npm >/dev/null; then \

@@ -22,7 +22,7 @@ async function probe(url, plain, kind) {
     const client = await connect(url, { token: 'x' }).connected();
     if (client.transport !== kind.transports.at(-1)) await client.upgraded();
     const cells = { ...UNKNOWN, [WAYS[kind.transports.join()]]: 'yes' };
-    cells['the token of `/`'] = (await client.next('auth')).token ? '`auth`' : '`query`';
+    cells['where the token for `/` is sent'] = (await client.next('auth')).token ? '`auth`' : '`query`';
 
     client.emit('message', ...VALUES);
     assert.deepStrictEqual(await client.arguments('message-back'), VALUES);
@@ -32,7 +32,7 @@ async function probe(url, plain, kind) {
     const [{ deep }, large] = await client.arguments('message-back');
     assert.equal(bytes(deep[0]), '0102ff');
     assert.equal(large.byteLength, 3000);
-    cells['bytes, as they are'] = 'yes';
+    cells['binary data, unchanged'] = 'yes';
 
     assert.equal(bytes(await client.request('message-with-ack', Buffer.from([7]))), '07');
     client.socket.once('question', (question, answer) => answer(question, Buffer.from([8])));
@@ -43,15 +43,15 @@ async function probe(url, plain, kind) {
 
     const member = await connect(`${url}/members`, { token: 'secret' }).connected();
     assert.equal((await member.next('auth')).token, 'secret');
-    cells['namespaces, each with its payload'] = 'yes';
+    cells['namespaces, each with a token of its own'] = 'yes';
     const refusal = await connect(`${url}/members`, { explain: 1 }).refused();
-    cells['a refusal'] = refusal.message === 'not a member' ? 'message and data' : 'message or data';
+    cells['what a refused client gets'] = refusal.message === 'not a member' ? 'message and data' : 'message or data';
     assert.deepStrictEqual(refusal.data ?? refusal, { code: 'E_MEMBER', hint: ['sign up'] });
 
     let kept = false;
     client.socket.once('ping', () => (kept = true));
     client.emit('ping');
-    cells['an event named `ping`'] = kept ? 'no: the client keeps it' : 'yes';
+    cells['an event named `ping`'] = kept ? 'no: the client does not send it' : 'yes';
 
     const { ws } = client.socket.io.engine.transport;
     if (kind.deflate) {
@@ -66,7 +66,7 @@ async function probe(url, plain, kind) {
     const other = connect(plain);
     const connected = await Promise.race([other.connected().then(() => true), other.arguments('connect_error').then(() => false)]);
     if (connected && kind.deflate && !kind.upgrades) assert.equal(other.socket.io.engine.transport.ws.extensions, '');
-    cells['other settings'] = connected ? 'none' : '`WS_ALLOW_EIO3`';
+    cells['setting needed'] = connected ? 'none' : '`WS_ALLOW_EIO3`';
     return cells;
   } finally {
     for (const client of open) client.close();

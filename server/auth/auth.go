@@ -100,7 +100,7 @@ type Options struct {
 	// Issuer, if set, must equal the claim iss. Default: any.
 	Issuer string
 
-	// Audience, if set, must be one of the claim aud. Default: any.
+	// Audience, if set, must be one of the values of the claim aud. Default: any.
 	Audience string
 
 	// Leeway is the tolerance for exp and nbf. Negative: none. Default: DefaultLeeway.

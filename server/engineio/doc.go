@@ -47,15 +47,15 @@
 //	formDeflated    large messages are compressed (permessage-deflate) the handshake or the upgrade
 //
 // Compression is the last step, and done once for frames that are the same in several
-// forms. A frame that is short, that [Frame.Uncompressed] has made, or that would not
-// become smaller, is not compressed, and is the same frame in both forms.
+// forms. A frame is not compressed if it is short, if [Frame.Uncompressed] has made it, or
+// if it would not become smaller; then both forms share it.
 //
 // The other forms of a message are built from the plain one when the first recipient
 // needs them, each once, and all recipients share them. [Server.Build] does so before a
 // publisher takes a lock; while no session has a form, that costs one atomic load. What is
 // in a queue is a frame in its session's form, so the queue counts the bytes that it holds.
-// A session's form may change while plain frames are in its queue: every client
-// takes those.
+// A session's form may change while plain frames are in its queue, because every client
+// takes plain frames.
 //
 // # Protocol 3
 //
@@ -153,8 +153,8 @@
 //
 // # Locks
 //
-// Compressors and decompressors are as many as processors (internal/deflate); a goroutine
-// that has one takes no lock and calls no foreign code.
+// There is at most one compressor and one decompressor for each processor
+// (internal/deflate); a goroutine that has one takes no lock and calls no foreign code.
 //
 // Session.mu guards a session's state and queue, Session.reading serialises
 // delivery to the handler. Order: Session.reading, then Session.mu, then one of

@@ -129,7 +129,7 @@ func Encode(v any) ([]byte, error) {
 // Value is an argument as received, see [socketio.Value].
 type Value = socketio.Value
 
-// Argument returns the body that a backend sent as the argument of an event. It
+// Argument converts the body of a backend's request to the argument of an event. It
 // returns an [*Error] if the body is nested more deeply than a client's event may be;
 // it does not check that the body is JSON.
 func (svc *Service) Argument(body []byte) (Value, error) {

@@ -53,9 +53,9 @@ type Options struct {
 	// closes the connection with [ReasonRefusals]; the client may reconnect.
 	// Default: no limit.
 	MaxRefusedEvents int
-	// MaxSocketsPerUser bounds the sockets on this node that clients register
-	// to one user. Default: no limit, because the devices of a machine-to-machine
-	// service may all use one user id.
+	// MaxSocketsPerUser bounds the sockets that one user may have on this node;
+	// [Service.RegisterUser] is not bound by it. Default: no limit, because the
+	// devices of a machine-to-machine service may all use one user id.
 	MaxSocketsPerUser int
 	// MaxRoomsPerSocket bounds the rooms that a client joins with one socket.
 	// Negative: no limit. Default: 1000.

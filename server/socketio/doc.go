@@ -70,10 +70,10 @@
 // NaN and infinities arrive as null. On Node, whose servers have one parser, they stay
 // what they are.
 //
-// A broadcast is encoded once for each parser that its recipients have. What is nested
-// more than 1,000 levels deep, which needs a higher Options.MaxDepth, cannot be sent as
-// MessagePack: Emit to such a client returns ErrEncode, and a broadcast reaches the
-// others only and is reported like a handler's error.
+// A broadcast is encoded once for each parser that its recipients have. Arguments that
+// are nested more than 1,000 levels deep, as a higher Options.MaxDepth permits, cannot be
+// sent as MessagePack: Emit to a client with that parser returns ErrEncode, and a broadcast
+// reaches only the other clients and is reported like a handler's error.
 //
 // # Protocol 3
 //

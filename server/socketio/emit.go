@@ -37,8 +37,8 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 // client cannot take it immediately.
 func (s *Socket) Volatile() SocketOperator { return SocketOperator{socket: s}.Volatile() }
 
-// Compress returns an operator that sets whether a polling response with an
-// event may be compressed. Default: true.
+// Compress returns an operator that sets whether an event may be compressed: in a polling
+// response, or on a WebSocket with engineio.Options.PerMessageDeflate. Default: true.
 func (s *Socket) Compress(on bool) SocketOperator { return SocketOperator{socket: s}.Compress(on) }
 
 // OnAck returns an operator whose Emit asks for an acknowledgement and does not

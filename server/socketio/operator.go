@@ -12,9 +12,9 @@ import (
 
 // Operator selects sockets of a namespace and says how to reach them. It is a
 // value: each selecting method returns a changed copy. An operator may be used
-// many times and by many goroutines. One begins with [Namespace.To],
-// [Namespace.Except], [Namespace.All], [Socket.To] or [Socket.Broadcast]; the
-// methods of the zero Operator that reach sockets return an error.
+// many times and by many goroutines. [Namespace.To], [Namespace.Except],
+// [Namespace.All], [Socket.To] and [Socket.Broadcast] return one; the methods of
+// the zero Operator that reach sockets return an error.
 type Operator struct {
 	ns    *Namespace
 	sel   adapter.Selection
@@ -60,8 +60,8 @@ func (o Operator) Foreign() Operator { o.flags.Foreign = true; return o }
 // Volatile drops the event for a client that cannot take it immediately.
 func (o Operator) Volatile() Operator { o.flags.Volatile = true; return o }
 
-// Compress sets whether polling responses with the event may be compressed.
-// Default: true.
+// Compress sets whether the event may be compressed: in polling responses, and on
+// WebSockets with engineio.Options.PerMessageDeflate. Default: true.
 func (o Operator) Compress(on bool) Operator { o.flags.Uncompressed = !on; return o }
 
 // Timeout sets how long EmitWithAck waits. 0 or less: until the deadline of its

@@ -11,8 +11,8 @@ import (
 	"github.com/puente-io/puente/server/socketio/packet"
 )
 
-// Options configures a [Server]. The zero value behaves as socket.io 4.8 on
-// Node does by default.
+// Options configures a [Server]. The defaults are those of socket.io 4.8 on Node, except
+// for the limits that Node does not have, KeepEmptyNamespaces, and Bundle.
 //
 // In each field 0 is the default. A negative value means what the field's
 // documentation says of it or, if it says nothing, the default.
@@ -37,14 +37,16 @@ type Options struct {
 	// AttachmentTimeout is how long a client may take to send the attachments
 	// of a packet. Default: 45 s.
 	AttachmentTimeout time.Duration
-	// MaxAttachments bounds the attachments of a packet in both directions. A
-	// client that announces more is disconnected. The placeholders that name an
-	// attachment count too: an event with more of them reaches the event
-	// middleware without arguments, and no handler; its error wraps
-	// ErrAttachments and an [Error] with the limit. Events of this
-	// program fail, and those of other servers are dropped, because the
-	// official clients would disconnect unless their parser has a higher
-	// maxAttachments. Negative: no limit. Default: 10, as in the clients.
+	// MaxAttachments bounds the attachments of a packet in both directions, and
+	// the placeholders that name an attachment. Negative: no limit. Default: 10,
+	// as in the official clients.
+	//
+	// A client that announces more attachments is disconnected. If only the
+	// placeholders are too many, the event reaches the event middleware without
+	// arguments, and no handler; its error wraps ErrAttachments and an [Error]
+	// with the limit. Emit returns an error for an event with more, and such an
+	// event of another server is dropped, because the official clients would
+	// disconnect unless their parser has a higher maxAttachments.
 	MaxAttachments int
 	// MaxAttachmentBytes bounds the bytes of the attachments of an event or
 	// acknowledgement from a client, counted once per placeholder. A larger one

@@ -19,14 +19,13 @@ import (
 //	refusal            44{"message","data"}            44"message", or 44 and only the data
 //	id of a socket     the server's                    the client computes it, see ClientID
 
-// ClientID returns the id of the socket that its client knows. It is [Socket.ID], except
-// with a client of protocol 3: that one takes the id of its session in the namespace "/",
-// and "/name#" and that id in others. So it is a secret of this client then, because
-// everybody who knows the id of a session can send as its client. Do not send it to
-// others.
+// ClientID returns the id that the client knows the socket by. It is [Socket.ID], except
+// with a client of protocol 3, which computes the id from that of its session: the session
+// id itself in the namespace "/", and "/name#" followed by it in others. Everybody who
+// knows a session id can send as its client, so do not send a ClientID to other clients.
 //
-// Operators take it for the name of a room that only this socket is in, as they do the
-// socket's ID.
+// For operators it is the name of a room that only this socket is in, as the socket's ID
+// is.
 func (s *Socket) ClientID() string {
 	if id := clientAlias(s); id != "" {
 		return id

@@ -55,7 +55,7 @@
 // A node that is short of CPU reads late, so for a moment it may be wrong about its
 // connections. If it suspects that it publishes and subscribes at different servers, or
 // misses an echo, it sends a PING on the subscribed connection. It cuts its connections
-// only if the fault is still there when that is answered, so that it is not merely late.
+// only if the fault is still there when the PING is answered: then it is not merely late.
 //
 // A node cannot detect two masters after a network partition: if the Sentinels on its
 // side name no other master, it keeps the one that it has. Without Sentinel, it cannot
