@@ -164,8 +164,8 @@ func (v *Verifier) Close() {
 }
 
 // Verify verifies a token in compact serialization (RFC 7515 section 7.1) and
-// returns its claims. It blocks only to fetch a key set that lacks the token's key,
-// at most until ctx is done.
+// returns its claims. It blocks only while it fetches the key set, because the one
+// that it has lacks the token's key, and at most until ctx is done.
 //
 // Verify fails with ErrTokenMissing, ErrTokenInvalid, ErrTokenExpired or
 // ErrUnavailable, with a reason for the log in the error text. A token that has

@@ -234,7 +234,8 @@ func (s *ServerOptions) GetRawCors() *types.Cors { return s.cors }
 // Cors returns what SetCors has set, or the zero value.
 func (s *ServerOptions) Cors() *types.Cors { return s.cors }
 
-// SetAllowEIO3 sets whether clients of Socket.IO 1 and 2 are allowed. The id of their sockets is not the client's, which is secret here.
+// SetAllowEIO3 sets whether clients of Socket.IO 1 and 2 are allowed. The Id of their sockets
+// is not the one that the client knows, because that one is secret. Default: false.
 func (s *ServerOptions) SetAllowEIO3(v bool) { s.allowEIO3 = &v }
 
 // GetRawAllowEIO3 returns what SetAllowEIO3 has set, or nil.
