@@ -40,7 +40,7 @@ func (c *draft) settings() []setting {
 		{"WS_PER_MESSAGE_DEFLATE_THRESHOLD", size(&c.PerMessageDeflateThreshold, 0, 1e9), "1024", "size from which messages are compressed (0: all)"},
 		{"WS_PER_MESSAGE_DEFLATE_LEVEL", number(&c.PerMessageDeflateLevel, 1, 9), "1", "1: fastest, 9: smallest"},
 		{"WS_MAX_HTTP_BUFFER_SIZE", size(&c.MaxHTTPBufferSize, 1, 1e9), "1e6", "maximum size of a message"},
-		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "maximum binary attachments of a message, counting each reference; official clients accept 10"},
+		{"WS_MAX_ATTACHMENTS", number(&c.MaxAttachments, 1, 1e6), "10", "maximum binary attachments of a message, counting each reference; current official clients accept 10"},
 		{"WS_MAX_ARGUMENTS", number(&c.MaxArguments, 1, 1e9), "1000", "maximum arguments of a message"},
 		{"WS_MAX_ANONYMOUS_BYTES", size(&c.MaxAnonymousBytes, 0, 1e9), "65536", "maximum bytes kept for a client without a user, of what it sends and of what it has not read (0: as for other clients)"},
 		{"WS_MAX_QUEUE_BYTES", size(&c.MaxQueueBytes, 1, 1e9), "1048576", "bytes queued for a client above which publishers wait for it"},
