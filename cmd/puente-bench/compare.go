@@ -43,7 +43,7 @@ var comparisons = []comparison{
 func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("puente-bench "+c.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	quick := fs.Bool("quick", false, "run fewer and shorter workloads, one round, on Node and Puente only")
+	quick := fs.Bool("quick", false, "run fewer and shorter workloads (with -only, any of them), one round, on Node and Puente only")
 	names := fs.String("servers", "", "comma-separated servers; name=path adds a build of Puente (default "+c.servers+")")
 	only := fs.String("only", "", "run only workloads whose name matches this regular `expression`")
 	rounds := fs.Int("rounds", 0, "number of rounds (default 3, quick 1)")
@@ -85,7 +85,7 @@ func (c comparison) run(ctx context.Context, args []string, stdout, stderr io.Wr
 		return err
 	}
 	var specs []load.Spec
-	for _, s := range c.plan(*quick) {
+	for _, s := range c.plan(*quick && *only == "") {
 		if match.MatchString(s.Name) {
 			specs = append(specs, s)
 		}

@@ -41,6 +41,8 @@ func TestInvalidArguments(t *testing.T) {
 		"compare -only nothing":   "no workload matches",
 		"cluster -only nothing":   "no workload matches",
 		"burst -updates -1":       "has -1 updates",
+		"echo -forms text,xml":    `unknown form "xml"`,
+		"polling -forms msgpack":  "only clients of the form text",
 		"idle":                    "process id",
 	} {
 		err := run(t.Context(), strings.Fields(args), noEnv, io.Discard, io.Discard)

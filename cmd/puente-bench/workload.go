@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
 // conns is the default number of connections.
@@ -20,6 +21,25 @@ var conns = map[load.Kind]int{
 
 // inFlight is the default number of messages in flight per client.
 var inFlight = map[load.Kind]int{load.Echo: 16, load.Publish: 4, load.Fanout: 4, load.Connect: 32, load.Idle: 64}
+
+// forms is a flag of comma-separated forms of clients.
+type forms []sio.Form
+
+func (f *forms) String() string {
+	var parts []string
+	for _, form := range *f {
+		parts = append(parts, string(form))
+	}
+	return strings.Join(parts, ",")
+}
+
+func (f *forms) Set(v string) error {
+	*f = nil
+	for part := range strings.SplitSeq(v, ",") {
+		*f = append(*f, sio.Form(strings.TrimSpace(part)))
+	}
+	return nil
+}
 
 // sizes is a flag of comma-separated byte counts.
 type sizes []int
@@ -64,8 +84,10 @@ func runWorkload(ctx context.Context, kind load.Kind, args []string, getenv func
 	fs.IntVar(&s.InFlight, "inflight", inFlight[kind], "messages in flight per client (fanout: of the publisher; connect: handshakes)")
 	fs.Float64Var(&s.Rate, "rate", 0, "messages per second of all clients together, sent without waiting for answers (0: as many as -inflight allows)")
 	fs.IntVar(&s.Updates, "updates", 20_000, "burst: number of updates")
-	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: comma-separated payload sizes in `bytes`, sent in turn (default 64)")
+	fs.Var((*sizes)(&s.Sizes), "sizes", "publish: comma-separated payload sizes in `bytes`, sent in turn (default 64); fanout: bytes of JSON records in each payload (default 0)")
+	fs.Var((*forms)(&s.Forms), "forms", "comma-separated forms of the clients, in turn: text, deflate, msgpack, protocol3 (default text)")
 	fs.BoolVar(&s.Binary, "binary", false, "publish: send the payload as a binary attachment")
+	fs.BoolVar(&s.Rehearse, "rehearse", false, "idle: exchange messages on other connections first")
 	fs.BoolVar(&s.Browser, "browser", false, "send the headers of a browser")
 	fs.DurationVar(&timing.Warmup, "warmup", 2*time.Second, "duration of the load before measuring")
 	fs.DurationVar(&timing.Measure, "duration", 5*time.Second, "duration of measuring")

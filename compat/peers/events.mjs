@@ -40,7 +40,7 @@ export function attach(io, verify) {
 
   io.use((socket, next) => {
     try {
-      const claims = verify(socket.handshake.auth.token);
+      const claims = verify(socket.handshake.auth.token ?? socket.handshake.query.token); // the second of clients of protocol 3
       socket.data.user = claims.userId ?? claims.sub;
       next();
     } catch {

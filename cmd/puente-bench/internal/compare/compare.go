@@ -65,6 +65,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 					i = len(o.Servers) - 1 - i
 				}
 				s := o.Servers[i]
+				if !s.runs(spec) {
+					continue
+				}
 				cell := rep.cell(s.Name, spec.Name)
 				if cell.Failure != "" {
 					continue
@@ -93,13 +96,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 // once reports whether a workload runs in the first round only: the memory of that many connections varies by a few
 // percent only, and takes minutes to measure.
-func once(s load.Spec) bool { return s.Kind == load.Idle && (s.Conns > 5000 || s.Browser) }
+func once(s load.Spec) bool {
+	return s.Kind == load.Idle && (s.Conns > 5000 || s.Browser || s.Rehearse)
+}
 
 // single runs a workload on fresh processes: a server, or a cluster and its Redis.
 func single(ctx context.Context, s *Server, spec load.Spec, timing load.Timing, progress load.Progress) (load.Result, error) {
 	runtime.GC() // collect the garbage of the previous run
 	target := load.Target{Secret: secret}
-	var env []string
+	env := settings(spec)
 	nodes := max(spec.Nodes, 1)
 	var broker *process
 	if nodes > 1 {

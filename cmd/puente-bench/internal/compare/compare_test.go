@@ -107,6 +107,66 @@ func TestOwnVerdicts(t *testing.T) {
 	}
 }
 
+// Workloads of other clients than plain ones are run on servers that can serve them, with the settings that they need.
+func TestForms(t *testing.T) {
+	servers, err := Servers([]string{node, bun, "zishang520", "puente", "before=/a/puente"}, "peers", "bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ servers, settings string }{
+		specEcho:        {"node bun zishang520 puente before", ""},
+		specPlain:       {"node puente before", ""},
+		specDeflate:     {"node puente before", "WS_PER_MESSAGE_DEFLATE=true"},
+		specDeflate5000: {"node puente before", "WS_PER_MESSAGE_DEFLATE=true"},
+		specMsgpack:     {"node puente before", "PEER_PARSER=msgpack"},
+		"fan-out to 500 text and 500 msgpack clients":                {"puente before", "PEER_PARSER=msgpack"},
+		"fan-out to 500 clients of protocol 4 and 500 of protocol 3": {"node puente before", "WS_ALLOW_EIO3=true"},
+	} {
+		i := slices.IndexFunc(Plan(false), func(s load.Spec) bool { return s.Name == name })
+		if i < 0 {
+			t.Errorf("%q is not in the plan", name)
+			continue
+		}
+		spec := Plan(false)[i]
+		var run []string
+		for _, s := range servers {
+			if s.runs(spec) {
+				run = append(run, s.Name)
+			}
+		}
+		if got := strings.Join(run, " "); got != want.servers {
+			t.Errorf("%s runs on %s, want %s", name, got, want.servers)
+		}
+		if got := strings.Join(settings(spec), " "); got != want.settings {
+			t.Errorf("%s has settings %s, want %s", name, got, want.settings)
+		}
+	}
+}
+
+// A workload that a server does not run has no figure, and no failure.
+func TestNotRun(t *testing.T) {
+	r := &Report{Rounds: 1, Specs: Plan(false), Servers: []ServerInfo{{node, "Node", "", false}, {"puente", "Puente", "", true}}, Cells: map[string]map[string]*Cell{}}
+	mixed := "fan-out to 500 text and 500 msgpack clients"
+	r.cell("puente", mixed).Runs = []load.Result{{CPU: 2, PerSecond: 9, Latency: stats.Latency{P50: 1, P99: 1, P999: 1}}}
+	r.cell("puente", specBare).Runs = []load.Result{{UsedKiB: 4}}
+	r.cell("puente", specDeflate5000).Runs = []load.Result{{UsedKiB: 4.25}}
+	page := r.Markdown("")
+	for _, want := range []string{
+		"| " + mixed + " | n/a | 2.00 |\n", "; clients in turn: plain, socket.io-msgpack-parser; Node has one parser for all clients.\n",
+		"KiB more than " + specBare + " | **fail** (0.25) |\n", ", each with 4,096 B of JSON records; clients in turn: plain, permessage-deflate without context takeover.\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing in the page", want)
+		}
+	}
+	if strings.Contains(page, "## Failures") {
+		t.Error("failures")
+	}
+	if t.Failed() {
+		t.Log(page)
+	}
+}
+
 func TestTargetsNameWorkloadsOfThePlan(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range Plan(false) {
@@ -116,7 +176,7 @@ func TestTargetsNameWorkloadsOfThePlan(t *testing.T) {
 		names[s.Name] = true
 	}
 	for _, target := range slices.Concat(targets, ownTargets()) {
-		if !names[target.spec] || target.over != "" && !names[target.over] {
+		if !names[target.spec] || target.over != "" && !names[target.over] || target.above != "" && !names[target.above] {
 			t.Errorf("target %q refers to %q, which is not in the plan", target.title, target.spec)
 		}
 	}

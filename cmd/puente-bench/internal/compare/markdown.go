@@ -136,7 +136,7 @@ func (r *Report) figures(server, spec string, m metric) string {
 	}
 	v, ok := r.value(server, spec, m)
 	if !ok {
-		return "–"
+		return "n/a"
 	}
 	ratio, ok := r.ratio(server, spec, m)
 	if !ok || server == r.baseline().Name || m.fault {

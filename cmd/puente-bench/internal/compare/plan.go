@@ -3,27 +3,35 @@ package compare
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
 // Names of the workloads that targets refer to.
 const (
-	specEcho    = "echo"
-	specCalm    = "echo at 1,000/s"
-	specPaced   = "echo at 10,000/s"
-	specFanout  = "fan-out to 1,000"
-	specSteady  = "fan-out to 1,000 at 10/s"
-	specRooms   = "rooms of 10"
-	specPolling = "polling"
-	specConnect = "connect storm"
-	specIdle    = "5,000 connections"
-	specCluster = "fan-out over two nodes"
-	specBurst   = "burst of 20,000"
+	specEcho        = "echo"
+	specCalm        = "echo at 1,000/s"
+	specPaced       = "echo at 10,000/s"
+	specFanout      = "fan-out to 1,000"
+	specSteady      = "fan-out to 1,000 at 10/s"
+	specRooms       = "rooms of 10"
+	specPolling     = "polling"
+	specConnect     = "connect storm"
+	specIdle        = "5,000 connections"
+	specPlain       = "4 KiB to 2,000 plain clients"
+	specDeflate     = "4 KiB to 1,000 deflating and 1,000 plain clients"
+	specMsgpack     = "msgpack echo"
+	specBare        = "5,000 rehearsed connections"
+	specDeflate5000 = "5,000 deflating connections"
+	specCluster     = "fan-out over two nodes"
+	specBurst       = "burst of 20,000"
 )
 
-// Plan returns the workloads in the order in which they run and are reported.
+// Plan returns the workloads in the order in which they run and are reported. Those that name the forms of their clients are run
+// on Node and Puente only, see Server.runs.
 func Plan(quick bool) []load.Spec {
 	fanout := func(n, inFlight int) load.Spec {
 		return load.Spec{Name: "fan-out to " + thousands(n), Kind: load.Fanout, Conns: n, InFlight: inFlight}
@@ -56,7 +64,24 @@ func Plan(quick bool) []load.Spec {
 		{Name: "64 B to 64 KiB", Kind: load.Publish, Conns: 64, InFlight: 2, Sizes: []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10}},
 		{Name: "binary 1 KiB", Kind: load.Publish, Conns: 64, InFlight: 4, Sizes: []int{1 << 10}, Binary: true},
 		idle, all, browser,
+		forms(load.Spec{Name: specPlain, Kind: load.Fanout, Conns: 2000, InFlight: 4, Sizes: []int{4 << 10}}, sio.Text),
+		forms(load.Spec{Name: specDeflate, Kind: load.Fanout, Conns: 2000, InFlight: 4, Sizes: []int{4 << 10}}, sio.Text, sio.Deflate),
+		forms(load.Spec{Name: specMsgpack, Kind: load.Echo, Conns: 64, InFlight: 16}, sio.Msgpack),
+		forms(load.Spec{Name: "fan-out to 500 text and 500 msgpack clients", Kind: load.Fanout, Conns: 1000, InFlight: 4}, sio.Text, sio.Msgpack),
+		forms(load.Spec{Name: "fan-out to 500 clients of protocol 4 and 500 of protocol 3", Kind: load.Fanout, Conns: 1000, InFlight: 4}, sio.Text, sio.Protocol3),
+		forms(rehearsed(specBare), sio.Text), forms(rehearsed(specDeflate5000), sio.Deflate), forms(rehearsed("5,000 connections of protocol 3"), sio.Protocol3),
 	}
+}
+
+// forms returns the spec with the forms of its clients. Client 0, which publishes, has the first.
+func forms(s load.Spec, forms ...sio.Form) load.Spec {
+	s.Forms = forms
+	return s
+}
+
+// rehearsed returns the workload of memory in which forms are compared.
+func rehearsed(name string) load.Spec {
+	return load.Spec{Name: name, Kind: load.Idle, Conns: 5000, InFlight: 64, Rehearse: true}
 }
 
 // Cluster returns the workloads of two nodes over one Redis.
@@ -82,6 +107,32 @@ func Timing(quick bool) load.Timing {
 
 // describe returns a short description of a workload.
 func describe(s load.Spec) string {
+	text := describeKind(s)
+	if s.Kind == load.Fanout && len(s.Sizes) > 0 {
+		text += fmt.Sprintf(", each with %s B of JSON records", thousands(s.Sizes[0]))
+	}
+	if s.Rehearse {
+		text += "; 100 others did so before"
+	}
+	if len(s.Forms) > 0 {
+		var forms []string
+		for _, f := range s.Forms {
+			forms = append(forms, clients[f])
+		}
+		text += "; clients in turn: " + strings.Join(forms, ", ")
+	}
+	if mixesParsers(s) {
+		text += "; Node has one parser for all clients"
+	}
+	return text
+}
+
+// clients describes the forms of clients.
+var clients = map[sio.Form]string{
+	sio.Text: "plain", sio.Deflate: "permessage-deflate without context takeover", sio.Msgpack: "socket.io-msgpack-parser", sio.Protocol3: "protocol 3",
+}
+
+func describeKind(s load.Spec) string {
 	switch s.Kind {
 	case load.Echo:
 		if s.Rate > 0 {

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/load"
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
 // Errors of this package.
@@ -123,7 +126,7 @@ func prepareNode(ctx context.Context, s *Server) error {
 		return err
 	}
 	s.command = []string{"node", filepath.Join(s.dir, "server.mjs")}
-	s.version, err = versions(s.dir, "Node "+v, "socket.io", "engine.io", "ws", "@socket.io/redis-adapter", "redis")
+	s.version, err = versions(s.dir, "Node "+v, "socket.io", "engine.io", "ws", "@socket.io/redis-adapter", "redis", "socket.io-msgpack-parser")
 	return err
 }
 
@@ -197,6 +200,31 @@ var limits = []string{
 	"WS_RATE_LIMIT=1000000000", "WS_PRESENCE_MAX=10",
 	"WS_MAX_CONNECTIONS=100000", "WS_MAX_CONNECTIONS_PER_ADDRESS=100000", "WS_MAX_HANDSHAKES_PER_SECOND=100000",
 	"WS_MAX_HANDSHAKES_PER_ADDRESS=100000",
+}
+
+// runs reports whether the server can run the workload. Of the peers, only Node's has settings for forms of clients.
+func (s *Server) runs(spec load.Spec) bool {
+	return s.own || len(spec.Forms) == 0 || s.Name == node && !mixesParsers(spec)
+}
+
+// mixesParsers reports whether a server needs two parsers at once, which Node's does not have.
+func mixesParsers(spec load.Spec) bool {
+	return spec.Has(sio.Msgpack) && slices.ContainsFunc(spec.Forms, func(f sio.Form) bool { return f != sio.Msgpack })
+}
+
+// settings returns the environment variables without which a server does not accept the clients of a workload.
+func settings(spec load.Spec) (env []string) {
+	for _, f := range spec.Forms {
+		switch f {
+		case sio.Deflate:
+			env = append(env, "WS_PER_MESSAGE_DEFLATE=true")
+		case sio.Protocol3:
+			env = append(env, "WS_ALLOW_EIO3=true")
+		case sio.Msgpack:
+			env = append(env, "PEER_PARSER=msgpack") // Puente needs no setting
+		}
+	}
+	return env
 }
 
 // start starts the server on a free port, with additional environment variables, and waits until it accepts connections.

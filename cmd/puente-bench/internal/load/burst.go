@@ -91,7 +91,7 @@ func (r *run) burst() (Result, error) {
 		r.start, w.latest = time.Now(), time.Now()
 		var b []byte
 		for n := 1; n <= r.spec.Updates; n++ {
-			b = appendUpdate(b[:0], int64(n), burstRoom, int64(n))
+			b = appendUpdate(b[:0], int64(n), burstRoom, int64(n), nil)
 			r.clients[0].Send(b)
 		}
 		return r.wait("bursting", burstLimit,

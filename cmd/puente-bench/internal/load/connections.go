@@ -56,6 +56,33 @@ func (r *run) warm() error {
 	return r.wait("settling", min(r.timing.Settle, 2*time.Second), nil, nil)
 }
 
+// rehearse is warm with messages: it does with a few connections what idle does.
+func (r *run) rehearse() error {
+	conns := r.spec.Conns
+	r.spec.Conns = min(conns, warmConns)
+	traffic, err := r.dialIdle()
+	if err == nil {
+		r.workload = traffic
+		err = r.traffic(traffic)
+	}
+	for _, c := range r.clients {
+		c.Close()
+	}
+	r.clients, r.settled, r.spec.Conns = nil, 0, conns
+	if err != nil {
+		return err
+	}
+	return r.wait("settling", min(r.timing.Settle, 2*time.Second), nil, nil)
+}
+
+// dialIdle connects all clients, and returns the traffic that they have not begun.
+func (r *run) dialIdle() (*publish, error) {
+	traffic := newPublish(r, 3)
+	// joinLater settles clients without joining, so that dialAll only waits for the connections.
+	r.workload = &joinLater{publish: traffic}
+	return traffic, r.dialAll()
+}
+
 // connect runs the workload Connect.
 func (r *run) connect() (Result, error) {
 	if err := r.warm(); err != nil {
@@ -77,18 +104,20 @@ func (r *run) idle() (Result, error) {
 	if r.target.Nodes[0].PID == 0 {
 		return res, fmt.Errorf("load: %s needs the process id of a server on this machine", r.spec.Name)
 	}
-	if err := r.warm(); err != nil {
+	r.spec.Sizes = []int{1024}
+	warm := r.warm
+	if r.spec.Rehearse {
+		warm = r.rehearse
+	}
+	if err := warm(); err != nil {
 		return res, err
 	}
 	var err error
 	if res.BaseRSS, err = r.rss(); err != nil {
 		return res, err
 	}
-	// joinLater settles clients without joining, so that dialAll only waits for the connections.
-	r.spec.Sizes = []int{1024}
-	traffic := newPublish(r, 3)
-	r.workload = &joinLater{publish: traffic}
-	if err := r.dialAll(); err != nil {
+	traffic, err := r.dialIdle()
+	if err != nil {
 		return res, err
 	}
 	perConn := func(bytes int64) float64 { return float64(bytes-res.BaseRSS) / 1024 / float64(r.spec.Conns) }

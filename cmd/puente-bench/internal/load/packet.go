@@ -80,10 +80,13 @@ func join(c sio.Client, room string) { c.Send(fmt.Appendf(nil, `20["join-room",{
 // isJoined reports whether p is the acknowledgement of join.
 func isJoined(p []byte) bool { return bytes.HasPrefix(p, []byte("30[")) }
 
-// appendUpdate appends a publish-update with the stamp n.
-func appendUpdate(dst []byte, id int64, room string, n int64) []byte {
+// appendUpdate appends a publish-update with the stamp n and records, if there are any.
+func appendUpdate(dst []byte, id int64, room string, n int64, records []byte) []byte {
 	dst = strconv.AppendInt(append(dst, sio.Event), id, 10)
 	dst = append(append(append(dst, `["publish-update",{"roomId":"`...), room...), `","type":"bench","payload":{`...)
 	dst = strconv.AppendInt(append(dst, stamp...), n, 10)
+	if len(records) > 0 {
+		dst = append(append(dst, `,"orders":`...), records...)
+	}
 	return append(dst, "}}]"...)
 }

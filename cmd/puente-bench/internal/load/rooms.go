@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -14,10 +15,15 @@ type fanout struct {
 	stamp     int64   // of the last update published
 	published int64
 	delivered int64
+	records   []byte // that each payload has besides the stamp, or nil
 	buf       []byte
 }
 
 const fanoutRoom = "fan"
+
+func newFanout(r *run) *fanout {
+	return &fanout{run: r, last: make([]int64, r.spec.Conns), records: records(r.spec.Sizes[0])}
+}
 
 func (w *fanout) ready(c sio.Client)            { join(c, fanoutRoom) }
 func (w *fanout) attachment(sio.Client, []byte) {}
@@ -27,7 +33,7 @@ func (w *fanout) outstanding() int64            { return w.published*int64(len(w
 func (w *fanout) send(c sio.Client, due time.Time) {
 	w.published++
 	w.stamp = max(w.run.stampOf(due), w.stamp+1) // several updates may be due at one tick
-	w.buf = appendUpdate(w.buf[:0], w.published, fanoutRoom, w.stamp)
+	w.buf = appendUpdate(w.buf[:0], w.published, fanoutRoom, w.stamp, w.records)
 	c.Send(w.buf)
 }
 
@@ -44,6 +50,8 @@ func (w *fanout) packet(c sio.Client, p []byte) {
 	switch i := c.Index(); {
 	case !ok:
 		w.run.fail(fmt.Errorf("update without a stamp: %.200s", p))
+	case !bytes.Contains(p, w.records):
+		w.run.fail(fmt.Errorf("connection %d got an update with other records: %.200s", i, p))
 	case n == w.last[i]:
 		w.run.fail(fmt.Errorf("connection %d got an update twice: %.200s", i, p))
 	case n < w.last[i]:
@@ -84,7 +92,7 @@ func (w *rooms) outstanding() int64            { return w.id*(roomSize+1) - w.de
 
 func (w *rooms) send(c sio.Client, due time.Time) {
 	w.id++
-	w.buf = appendUpdate(w.buf[:0], w.id, w.name(c), w.run.stampOf(due))
+	w.buf = appendUpdate(w.buf[:0], w.id, w.name(c), w.run.stampOf(due), nil)
 	c.Send(w.buf)
 }
 

@@ -25,6 +25,7 @@ var (
 const (
 	dialAtOnce   = 64 // concurrent handshakes, except for Connect and Idle's warm-up
 	progressStep = 100 * time.Millisecond
+	pingPeriod   = 20 * time.Second // shorter than the time after which any server misses a ping
 )
 
 // connectLimit returns how long it may take to open all connections, or for each to do something once.
@@ -68,7 +69,7 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 		return Result{}, fmt.Errorf("load: %s is for %d nodes, there are %d", s.Name, s.Nodes, len(t.Nodes))
 	}
 	var addrs []string
-	var options []sio.Options
+	var options [][]*sio.Options
 	var config *tls.Config
 	for i, n := range t.Nodes {
 		u, err := url.Parse(n.URL)
@@ -91,7 +92,14 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 			u.Path = "" // the default
 		}
 		addrs = append(addrs, net.JoinHostPort(u.Hostname(), port))
-		options = append(options, sio.Options{Node: i, Host: u.Host, Path: u.Path, Browser: s.Browser})
+		forms := make([]*sio.Options, max(len(s.Forms), 1))
+		for j := range forms {
+			forms[j] = &sio.Options{Node: i, Host: u.Host, Path: u.Path, Browser: s.Browser}
+		}
+		for j, f := range s.Forms {
+			forms[j].Form = f
+		}
+		options = append(options, forms)
 	}
 	l, err := loop.New(addrs, config)
 	if err != nil {
@@ -102,6 +110,11 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 		ctx: ctx, target: t, spec: s, timing: timing.withDefaults(), progress: progress, loop: l,
 		options: options, latency: stats.NewRecorder(), start: time.Now(),
 	}
+	defer r.loop.Tick(pingPeriod, func(time.Time) {
+		for _, c := range r.clients {
+			c.Ping()
+		}
+	})()
 	switch s.Kind {
 	case Connect:
 		return r.connect()
@@ -114,7 +127,7 @@ func Run(ctx context.Context, t Target, s Spec, timing Timing, progress Progress
 	case Publish:
 		r.workload = newPublish(r, 0)
 	case Fanout:
-		r.workload = &fanout{run: r, last: make([]int64, s.Conns)}
+		r.workload = newFanout(r)
 	case Rooms:
 		r.workload = &rooms{run: r}
 	case Polling:
@@ -146,7 +159,7 @@ type run struct {
 	timing   Timing
 	progress Progress
 	loop     loop.Loop
-	options  []sio.Options // by node
+	options  [][]*sio.Options // by node and form
 	workload workload
 	clients  []sio.Client
 	latency  *stats.Recorder
@@ -196,7 +209,9 @@ func (r *run) dial(i int, h sio.Handler) sio.Client {
 			r.fail(err)
 		}
 	}
-	options := &r.options[i%len(r.options)]
+	// The clients of each node have all forms.
+	forms := r.options[i%r.spec.Nodes]
+	options := forms[i/r.spec.Nodes%len(forms)]
 	if r.spec.Kind == Polling {
 		return sio.DialPolling(r.loop, options, i, token, h)
 	}
@@ -283,7 +298,12 @@ func (r *run) steady() (Result, error) {
 	if err := r.wait("warming up", r.timing.Warmup, nil, nil); err != nil {
 		return Result{Spec: r.spec}, err
 	}
-	res, err := r.measure(func() error { return r.wait("measuring", r.timing.Measure, nil, nil) })
+	res, err := r.measure(func() error {
+		if err := r.wait("measuring", r.timing.Measure, nil, nil); err != nil || r.count > 0 {
+			return err
+		}
+		return r.wait("waiting for a message", r.timing.drain, nil, func() bool { return r.count > 0 })
+	})
 	if err != nil {
 		return res, err
 	}

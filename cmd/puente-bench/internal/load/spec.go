@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
 )
 
 // Kind is a kind of workload. All kinds use documented events only, so any server of the contract can serve them.
@@ -53,7 +55,8 @@ type Spec struct {
 	// Rate, if not 0, is how many messages all clients together send per second (for Fanout and Rooms: updates), without waiting
 	// for answers. Latency then counts from the time at which a message was due. InFlight is not used.
 	Rate float64 `json:"rate,omitempty"`
-	// Sizes are the sizes of Publish's payloads in bytes, sent in turn. Default 64.
+	// Sizes are the sizes of Publish's payloads in bytes, sent in turn. Default 64. The first is how many bytes of JSON records
+	// Fanout adds to its payloads. Default 0.
 	Sizes []int `json:"sizes,omitempty"`
 	// Binary makes Publish's payloads attachments.
 	Binary bool `json:"binary,omitempty"`
@@ -63,7 +66,15 @@ type Spec struct {
 	Nodes int `json:"nodes,omitempty"`
 	// Browser adds a browser's headers to the handshake.
 	Browser bool `json:"browser,omitempty"`
+	// Forms are the forms of the clients, in turn. Default sio.Text.
+	Forms []sio.Form `json:"forms,omitempty"`
+	// Rehearse makes the connections that Idle opens first exchange messages too, so that what the server then allocates once,
+	// such as compressors, does not count as memory of connections.
+	Rehearse bool `json:"rehearse,omitempty"`
 }
+
+// Has reports whether any client has that form.
+func (s Spec) Has(f sio.Form) bool { return slices.Contains(s.Forms, f) }
 
 // withDefaults returns the spec with defaults filled in, or an error if it is invalid.
 func (s Spec) withDefaults() (Spec, error) {
@@ -77,6 +88,14 @@ func (s Spec) withDefaults() (Spec, error) {
 	}
 	if len(s.Sizes) == 0 {
 		s.Sizes = []int{64}
+		if s.Kind == Fanout {
+			s.Sizes[0] = 0
+		}
+	}
+	for _, f := range s.Forms {
+		if !slices.Contains(sio.Forms(), f) {
+			return s, fmt.Errorf("load: unknown form %q", f)
+		}
 	}
 	switch {
 	case !slices.Contains([]Kind{Echo, Publish, Fanout, Rooms, Polling, Connect, Idle, Burst}, s.Kind):
@@ -89,6 +108,10 @@ func (s Spec) withDefaults() (Spec, error) {
 		return s, fmt.Errorf("load: %s cannot have a rate of %g", s.Name, s.Rate)
 	case s.Updates < 0:
 		return s, fmt.Errorf("load: %s has %d updates", s.Name, s.Updates)
+	case s.Kind == Polling && slices.ContainsFunc(s.Forms, func(f sio.Form) bool { return f != sio.Text }):
+		return s, fmt.Errorf("load: %s has only clients of the form %s", s.Name, sio.Text)
+	case s.Binary && (s.Has(sio.Msgpack) || s.Has(sio.Protocol3)):
+		return s, fmt.Errorf("load: %s: clients of these forms send no attachments", s.Name)
 	case slices.Min(s.Sizes) < 0:
 		return s, fmt.Errorf("load: %s has a negative size", s.Name)
 	}

@@ -1,5 +1,6 @@
-// Package sio is a minimal Socket.IO client (Engine.IO protocol 4, Socket.IO protocol 5, namespace "/") for load generation.
-// It connects with a token, answers heartbeats, and passes packets on undecoded. It does not reconnect or upgrade.
+// Package sio is a minimal Socket.IO client (namespace "/") for load generation. It connects with a token, answers heartbeats,
+// and passes packets on undecoded, as Engine.IO protocol 4 and Socket.IO protocol 5 have them; a client of another [Form]
+// converts. It does not reconnect or upgrade.
 package sio
 
 import (
@@ -42,6 +43,22 @@ type Handler interface {
 	Closed(c Client, err error)
 }
 
+// Form is what a WebSocket client negotiates and how it encodes packets.
+type Form string
+
+// The forms.
+const (
+	Text    Form = "text"    // packets are text
+	Deflate Form = "deflate" // as Text, and the server compresses large messages (permessage-deflate, RFC 7692)
+	Msgpack Form = "msgpack" // packets are MessagePack, as socket.io-msgpack-parser writes them; without attachments
+	// Protocol3 is a client of Engine.IO protocol 3, as socket.io-client 1.x and 2.x are; without attachments. It must be
+	// pinged for, see Client.Ping.
+	Protocol3 Form = "protocol3"
+)
+
+// Forms returns all forms.
+func Forms() []Form { return []Form{Text, Deflate, Msgpack, Protocol3} }
+
 // Client is a Socket.IO connection. The rules of loop.Conn apply.
 type Client interface {
 	// Index returns the index that was passed to Dial.
@@ -50,11 +67,13 @@ type Client interface {
 	Send(p []byte)
 	// SendAttachment queues an attachment of the preceding packet.
 	SendAttachment(p []byte)
+	// Ping sends a heartbeat if it is the client who sends them: in Protocol3.
+	Ping()
 	// Close closes the connection without a packet.
 	Close()
 }
 
-// Options configures the connections of clients.
+// Options configures the connections of clients. Clients of one loop may share it.
 type Options struct {
 	// Node is the index of the server's address among the loop's.
 	Node int
@@ -64,9 +83,14 @@ type Options struct {
 	Path string
 	// Browser adds the headers of a browser, which servers may keep as long as the connection.
 	Browser bool
+	// Form is the form of WebSocket clients. Default Text.
+	Form Form
+
+	inflater inflater
+	packer   packer
 }
 
-func (o Options) path() string {
+func (o *Options) path() string {
 	if o.Path == "" {
 		return "/socket.io/"
 	}
@@ -74,8 +98,12 @@ func (o Options) path() string {
 }
 
 // head returns the request line and headers; the caller adds further headers and the empty line.
-func (o Options) head(method, query string) string {
-	h := method + " " + o.path() + "?EIO=4&" + query + " HTTP/1.1\r\nHost: " + o.Host + "\r\n"
+func (o *Options) head(method, query string) string {
+	protocol := "4"
+	if o.Form == Protocol3 {
+		protocol = "3"
+	}
+	h := method + " " + o.path() + "?EIO=" + protocol + "&" + query + " HTTP/1.1\r\nHost: " + o.Host + "\r\n"
 	if !o.Browser {
 		return h
 	}

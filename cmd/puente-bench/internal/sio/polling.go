@@ -50,6 +50,7 @@ func DialPolling(l loop.Loop, o *Options, index int, token string, h Handler) Cl
 }
 
 func (c *polling) Index() int { return c.index }
+func (c *polling) Ping()      {}
 
 func (c *polling) poll() {
 	c.get.request([]byte(c.options.head("GET", "transport=polling&sid="+c.sid) + "\r\n"))

@@ -3,6 +3,8 @@ package sio
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 
 	"github.com/gobwas/ws"
 	"github.com/puente-io/puente/cmd/puente-bench/internal/loop"
@@ -14,6 +16,13 @@ const (
 	nonce  = "dGhlIHNhbXBsZSBub25jZQ=="
 	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
+
+// offer is the offer of a client that compresses. Both sides forget each message before the next, so that a message is the
+// same for all clients and is inflated once, see inflater.
+const offer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+// threshold is the size in bytes of a message from which a server must compress it. Clients do not compress.
+const threshold = 1024
 
 type state uint8
 
@@ -37,6 +46,7 @@ type webSocket struct {
 	state    state
 	closed   bool
 	binary   bool // the current message is binary
+	deflated bool // the current message is compressed
 }
 
 // DialWebSocket starts a client that only uses WebSocket. h receives the result; a failure may be reported before
@@ -53,8 +63,27 @@ func DialWebSocket(l loop.Loop, o *Options, index int, token string, h Handler) 
 func (c *webSocket) Index() int { return c.index }
 
 func (c *webSocket) OnOpen() {
-	c.conn.Write([]byte(c.options.head("GET", "transport=websocket") +
+	query, extensions := "transport=websocket", ""
+	switch {
+	case c.options.Form == Deflate:
+		extensions = "Sec-WebSocket-Extensions: " + offer + "\r\n"
+	case c.options.Form == Protocol3 && c.token != "": // has no payload of CONNECT
+		query += "&token=" + url.QueryEscape(c.token)
+	}
+	c.conn.Write([]byte(c.options.head("GET", query) + extensions +
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + nonce + "\r\n\r\n"))
+}
+
+// accepted returns an error if a response does not accept the WebSocket or what the client needs of it.
+func (c *webSocket) accepted(r wire.Response) error {
+	if r.Status != 101 || wire.Field(r.Head, "Sec-WebSocket-Accept") != accept {
+		return fmt.Errorf("%w: status %d %.200s", ErrHandshake, r.Status, r.Body)
+	}
+	extensions := wire.Field(r.Head, "Sec-WebSocket-Extensions")
+	if c.options.Form == Deflate && !(strings.HasPrefix(extensions, "permessage-deflate") && strings.Contains(extensions, "server_no_context_takeover")) {
+		return fmt.Errorf("%w: extensions %q", ErrHandshake, extensions)
+	}
+	return nil
 }
 
 func (c *webSocket) OnData(b []byte) {
@@ -81,13 +110,17 @@ func (c *webSocket) take(b []byte) ([]byte, error) {
 		if err != nil || n == 0 {
 			return b, err
 		}
-		if r.Status != 101 || !wire.HasField(r.Head, "Sec-WebSocket-Accept", accept) {
-			return nil, fmt.Errorf("%w: status %d %.200s", ErrHandshake, r.Status, r.Body)
+		if err := c.accepted(r); err != nil {
+			return nil, err
 		}
 		c.state, b = opening, b[n:]
 	}
+	parse := wire.ParseFrame
+	if c.options.Form == Deflate {
+		parse = wire.ParseDeflateFrame
+	}
 	for !c.closed {
-		f, n, err := wire.ParseFrame(b)
+		f, n, err := parse(b)
 		if err != nil || n == 0 {
 			return b, err
 		}
@@ -111,7 +144,7 @@ func (c *webSocket) frame(f wire.Frame) error {
 	case ws.OpContinuation:
 		c.fragment = append(c.fragment, f.Payload...)
 	default:
-		c.binary = f.OpCode == ws.OpBinary
+		c.binary, c.deflated = f.OpCode == ws.OpBinary, f.Compressed
 		if f.Fin {
 			return c.message(f.Payload)
 		}
@@ -126,8 +159,21 @@ func (c *webSocket) frame(f wire.Frame) error {
 }
 
 // message handles an Engine.IO packet (Engine.IO protocol, "Packet encoding").
-func (c *webSocket) message(p []byte) error {
+func (c *webSocket) message(p []byte) (err error) {
 	switch {
+	case c.deflated:
+		if p, err = c.options.inflater.inflate(p); err != nil {
+			return err
+		}
+	case c.options.Form == Deflate && len(p) > threshold:
+		return fmt.Errorf("%w: %d bytes that are not compressed", ErrProtocol, len(p))
+	}
+	switch {
+	case c.options.Form == Msgpack && c.binary && c.state >= connecting:
+		if p, err = c.options.packer.unpack(p); err != nil {
+			return err
+		}
+		return c.packet(p)
 	case c.binary && c.state == ready:
 		c.handler.Attachment(c, p)
 		return nil
@@ -139,30 +185,55 @@ func (c *webSocket) message(p []byte) error {
 		if c.state != opening {
 			return fmt.Errorf("%w: second open packet", ErrProtocol)
 		}
-		c.state = connecting
-		c.Send(connectPacket(c.token))
+		if c.state = connecting; c.options.Form != Protocol3 { // otherwise the server connects it
+			c.Send(connectPacket(c.token))
+		}
 	case '1':
 		return fmt.Errorf("%w: Engine.IO close", ErrDisconnect)
 	case '2':
 		c.write(ws.OpText, []byte{'3'}, nil)
 	case '4':
-		if c.state == ready {
-			if len(p) > 0 && p[0] == Disconnect {
-				return ErrDisconnect
-			}
-			c.handler.Packet(c, p)
-			return nil
-		}
-		if err := answer(p); err != nil {
-			return err
-		}
-		c.state, c.token = ready, ""
-		c.handler.Ready(c)
+		return c.packet(p)
 	}
 	return nil
 }
 
-func (c *webSocket) Send(p []byte)           { c.write(ws.OpText, []byte{'4'}, p) }
+// packet handles a Socket.IO packet.
+func (c *webSocket) packet(p []byte) error {
+	if c.state == ready {
+		if len(p) > 0 && p[0] == Disconnect {
+			return ErrDisconnect
+		}
+		c.handler.Packet(c, p)
+		return nil
+	}
+	if err := answer(p); err != nil {
+		return err
+	}
+	c.state, c.token = ready, ""
+	c.handler.Ready(c)
+	return nil
+}
+
+func (c *webSocket) Send(p []byte) {
+	if c.options.Form != Msgpack {
+		c.write(ws.OpText, []byte{'4'}, p)
+		return
+	}
+	packed, err := c.options.packer.pack(p)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.write(ws.OpBinary, nil, packed)
+}
+
+func (c *webSocket) Ping() {
+	if c.options.Form == Protocol3 && c.state == ready {
+		c.write(ws.OpText, []byte{'2'}, nil)
+	}
+}
+
 func (c *webSocket) SendAttachment(p []byte) { c.write(ws.OpBinary, nil, p) }
 
 func (c *webSocket) write(op ws.OpCode, prefix, p []byte) {

@@ -21,19 +21,26 @@ const maxLength = 256 << 20 // bytes; no correct server sends more
 
 // Frame is a frame from the server.
 type Frame struct {
-	OpCode  ws.OpCode
-	Fin     bool
-	Payload []byte // aliases the buffer that was parsed
+	OpCode     ws.OpCode
+	Fin        bool
+	Compressed bool   // RSV1, which begins a compressed message (RFC 7692, section 6)
+	Payload    []byte // aliases the buffer that was parsed
 }
 
 // ParseFrame parses the frame at the start of b (RFC 6455, section 5.2) and returns its size in bytes, or 0 if b does not
 // hold a complete frame.
-func ParseFrame(b []byte) (f Frame, size int, err error) {
+func ParseFrame(b []byte) (f Frame, size int, err error) { return parseFrame(b, 0x70) }
+
+// ParseDeflateFrame is ParseFrame for a connection with permessage-deflate.
+func ParseDeflateFrame(b []byte) (f Frame, size int, err error) { return parseFrame(b, 0x30) }
+
+func parseFrame(b []byte, reserved byte) (f Frame, size int, err error) {
 	if len(b) < 2 {
 		return f, 0, nil
 	}
 	f.Fin, f.OpCode = b[0]&0x80 != 0, ws.OpCode(b[0]&0x0f)
-	if b[0]&0x70 != 0 || f.OpCode.IsReserved() {
+	f.Compressed = b[0]&0x40 != 0
+	if b[0]&reserved != 0 || f.OpCode.IsReserved() || f.Compressed && f.OpCode != ws.OpText && f.OpCode != ws.OpBinary {
 		return f, 0, ErrReserved
 	}
 	if b[1]&0x80 != 0 {

@@ -99,13 +99,13 @@ func parseChunks(r Response, b []byte, at int) (Response, int, error) {
 	}
 }
 
-// HasField reports whether a response's head has a field name with exactly that value.
-func HasField(head []byte, name, value string) bool {
+// Field returns the value of the first field with that name in a response's head, or "".
+func Field(head []byte, name string) string {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		n, v, _ := bytes.Cut(line, []byte(":"))
-		if bytes.EqualFold(n, []byte(name)) && string(bytes.TrimSpace(v)) == value {
-			return true
+		if bytes.EqualFold(n, []byte(name)) {
+			return string(bytes.TrimSpace(v))
 		}
 	}
-	return false
+	return ""
 }

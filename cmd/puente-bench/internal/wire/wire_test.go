@@ -49,6 +49,26 @@ func TestParseFrameRefuses(t *testing.T) {
 	}
 }
 
+func TestParseDeflateFrame(t *testing.T) {
+	for _, c := range []struct {
+		bytes      []byte
+		compressed bool
+		want       error
+	}{
+		{[]byte{0xc1, 0x01, 'x'}, true, nil},
+		{[]byte{0x42, 0x01, 'x'}, true, nil}, // the first fragment
+		{[]byte{0x81, 0x01, 'x'}, false, nil},
+		{[]byte{0xc0, 0x01, 'x'}, true, ErrReserved}, // a later fragment
+		{[]byte{0xc9, 0x00}, true, ErrReserved},      // a ping
+		{[]byte{0xe1, 0x01, 'x'}, true, ErrReserved}, // RSV2
+	} {
+		f, _, err := ParseDeflateFrame(c.bytes)
+		if !errors.Is(err, c.want) || f.Compressed != c.compressed {
+			t.Errorf("% x: compressed %v, %v", c.bytes, f.Compressed, err)
+		}
+	}
+}
+
 func TestAppendFrame(t *testing.T) {
 	for _, length := range []int{0, 7, 125, 126, 65535, 65536} {
 		payload := strings.Repeat("x", length)
