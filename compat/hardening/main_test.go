@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"go.uber.org/goleak"
 
+	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
@@ -275,7 +276,8 @@ func (c *client) ends() {
 
 // unchanged returns a function that waits until the server has no more sessions,
 // and the process no more goroutines, than now. Goroutines that the server starts
-// with its first session do not count.
+// with its first session do not count, nor do idle workers: goleak checks that these
+// end with the server.
 func (n *node) unchanged() (check func()) { return n.unchangedBut(0) }
 
 // unchangedBut is unchanged for a server with open sessions.
@@ -283,13 +285,13 @@ func (n *node) unchangedBut(open int) (check func()) {
 	n.t.Helper()
 	n.open().conn.Close()
 	waittest.Until(n.t, "the first session is gone", func() bool { return n.SocketIO().Engine().Count() == open })
-	before, _ := goroutines()
+	before, _ := raw.Goroutines()
 	sessions := n.SocketIO().Engine().Count()
 	return func() {
 		n.t.Helper()
 		waittest.Until(n.t, "the sessions are gone", func() bool { return n.SocketIO().Engine().Count() <= sessions })
 		for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
-			now, stacks := goroutines()
+			now, stacks := raw.Goroutines()
 			if now <= before {
 				return
 			}
@@ -298,19 +300,6 @@ func (n *node) unchangedBut(open int) (check func()) {
 			}
 		}
 	}
-}
-
-// goroutines counts goroutines, without idle workers of engineio; goleak checks
-// that these end with the server.
-func goroutines() (count int, stacks string) {
-	b := make([]byte, 16*mb)
-	stacks = string(b[:runtime.Stack(b, true)])
-	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if !strings.Contains(stack, "engineio.(*workers).work(") || !strings.Contains(stack, "sync.(*Cond).Wait") {
-			count++
-		}
-	}
-	return count, stacks
 }
 
 // allocated returns the bytes that the process allocates during f, server and

@@ -1,6 +1,7 @@
 package hardening_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -231,15 +232,12 @@ func TestUnsolicitedPongs(t *testing.T) {
 	check := n.unchanged()
 	began := time.Now()
 	c := n.open()
-	flood := make([]string, 10_000)
-	for i := range flood {
-		flood[i] = "3"
-	}
+	flood := bytes.Repeat(clientFrame(ws.OpText, true, "3"), 10_000)
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		for range 100 {
-			c.send(flood...)
+			c.conn.Write(flood)
 		}
 	}()
 	<-sent
