@@ -98,7 +98,7 @@ func (m module) write(t *testing.T, name string, content []byte) {
 func (m module) build(t *testing.T, flags ...string) string {
 	t.Helper()
 	exe := filepath.Join(m.dir, "program.exe")
-	cmd := exec.Command("go", append([]string{"build", "-mod=mod", "-o", exe}, flags...)...)
+	cmd := exec.Command("go", append([]string{"build", "-mod=mod", "-ldflags=-s -w", "-o", exe}, flags...)...)
 	cmd.Dir = m.dir
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -17,7 +17,7 @@ const (
 // changed, and nothing else.
 func TestPeer(t *testing.T) {
 	m := newModule(t, sources(t, peerDir), requirements(t, peerDir+"/go.mod"), peerDir+"/go.sum")
-	exe := m.build(t)
+	exe := m.build(t, raceFlag)
 	startPeer := func(t *testing.T, env ...string) server {
 		return start(t, "HTTP_PORT", append(env, "HTTP_HOST=127.0.0.1", "JWT_SECRET="+secret), exe)
 	}
@@ -33,7 +33,7 @@ func TestPeer(t *testing.T) {
 // fails if an answer is missing or wrong.
 func runWorkloads(t *testing.T, srv server) {
 	bench := filepath.Join(t.TempDir(), "puente-bench")
-	build := exec.Command("go", "build", "-o", bench, "./cmd/puente-bench")
+	build := exec.Command("go", "build", raceFlag, "-ldflags=-s -w", "-o", bench, "./cmd/puente-bench")
 	build.Dir = repo
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

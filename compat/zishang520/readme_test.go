@@ -60,7 +60,7 @@ func TestReadmeExamples(t *testing.T) {
 		}
 	}
 	m := newModule(t, files, requires.String())
-	cmd := exec.Command("go", "list", "-mod=mod", "-export", "-f", "", "./...") // compiles, and links nothing
+	cmd := exec.Command("go", "list", raceFlag, "-mod=mod", "-export", "-f", "", "./...") // compiles, and links nothing
 	cmd.Dir = m.dir
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
