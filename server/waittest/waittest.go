@@ -11,12 +11,14 @@ const bound = 30 * time.Second
 
 // Until returns when cond returns true, and fails the test if it does not within half a
 // minute. what is the condition, for the message. cond is called on the test's
-// goroutine, every few milliseconds.
+// goroutine, at first every few milliseconds and then less often: it may cost a request.
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(bound); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
+	for start := time.Now(); !cond(); {
+		waited := time.Since(start)
+		if waited > bound {
 			t.Fatalf("never: %s", what)
 		}
+		time.Sleep(min(max(2*time.Millisecond, waited/10), 25*time.Millisecond))
 	}
 }
