@@ -21,7 +21,8 @@ const (
 
 // answer is the answer to a poll that brings much. It writes the frames as they
 // are, which other clients' queues may hold too, in pieces, so that a client that
-// reads slowly is seen to read.
+// reads slowly is seen to read. An answer that must differ from the frames is a copy of
+// its own, and counts instead of them.
 type answer struct {
 	session *Session
 	frames  []Frame
@@ -29,6 +30,10 @@ type answer struct {
 	to      http.ResponseWriter
 	rc      *http.ResponseController
 	written int // bytes of the piece
+
+	// Guarded by Session.mu.
+	counted []Frame // the frames that count as held
+	copied  int     // the size of the copy
 }
 
 // newAnswer takes frames from the queue. The session stays behind until they are
@@ -39,11 +44,12 @@ func newAnswer(s *Session, w http.ResponseWriter, call string) *answer {
 	if s.probe != nil {
 		size = smallPayload
 	}
-	a.frames = s.queue.take(size)
+	a.counted = s.queue.take(size)
+	a.frames = slices.Clone(a.counted)
 	s.fallBehind()
 	s.took(0)
 	s.settle()
-	s.polling.answer = a.rc
+	s.polling.answer = a
 	return a
 }
 
@@ -53,9 +59,7 @@ func (a *answer) write(r *http.Request) error {
 	s := a.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range a.frames {
-		a.frames[i].uncount(&s.server.backlog.held)
-	}
+	a.release()
 	s.polling.answer = nil
 	s.took(a.written)
 	if s.ws == nil && s.queue.empty() {
@@ -64,46 +68,87 @@ func (a *answer) write(r *http.Request) error {
 	return err
 }
 
+// release ends the counting of what the answer holds. Session.mu is held, here and in
+// abort and size.
+func (a *answer) release() {
+	held := &a.session.server.backlog.held
+	for i := range a.counted {
+		a.counted[i].uncount(held)
+	}
+	held.Add(-int64(a.copied))
+	a.counted, a.copied = nil, 0
+}
+
+// abort interrupts the writing.
+func (a *answer) abort() {
+	a.release()
+	a.rc.SetWriteDeadline(time.Unix(1, 0))
+}
+
+// size returns how many bytes the answer holds.
+func (a *answer) size() int {
+	n := a.copied
+	for i := range a.counted {
+		n += a.counted[i].Len()
+	}
+	return n
+}
+
+// own replaces the frames by a copy. The caller does not hold Session.mu.
+func (a *answer) own(body []byte) {
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.release()
+	a.frames = nil
+	if s.state != stateClosed {
+		a.copied = cap(body)
+		s.server.backlog.held.Add(int64(a.copied))
+	}
+}
+
 func (a *answer) writeTo(r *http.Request) error {
 	srv := a.session.server
 	compress := slices.ContainsFunc(a.frames, func(f Frame) bool { return !f.plain })
 	e := a.session.encodingOf(a.frames)
-	write := e.writeTo
 	length := e.length(a.frames)
+	var body []byte // if it is not the frames
 	if a.call != "" {
 		var buf bytes.Buffer
 		e.appendTo(&buf, a.frames)
-		body := called(a.call, &buf)
+		body = called(a.call, &buf)
 		length = len(body)
-		write = func(out io.Writer, _ []Frame) error { _, err := out.Write(body); return err }
 	}
 	h := a.to.Header()
 	h.Set("Content-Type", e.contentType())
 	pollingHeaders(h, r)
-	var out io.Writer = a
-	var compressor io.WriteCloser
-	encoding := ""
 	if compress && srv.opts.CompressionThreshold >= 0 && length >= srv.opts.CompressionThreshold {
-		encoding = negotiateEncoding(r.Header.Get("Accept-Encoding"))
+		if encoding := negotiateEncoding(r.Header.Get("Accept-Encoding")); encoding != "" {
+			h.Set("Content-Encoding", encoding)
+			write := func(w io.Writer) { w.Write(body) }
+			if body == nil {
+				write = func(w io.Writer) { e.writeTo(w, a.frames) }
+			}
+			var buf bytes.Buffer
+			compressTo(&buf, encoding, write)
+			body = buf.Bytes()
+			length = len(body)
+		}
 	}
-	if encoding == "" {
-		h.Set("Content-Length", strconv.Itoa(length))
-	} else { // in chunks: how long it will be is not known
-		h.Set("Content-Encoding", encoding)
-		var done func()
-		compressor, done = newCompressor(a, encoding)
-		defer done()
-		out = compressor
+	h.Set("Content-Length", strconv.Itoa(length))
+	if body != nil {
+		a.own(body)
 	}
 	a.extend()
 	defer a.rc.SetWriteDeadline(time.Time{})
-	if err := write(out, a.frames); err != nil {
-		return err
+	var err error
+	if body != nil {
+		_, err = a.Write(body)
+	} else {
+		err = e.writeTo(a, a.frames)
 	}
-	if compressor != nil {
-		if err := compressor.Close(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	if err := a.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err

@@ -163,12 +163,12 @@ func (b *backlog) shed() {
 		var worst, worstStalled *Session
 		most, mostStalled := countedFrom, countedFrom // closing a shorter queue frees nothing
 		for _, s := range sessions {
-			queued, idle := s.lagging(now)
-			if queued > most {
-				worst, most = s, queued
+			holds, idle := s.lagging(now)
+			if holds > most {
+				worst, most = s, holds
 			}
-			if queued > mostStalled && idle >= stalled {
-				worstStalled, mostStalled = s, queued
+			if holds > mostStalled && idle >= stalled {
+				worstStalled, mostStalled = s, holds
 			}
 		}
 		if worstStalled != nil {

@@ -7,7 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/puente-io/puente/server/engineio/internal/deflate"
 )
 
 // negotiateEncoding picks gzip or deflate from an Accept-Encoding header, by
@@ -35,34 +36,28 @@ func negotiateEncoding(header string) string {
 	return best
 }
 
-var (
-	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
-	zlibWriters = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
-)
-
-// newCompressor returns a writer that writes what it is given to dst, compressed,
-// once it is closed. done must be called when nothing uses it any more.
-func newCompressor(dst io.Writer, encoding string) (w io.WriteCloser, done func()) {
-	type resetter interface {
-		io.WriteCloser
-		Reset(io.Writer)
-	}
-	pool := &gzipWriters
-	if encoding == "deflate" { // is zlib's format (RFC 9110, section 8.4.1.2)
-		pool = &zlibWriters
-	}
-	c := pool.Get().(resetter)
-	c.Reset(dst)
-	return c, func() {
-		c.Reset(io.Discard) // it must not keep dst
-		pool.Put(c)
-	}
+// compressor is a writer of package gzip or zlib.
+type compressor interface {
+	io.WriteCloser
+	Reset(io.Writer)
 }
 
-// compressTo writes the compressed body to a buffer, which does not fail.
-func compressTo(dst *bytes.Buffer, encoding string, body []byte) {
-	w, done := newCompressor(dst, encoding)
-	defer done()
-	w.Write(body)
-	w.Close()
+// Compressors take much memory, and none waits for a client.
+var (
+	gzipWriters = deflate.NewPool(func() compressor { return gzip.NewWriter(io.Discard) })
+	zlibWriters = deflate.NewPool(func() compressor { return zlib.NewWriter(io.Discard) })
+)
+
+// compressTo appends what write writes to a buffer, which does not fail, compressed.
+func compressTo(dst *bytes.Buffer, encoding string, write func(io.Writer)) {
+	pool := gzipWriters
+	if encoding == "deflate" { // is zlib's format (RFC 9110, section 8.4.1.2)
+		pool = zlibWriters
+	}
+	c := pool.Get()
+	defer pool.Put(c)
+	c.Reset(dst)
+	defer c.Reset(io.Discard) // it must not keep dst
+	write(c)
+	c.Close()
 }

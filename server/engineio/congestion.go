@@ -167,9 +167,22 @@ func (s *Session) takes() bool {
 	return s.ws.writer != writerBlocked || s.ws.drained()
 }
 
-// lagging returns how many bytes are queued to a client that is behind, and how
-// long ago it last took some.
-func (s *Session) lagging(now time.Duration) (queued int, idle time.Duration) {
+// holding returns how many bytes a client that is behind keeps from being released: those
+// that wait for it, and those that are being written.
+func (s *Session) holding() int {
+	n := s.queue.bytes
+	if a := s.polling.answer; a != nil {
+		n += a.size()
+	}
+	if s.ws != nil {
+		n += max(len(s.ws.rest), s.ws.large.Len())
+	}
+	return n
+}
+
+// lagging returns how many bytes a client that is behind holds, and how long ago it last
+// took some.
+func (s *Session) lagging(now time.Duration) (held int, idle time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.behind {
@@ -178,5 +191,5 @@ func (s *Session) lagging(now time.Duration) (queued int, idle time.Duration) {
 	if s.takes() {
 		s.tookAt = now
 	}
-	return s.queued(), now - s.tookAt
+	return s.holding(), now - s.tookAt
 }

@@ -135,7 +135,8 @@
 //
 // MaxTotalQueueBytes bounds the bytes in all queues together. A frame that is queued to
 // many clients is stored, and counted, once; its entry in each queue counts too, as do
-// the rest of a write and a poll's answer that is being written. Queues of less than
+// the rest of a write and a poll's answer of more than 64 KiB that is being written: its
+// frames, or, if it is compressed or calls a script, its own bytes. Queues of less than
 // 4 KiB are not counted. Above the bound, every publisher whose messages stay in a queue
 // waits. Sessions whose clients have taken nothing for a tenth of SlowTimeout are closed,
 // the one with the most bytes first, until the bound holds. If it does not hold after

@@ -25,7 +25,7 @@ type polling struct {
 	poll    *poll
 	posting bool
 	body    *http.ResponseController // of a POST whose body is being read
-	answer  *http.ResponseController // of a poll whose large answer is being written
+	answer  *answer                  // a large one that is being written
 	awaited chan struct{}            // if not nil: closed by the next poll
 }
 
@@ -67,7 +67,7 @@ func (p *polling) abort() {
 		p.body.SetReadDeadline(time.Unix(1, 0))
 	}
 	if p.answer != nil {
-		p.answer.SetWriteDeadline(time.Unix(1, 0))
+		p.answer.abort()
 	}
 }
 
@@ -239,7 +239,7 @@ func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, contentT
 			h.Set("Content-Encoding", enc)
 			buf := payloads.Get().(*bytes.Buffer)
 			defer recyclePayload(buf)
-			compressTo(buf, enc, body)
+			compressTo(buf, enc, func(w io.Writer) { w.Write(body) })
 			body = buf.Bytes()
 		}
 	}

@@ -12,7 +12,7 @@ const maxKept = 64 << 10
 
 // Compressor compresses messages. Its methods are safe for concurrent use.
 type Compressor struct {
-	pool *pool[*writer]
+	pool *Pool[*writer]
 
 	messages, before, after atomic.Int64
 }
@@ -28,7 +28,7 @@ type writer struct {
 
 // NewCompressor returns a compressor of a level from 1, the fastest, to 9.
 func NewCompressor(level int) *Compressor {
-	return &Compressor{pool: newPool(func() *writer {
+	return &Compressor{pool: NewPool(func() *writer {
 		w := new(writer)
 		w.flate, _ = flate.NewWriter(&w.out, level) // fails for another level only
 		return w
@@ -39,8 +39,8 @@ func NewCompressor(level int) *Compressor {
 // caller, in a buffer of its own. It returns nil if the message would not be smaller. It
 // may wait, but only for other goroutines to compress.
 func (c *Compressor) Compress(message []byte, room int) []byte {
-	w := c.pool.get()
-	defer c.pool.put(w)
+	w := c.pool.Get()
+	defer c.pool.Put(w)
 	w.out.Reset()
 	w.flate.Reset(&w.out)
 	w.flate.Write(message) // a buffer does not fail

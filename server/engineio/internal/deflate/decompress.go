@@ -23,7 +23,7 @@ const (
 )
 
 // Decompressor decompresses messages. Its methods are safe for concurrent use.
-type Decompressor struct{ pool *pool[*reader] }
+type Decompressor struct{ pool *Pool[*reader] }
 
 type reader struct {
 	flate io.Reader
@@ -33,7 +33,7 @@ type reader struct {
 
 // NewDecompressor returns a decompressor.
 func NewDecompressor() *Decompressor {
-	return &Decompressor{newPool(func() *reader {
+	return &Decompressor{NewPool(func() *reader {
 		// The decoder is fastest on a bufio.Reader and some readers that need the message
 		// in one piece with its end.
 		input := bufio.NewReader(nil)
@@ -46,8 +46,8 @@ func NewDecompressor() *Decompressor {
 // bytes, and allocates nothing for a message that is too large. It may wait, but only
 // for other goroutines to decompress.
 func (d *Decompressor) Decompress(compressed []byte, limit int) ([]byte, error) {
-	r := d.pool.get()
-	defer d.pool.put(r)
+	r := d.pool.Get()
+	defer d.pool.Put(r)
 	defer r.input.Reset(nil) // it must not keep the message
 	r.reset(compressed)
 	n, err := r.fill(r.buf[:])

@@ -158,12 +158,12 @@ func TestBomb(t *testing.T) {
 func TestPool(t *testing.T) {
 	var mu sync.Mutex
 	made, used, most := 0, 0, 0
-	p := newPool(func() *int { made++; return new(int) })
+	p := NewPool(func() *int { made++; return new(int) })
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
 			for range 100 {
-				v := p.get()
+				v := p.Get()
 				mu.Lock()
 				used++
 				most = max(most, used)
@@ -172,7 +172,7 @@ func TestPool(t *testing.T) {
 				mu.Lock()
 				used--
 				mu.Unlock()
-				p.put(v)
+				p.Put(v)
 			}
 		})
 	}

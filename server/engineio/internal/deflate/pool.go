@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// pool has at most one value for each processor that Go uses, made when it is needed. A
-// sync.Pool would make one for every goroutine that publishes at the same moment.
-type pool[T any] struct {
+// Pool has at most one value for each processor that Go uses, made when it is needed. A
+// sync.Pool would make one for every goroutine that publishes at the same moment. Its
+// methods are safe for concurrent use.
+type Pool[T any] struct {
 	create func() T
 	places chan struct{} // has a token for each value that is in use
 
@@ -15,12 +16,14 @@ type pool[T any] struct {
 	free []T
 }
 
-func newPool[T any](create func() T) *pool[T] {
-	return &pool[T]{create: create, places: make(chan struct{}, runtime.GOMAXPROCS(0))}
+// NewPool returns a pool of values that create makes.
+func NewPool[T any](create func() T) *Pool[T] {
+	return &Pool[T]{create: create, places: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
-// get returns a value, and waits for one while all are in use.
-func (p *pool[T]) get() T {
+// Get returns a value, and waits for one while all are in use. Whoever has one must only
+// compute, and must not get another.
+func (p *Pool[T]) Get() T {
 	p.places <- struct{}{}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -33,8 +36,8 @@ func (p *pool[T]) get() T {
 	return v
 }
 
-// put returns a value to the pool.
-func (p *pool[T]) put(v T) {
+// Put returns a value to the pool.
+func (p *Pool[T]) Put(v T) {
 	p.mu.Lock()
 	p.free = append(p.free, v)
 	p.mu.Unlock()
