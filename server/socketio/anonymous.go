@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/socketio/packet"
 )
 
 // StartAnonymous makes new sockets of the namespace anonymous until the program calls
@@ -75,6 +76,24 @@ func (c *client) bound() {
 		return
 	}
 	c.session.SetMaxMessageBytes(max(most-c.held, 1))
+}
+
+// admits reports whether the server may keep a packet: one of a client that is anonymous
+// is bounded like its message, which may have been up to six times as short if it was
+// MessagePack or a query.
+func (c *client) admits(p *packet.Packet) bool {
+	if !c.anonymous.Load() {
+		return true
+	}
+	size := len(p.Namespace) + len(p.Data)
+	for _, a := range p.Attachments {
+		size += len(a)
+	}
+	if size <= c.session.MaxMessageBytes() {
+		return true
+	}
+	c.HandleLargeMessage(c.session)
+	return size <= c.session.MaxMessageBytes()
 }
 
 // maxPendingBytes returns the limit of the inbox of each of the client's

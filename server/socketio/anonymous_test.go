@@ -16,6 +16,8 @@ import (
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/socketio/msgpack"
+	"github.com/puente-io/puente/server/socketio/packet"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
 )
 
@@ -23,7 +25,7 @@ import (
 // socket stops being anonymous if CONNECT has "known", or a moment after the event
 // "known".
 func anonymously(t testing.TB, most int) *socketiotest.Server {
-	srv := serve(t, socketio.Options{MaxAnonymousBytes: most})
+	srv := serve(t, socketio.Options{MaxAnonymousBytes: most, Engine: protocol3.Engine})
 	ns := srv.IO.Namespace("/")
 	ns.StartAnonymous()
 	ns.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -161,6 +163,54 @@ func TestAnonymousBound(t *testing.T) {
 		srv := anonymously(t, 0)
 		size(t, dial(t, srv))
 	})
+}
+
+// The bound holds for what the server keeps, which is longer than what the client has sent
+// if that was MessagePack, or the query of a namespace.
+func TestAnonymousBoundOfText(t *testing.T) {
+	no := make([]bool, 1000) // 1 byte each as MessagePack, and 6 as JSON
+	for name, tc := range map[string]struct {
+		ends bool
+		do   func(t *testing.T, srv *socketiotest.Server) *engineiotest.Conn
+	}{
+		"a payload": {true, func(t *testing.T, srv *socketiotest.Server) *engineiotest.Conn {
+			c := engineiotest.Dial(t, srv.URL+"/socket.io/", engineiotest.Options{})
+			p := packet.Packet{Type: packet.Connect, Namespace: "/", Data: []byte(`{"a":[` + strings.Repeat("false,", 999) + `false]}`)}
+			msg, err := msgpack.Append(nil, &p)
+			if err != nil || len(msg) > 2000 {
+				t.Fatalf("%d bytes, %v", len(msg), err)
+			}
+			c.SendBinary(msg)
+			return c
+		}},
+		"an event": {true, func(t *testing.T, srv *socketiotest.Server) *engineiotest.Conn {
+			c := socketiotest.Dial(t, srv.URL, socketiotest.Options{Msgpack: true})
+			c.Emit("size", no)
+			return c.Conn
+		}},
+		"an event of a client that is known by the one before": {false, func(t *testing.T, srv *socketiotest.Server) *engineiotest.Conn {
+			c := socketiotest.Dial(t, srv.URL, socketiotest.Options{Msgpack: true})
+			c.Emit("known", true)
+			if got := text(c.EmitAck("size", no)); got != "[6001]" {
+				t.Errorf("%s bytes came", got)
+			}
+			return c.Conn
+		}},
+		"a query": {true, func(t *testing.T, srv *socketiotest.Server) *engineiotest.Conn {
+			c := dial3(t, srv, nil)
+			wantText(t, c, "0")
+			c.SendText("0/open?" + strings.Repeat("\x01", 1000) + ",")
+			return c
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := anonymously(t, 2000)
+			c := tc.do(t, srv)
+			if tc.ends {
+				c.End()
+			}
+		})
+	}
 }
 
 // The events of an anonymous client that wait for a handler are bounded, too.

@@ -46,6 +46,7 @@ var (
 	errConnectTimeout    = errors.New("socketio: no namespace joined in time")
 	errAttachmentTimeout = errors.New("socketio: attachments not received in time")
 	errInvalidState      = errors.New("socketio: unexpected packet")
+	errAnonymous         = errors.New("socketio: packet of an anonymous client is too large")
 )
 
 // errNamespaces refuses a CONNECT beyond MaxNamespaces.
@@ -220,6 +221,10 @@ func (c *client) received(p packet.Packet) {
 func (c *client) handle(p packet.Packet) {
 	if c.session.Protocol() == 3 {
 		splitNamespace(&p)
+	}
+	if !c.admits(&p) {
+		c.fail(errAnonymous)
+		return
 	}
 	s, is, stale := c.find(p.Namespace)
 	switch {
