@@ -34,6 +34,7 @@ type answer struct {
 	// Guarded by Session.mu.
 	counted []Frame // the frames that count as held
 	copied  int     // the size of the copy
+	begun   bool    // it is being written: before, it is not the client that is waited for
 }
 
 // newAnswer takes frames from the queue. The session stays behind until they are
@@ -60,6 +61,9 @@ func (a *answer) write(r *http.Request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.release()
+	if s.polling.answer != a { // a client that has read all of it has polled again
+		return err
+	}
 	s.polling.answer = nil
 	s.took(a.written)
 	if s.ws == nil && s.queue.empty() {
@@ -94,11 +98,17 @@ func (a *answer) size() int {
 	return n
 }
 
-// own replaces the frames by a copy. The caller does not hold Session.mu.
-func (a *answer) own(body []byte) {
+// begin begins the writing: of a copy, if body is not nil. The caller does not hold
+// Session.mu.
+func (a *answer) begin(body []byte) {
 	s := a.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	a.begun = true
+	s.took(0)
+	if body == nil {
+		return
+	}
 	a.release()
 	a.frames = nil
 	if s.state != stateClosed {
@@ -136,9 +146,7 @@ func (a *answer) writeTo(r *http.Request) error {
 		}
 	}
 	h.Set("Content-Length", strconv.Itoa(length))
-	if body != nil {
-		a.own(body)
-	}
+	a.begin(body)
 	a.extend()
 	defer a.rc.SetWriteDeadline(time.Time{})
 	var err error

@@ -162,7 +162,8 @@ func (s *Session) patienceLeft() time.Duration {
 // something.
 func (s *Session) takes() bool {
 	if s.ws == nil {
-		return s.polling.poll != nil
+		a := s.polling.answer
+		return s.polling.poll != nil || a != nil && !a.begun
 	}
 	return s.ws.writer != writerBlocked || s.ws.drained()
 }

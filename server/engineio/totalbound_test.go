@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 // slowAnswer is an answer that a connection takes as slowly as it is read.
@@ -171,5 +174,32 @@ func TestAnswersCountWhatTheyHold(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A client is not slow while the server prepares its answer: compresses it, for which it
+// may have to wait for others.
+func TestAnswerThatIsPreparedIsNotTheClients(t *testing.T) {
+	e := quiet(t, Options{SlowTimeout: time.Hour}, false)
+	url, r := open(t, e)
+	for range runtime.GOMAXPROCS(0) {
+		c := gzipWriters.Get()
+		defer gzipWriters.Put(c)
+	}
+	enqueue(r.session, TextFrame(make([]byte, 2*smallPayload)))
+	conn, err := net.Dial("tcp", strings.Split(e.url, "/")[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n", url[strings.Index(url, "/engine.io/"):])
+	waittest.Until(t, "the answer is prepared", func() bool {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		r.session.tookAt = -2 * time.Hour
+		return r.session.polling.answer != nil
+	})
+	if left := r.session.patienceLeft(); left <= 0 {
+		t.Errorf("the client is slow by %v", -left)
 	}
 }
