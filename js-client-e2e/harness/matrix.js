@@ -4,8 +4,19 @@ import { TestServer } from './server.js';
 import { targets } from './targets.js';
 import { sign } from './tokens.js';
 
+// The servers of this file's tests, by target and environment. Node's takes half a second of CPU to start.
+const servers = new Map();
+after(() => Promise.all([...servers.values()].map((starting) => starting.then((server) => server.stop(), () => {}))));
+
+/** @returns {Promise<TestServer>} a server that runs until all tests of the file have ended */
+function sharedServer(target, env) {
+  const key = JSON.stringify([target, env]);
+  if (!servers.has(key)) servers.set(key, TestServer.start(target, env));
+  return servers.get(key);
+}
+
 /**
- * Runs the same tests against every target. The tests share one server process per target.
+ * Runs the same tests against every target. The tests of a file share one server process per target and environment.
  *
  * @param {string} title
  * @param {Record<string, string>} env additional environment variables of the servers
@@ -44,7 +55,6 @@ function withServer(title, target, env, define) {
   describe(title, () => {
     const world = new World(target);
     before(() => world.start(env));
-    after(() => world.stop());
     define(world);
   });
 }
@@ -60,14 +70,10 @@ class World {
 
   async start(env) {
     try {
-      this.running = await TestServer.start(this.target, env);
+      this.running = await sharedServer(this.target, env);
     } catch (error) {
       this.failure = error; // not thrown here: the runner would count the tests as cancelled, not as failed
     }
-  }
-
-  async stop() {
-    await this.running?.stop();
   }
 
   get server() {

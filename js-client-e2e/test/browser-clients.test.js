@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
-import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
+import { Browser, noBrowser, servePage } from '../harness/browser.js';
 import { EVERY_CLIENT } from '../harness/client.js';
 import { eachClient } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
@@ -22,7 +22,7 @@ else await testBrowser();
 async function testBrowser() {
   const home = await servePage();
   let browser;
-  before(async () => (browser = await launchBrowser()));
+  before(async () => (browser = await Browser.launch()));
   after(async () => {
     home.close();
     await browser?.close();
@@ -31,9 +31,7 @@ async function testBrowser() {
   /** Opens a page with the kind of client, which connects when the returned function is called with a token. */
   async function open(t, world) {
     const { protocol3, transports, upgrades } = world.client;
-    const page = await browser.newPage();
-    t.after(() => page.close());
-    await page.goto(home.origin);
+    const page = await browser.visit(t, home.origin);
     await page.addScriptTag(protocol3 ? { path: V2 } : { url: `${world.server.url}/socket.io/socket.io.msgpack.min.js` });
     const connect = (token) => page.evaluate(connectInPage, { url: world.server.url, transports, upgrades, protocol3, token });
     return { page, connect };

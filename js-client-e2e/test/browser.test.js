@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
+import { Browser, noBrowser, servePage } from '../harness/browser.js';
 import { eachTarget } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 
@@ -20,7 +20,7 @@ else await testBrowser();
 async function testBrowser() {
   const [home, foreign] = await Promise.all([servePage(), servePage()]);
   let browser;
-  before(async () => (browser = await launchBrowser()));
+  before(async () => (browser = await Browser.launch()));
   after(async () => {
     for (const page of [home, foreign]) page.close();
     await browser?.close();
@@ -28,9 +28,7 @@ async function testBrowser() {
 
   /** Opens a page of the origin and loads the client from the server. */
   async function open(t, world, { origin }) {
-    const page = await browser.newPage();
-    t.after(() => page.close());
-    await page.goto(origin);
+    const page = await browser.visit(t, origin);
     await page.addScriptTag({ url: `${world.server.url}/socket.io/socket.io.js` });
     return page;
   }
@@ -106,9 +104,7 @@ async function testBrowser() {
     }
 
     it('loads the client as a module, from another origin', LIMIT, async (t) => {
-      const page = await browser.newPage();
-      t.after(() => page.close());
-      await page.goto(home.origin);
+      const page = await browser.visit(t, home.origin);
       const url = `${world.server.url}/socket.io/socket.io.esm.min.js`;
       assert.equal(await page.evaluate(async (url) => typeof (await import(url)).io, url), 'function');
     });

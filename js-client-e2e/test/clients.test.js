@@ -148,7 +148,7 @@ eachClient('a client', EVERYTHING_ON, (world) => {
   });
 }, EVERY_CLIENT, true);
 
-eachClient('a restart of the server', {}, (world) => {
+eachClient('a restart of the server', EVERYTHING_ON, (world) => {
   // One restart for all clients that a server can have.
   const kinds = EVERY_CLIENT.filter(({ parser }) => world.target !== 'reference' || parser === world.client.parser);
   it('brings every client back', async (t) => {

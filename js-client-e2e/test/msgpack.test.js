@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { io } from 'socket.io-client';
 import * as parser from 'socket.io-msgpack-parser';
-import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
+import { Browser, noBrowser, servePage } from '../harness/browser.js';
 import { EACH_TRANSPORT } from '../harness/client.js';
 import { equalWithTimestamp } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
@@ -123,7 +123,7 @@ else await testBundle();
 async function testBundle() {
   const home = await servePage();
   let browser;
-  before(async () => (browser = await launchBrowser()));
+  before(async () => (browser = await Browser.launch()));
   after(async () => {
     home.close();
     await browser?.close();
@@ -131,9 +131,7 @@ async function testBundle() {
   eachTarget('the msgpack bundle in a browser', { ...ENV, WS_CORS_ORIGINS: home.origin }, (world) => {
     for (const { name, transports } of CLIENTS) {
       it(name, { timeout: 30_000 }, async (t) => {
-        const page = await browser.newPage();
-        t.after(() => page.close());
-        await page.goto(home.origin);
+        const page = await browser.visit(t, home.origin);
         await page.addScriptTag({ url: `${world.server.url}/socket.io/socket.io.msgpack.min.js` });
         const [userId, roomId] = [world.name('user'), world.name('room')];
         const peer = await world.with(world.target === 'reference' ? CLIENTS[1] : EACH_TRANSPORT[1]).user(t);
