@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-js fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress bursts soak fuzz drift clean node-packages system-packages FORCE
+.PHONY: help run build test test-go test-js fmt lint bench bench-quick bench-cluster bench-hostile bench-micro stress bursts crowd soak fuzz drift clean node-packages system-packages FORCE
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 DIST := server/clientdist
@@ -66,6 +66,9 @@ bursts: build ## bursts of 1 and 10 MB to 1,000 clients and of 100 MB to 50, min
 
 soak: ## clients come and go for SOAK (10m), SEED to repeat; PUENTE=bin/puente for the binary itself
 	go run ./clienttests/soak $(if $(SEED),-seed $(SEED)) $(if $(PUENTE),-puente $(PUENTE)) -duration $(or $(SOAK),10m)
+
+crowd: build ## ten thousand clients lose their server twice and come back, a minute
+	go run ./clienttests/crowd
 
 drift: node-packages ## has Node moved? fails if npm has newer reference packages than the lock, or Node answers a transcript otherwise
 	@node compat/record/drift.mjs

@@ -134,7 +134,7 @@ func (n *node) IsConnected(user string) bool { return n.Service().IsUserConnecte
 // A server is restarted on its port, and all its clients reconnect at once. They
 // retry until they are connected, and each must receive what is broadcast then.
 func TestAllReconnectAtOnce(t *testing.T) {
-	clients := 1000 // package crowd tests ten thousand, without the race detector
+	clients := 1000 // make crowd has ten thousand, without the race detector
 	if testing.Short() {
 		clients = 200
 	}
