@@ -87,7 +87,8 @@ func (ps *peers) take(m message, now time.Time) error {
 			p.part.SetAnnouncer(ps.isAnnouncer(m.from, nil))
 		}
 		// A node without operations, or with none before this message, is complete.
-		p.synced = m.kind == beat && m.seq == 0 || m.kind == delta && m.seq == uint64(len(m.ops))
+		none := (m.kind == beat || m.kind == request) && m.seq == 0
+		p.synced = none || m.kind == delta && m.seq == uint64(len(m.ops))
 		if !p.synced {
 			ps.fallBehind(now)
 		}
