@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/handlers"
@@ -16,9 +15,10 @@ import (
 	"github.com/puente-io/puente/server/ident"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 const secret = "a secret of the examples, long enough"
 

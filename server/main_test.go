@@ -11,12 +11,11 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/config"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) {
@@ -27,10 +26,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Setenv("XDG_RUNTIME_DIR", dir)
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	code := waittest.Run(m)
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 const (

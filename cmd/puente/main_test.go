@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(waittest.Run(m))
 }
 
 const secret = "JWT_SECRET=a secret of the tests, long enough"

@@ -9,19 +9,19 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // recorder is a handler that records its calls and, if echo is set, echoes messages.
 type recorder struct {

@@ -6,12 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/handlers"
@@ -22,6 +21,7 @@ import (
 	"github.com/puente-io/puente/server/presence"
 	"github.com/puente-io/puente/server/realtime"
 	"github.com/puente-io/puente/server/socketio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 	apiKey = "the key of the backends"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // node is a service with its routes.
 type node struct {

@@ -4,17 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/engineio/engineiotest"
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // serve starts a server that stops with the test. Handlers may be added
 // meanwhile.

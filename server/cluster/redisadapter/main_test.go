@@ -1,13 +1,15 @@
 package redisadapter_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/redis/go-redis/v9/logging"
-	"go.uber.org/goleak"
+
+	"github.com/puente-io/puente/server/waittest"
 )
 
 func TestMain(m *testing.M) {
 	logging.Disable() // go-redis logs each failed attempt to connect
-	goleak.VerifyTestMain(m)
+	os.Exit(waittest.Run(m))
 }

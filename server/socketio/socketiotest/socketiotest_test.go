@@ -3,18 +3,18 @@ package socketiotest_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/puente-io/puente/server/socketio"
 	"github.com/puente-io/puente/server/socketio/socketiotest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // What a test of a program looks like, over each transport.
 func TestChat(t *testing.T) {

@@ -20,12 +20,12 @@ import (
 	"github.com/gobwas/ws/wsflate"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/tinylib/msgp/msgp"
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/cmd/puente-bench/internal/sio"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // fake is a server of just the events of the workloads over WebSocket; fault makes it misbehave.
 type fake struct {

@@ -6,16 +6,17 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/puente-io/puente/server/waittest"
 )
 
 const waitTimeout = 30 * time.Second // no correct result depends on its value
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // both runs f with each implementation of Loop and a server that calls serve for every connection.
 func both(t *testing.T, serve func(net.Conn), f func(*testing.T, Loop)) {

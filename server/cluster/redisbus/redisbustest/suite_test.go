@@ -1,16 +1,16 @@
 package redisbustest_test
 
 import (
+	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/cluster/redisbus"
 	"github.com/puente-io/puente/server/cluster/redisbus/redisbustest"
 	"github.com/puente-io/puente/server/cluster/redistest"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 var kinds = map[string]redisbus.Kind{"Channels": redisbus.Channel, "Shards": redisbus.Shard}
 

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // wait bounds every wait. No correct result depends on its value.
 const wait = 10 * time.Second
