@@ -3,12 +3,11 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/puente-io/puente/server/cluster"
 	"github.com/puente-io/puente/server/cluster/redisadapter"
@@ -17,9 +16,10 @@ import (
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/adapter/adaptertest"
 	"github.com/puente-io/puente/server/socketio/packet"
+	"github.com/puente-io/puente/server/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(waittest.Run(m)) }
 
 // open opens a node's connection, which is closed with the test.
 func open(t *testing.T, opts cluster.Options) *cluster.Cluster {
@@ -46,7 +46,7 @@ func ready(t *testing.T, c *cluster.Cluster) {
 func TestTwoNodes(t *testing.T) {
 	for name, mode := range map[string]redisadapter.Mode{"Classic": redisadapter.Classic, "Sharded": redisadapter.Sharded} {
 		t.Run(name, func(t *testing.T) {
-			opts := cluster.Options{URL: redistest.Start(t).URL(), Mode: mode, Prefix: "two"}
+			opts := cluster.Options{URL: redistest.Start(t).URL(), Mode: mode, Prefix: "two", JoinWait: 30 * time.Second}
 			a, b := open(t, opts), open(t, opts)
 			na, nb := adaptertest.Start(t, a.Adapter(), "/"), adaptertest.Start(t, b.Adapter(), "/")
 			socket := nb.Connect("s", "r")
@@ -100,11 +100,13 @@ func TestRedisAway(t *testing.T) {
 	if h := c.Health(); h.Degraded {
 		t.Errorf("health %+v", h)
 	}
+	adaptertest.Eventually(t, "the last report is that all is well", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return said[len(said)-1] == cluster.Health{}
+	})
 	mu.Lock()
 	defer mu.Unlock()
-	if last := said[len(said)-1]; last != (cluster.Health{}) {
-		t.Errorf("the last report is %+v", last)
-	}
 	for i := range said[1:] {
 		if said[i].Reason == said[i+1].Reason {
 			t.Errorf("reported twice: %+v", said[i])

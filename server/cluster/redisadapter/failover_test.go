@@ -147,9 +147,6 @@ func TestPlannedFailoverLosesNothing(t *testing.T) {
 					t.Errorf("node %d counts %d gaps", i, n)
 				}
 			}
-			if there.refused > there.sent/2 {
-				t.Errorf("%d of %d messages were refused", there.refused, there.sent)
-			}
 		})
 	}
 }
@@ -337,7 +334,9 @@ func TestOneNodeIsRepointed(t *testing.T) {
 				both := func() bool { return alone(p.clusters[0].Health()) && alone(p.clusters[1].Health()) }
 				for range 2 {
 					p.works(t, "the start")
-					time.Sleep(time.Second) // in which the nodes count each other
+					for i := range p.nodes { // with the proof of a message that is accepted a node counts the others
+						adaptertest.Eventually(t, "a message is accepted", func() bool { return p.saysFrom(t, i, "r", "x") == nil })
+					}
 					mu.Lock()
 					said = nil
 					mu.Unlock()

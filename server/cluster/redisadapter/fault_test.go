@@ -86,7 +86,7 @@ func (p *two) broadcast(t *testing.T) error {
 	p.sent++
 	began := time.Now()
 	err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["e",%d]`, p.sent), roomR, adapter.Flags{})
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("a broadcast took %v", took)
 	}
 	if err != nil && !errors.Is(err, adapter.ErrUnavailable) {
@@ -156,7 +156,7 @@ func (p *two) fails(t *testing.T) {
 		t.Errorf("%d drops were counted, want 1000", got)
 	}
 	a := p.nodes[0].Adapter
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := a.FetchSockets(ctx, adapter.Selection{}); !errors.Is(err, adapter.ErrUnavailable) {
 		t.Errorf("FetchSockets: %v, want ErrUnavailable", err)
@@ -276,9 +276,10 @@ func TestRedisFull(t *testing.T) {
 		server.Up()
 		var changes atomic.Int64
 		opts.Hooks.Health = func(redisadapter.Health) { changes.Add(1) }
+		opts.URL += patient
 		p := startTwo(t, opts)
 		p.works(t, "the start")
-		before := changes.Load()
+		before, dropped := changes.Load(), p.clusters[0].Stats().Dropped
 		full := func(what string) {
 			t.Helper()
 			client := server.Client()
@@ -294,6 +295,9 @@ func TestRedisFull(t *testing.T) {
 			if n := changes.Load() - before; n != 0 {
 				t.Errorf("without %s the health changed %d times", what, n)
 			}
+			if n := p.clusters[0].Stats().Dropped - dropped; n > 0 {
+				t.Errorf("without %s %d messages were dropped", what, n)
+			}
 		}
 		server.Do("CONFIG", "SET", "maxmemory", "1")
 		full("memory")
@@ -304,9 +308,6 @@ func TestRedisFull(t *testing.T) {
 		server.Do("CLIENT", "KILL", "TYPE", "normal")
 		server.Do("CLIENT", "KILL", "TYPE", "pubsub")
 		p.works(t, "the end of the connections")
-		if dropped := p.clusters[0].Stats().Dropped; dropped > 5 {
-			t.Errorf("%d messages were dropped", dropped)
-		}
 		p.inOrder(t)
 	})
 }

@@ -18,8 +18,10 @@ func TestSentinel(t *testing.T) {
 			opts.URL = s.URL()
 			p := startTwo(t, opts)
 			p.works(t, "the start")
+			s.Hold(true) // for as long as this takes
 			s.Master.Kill()
 			p.fails(t)
+			s.Hold(false)
 			p.works(t, "the loss of the master")
 			p.inOrder(t)
 		})

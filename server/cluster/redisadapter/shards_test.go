@@ -40,10 +40,12 @@ func roomsOf(each int) (rooms [3][]string) {
 }
 
 // says broadcasts to a room, and reports whether that was accepted.
-func (p *two) says(t *testing.T, room, text string) error {
+func (p *two) says(t *testing.T, room, text string) error { return p.saysFrom(t, 0, room, text) }
+
+func (p *two) saysFrom(t *testing.T, node int, room, text string) error {
 	fate := make(chan error, 1)
 	flags := adapter.Flags{Accepted: adapter.OnAcceptance(func(err error) { fate <- err })}
-	if err := p.nodes[0].Adapter.Broadcast(t.Context(), event(`["%s","%s"]`, room, text), adapter.Selection{Rooms: []string{room}}, flags); err != nil {
+	if err := p.nodes[node].Adapter.Broadcast(t.Context(), event(`["%s","%s"]`, room, text), adapter.Selection{Rooms: []string{room}}, flags); err != nil {
 		return err
 	}
 	return <-fate
@@ -163,6 +165,7 @@ func TestMovedSlot(t *testing.T) {
 			}
 		}
 	}
+	adaptertest.Eventually(t, "the gap is counted", func() bool { return p.clusters[1].Stats().Gaps > 0 })
 	if a, b := p.clusters[0].Stats().Gaps, p.clusters[1].Stats().Gaps; a != 0 || b != 1 {
 		t.Errorf("the node with the rooms counts %d gaps, the other %d; want 1 and 0", b, a)
 	}

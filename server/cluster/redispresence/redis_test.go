@@ -1,7 +1,6 @@
 package redispresence
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -27,17 +26,10 @@ func client(t testing.TB, r *redistest.Server) redis.UniversalClient {
 	return c
 }
 
-func do(t testing.TB, r *redistest.Server, args ...any) {
-	t.Helper()
-	if err := client(t, r).Do(context.Background(), args...).Err(); err != nil {
-		t.Errorf("%v: %v", args, err)
-	}
-}
-
 var prefixes atomic.Int64
 
-// interval is short for fast tests, and long enough for a slow machine.
-const interval = 250 * time.Millisecond
+// interval is the default: with a shorter one, nodes that are short of CPU drop each other.
+const interval = time.Second
 
 func node(t testing.TB, r *redistest.Server) *witness {
 	t.Helper()
@@ -85,12 +77,12 @@ func TestRedisFaults(t *testing.T) {
 		{"killed and restarted", (*redistest.Server).Kill, (*redistest.Server).Up, true},
 		{"paused", (*redistest.Server).Pause, (*redistest.Server).Resume, true},
 		{"clients killed", func(r *redistest.Server) {
-			do(t, r, "CLIENT", "KILL", "TYPE", "normal")
-			do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
+			r.Do("CLIENT", "KILL", "TYPE", "normal")
+			r.Do("CLIENT", "KILL", "TYPE", "pubsub")
 		}, func(*redistest.Server) {}, false},
-		{"flushed", func(r *redistest.Server) { do(t, r, "FLUSHALL") }, func(*redistest.Server) {}, false},
+		{"flushed", func(r *redistest.Server) { r.Do("FLUSHALL") }, func(*redistest.Server) {}, false},
 		{"disk full", (*redistest.Server).BreakDisk, func(*redistest.Server) {}, false},
-		{"full", func(r *redistest.Server) { do(t, r, "CONFIG", "SET", "maxmemory", "1") }, func(*redistest.Server) {}, false},
+		{"full", func(r *redistest.Server) { r.Do("CONFIG", "SET", "maxmemory", "1") }, func(*redistest.Server) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,11 +99,8 @@ func TestRedisFaults(t *testing.T) {
 				waittest.Until(t, "y is degraded", func() bool { return y.Health().Degraded })
 			}
 			before := time.Now()
-			enter(x, "c1", "cat", "r")
+			enter(x, "c1", "cat", "r") // does not wait, see TestBusBlocks
 			y.Disconnect("b1")
-			if took := time.Since(before); took > interval {
-				t.Errorf("writes took %v", took)
-			}
 			tc.heal(r)
 			waittest.Until(t, "x sees that bob has left", func() bool { return !x.View().In("bob", "r") })
 			waittest.Until(t, "y sees cat", func() bool { return y.View().In("cat", "r") })
@@ -134,10 +123,11 @@ func TestRedisComesLater(t *testing.T) {
 
 // While a changed password makes Redis refuse commands, nodes act as if it were away.
 func TestRedisRefuses(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
 	allHealthy(t, x, y)
-	do(t, r, "CONFIG", "SET", "requirepass", "secret")
+	r.Do("CONFIG", "SET", "requirepass", "secret")
 	admin := redis.NewClient(&redis.Options{Addr: r.Addr(), Password: "secret", MaxRetries: -1})
 	defer admin.Close()
 	for _, kind := range []string{"normal", "pubsub"} {
@@ -155,6 +145,7 @@ func TestRedisRefuses(t *testing.T) {
 }
 
 func TestKilledOnRedis(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
 	allHealthy(t, x, y)
@@ -169,12 +160,13 @@ func TestKilledOnRedis(t *testing.T) {
 }
 
 func TestForeignMessagesOnRedis(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t)
 	x, y := node(t, r), node(t, r)
 	allHealthy(t, x, y)
 	for _, payload := range []string{"", "hello", `{"uid":"x"}`, strings.Repeat("x", 1<<20), "\x97\x01\xa1x\x01"} {
-		do(t, r, "PUBLISH", "p-presence#", payload)
-		do(t, r, "PUBLISH", x.channels.node(x.name), payload)
+		r.Do("PUBLISH", "p-presence#", payload)
+		r.Do("PUBLISH", x.channels.node(x.name), payload)
 	}
 	waittest.Until(t, "all malformed messages are counted", func() bool { return x.Stats().Malformed == 10 && y.Stats().Malformed == 5 })
 	enter(y, "b1", "bob", "r")
@@ -201,6 +193,7 @@ func TestLargeState(t *testing.T) {
 }
 
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	servers := redistest.Cluster(t, 3)
 	var nodes []*witness
 	for _, s := range servers {
@@ -249,8 +242,9 @@ func TestRedisCluster(t *testing.T) {
 // channels. If one is withdrawn, health names it, and the node recovers when it is
 // given back.
 func TestNeededRightsAreEnough(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t)
-	do(t, r, "ACL", "SETUSER", "node", "on", ">secret", "&p-presence#*", "+publish", "+subscribe")
+	r.Do("ACL", "SETUSER", "node", "on", ">secret", "&p-presence#*", "+publish", "+subscribe")
 	as := func() *witness {
 		c := redis.NewClient(&redis.Options{
 			Addr: r.Addr(), Username: "node", Password: "secret", Protocol: 2, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
@@ -263,15 +257,15 @@ func TestNeededRightsAreEnough(t *testing.T) {
 	allHealthy(t, x, y)
 	enter(x, "a1", "ann", "r")
 	waittest.Until(t, "y sees ann", func() bool { return y.View().In("ann", "r") })
-	do(t, r, "ACL", "SETUSER", "node", "-publish")
+	r.Do("ACL", "SETUSER", "node", "-publish")
 	waittest.Until(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run PUBLISH on p-presence#")
 	})
-	do(t, r, "ACL", "SETUSER", "node", "+publish", "-subscribe")
-	do(t, r, "CLIENT", "KILL", "TYPE", "pubsub")
+	r.Do("ACL", "SETUSER", "node", "+publish", "-subscribe")
+	r.Do("CLIENT", "KILL", "TYPE", "pubsub")
 	waittest.Until(t, "x's health has the reason", func() bool {
 		return strings.HasPrefix(x.Health().Reason, "NOPERM: the Redis user may not run SUBSCRIBE on p-presence#")
 	})
-	do(t, r, "ACL", "SETUSER", "node", "+subscribe")
+	r.Do("ACL", "SETUSER", "node", "+subscribe")
 	allHealthy(t, x, y)
 }

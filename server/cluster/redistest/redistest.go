@@ -90,7 +90,7 @@ func (s *Server) Up() {
 	}
 	client := s.Client()
 	defer client.Close()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if err := client.Ping(context.Background()).Err(); err == nil {
 			return
 		} else if time.Now().After(deadline) {
@@ -121,9 +121,15 @@ func (s *Server) Kill() {
 	}
 }
 
+// patience is how long a busy machine may take to answer a command.
+const patience = 30 * time.Second
+
 // Client returns a client of the server. The caller must close it.
 func (s *Server) Client() *redis.Client {
-	o := &redis.Options{Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1}
+	o := &redis.Options{
+		Addr: s.Addr(), Protocol: 2, DialerRetries: 1, MaxRetries: -1,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+	}
 	if s.tls != nil {
 		o.TLSConfig = s.tls.client
 	}

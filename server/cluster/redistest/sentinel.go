@@ -65,5 +65,15 @@ func (s *Sentinel) HandOver() {
 	})
 }
 
+// Hold makes the Sentinel wait with the replacement of a silent master, or go on.
+func (s *Sentinel) Hold(on bool) {
+	s.t.Helper()
+	after := 1000
+	if on {
+		after = 1_000_000
+	}
+	s.Do("SENTINEL", "SET", s.name, "down-after-milliseconds", after)
+}
+
 // URL returns the URL for clients that follow the Sentinel.
 func (s *Sentinel) URL() string { return s.Server.URL() + "?master_name=" + s.name }

@@ -26,7 +26,7 @@ import (
 
 // patience is how long the suite waits for a condition. It is no measure of how
 // long that should take.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // Run tests the adapters of a cluster. newCluster creates a cluster without
 // nodes and returns a function that returns the factory of each node; the
