@@ -24,7 +24,7 @@ import (
 
 const (
 	// answerTimeout is how long an answer may take; no right answer depends on it.
-	answerTimeout = 10 * time.Second
+	answerTimeout = 30 * time.Second
 	// wsKey is the Sec-WebSocket-Key of every handshake: RFC 6455's own example.
 	wsKey = "dGhlIHNhbXBsZSBub25jZQ=="
 	// maxPending is the number of unread answers above which a connection is closed.
