@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // repo is the root of the repository.
@@ -151,13 +153,11 @@ type server struct {
 // The server ends with the test; a panic or a data race in it fails the test.
 func start(t *testing.T, portVariable string, env []string, name string, args ...string) server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := raw.Port()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := ln.Addr().String()
-	ln.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	addr := net.JoinHostPort("127.0.0.1", port)
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(append(os.Environ(), env...), portVariable+"="+port)
 	var log output
