@@ -80,12 +80,13 @@ func TestPollingOversizedBodyThatDoesNotEnd(t *testing.T) {
 // Over HTTP/2 WriteTimeout ends even a stream that is only waiting. A poll that waits for
 // longer than that is answered nevertheless.
 func TestLongPollOverHTTP2(t *testing.T) {
+	t.Parallel() // it waits
 	sessions := make(chan *recorder, 1)
-	srv := New(Options{PingInterval: 2 * time.Second}, accepting(sessions))
+	srv := New(Options{PingInterval: 6 * time.Second}, accepting(sessions))
 	defer shut(t, srv)
 	hs := httptest.NewUnstartedServer(srv)
 	hs.Config, hs.EnableHTTP2 = NewHTTPServer(srv), true
-	hs.Config.ReadTimeout, hs.Config.WriteTimeout = time.Second, time.Second
+	hs.Config.ReadTimeout, hs.Config.WriteTimeout = 4*time.Second, 4*time.Second
 	hs.StartTLS()
 	defer hs.Close()
 	client := hs.Client()

@@ -98,13 +98,14 @@ func TestProtocol3Refusals(t *testing.T) {
 
 // Without a token a client may authenticate by the event, within AuthTimeout.
 func TestProtocol3Authenticate(t *testing.T) {
-	n := start(t, allowProtocol3, func(o *options) { o.AuthTimeout = time.Second })
+	n := start(t, allowProtocol3)
 	c := n.dial3("")
 	next3(t, c, "0")
 	c.SendText(`21["authenticate",{"token":"` + sign(t, id("ana")) + `"}]`)
 	if got, want := next3(t, c, "31"), `31[{"success":true,"userId":"ana","socketId":"`+c.Handshake.SID+`","timestamp":T}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	n = start(t, allowProtocol3, func(o *options) { o.AuthTimeout = time.Second })
 	late := n.dial3("")
 	if got := next3(t, late, "1"); got != "1" {
 		t.Errorf("got %s", got)

@@ -202,8 +202,9 @@ func TestAckBacklog(t *testing.T) {
 
 // While reading is stopped, the heartbeat detects that a client has disconnected.
 func TestEndWhileTheReadingIsStopped(t *testing.T) {
+	t.Parallel() // it waits
 	for _, polling := range []bool{false, true} {
-		srv := serve(t, socketio.Options{Engine: engineio.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 500 * time.Millisecond}}) // which a busy machine keeps
+		srv := serve(t, socketio.Options{Engine: engineio.Options{PingInterval: 2 * time.Second, PingTimeout: 2 * time.Second}}) // which a busy machine keeps
 		ns := srv.IO.Namespace("/")
 		gone := make(chan error, 1)
 		ns.Handle("wait", socketio.HandlerFunc(func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {

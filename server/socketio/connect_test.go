@@ -261,7 +261,7 @@ func TestMaxNamespacesAtOnce(t *testing.T) {
 // While a client has too many pending CONNECTs, the server does not read from it, but
 // still notices when it goes.
 func TestGoneWhileManyConnect(t *testing.T) {
-	srv := serve(t, socketio.Options{MaxNamespaces: 2, ConnectTimeout: 200 * time.Millisecond})
+	srv := serve(t, socketio.Options{MaxNamespaces: 2, ConnectTimeout: 2 * time.Second})
 	srv.IO.Namespace("/")
 	gone := make(chan error, 10)
 	srv.IO.NamespacePattern(func(ctx context.Context, _ string, _ socketio.Value) bool {
