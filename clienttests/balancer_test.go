@@ -7,7 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/puente-io/puente/compat/raw"
 )
 
 // balancer forwards each connection to the next node in turn, skipping nodes that
@@ -54,7 +55,7 @@ func host(t *testing.T, text string) string {
 func (b *balancer) serve(client net.Conn) {
 	defer client.Close()
 	for range b.nodes {
-		node, err := net.DialTimeout("tcp", b.nodes[int(b.next.Add(1))%len(b.nodes)], time.Second)
+		node, err := net.DialTimeout("tcp", b.nodes[int(b.next.Add(1))%len(b.nodes)], raw.Timeout)
 		if err != nil {
 			continue
 		}

@@ -116,9 +116,13 @@ func TestClusterEachIsNamedToTheOther(t *testing.T) {
 			before := time.Now()
 			ann.join(t, room)
 			took := time.Since(before)
-			if a := bob.join(t, room); !slices.Contains(a.Users, "ann") && took < 400*time.Millisecond {
+			before = time.Now()
+			a := bob.join(t, room)
+			took = max(took, time.Since(before)) // an operation is ordered within 500 ms, or not at all
+			if !slices.Contains(a.Users, "ann") && took < 400*time.Millisecond {
 				absent++
 			}
+			waittest.Until(t, "they know each other", func() bool { return ann.knows("bob") && bob.knows("ann") })
 			settled(t, room, 2, ann, bob)
 			if !bob.knows("ann") {
 				unknown++
@@ -175,6 +179,15 @@ func TestClusterSecondDevice(t *testing.T) {
 			ask(t, second, "join-room", "r")
 			ask(t, first, "leave-room", "r") // it moves to the other node
 		}
+		counted := func(event string) {
+			t.Helper()
+			for i := range rounds {
+				for _, w := range witnesses {
+					waittest.Until(t, fmt.Sprint(w.user, " receives ", event, " of u", i), func() bool { return w.count(event, fmt.Sprint("u", i)) > 0 })
+				}
+			}
+		}
+		counted("user-joined")
 		settled(t, "r", rounds+2, witnesses...)
 		for i := range rounds {
 			for _, w := range witnesses {
@@ -190,6 +203,7 @@ func TestClusterSecondDevice(t *testing.T) {
 		for _, d := range devices {
 			d.Close()
 		}
+		counted("user-left")
 		settled(t, "r", 2, witnesses...)
 		for _, w := range witnesses {
 			w.check(t)
@@ -228,6 +242,9 @@ func TestClusterKilledAfterJoin(t *testing.T) {
 	}
 	for i := range rounds {
 		for _, w := range witnesses {
+			waittest.Until(t, "as many leaves as joins", func() bool {
+				return w.count("user-joined", fmt.Sprint("u", i)) == w.count("user-left", fmt.Sprint("u", i))
+			})
 			joined, left := w.count("user-joined", fmt.Sprint("u", i)), w.count("user-left", fmt.Sprint("u", i))
 			if joined != left || joined > 1 {
 				ghosts++

@@ -59,7 +59,8 @@ func TestSIGTERM(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, &log)
 	}
-	if took := time.Since(began); took > timeout {
+	// TestDrain of package server checks the bound, in fake time.
+	if took := time.Since(began); took > 3*timeout {
 		t.Errorf("ended after %v", took)
 	}
 	if !strings.Contains(log.String(), "stopped") {
