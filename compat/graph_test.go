@@ -43,9 +43,10 @@ var layers = []layer{
 	{path: "server/socketio/packet", never: []string{"net/http", "time", "sync"}},
 	{path: "server/socketio/msgpack", may: []string{"server/internal/notepack", "server/socketio/packet"}, never: []string{"net/http", "time", "sync"}},
 	{path: "server/socketio/adapter", may: []string{"server/socketio/adapter/...", "server/socketio/packet"}, never: []string{"redis"}},
+	{path: "server/recovery", never: []string{"net/http", "redis"}},
 	{
 		path:  "server/socketio",
-		may:   []string{"server/socketio/...", "server/engineio", "server/engineio/engineiotest"},
+		may:   []string{"server/socketio/...", "server/engineio", "server/recovery", "server/engineio/engineiotest"},
 		never: []string{"redis", "prometheus", "zerolog", "jwt"},
 	},
 
