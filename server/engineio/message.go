@@ -52,6 +52,10 @@ func NewMessage(first Frame, rest ...Frame) *Message {
 	return m
 }
 
+// Text returns the text of the first frame, which must be one from [FinishText]. It must not
+// be changed.
+func (m *Message) Text() []byte { return m.plain[0].payload()[1:] }
+
 // in returns the message in a form. Goroutines that need a form at the same moment may
 // each build it; all get the same.
 func (m *Message) in(f form, srv *Server) []Frame {

@@ -377,3 +377,10 @@ func (c *client) disconnect() {
 	}
 	c.session.CloseWithReason(engineio.ReasonForcedClose, nil)
 }
+
+// knows reports whether a socket is not anonymous.
+func (c *client) knows(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.known
+}

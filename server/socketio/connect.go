@@ -19,7 +19,7 @@ func (s *Socket) begin() {
 	switch {
 	case s.ns == nil && !srv.hasPatterns():
 		s.refuse(errNamespace)
-	case s.ns == nil || len(s.ns.Handlers.set.Load().middleware) > 0:
+	case s.ns == nil || len(s.ns.Handlers.set.Load().middleware) > 0 || s.rec != nil && s.rec.pid != "":
 		srv.spawn(s.run)
 	case !s.connect():
 		srv.release(s.ns)
@@ -45,7 +45,12 @@ func (s *Socket) run() {
 		s.refuse(errNamespace)
 		return
 	}
-	for _, m := range ns.Handlers.set.Load().middleware {
+	s.claimSession()
+	middleware := ns.Handlers.set.Load().middleware
+	if s.recovered && !s.checksRecovered() {
+		middleware = nil
+	}
+	for _, m := range middleware {
 		if err := Guard(func() error { return m(&s.ctx, s) }); err != nil {
 			if errors.Is(err, ErrPanic) {
 				srv.failed(s, "", err)
@@ -53,11 +58,13 @@ func (s *Socket) run() {
 			if f := srv.opts.Hooks.Refused; f != nil {
 				srv.observe(func() { f(s, err) })
 			}
+			s.unclaim()
 			s.refuse(err)
 			srv.release(ns)
 			return
 		}
 	}
+	s.allowRecovery()
 	if !s.connect() {
 		srv.release(ns)
 		return
@@ -68,6 +75,9 @@ func (s *Socket) run() {
 // serveEvents runs the OnConnect functions and then the handlers of queued
 // events.
 func (s *Socket) serveEvents() {
+	if s.rec != nil && s.rec.previous != nil {
+		<-s.rec.previous // handlers of one socket id do not overlap
+	}
 	for _, f := range s.ns.Handlers.set.Load().connect {
 		if err := Guard(func() error { return f(&s.ctx, s) }); err != nil {
 			s.client.server.failed(s, "", err)
@@ -80,6 +90,9 @@ func (s *Socket) serveEvents() {
 	if s.forget {
 		s.auth = noAuth
 	}
+	if s.rec != nil {
+		s.rec.before = nil
+	}
 	s.mu.Unlock()
 	s.dispatch()
 }
@@ -90,24 +103,67 @@ func (s *Socket) connect() bool {
 	s.mu.Lock()
 	if s.state == disconnected {
 		s.mu.Unlock()
+		s.unclaim()
 		return false
 	}
 	s.state = connected
 	s.mu.Unlock()
 	s.client.join(s)
-	accepted := packet.Packet{Type: packet.Connect, Namespace: s.nsName}
-	if s.client.session.Protocol() == 4 {
-		accepted.Data = []byte(`{"sid":"` + s.id + `"}`)
+	var queued engineio.Queued
+	var err error
+	var rooms []string
+	if rooms, queued, err = s.list(); err != nil {
+		s.client.server.recoveries.failed(err)
+		s.startAfresh()
+		_, queued, _ = s.list()
 	}
-	answer, _ := s.client.message(&accepted, false)
-	queued := s.client.server.engine.Batch(func(b *engineio.Batch) {
-		s.ns.sockets.Add(s, func() { b.Add(s.client.session, answer) })
-	})
+	if s.recovered {
+		s.client.server.recoveries.recovered.Add(1)
+		s.ns.let(s.id, rooms)
+		s.roomsJoined(rooms)
+	}
 	if !s.Connected() {
 		s.unlist() // it disconnected before Add, so close could not remove it
 	}
 	queued.Settle()
 	return true
+}
+
+// list answers CONNECT, after the events that the client has missed, and adds the socket
+// to the room table and to its rooms. err says why it could not recover the socket.
+func (s *Socket) list() (rooms []string, queued engineio.Queued, err error) {
+	accepted := packet.Packet{Type: packet.Connect, Namespace: s.nsName}
+	queued = s.client.server.engine.Batch(func(b *engineio.Batch) {
+		s.ns.locked(func() {
+			var missed []*engineio.Message
+			if s.rec != nil {
+				if missed, rooms, err = s.resume(); err != nil {
+					return
+				}
+			}
+			accepted.Data = s.ids()
+			answer, _ := s.client.message(&accepted, false)
+			s.ns.sockets.Add(s, func() {
+				for _, m := range missed {
+					b.Add(s.client.session, m)
+				}
+				b.Add(s.client.session, answer)
+			})
+			s.ns.sockets.Join(s, rooms...)
+		})
+	})
+	return rooms, queued, err
+}
+
+// ids returns what the client learns with the answer to CONNECT.
+func (s *Socket) ids() []byte {
+	switch {
+	case s.client.session.Protocol() == 3:
+		return nil
+	case s.rec == nil:
+		return []byte(`{"sid":"` + s.id + `"}`)
+	}
+	return []byte(`{"sid":"` + s.id + `","pid":"` + s.rec.session.PID + `"}`)
 }
 
 // refuse answers CONNECT with an error.
@@ -139,7 +195,7 @@ func (s *Socket) connectError(err error, message string, data any) *engineio.Mes
 	p := packet.Packet{Type: packet.ConnectError, Namespace: s.nsName}
 	if s.client.session.Protocol() == 3 {
 		p.Data = refusal4(err, message, data)
-		return textMessage(&p, false)
+		return textMessage(&p, nil, false)
 	}
 	text, _, _ := AppendArg([]byte(`{"message":`), nil, message)
 	if data != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/recovery"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/packet"
 )
@@ -27,15 +28,29 @@ func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.
 
 // enqueue is deliver without waiting.
 func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Queued {
-	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) {
+	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) && !ns.awaited(sel.Rooms) {
 		return engineio.Queued{} // no recipients, so do not encode
 	}
 	out := outgoing{packet: *p, uncompressed: flags.Uncompressed}
 	out.packet.Namespace = ns.name
-	out.build(ns, sel)
+	logged := ns.log != nil && !p.HasID
+	if !logged {
+		out.build(ns, sel)
+	}
 	observed := ns.observe(&out.packet, sel)
 	var late []*Socket // joined after observe
 	queued := ns.server.engine.Batch(func(b *engineio.Batch) {
+		if logged {
+			ns.log.Lock()
+			defer ns.log.Unlock()
+			out.offset.set(ns.log, flags.Volatile)
+			out.build(ns, sel)
+			if !flags.Volatile {
+				e := keptEvent(&out.packet, out.asText(), out.uncompressed)
+				e.Selection = recovery.Selection(sel)
+				ns.log.Append(e)
+			}
+		}
 		ns.sockets.Each(sel, func(s *Socket) {
 			if before != nil {
 				before(s)

@@ -133,6 +133,9 @@ func (s *Socket) chain(set *handlerSet, rest []EventMiddleware, e *Event) error 
 // disconnected runs the disconnect handlers.
 func (s *Socket) disconnected() {
 	defer s.client.server.release(s.ns)
+	if s.rec != nil {
+		defer close(s.rec.handled)
+	}
 	ctx := s.lastContext()
 	for _, f := range s.ns.Handlers.set.Load().disconnect {
 		if err := Guard(func() error { f(ctx, s, s.reason); return nil }); err != nil {

@@ -86,6 +86,34 @@
 // error's text. The client takes its session id for the id of its socket, see
 // [Socket.ClientID]; [Socket.ID] is another, which is not secret.
 //
+// # Recovery
+//
+// With Options.Recovery a client of version 4.6 or newer that has lost its connection may
+// come back within a time and go on with its socket: it has the same id, rooms and
+// data, and gets, before CONNECT is answered, the events that it has missed, each
+// once and in order. [Socket.Recovered] tells the program, which otherwise sees a
+// disconnect and a connect. A socket is recovered completely or not at all: if an event is
+// not kept any more (RecoveryOptions.MaxBytes), the client gets a new socket.
+//
+// Kept are events without acknowledgement that are not volatile. Each event without
+// acknowledgement carries the client's position as one more argument at its end, as on
+// Node, which JavaScript's handlers do not notice; clients of protocol 3 get none. Events are
+// kept for the rooms that a socket was in when they were sent, and nothing is kept for
+// sockets that left by DISCONNECT, or that [Socket.Disconnect] or [Operator.Disconnect] ends, even while the
+// client is away. An Emit to a socket that is [Socket.Away] succeeds.
+//
+// It is different from Node's: a client that has received no event yet is recovered, and one
+// whose last event is not kept any more if it has missed none; volatile events carry
+// the position too, so that clients do not take their last argument for one; a client that
+// comes back before the server knows that its connection is lost takes its socket over, if it
+// has been connected for more than a second; a secret serves once. Middleware does not run
+// for recovered sockets, see [Namespace.CheckRecovered]. [Handlers.OnDisconnect] has
+// returned before [Handlers.OnConnect] is called for the recovered socket.
+//
+// A client is recovered only by the server that it was connected to. In a cluster that server goes
+// on to receive the broadcasts to the rooms of clients that are away; if some of them may
+// have been lost (adapter.Local.EventsLost), those clients get new sockets.
+//
 // # Locks
 //
 // All locks of this package and of package engineio. A lock may be taken while
@@ -96,6 +124,9 @@
 //	engineio.Session.reading ─► all others: it is held while a client's packets
 //	                            are delivered, and may be for long
 //	client.mu ─────► Socket.mu
+//	recovery.Node.mu ─► recovery.Log's
+//	recovery.Log's ─► client.mu, adapter.Table.mu and all that it may be held with, Server.mu: it is held
+//	                    while an event is queued to its recipients
 //	adapter.Table.mu ─► Socket.mu, engineio.Session.mu, and the adapter's own, in
 //	                    RoomCreated and RoomDeleted, which must not block
 //	Socket.mu ─────► Server.mu, and that of the socket's context

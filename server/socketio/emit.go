@@ -115,23 +115,20 @@ func (o SocketOperator) Emit(ctx context.Context, event string, args ...any) err
 
 // send sends an event with the operator's settings.
 func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
-	if !o.volatile {
-		return o.socket.sendEvent(ctx, p, o.uncompressed)
-	}
-	m, err := o.socket.client.message(&p, o.uncompressed)
-	if err != nil {
+	queued, err := o.socket.queueEvent(p, o.uncompressed, o.volatile)
+	if o.volatile {
+		queued.Settle()
 		return err
 	}
-	o.socket.sending(&p)
-	o.socket.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(o.socket.client.session, m) }).Settle()
-	return nil
+	queued.Wait(ctx, engineio.Patient)
+	return err
 }
 
 // eventPacket encodes an event. The caller adds an id if it asks for an
 // acknowledgement.
 func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
-	if err == nil && !s.Connected() {
+	if err == nil && !s.Connected() && !s.mayReturn() {
 		err = ErrDisconnected
 	}
 	return packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, err
@@ -139,12 +136,26 @@ func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 
 // sendEvent queues an event and waits as Emit does.
 func (s *Socket) sendEvent(ctx context.Context, p packet.Packet, uncompressed bool) error {
-	m, err := s.client.message(&p, uncompressed)
-	if err != nil {
-		return err
-	}
-	s.sending(&p)
-	queued, err := s.queue(m)
+	queued, err := s.queueEvent(p, uncompressed, false)
 	queued.Wait(ctx, engineio.Patient)
 	return err
+}
+
+// queueEvent queues an event for the client, and starts writing it. It does not wait. With
+// recovery an event without an id is also kept, and it is no error if the client is away.
+func (s *Socket) queueEvent(p packet.Packet, uncompressed, volatile bool) (queued engineio.Queued, err error) {
+	if s.rec == nil || p.HasID {
+		m, err := s.client.message(&p, uncompressed)
+		if err != nil {
+			return queued, err
+		}
+		s.sending(&p)
+		if !volatile {
+			return s.queue(m)
+		}
+		return s.client.server.engine.Batch(func(b *engineio.Batch) { b.AddVolatile(s.client.session, m) }), nil
+	}
+	s.sending(&p)
+	queued = s.client.server.engine.Batch(func(b *engineio.Batch) { err = s.keepEvent(b, p, uncompressed, volatile) })
+	return queued, err
 }

@@ -123,7 +123,7 @@ func (e *Event) replyFrames(args []any) ([]engineio.Frame, error) {
 	}
 	if len(attachments) > 0 {
 		p.Data, p.Attachments = text[head:], attachments
-		first, rest := textFrames(&p)
+		first, rest := textFrames(&p, nil)
 		return append([]engineio.Frame{first}, rest...), nil
 	}
 	e.frame[0] = engineio.FinishText(text)

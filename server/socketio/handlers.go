@@ -48,6 +48,8 @@ type Handlers struct {
 // handlerSet is immutable, see Handlers.change.
 type handlerSet struct {
 	middleware []Middleware
+	recovery   RecoveryFunc
+	expired    []ExpiredFunc
 	connect    []ConnectFunc
 	disconnect []DisconnectFunc
 	chain      []EventMiddleware
@@ -76,6 +78,16 @@ func (h *Handlers) change(f func(*handlerSet)) {
 // Use adds a middleware. Middleware runs in the order of the calls.
 func (h *Handlers) Use(m Middleware) {
 	h.change(func(s *handlerSet) { s.middleware = append(slices.Clip(s.middleware), m) })
+}
+
+// OnRecovery sets the function that decides which rooms a client that was away gets back,
+// instead of all.
+func (h *Handlers) OnRecovery(f RecoveryFunc) { h.change(func(s *handlerSet) { s.recovery = f }) }
+
+// OnSessionExpired adds a function that is called for each client that was away and will
+// not be recovered any more.
+func (h *Handlers) OnSessionExpired(f ExpiredFunc) {
+	h.change(func(s *handlerSet) { s.expired = append(slices.Clip(s.expired), f) })
 }
 
 // OnConnect adds a function that is called for each new socket.

@@ -12,6 +12,14 @@ type local struct{ *Namespace }
 
 var _ adapter.Local = local{}
 
+func (l local) HasRoom(room string) bool { return l.sockets.Has(room) || l.awaited([]string{room}) }
+
+func (l local) EventsLost() {
+	if l.log != nil {
+		l.locked(l.log.Gap)
+	}
+}
+
 func (l local) LocalRooms() []string { return l.sockets.Rooms() }
 
 func (l local) DeliverBroadcast(p *packet.Packet, sel adapter.Selection, flags adapter.Flags) {
@@ -63,12 +71,14 @@ func (l local) JoinLocal(sel adapter.Selection, rooms []string) {
 }
 
 func (l local) LeaveLocal(sel adapter.Selection, rooms []string) {
+	l.leaveAway(sel, rooms)
 	for _, s := range l.selected(sel) {
 		s.Leave(rooms...)
 	}
 }
 
 func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
+	l.endAway(sel)
 	for _, s := range l.selected(sel) {
 		s.Disconnect(closeConn)
 	}

@@ -18,11 +18,13 @@ type Namespace struct {
 	name    string
 	pattern *Pattern // that created it, or nil
 	sockets *adapter.Table[*Socket]
+	log     *eventLog // nil without recovery
 	adapter adapter.Adapter
 	ids     atomic.Uint64 // of acknowledgements
 	posts   posts
 
 	closeUnused, anonymous atomic.Bool
+	checkRecovered         atomic.Bool
 	watchesOutgoing        atomic.Bool // a socket has, or had, an OutgoingFunc
 
 	refs int // sockets, connecting ones included; guarded by Server.mu
@@ -30,6 +32,7 @@ type Namespace struct {
 
 func (srv *Server) newNamespace(name string, h *Handlers, p *Pattern) *Namespace {
 	ns := &Namespace{Handlers: h, server: srv, name: name, pattern: p, sockets: adapter.NewTable(membershipOf)}
+	ns.newLog()
 	ns.adapter = srv.opts.Adapter(local{ns})
 	ns.sockets.Alias = clientAlias
 	ns.sockets.Created = ns.adapter.RoomCreated
@@ -78,6 +81,12 @@ func (ns *Namespace) HasRoom(room string) bool { return ns.sockets.Has(room) }
 // RoomSize returns the number of this server's sockets in the room. It is as cheap as
 // HasRoom.
 func (ns *Namespace) RoomSize(room string) int { return ns.sockets.Size(room) }
+
+// AwayCount returns the number of clients in the room that are away, and that may come back
+// to this server and be recovered: they will get what is sent to the room meanwhile.
+func (ns *Namespace) AwayCount(room string) int {
+	return len(ns.awaySessions(adapter.Selection{Rooms: []string{room}}))
+}
 
 // Hold subscribes this server to a room, even if it has no sockets in it. It waits
 // until the subscription is in effect, so that other servers' later broadcasts to the

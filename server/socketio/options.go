@@ -102,6 +102,8 @@ type Options struct {
 	// KeepEmptyNamespaces keeps namespaces of a pattern after their last socket
 	// has disconnected. Default: they are removed.
 	KeepEmptyNamespaces bool
+	// Recovery configures the recovery of connections. Default: none, as on Node.
+	Recovery RecoveryOptions
 	// Bundle, if not nil, has the files of the browser client, such as
 	// socket.io.js, which are served below the endpoint. BundleVersion is their
 	// ETag; without it they have none, and browsers fetch them each time.
@@ -136,6 +138,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.MaxPendingEvents, 256)
 	orDefault(&o.MaxPendingBytes, 1<<20)
 	o.MaxAttachmentBytes, o.MaxAnonymousBytes = max(o.MaxAttachmentBytes, 0), max(o.MaxAnonymousBytes, 0)
+	orDefault(&o.Recovery.MaxBytes, 64<<20)
 	if o.AckTimeout == 0 {
 		o.AckTimeout = 30 * time.Second
 	}
@@ -146,7 +149,7 @@ func (o Options) withDefaults() Options {
 const unlimited = math.MaxInt32 / 16
 
 // orDefault sets an option that is 0 or less to its default.
-func orDefault[T int | time.Duration](option *T, value T) {
+func orDefault[T int | int64 | time.Duration](option *T, value T) {
 	if *option <= 0 {
 		*option = value
 	}

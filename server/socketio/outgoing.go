@@ -2,8 +2,10 @@ package socketio
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/recovery"
 	"github.com/puente-io/puente/server/socketio/adapter"
 	"github.com/puente-io/puente/server/socketio/msgpack"
 	"github.com/puente-io/puente/server/socketio/packet"
@@ -13,30 +15,48 @@ import (
 // that have the same parser, when the first of them needs it. It is for one goroutine.
 type outgoing struct {
 	packet       packet.Packet
+	offset       offset
 	uncompressed bool
 	text         *engineio.Message // nil: not encoded yet
 	msgpack      *engineio.Message // the same
+	protocol3    *engineio.Message // the same, without the offset
 	err          error             // the packet cannot be encoded as MessagePack
 }
 
 // message returns the packet as a client takes it, or nil if it cannot be encoded for it.
 func (o *outgoing) message(c *client) *engineio.Message {
-	if c.msgpack {
+	switch {
+	case c.msgpack:
 		return o.asMsgpack()
+	case o.offset.len > 0 && c.session.Protocol() == 3:
+		return o.withoutOffset()
 	}
 	return o.asText()
 }
 
+// withoutOffset is for clients that do not know recovery, and that would pass the offset on
+// to their handlers as one more argument.
+func (o *outgoing) withoutOffset() *engineio.Message {
+	if o.protocol3 == nil {
+		o.protocol3 = textMessage(&o.packet, nil, o.uncompressed)
+	}
+	return o.protocol3
+}
+
 func (o *outgoing) asText() *engineio.Message {
 	if o.text == nil {
-		o.text = textMessage(&o.packet, o.uncompressed)
+		o.text = textMessage(&o.packet, &o.offset, o.uncompressed)
 	}
 	return o.text
 }
 
 func (o *outgoing) asMsgpack() *engineio.Message {
 	if o.msgpack == nil && o.err == nil {
-		o.msgpack, o.err = msgpackMessage(&o.packet, o.uncompressed)
+		p := o.packet
+		if o.offset.len > 0 {
+			p.Data = o.offset.append(slices.Clone(p.Data))
+		}
+		o.msgpack, o.err = msgpackMessage(&p, o.uncompressed)
 	}
 	return o.msgpack
 }
@@ -49,14 +69,20 @@ func (o *outgoing) build(ns *Namespace, sel adapter.Selection) {
 		o.asText()
 		return
 	}
-	var text, packed engineio.Forms
+	var text, packed, bare engineio.Forms
 	ns.sockets.Each(sel, func(s *Socket) {
-		if s.client.msgpack {
+		switch {
+		case s.client.msgpack:
 			packed |= s.client.session.Form()
-		} else {
+		case o.offset.len > 0 && s.client.session.Protocol() == 3:
+			bare |= s.client.session.Form()
+		default:
 			text |= s.client.session.Form()
 		}
 	})
+	if bare != 0 {
+		engine.Build(o.withoutOffset(), bare)
+	}
 	if text != 0 {
 		engine.Build(o.asText(), text)
 	}
@@ -65,25 +91,64 @@ func (o *outgoing) build(ns *Namespace, sel adapter.Selection) {
 	}
 }
 
+// offset is the position of an event as clients get it: the text that is appended to its
+// arguments.
+type offset struct {
+	text [recovery.MaxOffset]byte
+	len  uint8 // 0: none
+}
+
+// setOffset gives the event its position: that of the next event, or that of the last one if
+// the event is volatile and so has none. The log's lock is held.
+func (o *offset) set(log *eventLog, volatile bool) {
+	p := log.Last()
+	if !volatile {
+		p++
+	}
+	o.len = uint8(len(log.AppendOffset(o.text[:0], p)))
+}
+
+// append appends the position to an event, of which dst ends with the closing bracket.
+func (o *offset) append(dst []byte) []byte {
+	if o.len == 0 {
+		return dst
+	}
+	dst = append(dst[:len(dst)-1], `,"`...)
+	return append(append(dst, o.text[:o.len]...), `"]`...)
+}
+
 // message encodes a packet for this client alone. Errors wrap ErrEncode.
 func (c *client) message(p *packet.Packet, uncompressed bool) (*engineio.Message, error) {
 	if c.msgpack {
 		return msgpackMessage(p, uncompressed)
 	}
-	return textMessage(p, uncompressed), nil
+	return textMessage(p, nil, uncompressed), nil
 }
 
-// textFrames encodes a packet as text, and its attachments.
-func textFrames(p *packet.Packet) (text engineio.Frame, attachments []engineio.Frame) {
-	text = engineio.FinishText(packet.AppendText(engineio.StartText(len(p.Data)+len(p.Namespace)+24), p))
+// textFrames encodes a packet as text, with an offset if that is not nil, and its
+// attachments.
+func textFrames(p *packet.Packet, at *offset) (text engineio.Frame, attachments []engineio.Frame) {
+	size := len(p.Data) + len(p.Namespace) + 24
+	if at != nil {
+		size += int(at.len) + 3
+	}
+	b := packet.AppendText(engineio.StartText(size), p)
+	if at != nil {
+		b = at.append(b)
+	}
+	text = engineio.FinishText(b)
 	for _, a := range p.Attachments {
 		attachments = append(attachments, engineio.BinaryFrame(a))
 	}
 	return text, attachments
 }
 
-func textMessage(p *packet.Packet, uncompressed bool) *engineio.Message {
-	text, attachments := textFrames(p)
+func textMessage(p *packet.Packet, at *offset, uncompressed bool) *engineio.Message {
+	text, attachments := textFrames(p, at)
+	return messageOf(text, attachments, uncompressed)
+}
+
+func messageOf(text engineio.Frame, attachments []engineio.Frame, uncompressed bool) *engineio.Message {
 	if uncompressed {
 		text = text.Uncompressed()
 		for i := range attachments {

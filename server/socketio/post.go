@@ -33,12 +33,7 @@ func (s *Socket) Post(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.client.message(&p, false)
-	if err != nil {
-		return err
-	}
-	s.sending(&p)
-	_, err = s.queue(m)
+	_, err = s.queueEvent(p, false, false)
 	return err
 }
 

@@ -8,6 +8,7 @@ type Reason string
 const (
 	ReasonClientDisconnect Reason = "client namespace disconnect" // the client left the namespace
 	ReasonServerDisconnect Reason = "server namespace disconnect" // Socket.Disconnect
+	ReasonTakenOver        Reason = "taken over"                  // the client has come back over another connection, see RecoveryOptions
 	ReasonShutdown         Reason = "server shutting down"
 	ReasonRefusals         Reason = "too many refused connects" // Options.MaxRefusedConnects
 )

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
+	"github.com/puente-io/puente/server/recovery"
 )
 
 // Server is a Socket.IO server. It is an [http.Handler] for its endpoint, which
@@ -20,6 +21,9 @@ type Server struct {
 	bundle *bundle
 	limits limitCounters
 	panics atomic.Int64
+	// recovery bounds the logs of the namespaces; nil without recovery.
+	recovery   *recovery.Node
+	recoveries recoveryCounters
 	// msgpackClients is the number of clients whose packets are MessagePack.
 	msgpackClients atomic.Int64
 
@@ -44,6 +48,7 @@ func New(opts Options) *Server {
 	srv.engine = engineio.New(opts.Engine, func(s *engineio.Session, _ *http.Request) engineio.Handler {
 		return srv.newClient(s)
 	})
+	srv.recovery = newRecovery(srv.opts.Recovery, srv.engine.Options())
 	if opts.Bundle != nil {
 		srv.bundle = newBundle(opts.Bundle, opts.BundleVersion)
 	}
@@ -170,6 +175,9 @@ func (srv *Server) release(ns *Namespace) {
 	srv.changing[ns.name] = end
 	srv.mu.Unlock()
 	ns.adapter.Close()
+	if ns.log != nil {
+		ns.log.Close()
+	}
 	srv.mu.Lock()
 	delete(srv.changing, ns.name)
 	srv.mu.Unlock()
@@ -239,6 +247,12 @@ func (srv *Server) Close(ctx context.Context) error {
 	srv.awaitChanges(ctx)
 	for _, ns := range srv.Namespaces() {
 		ns.adapter.Close()
+		if ns.log != nil {
+			ns.log.Close()
+		}
+	}
+	if srv.recovery != nil {
+		srv.recovery.Close()
 	}
 	return err
 }

@@ -37,22 +37,24 @@ type Socket struct {
 
 	membership adapter.Membership[*Socket] // owned by the room table
 	ctx        socketContext
+	rec        *socketRecovery             // nil without recovery, and in protocol 3
 	own        atomic.Pointer[ownHandlers] // nil: none
 
-	mu       sync.Mutex // guards all below
-	state    socketState
-	working  bool // a goroutine is running handlers
-	ended    bool // the disconnect handlers have been called, or need not be
-	greeted  bool // the OnConnect functions have returned
-	forget   bool // drop auth once greeted
-	auth     Value
-	reason   Reason
-	inbox    inbox
-	acks     map[uint64]pendingAck
-	rooms    []string // at the time of the disconnect
-	data     any
-	dataJSON []byte
-	kept     *kept
+	mu        sync.Mutex // guards all below
+	state     socketState
+	working   bool // a goroutine is running handlers
+	ended     bool // the disconnect handlers have been called, or need not be
+	greeted   bool // the OnConnect functions have returned
+	recovered bool
+	forget    bool // drop auth once greeted
+	auth      Value
+	reason    Reason
+	inbox     inbox
+	acks      map[uint64]pendingAck
+	rooms     []string // at the time of the disconnect
+	data      any
+	dataJSON  []byte
+	kept      *kept
 }
 
 // noAuth is the auth of a client that sent none with CONNECT.
@@ -67,6 +69,10 @@ func newSocket(c *client, p packet.Packet) *Socket {
 		s.auth = noAuth
 	}
 	s.held = len(p.Namespace) + len(p.Data)
+	if c.server.recovery != nil && c.session.Protocol() == 4 {
+		s.rec = &socketRecovery{handled: make(chan struct{})}
+		s.readResumption()
+	}
 	return s
 }
 
@@ -150,11 +156,31 @@ func (s *Socket) Join(ctx context.Context, rooms ...string) error {
 // Leave removes the socket from the rooms; it ignores those that the socket is not in. A
 // broadcast to them that starts after Leave has returned does not reach the socket.
 // Leave does not wait for the cluster.
-func (s *Socket) Leave(rooms ...string) { s.roomsLeft(s.ns.sockets.Leave(s, rooms...)) }
+func (s *Socket) Leave(rooms ...string) {
+	var left []string
+	s.ns.locked(func() {
+		left = s.ns.sockets.Leave(s, rooms...)
+		if s.recoverable() {
+			for _, room := range left {
+				s.ns.log.Leave(s.rec.session, room)
+			}
+		}
+	})
+	s.roomsLeft(left)
+}
 
 // join is Join without waiting; it reports false if the socket is not connected.
 func (s *Socket) join(rooms []string) bool {
-	joined, ok := s.ns.sockets.Join(s, rooms...)
+	var joined []string
+	var ok bool
+	s.ns.locked(func() {
+		joined, ok = s.ns.sockets.Join(s, rooms...)
+		if ok && s.recoverable() {
+			for _, room := range joined {
+				s.ns.log.Join(s.rec.session, room)
+			}
+		}
+	})
 	s.roomsJoined(joined)
 	return ok
 }
@@ -257,8 +283,23 @@ func (s *Socket) dismissed() bool {
 // unlist removes the socket from the room table and keeps the names of its
 // rooms.
 func (s *Socket) unlist() {
-	rooms := s.ns.sockets.Remove(s)
-	if rooms == nil {
+	var rooms []string
+	listed, let := false, false
+	s.ns.locked(func() {
+		if !s.recoverable() {
+			rooms = s.ns.sockets.Remove(s)
+			listed = rooms != nil
+		} else if listed = s.ns.sockets.In(s, s.id); listed {
+			rooms = s.rec.session.Rooms()
+			s.ns.hold(s.id, rooms) // before they lose their last member
+			s.ns.sockets.Remove(s)
+			let = !s.store(rooms)
+		}
+	})
+	if let {
+		s.ns.let(s.id, rooms)
+	}
+	if !listed {
 		return
 	}
 	s.mu.Lock()

@@ -1,6 +1,9 @@
 package redisadapter
 
 import (
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -16,6 +19,9 @@ type Cluster struct {
 	bus    redisbus.Bus
 	opened *redisbus.Redis // the bus, if New has opened it
 	stats  counters
+
+	mu    sync.Mutex
+	nodes map[*node]struct{} // those that are open
 }
 
 // Stats counts since the start.
@@ -35,14 +41,39 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{opts: opts, bus: opts.Bus}
+	c := &Cluster{opts: opts, bus: opts.Bus, nodes: make(map[*node]struct{})}
 	if c.bus == nil {
-		if c.opened, err = redisbus.New(opts.bus()); err != nil {
+		if c.opened, err = redisbus.New(opts.bus(c.gap)); err != nil {
 			return nil, err
 		}
 		c.bus = c.opened
 	}
 	return c, nil
+}
+
+// gap is called when messages of other nodes may be lost.
+func (c *Cluster) gap(why error) {
+	c.mu.Lock()
+	nodes := slices.Collect(maps.Keys(c.nodes))
+	c.mu.Unlock()
+	for _, n := range nodes {
+		n.local.EventsLost()
+	}
+	if f := c.opts.Hooks.Gap; f != nil {
+		f(why)
+	}
+}
+
+func (c *Cluster) add(n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[n] = struct{}{}
+}
+
+func (c *Cluster) remove(n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.nodes, n)
 }
 
 // Factory returns the factory of the adapters of a server's namespaces. A Cluster is for

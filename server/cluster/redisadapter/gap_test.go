@@ -103,6 +103,7 @@ func TestGaps(t *testing.T) {
 			end.do()
 			for n, c := range p.clusters {
 				adaptertest.Eventually(t, end.what+": a gap is counted", func() bool { return c.Stats().Gaps > uint64(i) })
+				adaptertest.Eventually(t, end.what+": the namespace learns that events may be lost", func() bool { return p.nodes[n].Lost.Load() > int64(i) })
 				if got := c.Stats().CutOff; got != 0 {
 					t.Errorf("%s: node %d was too slow for %d", end.what, n, got)
 				}

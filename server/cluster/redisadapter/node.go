@@ -40,6 +40,7 @@ func newNode(c *Cluster, local adapter.Local, proto protocol) *node {
 	n.requests.init(c.opts.MaxMessage)
 	n.use = use{uid: n.uid, interested: n.interested, awaits: n.requests.awaits, maxAnswer: c.opts.MaxMessage}
 	n.ctx, n.cancel = context.WithCancel(c.bus.Context())
+	c.add(n)
 	c.bus.Subscribe(n, n.targets...)
 	c.bus.Watch(n.landmark)
 	return n
@@ -190,6 +191,7 @@ func (n *node) Close() error {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
+	n.cluster.remove(n)
 	n.cluster.bus.Unwatch(n.landmark)
 	n.cluster.bus.Unsubscribe(n, n.targets...)
 	n.running.Wait()

@@ -119,8 +119,8 @@ func (o Options) withDefaults() (Options, error) {
 const minReply = 16 << 20
 
 // bus returns the options of the bus.
-func (o Options) bus() redisbus.Options {
-	hooks := redisbus.Hooks{Gap: o.Hooks.Gap, Failed: o.Hooks.Failed, Health: o.Hooks.Health}
+func (o Options) bus(gap func(why error)) redisbus.Options {
+	hooks := redisbus.Hooks{Gap: gap, Failed: o.Hooks.Failed, Health: o.Hooks.Health}
 	if f := o.Hooks.Dropped; f != nil {
 		hooks.Dropped = func(n int, err error) { f(n, adapterError(err)) }
 	}

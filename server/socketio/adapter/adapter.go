@@ -194,8 +194,12 @@ type Local interface {
 	DisconnectLocal(sel Selection, closeConn bool)
 	// LocalRooms returns the rooms of this node, without the sockets' own.
 	LocalRooms() []string
-	// HasRoom reports whether a socket of this node is in the room.
+	// HasRoom reports whether a socket of this node is in the room, or a client that is
+	// away and may be recovered.
 	HasRoom(room string) bool
+	// EventsLost is called when broadcasts of other nodes may not have arrived: clients
+	// that are away now cannot be recovered, because they would miss them.
+	EventsLost()
 	// DeliverServerSide passes an event of another node to the program. reply,
 	// if not nil, is called with the answer, at most once.
 	DeliverServerSide(event string, args Args, reply func(Args))

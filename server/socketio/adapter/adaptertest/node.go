@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/puente-io/puente/server/socketio/adapter"
@@ -23,6 +24,9 @@ type Node struct {
 	// ServerSide, if not nil, handles events of other nodes. It must be set
 	// before the first one arrives.
 	ServerSide func(event string, args adapter.Args, reply func(adapter.Args))
+
+	// Lost counts the calls of EventsLost.
+	Lost atomic.Int64
 
 	name  string
 	table *adapter.Table[*Socket]
@@ -105,6 +109,9 @@ func (n *Node) DisconnectLocal(sel adapter.Selection, closeConn bool) {
 
 // LocalRooms implements [adapter.Local].
 func (n *Node) LocalRooms() []string { return n.table.Rooms() }
+
+// EventsLost implements [adapter.Local].
+func (n *Node) EventsLost() { n.Lost.Add(1) }
 
 // HasRoom implements [adapter.Local].
 func (n *Node) HasRoom(room string) bool { return n.table.Has(room) }
