@@ -110,6 +110,8 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		MaxAnonymousBytes:  cfg.MaxAnonymousBytes,
 		MaxRefusedConnects: maxRefused,
 		RefusalWindow:      cfg.RateWindow,
+
+		Recovery: socketio.RecoveryOptions{Window: cfg.Recovery, MaxBytes: int64(cfg.RecoveryMaxBytes)},
 	})
 	srv.service, err = realtime.New(realtime.Options{
 		Namespace:       srv.io.Namespace("/"),
@@ -122,6 +124,7 @@ func New(cfg config.Config, log io.Writer) (_ *Server, err error) {
 		RateLimit:       orNegative(cfg.RateLimit),
 		RateWindow:      orNegative(cfg.RateWindow),
 		PresenceMax:     orNegative(cfg.PresenceMax),
+		PresenceGrace:   orNegative(cfg.PresenceGrace),
 		ClusterRequired: cfg.RedisRequired,
 		Hooks:           serviceHooks(srv.log),
 

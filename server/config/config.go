@@ -63,6 +63,12 @@ type Config struct {
 	PerMessageDeflateThreshold int  // WS_PER_MESSAGE_DEFLATE_THRESHOLD, in bytes; 0: all messages
 	PerMessageDeflateLevel     int  // WS_PER_MESSAGE_DEFLATE_LEVEL, from 1 to 9
 
+	// Recovery of connections.
+
+	Recovery         time.Duration // WS_RECOVERY: how long a client may be away; 0: no recovery
+	RecoveryMaxBytes int           // WS_RECOVERY_MAX_BYTES of all events and sessions that are kept
+	PresenceGrace    time.Duration // WS_PRESENCE_GRACE: how long users stay in rooms whose client is away
+
 	// Slow clients.
 
 	MaxQueueBytes      int           // WS_MAX_QUEUE_BYTES of a client; above it publishers wait
@@ -149,6 +155,13 @@ func (c *draft) validate(given func(name string) bool) error {
 		for _, name := range []string{"WS_PER_MESSAGE_DEFLATE_THRESHOLD", "WS_PER_MESSAGE_DEFLATE_LEVEL"} {
 			if given(name) {
 				c.contradict("%s is ignored: WS_PER_MESSAGE_DEFLATE is not true", name)
+			}
+		}
+	}
+	if c.Recovery == 0 {
+		for _, name := range []string{"WS_RECOVERY_MAX_BYTES", "WS_PRESENCE_GRACE"} {
+			if given(name) {
+				c.contradict("%s is ignored: WS_RECOVERY is not set", name)
 			}
 		}
 	}

@@ -38,6 +38,7 @@ func TestDefaults(t *testing.T) {
 		PingInterval: 30 * time.Second, PingTimeout: time.Minute, MaxHTTPBufferSize: 1_000_000, PerMessageDeflateThreshold: 1024, PerMessageDeflateLevel: 1,
 		MaxAttachments: 10, MaxArguments: 1000, MaxAnonymousBytes: 65536, MaxQueueBytes: 1 << 20, MaxBacklogBytes: 64 << 20, MaxTotalQueueBytes: 256 << 20, SlowTimeout: 10 * time.Second, ConnectTimeout: 45 * time.Second, MaxRoomsPerSocket: 1000,
 		MaxConnectionsPerAddress: 1000, MaxHandshakesPerAddress: 200,
+		RecoveryMaxBytes: 64 << 20, PresenceGrace: 3 * time.Second,
 		AuthTimeout: 30 * time.Second, TokenExpiry: "close", RateLimit: 100, RateWindow: time.Minute, PresenceMax: 1000, NotifyPolicy: "any",
 	}
 	if got := must(t, nil); !reflect.DeepEqual(got, want) {

@@ -250,7 +250,9 @@ func TestStats(t *testing.T) {
 	a := n.request("GET", "/api/ws/stats", "", "")
 	text, limits, _ := strings.Cut(timeless(a.body), `,"limits":`)
 	limits, rest, _ := strings.Cut(limits, `,"compression":`)
-	if want := `{"messages":0,"bytesBefore":0,"bytesAfter":0},"protocol3":{"active":0,"total":0}}`; rest != want {
+	if want := `{"messages":0,"bytesBefore":0,"bytesAfter":0},` +
+		`"recovery":{"recovered":0,"unknown":0,"busy":0,"offset":0,"incomplete":0,"refused":0,"expired":0,"bytes":0},` +
+		`"protocol3":{"active":0,"total":0}}`; rest != want {
 		t.Errorf("compression %s, want %s", rest, want)
 	}
 	if want := `{"connections":1,"disconnections":0,"activeConnections":1,"messagesPublished":0,"messagesReceived":1,` +

@@ -27,6 +27,9 @@ type Hooks struct {
 	// Expired: a socket is disconnected because it did not authenticate in time
 	// (user is zero), or because its token expired.
 	Expired func(s *socketio.Socket, user ident.ID)
+	// Undelivered: a user's clients that were away have not come back in time, so
+	// notifications whose publishers were told Pending are lost.
+	Undelivered func(user ident.ID, notifications int)
 	// EventFailed: an event ended with an error; the client gets [Public](err). event
 	// is empty if the client sent something other than an event. Default: if the
 	// client gets ErrInternal, the error is logged with slog.Default at level Error.

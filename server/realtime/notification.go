@@ -71,7 +71,7 @@ func (svc *Service) PublishNotification(ctx context.Context, n *Notification) (N
 	if err != nil {
 		return NotificationSent{}, err
 	}
-	return NotificationSent{Delivered: delivered, Timestamp: now}, nil
+	return NotificationSent{Delivered: delivered, Pending: svc.isPending(delivered, n.TargetUserID), Timestamp: now}, nil
 }
 
 // PublishNotificationThen is PublishNotification without waiting for the cluster
@@ -93,10 +93,11 @@ func (svc *Service) PublishNotificationThen(ctx context.Context, n *Notification
 		case failed != nil:
 			answer(NotificationSent{}, failed)
 		default:
+			out.Pending = svc.isPending(out.Delivered, user)
 			answer(out, nil)
 		}
 	}
-	connected := svc.IsUserConnected(user)
+	connected := svc.hasDevice(user)
 	svc.emitThen(ctx, userRoom(user), func(err error) { failed = err; done() }, "notification", notificationEvent{n, out.Timestamp})
 	out.Delivered = connected || svc.hasForeignDevice(ctx, user)
 	done()

@@ -56,7 +56,10 @@ type RoomLeft struct {
 type NotificationSent struct {
 	Success success `json:"success"`
 	// Delivered says whether the user has a connected device.
-	Delivered bool      `json:"delivered"`
+	Delivered bool `json:"delivered"`
+	// Pending says that it has none, but one that lost its connection may come back and
+	// will get the notification then, see [Hooks].Undelivered.
+	Pending   bool      `json:"pending,omitzero"`
 	Timestamp time.Time `json:"timestamp"`
 }
 

@@ -63,6 +63,11 @@ type Options struct {
 	// PresenceMax is the number of users in a room above which joins and leaves are
 	// not announced there. Negative: they never are. Default: 1000.
 	PresenceMax int
+	// PresenceGrace is how long a user stays connected, and in its rooms, whose last
+	// client has lost its connection and may be recovered, see
+	// [socketio.RecoveryOptions]. If it comes back in time nothing is announced.
+	// Negative: no time at all. Default: 3 s.
+	PresenceGrace time.Duration
 	// ClusterRequired makes a degraded node unhealthy unless it still reaches the
 	// cluster, see [Degraded].
 	ClusterRequired bool
@@ -81,6 +86,8 @@ type Service struct {
 	foreign  foreignNodes
 	counters counters
 	started  time.Time
+	graces   graces
+	pending  pendingNotifications
 }
 
 // New returns a service and sets up its namespace. It installs middleware that verifies
@@ -116,6 +123,9 @@ func New(opts Options) (*Service, error) {
 	if opts.RateWindow < 0 {
 		opts.RateLimit, opts.MaxRefusedEvents = -1, -1
 	}
+	if opts.PresenceGrace == 0 {
+		opts.PresenceGrace = 3 * time.Second
+	}
 	if opts.MaxRoomsPerSocket == 0 {
 		opts.MaxRoomsPerSocket = 1000
 	}
@@ -137,6 +147,9 @@ func New(opts Options) (*Service, error) {
 	svc.ns.OnConnect(svc.connected)
 	svc.ns.OnDisconnect(svc.disconnected)
 	svc.ns.UseEvent(svc.admit)
+	svc.ns.CheckRecovered()
+	svc.ns.OnRecovery(svc.mayRecover)
+	svc.ns.OnSessionExpired(svc.expired)
 	return svc, nil
 }
 
@@ -153,11 +166,11 @@ const (
 )
 
 // SendToUser sends an event to every device of the user, on any node. delivered
-// reports whether the user has one. If the presence knows none and the cluster has
+// reports whether the user has one that is connected. If the presence knows none and the cluster has
 // servers without presence, it asks them, for up to 500 ms. For errors see
 // [Service.PublishUpdate].
 func (svc *Service) SendToUser(ctx context.Context, user ident.ID, event string, args ...any) (delivered bool, err error) {
-	delivered = svc.IsUserConnected(user)
+	delivered = svc.hasDevice(user)
 	if err := svc.emit(ctx, userRoom(user), event, args...); err != nil {
 		return false, err
 	}

@@ -38,6 +38,9 @@ type session struct {
 	timer      *time.Timer // ends the connection: authentication timeout, or token expiry
 	events     *window     // the user's, or the socket's own before it has one
 	ended      bool
+
+	inherited bool       // the claims are those of the socket before
+	rooms     []ident.ID // when it disconnected and may be recovered
 }
 
 var sessions = socketio.NewKey[*session]()
@@ -119,6 +122,7 @@ func (svc *Service) connected(ctx context.Context, s *socketio.Socket) error {
 	svc.onConnected(s)
 	sess := sessionOf(s)
 	sess.counted = true
+	svc.disinherit(s, sess)
 	claims := svc.Claims(s)
 	if claims.UserID.IsZero() {
 		svc.awaitAuthentication(s, sess)
@@ -139,6 +143,7 @@ func (svc *Service) connected(ctx context.Context, s *socketio.Socket) error {
 	if err != nil {
 		return err
 	}
+	svc.rejoin(s, sess)
 	return s.Emit(ctx, "authenticated", reply)
 }
 
@@ -299,6 +304,7 @@ func (svc *Service) addDevice(s *socketio.Socket, sess *session, user ident.ID, 
 		svc.limits.release(events)
 		return socketio.ErrDisconnected
 	}
+	svc.graces.stop(s.ID())
 	svc.presence.Connect(s.ID(), user)
 	s.SetAnonymous(false)
 	sess.registered, sess.events = true, events
@@ -382,7 +388,9 @@ func (svc *Service) disconnected(_ context.Context, s *socketio.Socket, reason s
 	sess.ended = true
 	user := sess.claims.UserID
 	sess.mu.Unlock()
-	svc.unregister(s, sess)
+	if reason == socketio.ReasonShutdown || !svc.leaveForNow(s, sess) {
+		svc.unregister(s, sess)
+	}
 	if !sess.counted {
 		return // another function of OnConnect refused it before connected ran
 	}

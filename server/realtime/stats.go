@@ -33,6 +33,8 @@ type Stats struct {
 	Limits LimitCounts `json:"limits"`
 	// Compression says what the node has compressed for WebSockets.
 	Compression socketio.CompressionCounts `json:"compression"`
+	// Recovery says what became of clients that asked for recovery.
+	Recovery socketio.RecoveryCounts `json:"recovery"`
 	// Protocol3 counts the sessions of clients of protocol 3.
 	Protocol3 Protocol3 `json:"protocol3"`
 }
@@ -92,7 +94,7 @@ func (svc *Service) Stats() Stats {
 		Connections: connections, Disconnections: disconnections, ActiveConnections: connections - disconnections,
 		MessagesPublished: c.published.Load(), MessagesReceived: c.received.Load(), Errors: c.errors.Load(),
 		ConnectedUsers: users, Rooms: rooms, Timestamp: time.Now(), Protocol3: svc.protocol3(),
-		Compression: svc.ns.Server().CompressionCounts(),
+		Compression: svc.ns.Server().CompressionCounts(), Recovery: svc.ns.Server().RecoveryCounts(),
 		Limits: LimitCounts{
 			LimitCounts: svc.ns.Server().LimitCounts(),
 			UserEvents:  c.limitedUserEvents.Load(), SocketEvents: c.limitedSocketEvents.Load(), Pings: c.limitedPings.Load(),
