@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long to wait for anything that must happen, in ms. Only a failure takes this long. */
-export const WAIT = 10_000;
+export const WAIT = 30_000;
 
 /** As events.once, but rejects after WAIT. */
 export const soon = (emitter, event) => once(emitter, event, { signal: AbortSignal.timeout(WAIT) });

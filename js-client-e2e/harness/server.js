@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { commandOf } from './targets.js';
 import { SECRET } from './tokens.js';
 
-const READY_WITHIN = 15_000;
-const STOPPED_WITHIN = 10_000;
+const READY_WITHIN = 30_000;
+const STOPPED_WITHIN = 30_000;
 const ATTEMPTS = 3; // another process may take the free port before the server binds it
 
 // The servers get only these variables, so that the machine's environment does not configure them.
@@ -98,10 +98,17 @@ function killWithThisProcess(pid) {
   return () => guard.stdin.end('released\n');
 }
 
+/** A port below those of outgoing connections (from 32768 on Linux), which could get it before the server has it. */
 async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const free = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }

@@ -189,7 +189,7 @@ eachClient('authentication by event', {}, (world) => {
   });
 }, EACH_TRANSPORT);
 
-eachClient('authentication timeout', { WS_AUTH_TIMEOUT: '1000' }, (world) => {
+eachClient('authentication timeout', { WS_AUTH_TIMEOUT: '3000' }, (world) => {
   it('disconnects only sockets without a user', async (t) => {
     const authenticated = await world.open(t).connected();
     await authenticated.ask('authenticate', { token: sign({ userId: world.name('user') }) });

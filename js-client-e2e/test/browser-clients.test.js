@@ -10,7 +10,7 @@ import { eachClient } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 import { HUGE, plain, VALUES } from '../harness/values.js';
 
-const LIMIT = { timeout: 30_000 }; // code in the page has no timeout
+const LIMIT = { timeout: 60_000 }; // code in the page has no timeout
 
 const KINDS = EVERY_CLIENT.filter(({ protocol3, parser, upgrades, deflate }) => deflate !== false && (protocol3 || (parser && upgrades)));
 // Client 2.x brings its own bundle, which the server does not serve.

@@ -6,7 +6,7 @@ import { Browser, noBrowser, servePage } from '../harness/browser.js';
 import { eachTarget } from '../harness/matrix.js';
 import { sign } from '../harness/tokens.js';
 
-const LIMIT = { timeout: 30_000 }; // code in the page has no timeout
+const LIMIT = { timeout: 60_000 }; // code in the page has no timeout
 
 const TRANSPORTS = {
   'polling': ['polling'],

@@ -130,7 +130,7 @@ async function testBundle() {
   });
   eachTarget('the msgpack bundle in a browser', { ...ENV, WS_CORS_ORIGINS: home.origin }, (world) => {
     for (const { name, transports } of CLIENTS) {
-      it(name, { timeout: 30_000 }, async (t) => {
+      it(name, { timeout: 60_000 }, async (t) => {
         const page = await browser.visit(t, home.origin);
         await page.addScriptTag({ url: `${world.server.url}/socket.io/socket.io.msgpack.min.js` });
         const [userId, roomId] = [world.name('user'), world.name('room')];
