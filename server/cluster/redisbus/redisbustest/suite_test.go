@@ -41,8 +41,12 @@ type redisCluster struct {
 	kind redisbus.Kind
 }
 
+// patient makes nodes wait for a Redis that is short of CPU. One that has been killed refuses
+// connections at once.
+const patient = "?dial_timeout=30s&read_timeout=30s&write_timeout=30s"
+
 func (c redisCluster) Bus() redisbus.Bus {
-	b, err := redisbus.New(redisbus.Options{URL: c.URL(), Sharded: c.kind == redisbus.Shard})
+	b, err := redisbus.New(redisbus.Options{URL: c.URL() + patient, Sharded: c.kind == redisbus.Shard})
 	if err != nil {
 		c.t.Fatal(err)
 	}
