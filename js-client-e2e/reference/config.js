@@ -20,6 +20,9 @@ export function readConfig(env) {
       threshold: number(env, 'WS_PER_MESSAGE_DEFLATE_THRESHOLD', 1024),
     },
 
+    recovery: number(env, 'WS_RECOVERY', 0),
+    presenceGrace: number(env, 'WS_PRESENCE_GRACE', 3000),
+
     tokens: {
       secrets: [required(env, 'JWT_SECRET'), env.JWT_SECRET_PREVIOUS].filter(Boolean),
       issuer: env.JWT_ISSUER,

@@ -54,7 +54,9 @@ export function register(io, service, config) {
     const { token } = protocol3 ? socket.handshake.query : socket.handshake.auth;
     if (isMissing(token) && !config.authRequired) return next();
     try {
-      socket.data.claims = service.verify(token);
+      const claims = service.verify(token);
+      service.checkUser(socket, claims);
+      socket.data.claims = claims; // as all data, a recovered socket gets them back
       next();
     } catch (error) {
       next(Object.assign(new Error(error.message), !protocol3 && { data: { code: error.reason } }));
@@ -63,14 +65,15 @@ export function register(io, service, config) {
 
   io.on('connection', (socket) => {
     service.stats.connections++;
-    socket.on('disconnecting', () => {
+    socket.on('disconnecting', (reason) => {
       service.stats.disconnections++;
-      service.disconnecting(socket);
+      service.disconnecting(socket, reason);
     });
     for (const [name, event] of Object.entries(EVENTS)) {
       socket.on(name, (...args) => receive(service, socket, name, event, args));
     }
-    const { claims } = socket.data;
+    if (socket.recovered) service.back(socket);
+    const claims = socket.data.claims ?? socket.data.session;
     if (claims) socket.emit('authenticated', service.authenticate(socket, claims));
     else socket.data.authTimeout = setTimeout(() => socket.disconnect(), config.authTimeout);
   });

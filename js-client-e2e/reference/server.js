@@ -21,6 +21,8 @@ const io = new Server(http, {
   allowEIO3: config.allowEIO3,
   perMessageDeflate: config.perMessageDeflate,
   cors: config.corsOrigins && { origin: config.corsOrigins, credentials: true },
+  // Not without the middleware: a token that has expired meanwhile is refused.
+  ...(config.recovery && { connectionStateRecovery: { maxDisconnectionDuration: config.recovery, skipMiddlewares: false } }),
   allowRequest: (request, decide) => decide(null, admitsOrigin(request)),
 });
 const service = new Service(io, config);

@@ -7,6 +7,11 @@ import { key } from './validation.js';
 const USERS_SHOWN = 1000; // names in an answer to join-room; `total` counts all
 const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout fires at once if the delay is longer
 
+// The reasons for which Socket.IO keeps a socket's session.
+const RECOVERABLE = new Set([
+  'transport error', 'transport close', 'forced close', 'ping timeout', 'server shutting down', 'forced server close',
+]);
+
 export const now = () => new Date().toISOString();
 
 // The room names that backends with @socket.io/redis-emitter publish to.
@@ -19,6 +24,7 @@ const room = (roomId) => `room:${roomId}`;
  */
 export class Service {
   directory = new Directory();
+  away = new Directory(); // the users whose clients may come back
   stats = { connections: 0, disconnections: 0, messagesPublished: 0, messagesReceived: 0, errors: 0 };
 
   /**
@@ -111,7 +117,9 @@ export class Service {
     if (this.config.notifyPolicy === 'admin' && !admin) throw unauthorized('admin_only');
     this.stats.messagesPublished++;
     this.io.to(userRoom(targetUserId)).emit('notification', { ...notification, from: userId, timestamp: now() });
-    return { success: true, delivered: this.directory.isConnected(targetUserId), timestamp: now() };
+    const delivered = this.directory.isConnected(targetUserId);
+    const pending = !delivered && this.away.isConnected(targetUserId);
+    return { success: true, delivered, ...(pending && { pending }), timestamp: now() };
   }
 
   publishUpdate(socket, { roomId, ...update }) {
@@ -124,13 +132,41 @@ export class Service {
   }
 
   /** Ends the socket's session. Called while the socket is still in its rooms. */
-  disconnecting(socket) {
+  disconnecting(socket, reason) {
     clearTimeout(socket.data.authTimeout);
     const { session } = socket.data;
     if (!session) return;
     clearTimeout(session.expiry);
+    if (this.config.recovery && RECOVERABLE.has(reason)) return this.#goAway(socket);
     for (const roomId of [...session.joined.values()]) this.leaveRoom(socket, roomId);
     this.directory.unregister(session.userId, socket.id);
+  }
+
+  // The socket keeps its rooms, in which its user is present for a while.
+  #goAway(socket) {
+    const { session } = socket.data;
+    const { userId, joined } = session;
+    this.directory.unregister(userId, socket.id);
+    this.away.register(userId, socket.id);
+    session.grace = setTimeout(() => {
+      for (const roomId of joined.values()) {
+        if (this.directory.leave(roomId, userId, socket.id)) this.#announce(socket, roomId, 'user-left', 'offline');
+      }
+    }, this.config.presenceGrace);
+    session.window = setTimeout(() => this.away.unregister(userId, socket.id), this.config.recovery);
+  }
+
+  /** Makes the session of a recovered socket that of a connected one. */
+  back(socket) {
+    const { session } = socket.data;
+    if (!session) return;
+    const { userId, joined } = session;
+    for (const timer of [session.grace, session.window]) clearTimeout(timer);
+    this.away.unregister(userId, socket.id);
+    this.directory.register(userId, socket.id);
+    for (const roomId of joined.values()) {
+      if (this.directory.join(roomId, userId, socket.id)) this.#announce(socket, roomId, 'user-joined', 'online');
+    }
   }
 }
 
