@@ -16,6 +16,8 @@ import (
 // serveSocketIO starts the socket.io server of record/server.js, in Go.
 func serveSocketIO(t *testing.T, o nodeOptions) string {
 	opts := socketio.Options{Engine: o.engine(t), ConnectTimeout: millis(o.ConnectTimeout)}
+	opts.Recovery.Window = millis(o.ConnectionStateRecovery.MaxDisconnectionDuration)
+	opts.Recovery.RunMiddleware = off(o.ConnectionStateRecovery.SkipMiddlewares)
 	if o.ServeClient != nil && *o.ServeClient {
 		opts.BundleVersion = clientVersion(t)
 		opts.Bundle = os.DirFS("../node_modules/socket.io/client-dist")
@@ -113,6 +115,24 @@ func greet(h *socketio.Handlers, asking *sync.WaitGroup) {
 	})
 	on("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Namespace().Emit(ctx, "said", e.Args().Any()...)
+	})
+	on("say-volatile", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Namespace().All().Volatile().Emit(ctx, "said", e.Args().Any()...)
+	})
+	on("join", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		var room string
+		if err := e.Arg(0).Decode(&room); err != nil {
+			return err
+		}
+		defer e.Return()
+		return s.Join(ctx, room)
+	})
+	on("say-to", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		var room string
+		if err := e.Arg(0).Decode(&room); err != nil {
+			return err
+		}
+		return s.Namespace().To(room).Emit(ctx, "said", e.Args()[1:].Any()...)
 	})
 	on("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 		s.Disconnect(false)

@@ -43,7 +43,11 @@ type nodeOptions struct {
 	Path                                                      string
 	Refuse                                                    *string
 	PerMessageDeflate, Cookie                                 json.RawMessage
-	CORS                                                      *struct {
+	ConnectionStateRecovery                                   struct {
+		MaxDisconnectionDuration int
+		SkipMiddlewares          *bool
+	}
+	CORS *struct {
 		Origin                                  json.RawMessage
 		Methods, AllowedHeaders, ExposedHeaders []string
 		Credentials                             bool

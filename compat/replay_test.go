@@ -58,11 +58,13 @@ type session struct {
 	conns  map[string]*conn
 	ids    captures
 	record bool
+	// recovery: the server has it, so that events end with an offset.
+	recovery bool
 }
 
 // replay sends the client's steps of a transcript, and compares the server's answers or records them.
 func replay(tr *transcript, addr string, differs bool, slowness time.Duration, record bool) error {
-	s := &session{addr: addr, conns: map[string]*conn{}, ids: captures{}, record: record}
+	s := &session{addr: addr, conns: map[string]*conn{}, ids: captures{}, record: record, recovery: strings.Contains(tr.options, "connectionStateRecovery")}
 	defer func() {
 		for _, c := range s.conns {
 			c.close()
@@ -154,7 +156,7 @@ func (s *session) expect(e *expectation, differs bool) error {
 	if s.record {
 		slices.SortFunc(got, func(a, b answer) int { return slices.Compare(a, b) })
 		for i, a := range got {
-			got[i] = s.ids.record(a)
+			got[i] = s.ids.record(a, s.recovery)
 		}
 		e.answers = got
 		return nil
@@ -232,7 +234,7 @@ func packets3(line string) int {
 func (s *session) named(got []answer) []answer {
 	var named []answer
 	for _, a := range got {
-		named = append(named, s.ids.record(a))
+		named = append(named, s.ids.record(a, s.recovery))
 	}
 	return named
 }

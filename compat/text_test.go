@@ -16,8 +16,9 @@ import (
 const maxShownBody = 4096
 
 var (
-	sessionID  = regexp.MustCompile(`"sid\\?":\\?"([A-Za-z0-9_-]{20})\\?"`)
-	captureRef = regexp.MustCompile(`\{sid\d*\}`)
+	sessionID  = regexp.MustCompile(`"(sid|pid)\\?":\\?"([A-Za-z0-9_-]{20})\\?"`)
+	lastOffset = regexp.MustCompile(`,"([A-Za-z0-9_-]{7}(?:\.\d+)?)"\](?:\\x1e|$)`) // of Node
+	captureRef = regexp.MustCompile(`\{(sid|pid|offset)\d*\}`)
 	repeatRef  = regexp.MustCompile(`\{(?:([^"\\])|\(([^()]*)\))\*(\d+)\}`)
 	escapeRef  = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 )
@@ -95,8 +96,11 @@ func parseBytes(text string) ([]byte, error) {
 	return data, nil
 }
 
-// captures are the session ids of one replay, by their names in the transcript.
+// captures are the session ids, secrets and offsets of one replay, by their names in the transcript.
 type captures map[string]string
+
+// shapes are those of what is captured, by the first part of the name.
+var shapes = map[string]string{"sid": `([A-Za-z0-9_-]{20})`, "pid": `([A-Za-z0-9_-]{20})`, "offset": `([A-Za-z0-9_.-]{7,22})`}
 
 // expand converts a transcript's text to the bytes that are sent.
 func (c captures) expand(s string) (string, error) {
@@ -145,12 +149,12 @@ func (c captures) matchLine(want, got string) bool {
 	var pattern strings.Builder
 	var names []string
 	rest := want
-	for loc := captureRef.FindStringIndex(rest); loc != nil; loc = captureRef.FindStringIndex(rest) {
+	for loc := captureRef.FindStringSubmatchIndex(rest); loc != nil; loc = captureRef.FindStringSubmatchIndex(rest) {
 		pattern.WriteString(regexp.QuoteMeta(rest[:loc[0]]))
 		if id := c[rest[loc[0]:loc[1]]]; id != "" {
 			pattern.WriteString(regexp.QuoteMeta(id))
 		} else {
-			pattern.WriteString(`([A-Za-z0-9_-]{20})`)
+			pattern.WriteString(shapes[rest[loc[2]:loc[3]]])
 			names = append(names, rest[loc[0]:loc[1]])
 		}
 		rest = rest[loc[1]:]
@@ -169,25 +173,41 @@ func (c captures) matchLine(want, got string) bool {
 	return true
 }
 
-// record names the new ids in got, and returns it with every known id replaced by its name.
-func (c captures) record(got answer) answer {
+// record names the new ids in got, and with recovery the new offsets, and returns it with everything known replaced by its name.
+func (c captures) record(got answer, recovery bool) answer {
 	for _, line := range got {
 		for _, m := range sessionID.FindAllStringSubmatch(line, -1) {
-			if slices.Contains(slices.Collect(maps.Values(c)), m[1]) {
-				continue
+			c.name(m[1], m[2])
+		}
+		if recovery {
+			for _, m := range lastOffset.FindAllStringSubmatch(line, -1) {
+				c.name("offset", m[1])
 			}
-			name := "{sid}"
-			if len(c) > 0 {
-				name = fmt.Sprintf("{sid%d}", len(c)+1)
-			}
-			c[name] = m[1]
 		}
 	}
 	named := slices.Clone(got)
+	names := slices.SortedFunc(maps.Keys(c), func(a, b string) int { return len(c[b]) - len(c[a]) }) // an offset may begin with another
 	for i := range named {
-		for name, id := range c {
-			named[i] = strings.ReplaceAll(named[i], id, name)
+		for _, name := range names {
+			named[i] = strings.ReplaceAll(named[i], c[name], name)
 		}
 	}
 	return named
+}
+
+// name gives a value of a kind the next name, if it has none.
+func (c captures) name(kind, value string) {
+	n := 1
+	for name, old := range c {
+		if old == value {
+			return
+		}
+		if strings.HasPrefix(name, "{"+kind) {
+			n++
+		}
+	}
+	if n > 1 {
+		kind += strconv.Itoa(n)
+	}
+	c["{"+kind+"}"] = value
 }

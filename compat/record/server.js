@@ -45,6 +45,9 @@ function socketServer(httpServer, { refuse, parser, ...options }) {
         for (let i = 0; i < messages; i++) socket.emit("repeated", text.repeat(times));
       });
       socket.on("say", (...args) => nsp.emit("said", ...args));
+      socket.on("say-volatile", (...args) => nsp.volatile.emit("said", ...args));
+      socket.on("join", (room, done) => (socket.join(room), done()));
+      socket.on("say-to", (room, ...args) => nsp.to(room).emit("said", ...args));
       socket.on("leave", () => socket.disconnect());
       socket.on("hang-up", () => socket.disconnect(true));
       socket.on(7, (...args) => socket.emit("seven", ...args));
