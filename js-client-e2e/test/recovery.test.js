@@ -1,7 +1,8 @@
 // Connection state recovery: what a client that has lost its connection finds when it is back.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { after, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
 import { EACH_TRANSPORT, EVERY_CLIENT } from '../harness/client.js';
 import { eventually } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
@@ -303,3 +304,49 @@ eachTarget('a client without a user', { ...FOR_LONG, WS_AUTH_TIMEOUT: '1500' }, 
     assert.equal(client.socket.recovered, true);
   });
 });
+
+const page = await servePage();
+after(() => page.close());
+
+eachTarget('a lost connection of a browser', { ...FOR_LONG, WS_CORS_ORIGINS: page.origin }, (world) => {
+  it('is recovered, twice', { skip: noBrowser, timeout: 30_000 }, async (t) => {
+    const browser = await launchBrowser();
+    t.after(() => browser.close());
+    const tab = await browser.newPage();
+    await tab.goto(page.origin);
+    await tab.addScriptTag({ url: `${world.server.url}/socket.io/socket.io.js` });
+    const roomId = world.name('room');
+    const userId = world.name('user');
+    const id = await tab.evaluate(join, { url: world.server.url, auth: freshToken(userId), roomId });
+    const peer = await world.user(t);
+    await peer.ask('join-room', roomId);
+    const expected = [];
+    for (let i = 0; i < 2; i++) {
+      await tab.evaluate(() => void window.socket.io.engine.close());
+      for (let n = 0; n < 20; n++) {
+        const payload = `${i} ${n}`;
+        await peer.ask('publish-update', { roomId, type: 'X', payload });
+        expected.push(payload);
+      }
+      assert.deepStrictEqual(await tab.evaluate(connectAgain), { id, recovered: true, updates: expected });
+    }
+  });
+});
+
+// These run in the page.
+
+function join({ url, auth, roomId }) {
+  window.updates = [];
+  window.socket = io(url, { auth, transports: ['websocket'], reconnection: false });
+  window.socket.on('update', ({ payload }) => window.updates.push(payload));
+  return window.socket.emitWithAck('join-room', { roomId }).then(() => window.socket.id);
+}
+
+/** @returns what there is when the client is connected: what was missed has come before */
+function connectAgain() {
+  const { socket, updates } = window;
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve({ id: socket.id, recovered: socket.recovered, updates }));
+    socket.connect();
+  });
+}
