@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { launchBrowser, noBrowser, servePage } from '../harness/browser.js';
+import { Browser, noBrowser, servePage } from '../harness/browser.js';
 import { EACH_TRANSPORT, EVERY_CLIENT } from '../harness/client.js';
 import { eventually } from '../harness/expect.js';
 import { eachClient, eachTarget } from '../harness/matrix.js';
@@ -310,10 +310,9 @@ after(() => page.close());
 
 eachTarget('a lost connection of a browser', { ...FOR_LONG, WS_CORS_ORIGINS: page.origin }, (world) => {
   it('is recovered, twice', { skip: noBrowser, timeout: 30_000 }, async (t) => {
-    const browser = await launchBrowser();
+    const browser = await Browser.launch();
     t.after(() => browser.close());
-    const tab = await browser.newPage();
-    await tab.goto(page.origin);
+    const tab = await browser.visit(t, page.origin);
     await tab.addScriptTag({ url: `${world.server.url}/socket.io/socket.io.js` });
     const roomId = world.name('room');
     const userId = world.name('user');
