@@ -29,8 +29,9 @@ type Node struct {
 	mu   sync.Mutex // taken before the locks of the logs
 	logs map[sweeper]struct{}
 
-	stop chan struct{}
-	done sync.WaitGroup
+	stopOnce sync.Once
+	stop     chan struct{}
+	done     sync.WaitGroup
 }
 
 // sweeper is a Log of any kind.
@@ -49,9 +50,9 @@ func NewNode(o Options) *Node {
 	return n
 }
 
-// Close stops the node's goroutine and waits for it.
+// Close stops the node's goroutine and waits for it. It may be called more than once.
 func (n *Node) Close() {
-	close(n.stop)
+	n.stopOnce.Do(func() { close(n.stop) })
 	n.done.Wait()
 }
 
