@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -81,7 +82,9 @@ func (s *Socket) serveEvents() {
 	for _, f := range s.ns.Handlers.set.Load().connect {
 		if err := Guard(func() error { return f(&s.ctx, s) }); err != nil {
 			s.client.server.failed(s, "", err)
-			s.disconnect()
+			if s.Connected() || !errors.Is(err, ErrDisconnected) && !errors.Is(err, context.Canceled) {
+				s.disconnect()
+			} // else it failed because the connection was lost, after which the client may come back
 			break
 		}
 	}

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"slices"
 
 	"github.com/puente-io/puente/server/engineio"
 	"github.com/puente-io/puente/server/recovery"
@@ -28,7 +27,7 @@ func (ns *Namespace) deliver(ctx context.Context, p *packet.Packet, sel adapter.
 
 // enqueue is deliver without waiting.
 func (ns *Namespace) enqueue(p *packet.Packet, sel adapter.Selection, flags adapter.Flags, before func(*Socket)) engineio.Queued {
-	if len(sel.Rooms) > 0 && !slices.ContainsFunc(sel.Rooms, ns.sockets.Has) && !ns.awaited(sel.Rooms) {
+	if len(sel.Rooms) > 0 && !ns.wanted(sel.Rooms) {
 		return engineio.Queued{} // no recipients, so do not encode
 	}
 	out := outgoing{packet: *p, uncompressed: flags.Uncompressed}

@@ -128,7 +128,7 @@ func (o SocketOperator) send(ctx context.Context, p packet.Packet) error {
 // acknowledgement.
 func (s *Socket) eventPacket(event string, args []any) (packet.Packet, error) {
 	data, attachments, err := s.client.server.encodeEvent(event, args)
-	if err == nil && !s.Connected() && !s.mayReturn() {
+	if err == nil && !s.Connected() && !s.Away() {
 		err = ErrDisconnected
 	}
 	return packet.Packet{Type: packet.Event, Namespace: s.nsName, Data: data, Attachments: attachments}, err

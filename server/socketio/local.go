@@ -12,7 +12,7 @@ type local struct{ *Namespace }
 
 var _ adapter.Local = local{}
 
-func (l local) HasRoom(room string) bool { return l.sockets.Has(room) || l.awaited([]string{room}) }
+func (l local) HasRoom(room string) bool { return l.wanted([]string{room}) }
 
 func (l local) EventsLost() {
 	if l.log != nil {

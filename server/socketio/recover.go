@@ -189,7 +189,7 @@ func (s *Socket) allowRecovery() {
 	var out []string
 	s.ns.locked(func() {
 		for _, room := range session.Rooms() {
-			if !slices.Contains(keep, room) {
+			if session.Waits() && !slices.Contains(keep, room) { // else it has ended, and its rooms are not held
 				s.ns.log.Exclude(session, room)
 				out = append(out, room)
 			}
@@ -257,12 +257,29 @@ func (s *Socket) store(rooms []string) bool {
 const roomBytes = 64
 
 // Away reports whether the socket has disconnected and its client may still come back and
-// be recovered. Events for it are kept meanwhile.
+// be recovered, or has come back already. Events for it are kept meanwhile.
 func (s *Socket) Away() (away bool) {
-	if s.rec != nil {
-		s.ns.locked(func() { away = s.recoverable() && s.rec.session.Waits() })
+	s.mu.Lock()
+	lost := s.rec != nil && s.state == disconnected && recoverable(s.reason)
+	s.mu.Unlock()
+	if lost {
+		s.ns.locked(func() { away = s.recoverable() && !s.rec.session.Ended() })
 	}
 	return away
+}
+
+// forsake disconnects the client of a socket that has disconnected by itself: it cannot come
+// back, or is disconnected if it has.
+func (s *Socket) forsake() {
+	if !s.Away() {
+		return
+	}
+	var heir *Socket
+	s.ns.locked(func() { heir = s.rec.session.Value.socket })
+	s.ns.end(s.rec.session)
+	if heir != nil && heir != s {
+		heir.disconnect()
+	}
 }
 
 // keepEvent keeps an event to the socket alone and queues it.
@@ -337,13 +354,4 @@ func (c *client) repack(e recovery.Event, uncompressed bool) *engineio.Message {
 	}
 	m, _ := msgpackMessage(&p, uncompressed)
 	return m
-}
-
-// mayReturn reports whether the client of a socket that has disconnected is away, or has come
-// back.
-func (s *Socket) mayReturn() (may bool) {
-	if s.rec != nil {
-		s.ns.locked(func() { may = s.recoverable() && !s.rec.session.Ended() })
-	}
-	return may
 }

@@ -155,14 +155,16 @@ func (ns *Namespace) locked(f func()) {
 	f()
 }
 
-// awaited reports whether a client that is away may want an event to these rooms.
-func (ns *Namespace) awaited(rooms []string) bool {
-	if ns.log == nil {
-		return false
+// wanted reports whether a client of this server, or one that is away, is in one of the
+// rooms. A client that goes away or comes back meanwhile is seen as one of the two.
+func (ns *Namespace) wanted(rooms []string) (wanted bool) {
+	if slices.ContainsFunc(rooms, ns.sockets.Has) {
+		return true
 	}
-	ns.log.Lock()
-	defer ns.log.Unlock()
-	return ns.log.Awaited(rooms)
+	if ns.log != nil {
+		ns.locked(func() { wanted = ns.log.Awaited(rooms) || slices.ContainsFunc(rooms, ns.sockets.Has) })
+	}
+	return wanted
 }
 
 // hold keeps the rooms of a session that is about to be stored, so that the cluster goes on

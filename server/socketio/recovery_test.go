@@ -362,6 +362,23 @@ func TestRecoveryRefused(t *testing.T) {
 			v.drop()
 			emit(v.t, ns.To("r").Disconnect(ctx, false))
 		}, func(c counts) int64 { return c.Unknown }},
+		"the program disconnects the socket that was lost": {func(v *visitor, ns *socketio.Namespace) {
+			s := v.socket()
+			v.drop()
+			s.Disconnect(false)
+		}, func(c counts) int64 { return c.Unknown }},
+		"the same with its connection": {func(v *visitor, ns *socketio.Namespace) {
+			s := v.socket()
+			v.drop()
+			s.Disconnect(true)
+		}, func(c counts) int64 { return c.Unknown }},
+		"the program disconnects it while it decides": {func(v *visitor, ns *socketio.Namespace) {
+			v.drop()
+			ns.OnRecovery(func(context.Context, *socketio.Socket, []string) ([]string, bool) {
+				emit(v.t, ns.To("r").Disconnect(ctx, false))
+				return nil, true
+			})
+		}, func(c counts) int64 { return c.Unknown }},
 		"the program refuses": {func(v *visitor, ns *socketio.Namespace) {
 			v.drop()
 			ns.OnRecovery(func(context.Context, *socketio.Socket, []string) ([]string, bool) { return nil, false })
@@ -540,5 +557,29 @@ func TestRecoveryWhileHandlersRun(t *testing.T) {
 	v.until("done")
 	if v.sid != sid {
 		t.Error("not recovered")
+	}
+}
+
+// The socket of before stands for the client that has come back.
+func TestDisconnectOfASocketThatHasComeBack(t *testing.T) {
+	v, ns := recovering(t, socketio.Options{})
+	before := v.socket()
+	v.drop()
+	v.connect("")
+	before.Disconnect(false)
+	if got := v.conn.Text(); got != "1" || ns.Count() != 0 {
+		t.Errorf("got %q, %d sockets", got, ns.Count())
+	}
+	sid := v.sid
+	v.conn.Break()
+	if v.connect(""); v.sid == sid {
+		t.Error("recovered, though the program had disconnected it")
+	}
+}
+
+func TestCloseTwiceWithRecovery(t *testing.T) {
+	io := socketio.New(socketio.Options{Recovery: socketio.RecoveryOptions{Window: time.Minute}})
+	for range 2 {
+		emit(t, io.Close(context.Background()))
 	}
 }

@@ -194,6 +194,7 @@ func (s *Socket) join(rooms []string) bool {
 func (s *Socket) Disconnect(closeConn bool) {
 	if closeConn {
 		s.client.disconnect()
+		s.forsake()
 		return
 	}
 	s.disconnect()
@@ -201,6 +202,7 @@ func (s *Socket) Disconnect(closeConn bool) {
 
 func (s *Socket) disconnect() {
 	if !s.Connected() {
+		s.forsake()
 		return
 	}
 	s.client.remove(s, true)
@@ -210,7 +212,9 @@ func (s *Socket) disconnect() {
 		if s.ns.closeUnused.Load() {
 			s.client.closeUnused()
 		}
+		return
 	}
+	s.forsake() // its connection was lost at the same time
 }
 
 // queue queues a message for the client and starts writing it. It does not wait.
@@ -291,6 +295,7 @@ func (s *Socket) unlist() {
 			listed = rooms != nil
 		} else if listed = s.ns.sockets.In(s, s.id); listed {
 			rooms = s.rec.session.Rooms()
+			s.leftRooms(rooms)     // before disconnect handlers, which may run already, ask for them
 			s.ns.hold(s.id, rooms) // before they lose their last member
 			s.ns.sockets.Remove(s)
 			let = !s.store(rooms)
@@ -302,8 +307,13 @@ func (s *Socket) unlist() {
 	if !listed {
 		return
 	}
-	s.mu.Lock()
-	s.rooms = append([]string{s.id}, rooms...)
-	s.mu.Unlock()
+	s.leftRooms(rooms)
 	s.roomsLeft(rooms)
+}
+
+// leftRooms keeps the names of the rooms that the socket was in.
+func (s *Socket) leftRooms(rooms []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rooms = append([]string{s.id}, rooms...)
 }
