@@ -28,12 +28,11 @@ func (svc *Service) mayRecover(ctx context.Context, s *socketio.Socket, rooms []
 	if before == nil {
 		return nil, false
 	}
-	before.mu.Lock()
-	was, left := before.claims, before.rooms
-	before.mu.Unlock()
+	was, left := svc.was(before)
 	sess := sessionOf(s)
 	sess.mu.Lock()
 	now := sess.claims
+	sess.rooms = left // in case it disconnects before it is registered
 	sess.mu.Unlock()
 	switch {
 	case was.UserID.IsZero():
@@ -56,6 +55,24 @@ func (svc *Service) mayRecover(ctx context.Context, s *socketio.Socket, rooms []
 	return rooms, true
 }
 
+// was returns the claims of the socket before, and the rooms that its user was in. Its
+// disconnect handlers may not have run yet: the user is in the presence until they have set
+// session.rooms.
+func (svc *Service) was(before *session) (claims auth.Claims, rooms []ident.ID) {
+	before.mu.Lock()
+	claims = before.claims
+	before.mu.Unlock()
+	rooms = svc.RoomsForUser(claims.UserID)
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for _, room := range before.rooms {
+		if !slices.ContainsFunc(rooms, room.Equal) {
+			rooms = append(rooms, room)
+		}
+	}
+	return claims, rooms
+}
+
 // inherit gives the socket the claims of the one before. The client has shown its secret.
 func (svc *Service) inherit(s *socketio.Socket, sess *session, claims auth.Claims) {
 	sess.mu.Lock()
@@ -72,7 +89,9 @@ func (svc *Service) disinherit(s *socketio.Socket, sess *session) {
 		sess.claims = auth.Claims{}
 		s.SetAnonymous(true)
 	}
-	sess.inherited = false
+	if sess.inherited = false; !s.Recovered() {
+		sess.rooms = nil
+	}
 }
 
 // rejoin gives a recovered socket back its rooms in the presence, if its user has left them
@@ -81,19 +100,16 @@ func (svc *Service) rejoin(s *socketio.Socket, sess *session) {
 	if !s.Recovered() {
 		return
 	}
-	before, _ := sessions.Before(s)
-	if before == nil {
-		return
-	}
-	before.mu.Lock()
-	rooms := before.rooms
-	before.mu.Unlock()
+	sess.mu.Lock()
+	rooms := sess.rooms
+	sess.mu.Unlock()
 	sess.moves.Lock()
 	defer sess.moves.Unlock()
 	for _, room := range rooms {
-		if s.In(roomName(room)) {
+		switch {
+		case s.In(roomName(room)):
 			svc.presence.Join(s.ID(), room, func(presence.Placement) {})
-		} else {
+		case s.Connected():
 			svc.presence.Leave(s.ID(), room, nil)
 		}
 	}
@@ -117,9 +133,12 @@ func (svc *Service) leaveForNow(s *socketio.Socket, sess *session) bool {
 	sess.registered = false
 	svc.limits.release(sess.events)
 	in := s.Rooms()
-	sess.rooms = slices.DeleteFunc(svc.RoomsForUser(sess.claims.UserID), func(room ident.ID) bool {
-		return !slices.Contains(in, roomName(room))
-	})
+	for _, room := range svc.RoomsForUser(sess.claims.UserID) {
+		if !slices.ContainsFunc(sess.rooms, room.Equal) {
+			sess.rooms = append(sess.rooms, room)
+		}
+	}
+	sess.rooms = slices.DeleteFunc(sess.rooms, func(room ident.ID) bool { return !slices.Contains(in, roomName(room)) })
 	svc.graces.start(s.ID(), svc.opts.PresenceGrace, svc.presence.Disconnect)
 	return true
 }

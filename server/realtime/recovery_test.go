@@ -13,6 +13,7 @@ import (
 	"github.com/puente-io/puente/compat/raw"
 	"github.com/puente-io/puente/server/auth"
 	"github.com/puente-io/puente/server/ident"
+	"github.com/puente-io/puente/server/socketio"
 )
 
 // visitor is a client that may lose its connection and come back, as the official one does.
@@ -138,6 +139,41 @@ func TestRecoveredUser(t *testing.T) {
 		}
 		nothing(t, bob)
 		ana.Close()
+	})
+}
+
+// A client that is back before the handlers of its lost socket have returned, or that loses its
+// connection again before it is registered, has been there all the time, too. A new token
+// still decides about its rooms.
+func TestRecoveredUserWhileHandlersRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, recovering)
+		n.Namespace().Handle("work", socketio.HandlerFunc(func(context.Context, *socketio.Socket, *socketio.Event) error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}))
+		bob := n.member("bob", "r")
+		ana := n.visit("ana")
+		mustSucceed(t, ana.Ask("join-room", "r"))
+		mustSucceed(t, ana.Ask("join-room", "s"))
+		bob.Next("user-joined")
+		bob.Next("user-presence")
+		sid := ana.ID()
+		ana.token = sign(t, id("ana"), auth.Grant{Rooms: []string{"r"}})
+		ana.Send(`42["work"]`)
+		synctest.Wait()
+		ana.Reset()
+		<-ana.Done()
+		auth := map[string]string{"token": ana.token, "pid": ana.pid, "offset": ana.offset}
+		again, _ := raw.Try(t, n.url, raw.Options{Auth: auth, NetDial: n.dial})
+		synctest.Wait()
+		again.Reset() // its socket is connected, and waits for the handlers
+		<-again.Done()
+		ana.connect()
+		if ana.ID() != sid || !n.IsUserInRoom(id("ana"), id("r")) || n.IsUserInRoom(id("ana"), id("s")) || n.socket(ana.Client).In("room:s") {
+			t.Errorf("recovered: %v, rooms %v and %q", ana.ID() == sid, n.RoomsForUser(id("ana")), n.socket(ana.Client).Rooms())
+		}
+		nothing(t, bob)
 	})
 }
 

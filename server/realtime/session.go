@@ -40,7 +40,7 @@ type session struct {
 	ended      bool
 
 	inherited bool       // the claims are those of the socket before
-	rooms     []ident.ID // when it disconnected and may be recovered
+	rooms     []ident.ID // of the socket before, or when it disconnected and may be recovered
 }
 
 var sessions = socketio.NewKey[*session]()
