@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -581,5 +584,60 @@ func TestCloseTwiceWithRecovery(t *testing.T) {
 	io := socketio.New(socketio.Options{Recovery: socketio.RecoveryOptions{Window: time.Minute}})
 	for range 2 {
 		emit(t, io.Close(context.Background()))
+	}
+}
+
+// Clients that lose their connection at any moment, while events are sent all the time, get
+// each event once and in order, or a new socket.
+func TestRecoveryAtAnyMoment(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	v, ns := recovering(t, socketio.Options{})
+	ns.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Join(ctx, "r") })
+	var publisher, clients sync.WaitGroup
+	publisher.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			if n%3 == 0 {
+				for _, s := range ns.Sockets("r") {
+					s.Volatile().Emit(ctx, "volatile", "text")
+				}
+			}
+			emit(t, ns.To("r").Emit(context.Background(), "n", n))
+		}
+	})
+	for i := range 6 {
+		clients.Go(func() {
+			c := &visitor{t: t, srv: v.srv}
+			last := ""
+			for range 10 {
+				sid := c.sid
+				c.conn = engineiotest.Dial(t, v.srv.URL+"/socket.io/", engineiotest.Options{Polling: i%2 == 1})
+				c.connectAgain("")
+				if c.sid != sid {
+					last = ""
+				}
+				c.next(rand.IntN(300))
+				for _, e := range c.events {
+					text, ok := strings.CutPrefix(e, "n")
+					if !ok {
+						continue
+					}
+					n, _ := strconv.Atoi(text)
+					if before, err := strconv.Atoi(last); err == nil && n != before+1 {
+						t.Errorf("client %d got %d after %d", i, n, before)
+					}
+					last = text
+				}
+				c.conn.Break()
+				time.Sleep(rand.N(20 * time.Millisecond)) // any moment
+			}
+		})
+	}
+	clients.Wait()
+	stop()
+	publisher.Wait()
+	if c := v.srv.IO.RecoveryCounts(); c.Recovered == 0 || c.Offset+c.Incomplete > 0 {
+		t.Errorf("counts %+v", c)
+	} else {
+		t.Logf("counts %+v", c)
 	}
 }
