@@ -85,7 +85,7 @@ func TestMissed(t *testing.T) {
 		complete, refused := 0, 0
 		check := func(c *client) {
 			from := r.IntN(len(c.offsets))
-			missed, _, err := l.Missed(c.session, c.offsets[from])
+			missed, err := l.Missed(c.session, c.offsets[from], 1<<30)
 			switch {
 			case errors.Is(err, recovery.ErrIncomplete) && seed%2 == 1:
 				refused++
@@ -190,7 +190,7 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		locked(l, func() {
-			if missed, _, err := l.Missed(away, ""); err != nil || len(missed) > 0 {
+			if missed, err := l.Missed(away, "", 1<<30); err != nil || len(missed) > 0 {
 				t.Errorf("a session that has missed nothing: %v, %v", missed, err)
 			}
 			if !l.Awaited([]string{"r"}) || l.Awaited([]string{"s"}) {
@@ -221,10 +221,10 @@ func TestLostIsRemembered(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		locked(l, func() {
 			l.Begin(young)
-			if _, _, err := l.Missed(old, ""); err != recovery.ErrIncomplete {
+			if _, err := l.Missed(old, "", 1<<30); err != recovery.ErrIncomplete {
 				t.Errorf("a session from before: %v", err)
 			}
-			if _, _, err := l.Missed(young, ""); err != nil {
+			if _, err := l.Missed(young, "", 1<<30); err != nil {
 				t.Errorf("one from afterwards: %v", err)
 			}
 		})
@@ -245,10 +245,10 @@ func TestManyRoomsLeft(t *testing.T) {
 			l.Append(event(recovery.Selection{Rooms: []string{room}}, i, 1))
 			l.Leave(s, room)
 		}
-		if _, _, err := l.Missed(s, first); err != recovery.ErrIncomplete {
+		if _, err := l.Missed(s, first, 1<<30); err != recovery.ErrIncomplete {
 			t.Errorf("from the beginning: %v", err)
 		}
-		if missed, _, err := l.Missed(s, string(l.AppendOffset(nil, l.Last()-10))); err != nil || len(missed) != 10 {
+		if missed, err := l.Missed(s, string(l.AppendOffset(nil, l.Last()-10)), 1<<30); err != nil || len(missed) != 10 {
 			t.Errorf("the last ten: %v, %v", missed, err)
 		}
 	})
@@ -267,12 +267,12 @@ func TestOffsets(t *testing.T) {
 		prefix := string(l.AppendOffset(nil, 0))
 		prefix = prefix[:len(prefix)-1]
 		for _, offset := range []string{"x", ".", prefix, prefix + "3", prefix + "01", prefix + "-1", prefix + "A", prefix + "1 ", prefix + "zzzzzzzzzzzzzz", "Q8XGcac", "1795854398264-3", prefix + "1.1"} {
-			if _, _, err := l.Missed(s, offset); err != recovery.ErrOffset {
+			if _, err := l.Missed(s, offset, 1<<30); err != recovery.ErrOffset {
 				t.Errorf("%q: %v", offset, err)
 			}
 		}
 		for offset, want := range map[string]int{"": 2, prefix + "0": 2, prefix + "1": 1, prefix + "2": 0, string(other.AppendOffset(nil, 99)): 2} {
-			if missed, _, err := l.Missed(s, offset); err != nil || len(missed) != want {
+			if missed, err := l.Missed(s, offset, 1<<30); err != nil || len(missed) != want {
 				t.Errorf("%q: %v, %v", offset, missed, err)
 			}
 		}
@@ -311,8 +311,40 @@ func BenchmarkMissed(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if missed, _, err := l.Missed(s, ""); err != nil || len(missed) != 100 {
+		if missed, err := l.Missed(s, "", 1<<30); err != nil || len(missed) != 100 {
 			b.Fatal(len(missed), err)
 		}
+	}
+}
+
+// What a recovery costs depends on what was missed, not on how often the client has joined
+// and left a room before: the lock is held meanwhile.
+func TestCostOfMissed(t *testing.T) {
+	n := recovery.NewNode(recovery.Options{Window: time.Minute, MaxBytes: 64 << 20})
+	defer n.Close()
+	l := recovery.NewLog[int](n)
+	s := &recovery.Session[int]{ID: "s", PID: "p"}
+	l.Lock()
+	defer l.Unlock()
+	l.Begin(s)
+	for range 500 {
+		l.Join(s, "r")
+		l.Append(recovery.Event{Selection: recovery.Selection{Rooms: []string{"r"}}, Text: []byte("e")})
+		l.Leave(s, "r")
+	}
+	for range 2000 {
+		l.Append(recovery.Event{Selection: recovery.Selection{Rooms: []string{"r"}}, Text: []byte("e")})
+	}
+	if allocs := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			if missed, err := l.Missed(s, "", 1<<20); err != nil || len(missed) != 500 {
+				b.Fatalf("%d events, %v", len(missed), err)
+			}
+		}
+	}).AllocedBytesPerOp(); allocs > 1<<20 {
+		t.Errorf("%d bytes allocated", allocs)
+	}
+	if _, err := l.Missed(s, "", 400); err != recovery.ErrIncomplete {
+		t.Errorf("500 bytes where 400 are allowed: %v", err)
 	}
 }

@@ -176,30 +176,33 @@ func (l *Log[V]) Waiting(sel Selection) (list []*Session[V]) {
 }
 
 // Missed returns the events that were sent to a session after the offset that its client
-// has sent, oldest first, and their bytes. They are valid while the lock is held. An empty offset is that of a client that has
-// received no event yet. Errors: ErrOffset, ErrIncomplete. The lock is held.
-func (l *Log[V]) Missed(s *Session[V], offset string) (missed []Event, bytes int, err error) {
+// has sent, oldest first. They are valid while the lock is held. An empty offset is that of a
+// client that has received no event yet. Events that are more than most bytes are refused as
+// incomplete. Errors: ErrOffset, ErrIncomplete. The lock is held.
+func (l *Log[V]) Missed(s *Session[V], offset string, most int) (missed []Event, err error) {
 	after := s.began
 	if offset != "" {
 		p, ours, ok := l.position(offset)
 		switch {
 		case !ok, ours && p > l.last:
-			return nil, 0, ErrOffset
+			return nil, ErrOffset
 		case ours:
 			after = max(after, p)
 		}
 	}
-	positions := l.everyone.after(after)
+	positions := slices.Clone(l.everyone.after(after))
 	if l.lost > after || s.forgotten > after {
-		return nil, 0, ErrIncomplete
+		return nil, ErrIncomplete
 	}
+	been := make(map[string]bool, len(s.stays)) // most exceptions are of others
 	for _, st := range s.stays {
+		been[st.room] = true
 		r := l.rooms[st.room]
 		if r == nil {
 			continue
 		}
 		if from := max(after, st.from); r.lost > from && st.to > from {
-			return nil, 0, ErrIncomplete
+			return nil, ErrIncomplete
 		}
 		for _, p := range r.after(max(after, st.from)) {
 			if p > st.to {
@@ -209,20 +212,22 @@ func (l *Log[V]) Missed(s *Session[V], offset string) (missed []Event, bytes int
 		}
 	}
 	slices.Sort(positions)
-	first := l.first()
+	first, bytes := l.first(), 0
 	for _, p := range slices.Compact(positions) {
 		e := l.events.event(int(p - first))
-		if slices.ContainsFunc(e.Except, func(room string) bool { return s.in(room, p) }) {
+		if slices.ContainsFunc(e.Except, func(room string) bool { return been[room] && s.in(room, p) }) {
 			continue
 		}
 		missed = append(missed, e)
-		bytes += e.size()
+		if bytes += e.size(); bytes > most {
+			return nil, ErrIncomplete
+		}
 	}
-	return missed, bytes, nil
+	return missed, nil
 }
 
-// after returns a copy of the positions of the room's events after p.
+// after returns the positions of the room's events after p.
 func (r *room[V]) after(p Position) []Position {
 	i, _ := slices.BinarySearch(r.kept, p+1)
-	return slices.Clone(r.kept[i:])
+	return r.kept[i:]
 }

@@ -212,12 +212,11 @@ func (s *Socket) resume() (missed []*engineio.Message, rooms []string, err error
 		log.Begin(r.session)
 		return nil, nil, nil
 	}
-	events, bytes, err := log.Missed(session, r.offset)
+	// With more bytes it would be disconnected again.
+	events, err := log.Missed(session, r.offset, s.client.server.engine.Options().MaxBacklogBytes/2)
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case bytes > s.client.server.engine.Options().MaxBacklogBytes/2:
-		return nil, nil, recovery.ErrIncomplete // it would be disconnected again
 	case !log.Resume(session):
 		return nil, nil, recovery.ErrUnknown // ended meanwhile
 	}
