@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -347,4 +348,33 @@ func TestCostOfMissed(t *testing.T) {
 	if _, err := l.Missed(s, "", 400); err != recovery.ErrIncomplete {
 		t.Errorf("500 bytes where 400 are allowed: %v", err)
 	}
+}
+
+// Clients that come and go do not push out the events of others.
+func TestSessionsLeaveRoomForEvents(t *testing.T) {
+	n := recovery.NewNode(recovery.Options{Window: time.Minute, MaxBytes: 1 << 20})
+	defer n.Close()
+	l := recovery.NewLog[int](n)
+	locked := func(f func()) { l.Lock(); f(); l.Unlock() }
+	session := func(id string) *recovery.Session[int] { return &recovery.Session[int]{ID: id, PID: id} }
+	victim := session("victim")
+	locked(func() {
+		l.Begin(victim)
+		l.Append(recovery.Event{Selection: recovery.Selection{Rooms: []string{"victim"}}, Text: []byte("e")})
+		l.Store(victim, false)
+	})
+	refused := 0
+	for i := range 2000 {
+		locked(func() {
+			s := session(strconv.Itoa(i))
+			if l.Begin(s); !l.Store(s, i < 1000) {
+				refused++
+			}
+		})
+	}
+	locked(func() {
+		if missed, err := l.Missed(victim, "", 1<<20); err != nil || len(missed) != 1 || refused < 1000 {
+			t.Errorf("%d events, %v, %d refused", len(missed), err, refused)
+		}
+	})
 }

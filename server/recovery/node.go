@@ -14,7 +14,8 @@ type Options struct {
 	// for Window and Silence.
 	Silence time.Duration
 	// MaxBytes bounds the bytes of events and stored sessions of all logs. Above it the
-	// oldest events are dropped and, if that is not enough, sessions are not stored.
+	// oldest events are dropped. Sessions may have half of it, so that clients which come and
+	// go do not push out the events of others; beyond that they are not stored.
 	MaxBytes int64
 }
 
@@ -24,6 +25,7 @@ type Node struct {
 	maxBytes     int64
 	tick         time.Duration
 	bytes        atomic.Int64
+	away         atomic.Int64 // those of bytes that are of stored sessions
 	now          atomic.Int64 // nanoseconds since 1970, one tick old at most: asking the clock for each event would cost too much
 
 	mu   sync.Mutex // taken before the locks of the logs

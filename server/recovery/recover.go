@@ -35,12 +35,16 @@ func (l *Log[V]) Begin(s *Session[V]) {
 
 // Store keeps a connected session, whose connection is lost, for the window. It reports
 // false, and ends the session, if there is no room for it. Sessions of anonymous clients,
-// which may be anybody's, get half of the room. The lock is held.
+// which may be anybody's, are stored while half of that room is free. The lock is held.
 func (l *Log[V]) Store(s *Session[V], anonymous bool) bool {
+	most := l.node.maxBytes / 2
+	if anonymous {
+		most /= 2
+	}
 	switch {
 	case s.state != connected:
 		return false
-	case l.node.full() && l.events.len() == 0, anonymous && l.node.bytes.Load() > l.node.maxBytes/2:
+	case l.node.full() && l.events.len() == 0, l.node.away.Load()+int64(sessionBytes+s.Bytes) > most:
 		l.End(s)
 		return false
 	}
@@ -109,6 +113,7 @@ func (l *Log[V]) wait(s *Session[V], to state) {
 	}
 	l.waiting += n
 	l.node.bytes.Add(int64(n * (sessionBytes + s.Bytes)))
+	l.node.away.Add(int64(n * (sessionBytes + s.Bytes)))
 	for i := range s.stays {
 		if s.stays[i].to == always {
 			l.away(s, s.stays[i].room, n)

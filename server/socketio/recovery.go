@@ -18,7 +18,9 @@ type RecoveryOptions struct {
 	// MaxBytes bounds what all namespaces keep: events, which are kept for Window and the
 	// time until a dead connection is noticed, and the sessions of clients that are away.
 	// Above it the oldest events are dropped; the clients that would have got them are
-	// not recovered. Default: 64 MiB.
+	// not recovered. Sessions may have half of it, and a quarter while their clients are
+	// anonymous; beyond that clients that lose their connection are not recovered. Default:
+	// 64 MiB.
 	MaxBytes int64
 	// RunMiddleware runs the middleware of [Handlers.Use] for recovered sockets too.
 	// Default: only in namespaces with [Namespace.CheckRecovered], as on Node.
