@@ -187,11 +187,11 @@ func TestPacker(t *testing.T) {
 
 // A client of protocol 3 sends no CONNECT, and pings.
 func TestProtocol3Client(t *testing.T) {
-	var query string
+	queries := make(chan string, 1)
 	h := socket(t, `0{"sid":"a"}`, "40", `<42["ping"]`, `42["pong"]`, "<2", "3", `42["after"]`)
 	pinged := false
 	var client Client
-	r := runForm(t, Protocol3, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { query = r.URL.RawQuery; h.ServeHTTP(w, r) }),
+	r := runForm(t, Protocol3, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { queries <- r.URL.RawQuery; h.ServeHTTP(w, r) }),
 		func(l loop.Loop, o *Options, i int, token string, h Handler) Client {
 			client = DialWebSocket(l, o, i, token, h)
 			client.Ping() // is not ready
@@ -203,6 +203,11 @@ func TestProtocol3Client(t *testing.T) {
 			}
 			return len(r.packets) == 2 || r.err != nil
 		})
+	query := ""
+	select {
+	case query = <-queries:
+	default: // it has not come so far
+	}
 	if r.err != nil || query != "EIO=3&transport=websocket&token=tok" {
 		t.Errorf("query %s, error %v", query, r.err)
 	}
