@@ -199,6 +199,7 @@ func TestBounds(t *testing.T) {
 			}
 		})
 		time.Sleep(90 * time.Second)
+		synctest.Wait()
 		if !slices.Equal(expired, []string{"t"}) {
 			t.Errorf("expired: %q", expired)
 		}

@@ -76,9 +76,7 @@ func (s *Socket) run() {
 // serveEvents runs the OnConnect functions and then the handlers of queued
 // events.
 func (s *Socket) serveEvents() {
-	if s.rec != nil && s.rec.previous != nil {
-		<-s.rec.previous // handlers of one socket id do not overlap
-	}
+	s.awaitPrevious()
 	for _, f := range s.ns.Handlers.set.Load().connect {
 		if err := Guard(func() error { return f(&s.ctx, s) }); err != nil {
 			s.client.server.failed(s, "", err)

@@ -108,7 +108,8 @@
 // comes back before the server knows that its connection is lost takes its socket over, if it
 // has been connected for more than a second; a secret serves once. Middleware does not run
 // for recovered sockets, see [Namespace.CheckRecovered]. [Handlers.OnDisconnect] has
-// returned before [Handlers.OnConnect] is called for the recovered socket.
+// returned before [Handlers.OnConnect] is called for the recovered socket, unless handlers of
+// the socket before run for more than 10 s after that.
 //
 // A client is recovered only by the server that it was connected to. In a cluster that server goes
 // on to receive the broadcasts to the rooms of clients that are away; if some of them may

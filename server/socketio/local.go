@@ -75,6 +75,7 @@ func (l local) LeaveLocal(sel adapter.Selection, rooms []string) {
 	for _, s := range l.selected(sel) {
 		s.Leave(rooms...)
 	}
+	l.leaveAway(sel, rooms) // again, as in DisconnectLocal
 }
 
 func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
@@ -82,6 +83,7 @@ func (l local) DisconnectLocal(sel adapter.Selection, closeConn bool) {
 	for _, s := range l.selected(sel) {
 		s.Disconnect(closeConn)
 	}
+	l.endAway(sel) // again, for those that lost their connection between these lines
 }
 
 func (l local) DeliverServerSide(event string, args adapter.Args, reply func(adapter.Args)) {

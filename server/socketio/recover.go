@@ -144,6 +144,27 @@ func claim(log *eventLog, pid string) (*storedSession, error) {
 	return log.Claim(pid)
 }
 
+// handlersWait is how long a recovered socket waits for the handlers of the socket before. A
+// handler that never returns must not keep its client from being served.
+const handlersWait = 10 * time.Second
+
+// awaitPrevious waits until the handlers of the socket before have returned, so that handlers
+// of one socket id do not overlap.
+func (s *Socket) awaitPrevious() {
+	if s.rec == nil || s.rec.previous == nil {
+		return
+	}
+	late := time.NewTimer(handlersWait)
+	defer late.Stop()
+	select {
+	case <-s.rec.previous:
+	case <-late.C:
+		s.client.server.Report("", errHandlersRun)
+	}
+}
+
+var errHandlersRun = errors.New("socketio: a client is back, and handlers of its socket before have not returned")
+
 // takeOver ends a socket whose client has come back over another connection, and that
 // connection. It reports false if the socket has ended before.
 func (s *Socket) takeOver() bool {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/puente-io/puente/server/engineio"
@@ -640,4 +641,37 @@ func TestRecoveryAtAnyMoment(t *testing.T) {
 	} else {
 		t.Logf("counts %+v", c)
 	}
+}
+
+// A handler that never returns keeps a client from its handlers for a bounded time only.
+func TestRecoveryBehindAStuckHandler(t *testing.T) {
+	inBubble(t, socketio.Options{Recovery: socketio.RecoveryOptions{Window: time.Minute}}, func(t *testing.T, io *socketio.Server, opts engineiotest.Options) {
+		ns := io.Namespace("/")
+		release := make(chan bool)
+		ns.Handle("stuck", socketio.HandlerFunc(func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil }))
+		ns.Handle("echo", echo)
+		conn := engineiotest.Dial(t, endpoint, opts)
+		conn.SendText("0")
+		var ids struct{ PID string }
+		if err := json.Unmarshal([]byte(conn.Text()[1:]), &ids); err != nil {
+			t.Fatal(err)
+		}
+		conn.SendText(`2["stuck"]`)
+		synctest.Wait()
+		conn.Break()
+		synctest.Wait()
+		start := time.Now()
+		again := engineiotest.Dial(t, endpoint, opts)
+		again.SendText(`0{"pid":"` + ids.PID + `"}`)
+		again.Text()
+		again.SendText(`27["echo",1]`)
+		if got := again.Text(); got != "37[1]" {
+			t.Errorf("got %q", got)
+		}
+		if d := time.Since(start); d != 10*time.Second {
+			t.Errorf("after %v", d)
+		}
+		close(release)
+		again.Close()
+	})
 }

@@ -291,6 +291,7 @@ test('disconnects', async () => {
   ]) {
     const c = await open('/', options);
     c.was = c.id;
+    await c.ask('ack'); // the listeners of "connection" have returned: they listen to the connection's close
     act(c);
     assert.deepEqual(await from(c, 'leaving'), [reason, true], reason);
     assert.deepEqual(await from(c, 'left'), [reason, 0, false], reason);
