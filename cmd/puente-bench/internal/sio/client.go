@@ -131,6 +131,30 @@ func connectPacket(token string) []byte {
 	return fmt.Appendf(nil, `0{"token":%q}`, token)
 }
 
+// conversation is what a client has over either transport: how far it is with CONNECT.
+type conversation struct {
+	handler Handler
+	token   string // until CONNECT is answered
+	state   state
+}
+
+// received handles an Engine.IO message, which is a Socket.IO packet, for the client c.
+func (v *conversation) received(c Client, p []byte) error {
+	if v.state == ready {
+		if len(p) > 0 && p[0] == Disconnect {
+			return ErrDisconnect
+		}
+		v.handler.Packet(c, p)
+		return nil
+	}
+	if err := answer(p); err != nil {
+		return err
+	}
+	v.state, v.token = ready, ""
+	v.handler.Ready(c)
+	return nil
+}
+
 // answer returns an error unless p accepts CONNECT.
 func answer(p []byte) error {
 	switch {

@@ -15,16 +15,14 @@ const separator = 0x1e // between the packets of a payload (Engine.IO protocol, 
 // polling is a client that only uses long-polling. Like a browser it has two keep-alive connections: on one a poll is always
 // outstanding, on the other it posts.
 type polling struct {
-	loop    loop.Loop
-	handler Handler
+	loop loop.Loop
+	conversation
 	options *Options
-	token   string
 	get     channel
 	post    channel
 	queue   []byte // payload of the next POST
 	sid     string
 	index   int
-	state   state
 	closed  bool
 }
 
@@ -42,7 +40,7 @@ type channel struct {
 // DialPolling starts a client that only uses long-polling. h receives the result; a failure may be reported before
 // DialPolling returns.
 func DialPolling(l loop.Loop, o *Options, index int, token string, h Handler) Client {
-	c := &polling{loop: l, handler: h, options: o, token: token, index: index, state: opening}
+	c := &polling{loop: l, conversation: conversation{h, token, opening}, options: o, index: index}
 	c.get = channel{client: c, done: c.polled}
 	c.post = channel{client: c, done: c.posted}
 	c.get.request([]byte(o.head("GET", "transport=polling") + "\r\n"))
@@ -91,18 +89,7 @@ func (c *polling) packet(p []byte) error {
 	case '2':
 		c.enqueue([]byte{'3'}, nil)
 	case '4':
-		if c.state == ready {
-			if len(p) > 0 && p[0] == Disconnect {
-				return ErrDisconnect
-			}
-			c.handler.Packet(c, p)
-			return nil
-		}
-		if err := answer(p); err != nil {
-			return err
-		}
-		c.state, c.token = ready, ""
-		c.handler.Ready(c)
+		return c.received(c, p)
 	case 'b':
 		attachment, err := base64.StdEncoding.DecodeString(string(p))
 		if err != nil {

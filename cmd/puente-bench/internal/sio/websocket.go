@@ -34,16 +34,14 @@ const (
 )
 
 type webSocket struct {
-	conn     loop.Conn
-	handler  Handler
+	conn loop.Conn
+	conversation
 	options  *Options
-	token    string
 	in       []byte // start of an incomplete frame
 	fragment []byte // start of an incomplete message
 	scratch  []byte
 	index    int
 	mask     [4]byte
-	state    state
 	closed   bool
 	binary   bool // the current message is binary
 	deflated bool // the current message is compressed
@@ -52,7 +50,7 @@ type webSocket struct {
 // DialWebSocket starts a client that only uses WebSocket. h receives the result; a failure may be reported before
 // DialWebSocket returns.
 func DialWebSocket(l loop.Loop, o *Options, index int, token string, h Handler) Client {
-	c := &webSocket{handler: h, options: o, token: token, index: index}
+	c := &webSocket{conversation: conversation{handler: h, token: token}, options: o, index: index}
 	for i := range c.mask {
 		c.mask[i] = byte(1 + rand.IntN(255))
 	}
@@ -173,7 +171,7 @@ func (c *webSocket) message(p []byte) (err error) {
 		if p, err = c.options.packer.unpack(p); err != nil {
 			return err
 		}
-		return c.packet(p)
+		return c.received(c, p)
 	case c.binary && c.state == ready:
 		c.handler.Attachment(c, p)
 		return nil
@@ -193,25 +191,8 @@ func (c *webSocket) message(p []byte) (err error) {
 	case '2':
 		c.write(ws.OpText, []byte{'3'}, nil)
 	case '4':
-		return c.packet(p)
+		return c.received(c, p)
 	}
-	return nil
-}
-
-// packet handles a Socket.IO packet.
-func (c *webSocket) packet(p []byte) error {
-	if c.state == ready {
-		if len(p) > 0 && p[0] == Disconnect {
-			return ErrDisconnect
-		}
-		c.handler.Packet(c, p)
-		return nil
-	}
-	if err := answer(p); err != nil {
-		return err
-	}
-	c.state, c.token = ready, ""
-	c.handler.Ready(c)
 	return nil
 }
 
