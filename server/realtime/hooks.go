@@ -27,8 +27,9 @@ type Hooks struct {
 	// Expired: a socket is disconnected because it did not authenticate in time
 	// (user is zero), or because its token expired.
 	Expired func(s *socketio.Socket, user ident.ID)
-	// Undelivered: a user's clients that were away have not come back in time, so
-	// notifications whose publishers were told Pending are lost.
+	// Undelivered: a user's clients that were away have not come back in time. The
+	// notifications that were answered with Pending are lost; their number is the second
+	// argument.
 	Undelivered func(user ident.ID, notifications int)
 	// EventFailed: an event ended with an error; the client gets [Public](err). event
 	// is empty if the client sent something other than an event. Default: if the

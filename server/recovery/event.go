@@ -40,7 +40,8 @@ type store struct {
 	spare  []byte   // a block of blockSize that is free, or nil
 }
 
-// place is where an event is, and when it was sent, in nanoseconds since 1970.
+// place names the block that has an event, and the event's offset there; at is the time when
+// the event was sent, in nanoseconds since 1970.
 type place struct {
 	at     int64
 	block  uint32

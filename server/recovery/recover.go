@@ -156,7 +156,7 @@ func (l *Log[V]) Waiting(sel Selection) (list []*Session[V]) {
 		return nil
 	}
 	excepted := func(s *Session[V]) bool {
-		return slices.ContainsFunc(sel.Except, func(room string) bool { return s.isIn(room) })
+		return slices.ContainsFunc(sel.Except, func(room string) bool { return s.in(room, always) })
 	}
 	if len(sel.Rooms) == 0 {
 		for _, s := range l.sessions {

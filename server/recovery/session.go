@@ -103,13 +103,10 @@ func (s *Session[V]) Rooms() (rooms []string) {
 // The lock is held.
 func (s *Session[V]) Waits() bool { return s.state == stored || s.state == claimed }
 
-// in reports whether the session was in a room when the event at p was sent.
+// in reports whether the session was in a room when the event at p was sent; if p is always,
+// whether it is in the room now.
 func (s *Session[V]) in(name string, p Position) bool {
 	return slices.ContainsFunc(s.stays, func(st stay) bool { return st.room == name && st.from < p && p <= st.to })
-}
-
-func (s *Session[V]) isIn(name string) bool {
-	return slices.ContainsFunc(s.stays, func(st stay) bool { return st.room == name && st.to == always })
 }
 
 // Ended reports whether the session has ended for good. The lock is held.

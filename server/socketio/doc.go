@@ -91,8 +91,8 @@
 // With Options.Recovery a client of version 4.6 or newer that has lost its connection may
 // come back within a time and go on with its socket: it has the same id, rooms and
 // data, and gets, before CONNECT is answered, the events that it has missed, each
-// once and in order. [Socket.Recovered] tells the program, which otherwise sees a
-// disconnect and a connect. A socket is recovered completely or not at all: if an event is
+// once and in order. The program sees a disconnect and a connect; [Socket.Recovered]
+// is true then. A socket is recovered completely or not at all: if an event is
 // not kept any more (RecoveryOptions.MaxBytes), the client gets a new socket.
 //
 // Kept are events without acknowledgement that are not volatile. Each event without

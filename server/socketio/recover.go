@@ -216,9 +216,7 @@ func (s *Socket) allowRecovery() {
 			}
 		}
 	})
-	for _, room := range out {
-		s.ns.sockets.Unhold(room)
-	}
+	s.ns.unhold(out)
 }
 
 // resume makes the socket's session a connected one, with the namespace's lock held. If the
@@ -361,7 +359,7 @@ func (c *client) replay(e recovery.Event) *engineio.Message {
 // repack is replay for a client whose packets are MessagePack. It returns nil for an event
 // that cannot be sent as MessagePack.
 func (c *client) repack(e recovery.Event, uncompressed bool) *engineio.Message {
-	d := packet.Decoder{MaxAttachments: unlimited, MaxAttachmentBytes: 0, MaxArguments: unlimited, MaxDepth: unlimited}
+	d := packet.Decoder{MaxAttachments: unlimited, MaxArguments: unlimited, MaxDepth: unlimited}
 	p, _, err := d.Text(bytes.Clone(e.Text))
 	for _, a := range e.Attachments {
 		if err == nil {

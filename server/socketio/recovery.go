@@ -183,10 +183,15 @@ func (ns *Namespace) hold(id string, rooms []string) {
 
 func (ns *Namespace) let(id string, rooms []string) {
 	ns.sockets.Unhold(id)
+	ns.unhold(rooms)
+	ns.server.release(ns)
+}
+
+// unhold lets go of rooms that a stored session is not in any more.
+func (ns *Namespace) unhold(rooms []string) {
 	for _, room := range rooms {
 		ns.sockets.Unhold(room)
 	}
-	ns.server.release(ns)
 }
 
 // end ends a session for good.
@@ -222,9 +227,7 @@ func (ns *Namespace) leaveAway(sel adapter.Selection, rooms []string) {
 				}
 			}
 		})
-		for _, room := range left {
-			ns.sockets.Unhold(room)
-		}
+		ns.unhold(left)
 	}
 }
 
